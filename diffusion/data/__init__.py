@@ -1,0 +1,1 @@
+"""Training data: scanning, secret removal, corpora, splits, shards, batches."""

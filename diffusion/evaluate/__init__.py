@@ -1,0 +1,1 @@
+"""Evaluation: metrics, infill cases, execution, baselines."""

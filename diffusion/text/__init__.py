@@ -1,0 +1,1 @@
+"""Text side of Diffill: tokenizer, languages, syntax, holes, canvases. Bytes; no torch."""

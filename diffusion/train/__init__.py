@@ -1,0 +1,1 @@
+"""Training: pretraining, infill tuning, local finetuning, adapters."""

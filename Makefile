@@ -1,0 +1,69 @@
+# Everything a person or a CI machine needs, with nothing installed but python3 >= 3.11.
+# `make help` lists the targets; CI calls the same ones (.ci/run).
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+FAST   := not slow and not editor and not gpu
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo setup test test-all bench check fmt clean distclean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' \
+	  | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+demo: $(VENV)/.installed  ## install into .venv, then watch holes being filled
+	@$(BIN)/diffill demo $(ARGS)
+
+setup: $(VENV)/.installed-dev  ## install with the tools for working on it
+
+test: $(VENV)/.installed-dev  ## the quick tests, as on every save
+	$(BIN)/python -m pytest -m "$(FAST)" $(ARGS)
+
+test-all: $(VENV)/.installed-dev  ## every test; those without their editor or device are skipped with the reason
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.installed-dev  ## run the benchmarks; the last line of each is one JSON document
+	@set -e; found=; for script in benchmarks/[a-z]*.py; do \
+	  [ -e "$$script" ] || continue; found=1; echo "== $$script"; $(BIN)/python "$$script" $(ARGS); \
+	done; [ -n "$$found" ] || echo "benchmarks/ holds no script yet"
+
+check: $(VENV)/.installed-dev  ## lint, formatting, types and import directions
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.installed-dev  ## sort imports and apply the linter's safe fixes
+	$(BIN)/ruff check --fix .
+
+clean:  ## remove caches and build output; keeps .venv
+	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	find diffusion lsp_server tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean  ## remove .venv too
+	rm -rf $(VENV)
+
+# The stamps are keyed on pyproject.toml: a changed dependency installs again, nothing else does.
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "Installing Diffill into $(VENV); the first time, torch is some hundred megabytes."
+	$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	@echo "Installing Diffill and its development tools into $(VENV)."
+	$(PIP) install --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "error: no '$(PYTHON)' on PATH; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $$($(PYTHON) --version 2>&1) is too old, Diffill needs 3.11 or newer; name another: make PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  v=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	  echo "error: this Python $$v has no venv module; on Debian and Ubuntu: sudo apt install python$$v-venv" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)

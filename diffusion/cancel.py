@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 
 
-class Cancelled(Exception):  # noqa: N818 - a state of the request, not an error
+class Cancelled(Exception):
     """The request was cancelled by its owner. Not a `DiffillError`: nothing went wrong."""
 
     def __init__(self, reason: str = "cancelled") -> None:

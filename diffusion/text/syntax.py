@@ -1,0 +1,144 @@
+"""Syntax trees over bytes: parse, incremental edit, errors, and the path to an offset.
+
+Invariants: offsets are byte offsets; any bytes can be parsed (NUL, broken UTF-8, CRLF); a
+document without a grammar, or over `MAX_PARSED_BYTES`, has a tree with no nodes (`root` is
+None, no errors), so callers need no second case. A `SyntaxTree` never changes: `edit`
+returns a new one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+import tree_sitter
+
+from diffusion.text import languages
+
+MAX_PARSED_BYTES: Final = 1 << 20
+
+_local = threading.local()
+
+
+def _parser(grammar: str) -> tree_sitter.Parser | None:
+    """This thread's parser for a grammar: building one per document costs more than a parse."""
+    parsers: dict[str, tree_sitter.Parser | None] | None = getattr(_local, "parsers", None)
+    if parsers is None:
+        parsers = _local.parsers = {}
+    if grammar not in parsers:
+        parsers[grammar] = languages.parser(grammar)
+    return parsers[grammar]
+
+
+def _point(data: bytes, offset: int) -> tuple[int, int]:
+    """Row and byte column of an offset, as tree-sitter counts them."""
+    return data.count(b"\n", 0, offset), offset - (data.rfind(b"\n", 0, offset) + 1)
+
+
+class SyntaxTree:
+    """The tree of one version of a document."""
+
+    __slots__ = ("_tree", "data", "grammar", "language")
+
+    def __init__(
+        self, data: bytes, language: str, grammar: str, tree: tree_sitter.Tree | None
+    ) -> None:
+        self.data = data
+        self.language = language
+        self.grammar = grammar
+        self._tree = tree
+
+    @classmethod
+    def parse(cls, data: bytes, language: str) -> SyntaxTree:
+        """Parse a document. `language` is a name or an alias ("tsx" picks the tsx grammar)."""
+        grammar = languages.grammar_name(language)
+        return cls(data, languages.canonical(language), grammar, _parse(data, grammar, None))
+
+    def edit(self, start: int, old_end: int, new_end: int, new_data: bytes) -> SyntaxTree:
+        """The tree after bytes [start, old_end) became new_data[start:new_end], reparsed.
+
+        Raises ValueError when the ranges do not fit the two documents.
+        """
+        if not (
+            0 <= start <= old_end <= len(self.data)
+            and start <= new_end <= len(new_data)
+            and len(self.data) - old_end == len(new_data) - new_end
+        ):
+            raise ValueError(
+                f"edit [{start}, {old_end}) -> [{start}, {new_end}) does not turn a document of "
+                f"{len(self.data)} bytes into one of {len(new_data)}: pass the byte range that "
+                "was replaced and the whole new document"
+            )
+        old = None
+        if self._tree is not None:
+            old = self._tree.copy()
+            old.edit(
+                start,
+                old_end,
+                new_end,
+                _point(self.data, start),
+                _point(self.data, old_end),
+                _point(new_data, new_end),
+            )
+        return SyntaxTree(new_data, self.language, self.grammar, _parse(new_data, self.grammar, old))
+
+    @property
+    def root(self) -> tree_sitter.Node | None:
+        """The root node, None where there is no tree."""
+        return None if self._tree is None else self._tree.root_node
+
+    @property
+    def parsed(self) -> bool:
+        """Whether there is a tree at all."""
+        return self._tree is not None
+
+    def cursor(self) -> tree_sitter.TreeCursor | None:
+        """A cursor at the root, None where there is no tree."""
+        return None if self._tree is None else self._tree.walk()
+
+    def path(self, offset: int) -> list[tree_sitter.Node]:
+        """Nodes that contain byte `offset`, root first, leaf last; empty without a tree."""
+        cursor = self.cursor()
+        if cursor is None:
+            return []
+        node = cursor.node
+        path = []
+        while node is not None and node.start_byte <= offset < node.end_byte:
+            path.append(node)
+            if cursor.goto_first_child_for_byte(offset) is None:
+                break
+            node = cursor.node
+        return path
+
+    def errors(self, start: int = 0, end: int | None = None) -> Iterator[tree_sitter.Node]:
+        """ERROR and MISSING nodes that touch bytes [start, end], in document order.
+
+        Only subtrees with errors are entered, so a sound document costs nothing.
+        """
+        if self._tree is None:
+            return
+        stop = len(self.data) if end is None else end
+        stack = [self._tree.root_node]
+        while stack:
+            node = stack.pop()
+            if not node.has_error or node.start_byte > stop or node.end_byte < start:
+                continue
+            if node.is_error or node.is_missing:
+                yield node
+            stack.extend(reversed(node.children))
+
+    def error_count(self) -> int:
+        """How many ERROR and MISSING nodes the document has."""
+        return sum(1 for _ in self.errors())
+
+    def has_error(self, start: int = 0, end: int | None = None) -> bool:
+        """Whether an ERROR or MISSING node touches bytes [start, end]."""
+        return next(self.errors(start, end), None) is not None
+
+
+def _parse(data: bytes, grammar: str, old: tree_sitter.Tree | None) -> tree_sitter.Tree | None:
+    parser = _parser(grammar)
+    if parser is None or len(data) > MAX_PARSED_BYTES:
+        return None
+    return parser.parse(data) if old is None else parser.parse(data, old)

@@ -11,14 +11,15 @@ no biases, no dropout, and the output embedding is the input embedding.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 from transformers import ModernBertConfig, ModernBertForMaskedLM, PreTrainedModel
 
 from diffusion.errors import ModelError
+from diffusion.text.tokenizer import BOF, EOF, MASK, PAD
 
-PAD_ID, MASK_ID, DEL_ID, BOF_ID, EOF_ID = range(5)
 ROPE_THETA = 10_000.0
 HEAD_WIDTH = 64
 
@@ -74,7 +75,7 @@ def build_config(recipe: ModelRecipe, vocab_size: int) -> ModernBertConfig:
     scales each block's output projections down by sqrt(2 * layers) on top of that.
     """
     rope = {"rope_type": "default", "rope_theta": ROPE_THETA}
-    return ModernBertConfig(
+    config = ModernBertConfig(
         vocab_size=vocab_size,
         hidden_size=recipe.width,
         intermediate_size=recipe.inner,
@@ -94,13 +95,14 @@ def build_config(recipe: ModelRecipe, vocab_size: int) -> ModernBertConfig:
         embedding_dropout=0.0,
         classifier_dropout=0.0,
         tie_word_embeddings=True,
-        pad_token_id=PAD_ID,
-        mask_token_id=MASK_ID,
-        bos_token_id=BOF_ID,
-        cls_token_id=BOF_ID,
-        eos_token_id=EOF_ID,
-        sep_token_id=EOF_ID,
+        pad_token_id=PAD,
+        bos_token_id=BOF,
+        cls_token_id=BOF,
+        eos_token_id=EOF,
+        sep_token_id=EOF,
     )
+    config.mask_token_id = MASK  # not a field of ModernBERT's, kept for whoever reads the file
+    return config
 
 
 def build_model(recipe: ModelRecipe, vocab_size: int) -> ModernBertForMaskedLM:
@@ -130,15 +132,16 @@ def head_logits(model: PreTrainedModel, hidden_MD: torch.Tensor) -> torch.Tensor
     Knows the heads of ModernBERT, BERT, RoBERTa and DistilBERT (and families built like them).
     Raises ModelError for any other head.
     """
+    parts: Any = model
     if hasattr(model, "decoder") and hasattr(model, "head"):  # ModernBERT
-        return model.decoder(model.head(hidden_MD))
+        return parts.decoder(parts.head(hidden_MD))
     if hasattr(model, "cls"):  # BERT
-        return model.cls(hidden_MD)
+        return parts.cls(hidden_MD)
     if hasattr(model, "lm_head"):  # RoBERTa
-        return model.lm_head(hidden_MD)
+        return parts.lm_head(hidden_MD)
     if hasattr(model, "vocab_projector"):  # DistilBERT
-        hidden_MD = model.activation(model.vocab_transform(hidden_MD))
-        return model.vocab_projector(model.vocab_layer_norm(hidden_MD))
+        hidden_MD = parts.activation(parts.vocab_transform(hidden_MD))
+        return parts.vocab_projector(parts.vocab_layer_norm(hidden_MD))
     raise ModelError(
         f"{type(model).__name__} keeps its vocabulary head where Diffill does not look",
         fix="use a ModernBERT, BERT, RoBERTa or DistilBERT masked LM",

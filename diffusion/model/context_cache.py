@@ -1,0 +1,188 @@
+"""Attention that computes the context's keys and values once and lends them to every canvas.
+
+Context tokens attend to context only; a canvas token attends to the context and to its own
+canvas. The keys and values of the context therefore do not depend on any canvas, and one
+`ContextCache` serves every step, every candidate length and every keystroke inside the hole.
+
+How a model gets here: `ATTENTION` is registered with transformers' attention and mask registries.
+A model whose attention implementation is set to it hands every layer's query, key and value to
+`_attend`, together with the keyword arguments of the trunk's `forward`. The keyword `PASS` carries
+a `WritePass` (encoding the context) or a `ReadPass` (one step); both live for one forward pass.
+Without the keyword the model behaves as under "sdpa", masks included.
+
+All canvases of a step run as ONE row of tokens, cut by a block mask: the context is neither
+expanded nor copied per canvas, and padding never enters the model. (Measured: appending the
+canvas's keys with `cat` costs 0.03 ms per layer at 512 x 512, as much as keeping spare room for
+them would, so a cache is never written to after it is made.)
+
+Invariants: a `ContextCache` is immutable and holds no reference to a canvas; nothing here is
+global but the registration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from diffusion.errors import ModelError
+
+ATTENTION = "diffill_cached"
+PASS = "diffill_pass"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerContext:
+    """One layer's context: keys (rotated, where the model rotates) and values."""
+
+    key_1HCD: torch.Tensor
+    value_1HCD: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ContextCache:
+    """The context of one hole, encoded. Safe to share between threads: nothing writes to it."""
+
+    layers: tuple[LayerContext, ...]
+    positions_1C: torch.Tensor
+
+    @property
+    def tokens(self) -> int:
+        """Number of context tokens."""
+        return int(self.positions_1C.shape[1])
+
+    @property
+    def bytes(self) -> int:
+        """Memory held by keys and values, in bytes."""
+        return sum(layer.key_1HCD.nbytes + layer.value_1HCD.nbytes for layer in self.layers)
+
+
+class Pass(Protocol):
+    """What `_attend` needs of a forward pass under way."""
+
+    def attend(
+        self,
+        query_1HLD: torch.Tensor,
+        key_1HLD: torch.Tensor,
+        value_1HLD: torch.Tensor,
+        scaling: float | None,
+    ) -> torch.Tensor:
+        """Attention output [1, H, L, D] of the next layer."""
+
+
+class WritePass:
+    """Encodes a context: attention among its tokens, keeping each layer's keys and values."""
+
+    def __init__(self) -> None:
+        self._layers: list[LayerContext] = []
+
+    def attend(
+        self,
+        query_1HLD: torch.Tensor,
+        key_1HLD: torch.Tensor,
+        value_1HLD: torch.Tensor,
+        scaling: float | None,
+    ) -> torch.Tensor:
+        """Attention among the context; remembers this layer."""
+        # Contiguous copies: a view would keep the whole fused query-key-value tensor alive.
+        layer = LayerContext(
+            key_1HLD.clone(memory_format=torch.contiguous_format),
+            value_1HLD.clone(memory_format=torch.contiguous_format),
+        )
+        self._layers.append(layer)
+        return scaled_dot_product_attention(
+            query_1HLD, layer.key_1HCD, layer.value_1HCD, scale=scaling
+        )
+
+    def finish(self, positions_1C: torch.Tensor) -> ContextCache:
+        """The cache, once the trunk has run. ModelError if no layer came by here."""
+        if not self._layers:
+            raise ModelError(
+                f"no layer of the model attended through {ATTENTION!r}",
+                fix=f'call model.set_attn_implementation("{ATTENTION}") before encoding',
+            )
+        return ContextCache(tuple(self._layers), positions_1C.clone())
+
+
+class ReadPass:
+    """One step: canvas tokens attend to a cached context and to their own canvas."""
+
+    def __init__(self, cache: ContextCache, canvas_of_T: torch.Tensor) -> None:
+        """`canvas_of_T` numbers the canvas each of the row's T tokens belongs to."""
+        self._cache = cache
+        self._mask_TK = block_mask(cache.tokens, canvas_of_T)
+        self._next_layer = 0
+
+    def attend(
+        self,
+        query_1HLD: torch.Tensor,
+        key_1HLD: torch.Tensor,
+        value_1HLD: torch.Tensor,
+        scaling: float | None,
+    ) -> torch.Tensor:
+        """Attention of the canvas row over [context, own canvas]."""
+        if self._next_layer == len(self._cache.layers):
+            raise ModelError(
+                f"the context was encoded by a model of {self._next_layer} layers, this one has "
+                "more",
+                fix="encode the context again with the model that reads it",
+            )
+        context = self._cache.layers[self._next_layer]
+        self._next_layer += 1
+        return scaled_dot_product_attention(
+            query_1HLD,
+            torch.cat((context.key_1HCD, key_1HLD), dim=2),
+            torch.cat((context.value_1HCD, value_1HLD), dim=2),
+            attn_mask=self._mask_TK,
+            scale=scaling,
+        )
+
+    def finish(self) -> None:
+        """Checks, once the trunk has run, that every cached layer was read."""
+        if self._next_layer != len(self._cache.layers):
+            raise ModelError(
+                f"the model read {self._next_layer} of the context's {len(self._cache.layers)} "
+                "layers",
+                fix="encode the context again with the model that reads it",
+            )
+
+
+def block_mask(context_tokens: int, canvas_of_T: torch.Tensor) -> torch.Tensor | None:
+    """Who a canvas token may look at: bool [T, C + T], the context and its own canvas.
+
+    None stands for "everything", which is the case of a single canvas.
+    """
+    same_TT = canvas_of_T[:, None] == canvas_of_T[None, :]
+    if bool(same_TT.all()):
+        return None
+    return torch.nn.functional.pad(same_TT, (context_tokens, 0), value=True)
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """transformers' attention function: [B, H, L, D] three times -> [B, L, H, D]."""
+    under_way: Pass | None = kwargs.pop(PASS, None)
+    if under_way is None:
+        output: tuple[torch.Tensor, None] = sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, **kwargs
+        )
+        return output
+    output_1HLD = under_way.attend(query, key, value, scaling)
+    return output_1HLD.transpose(1, 2), None
+
+
+AttentionInterface.register(ATTENTION, _attend)
+AttentionMaskInterface.register(ATTENTION, sdpa_mask)

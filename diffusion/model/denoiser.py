@@ -1,0 +1,210 @@
+"""Turns any Hugging Face masked LM into a denoiser with an exact context cache.
+
+`MaskedLMDenoiser.encode_context` runs the context once; `bind` gives the process the function it
+calls at every step; `uncached` computes the same logits in one masked forward pass through
+transformers' own attention and exists to be compared with.
+
+Invariants: a step never changes the cache, and its logits do not depend on padding, on the other
+canvases of the batch (beyond float rounding), or on which positions are wanted. No state is kept
+between calls, so one denoiser may be used from several threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from diffusion.errors import ModelError, PositionError
+from diffusion.model.architecture import head_logits, trunk
+from diffusion.model.context_cache import ATTENTION, PASS, ContextCache, ReadPass, WritePass
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRange:
+    """How an encoder numbers positions. `limit` None: any position (rotary)."""
+
+    offset: int = 0  # added to our positions before the encoder sees them
+    limit: int | None = None  # positions 0 .. limit - 1 exist
+
+    @classmethod
+    def of(cls, model: PreTrainedModel) -> PositionRange:
+        """Reads the embedding table, if there is one. RoBERTa's starts after its padding row."""
+        embeddings = getattr(trunk(model), "embeddings", None)
+        table = getattr(embeddings, "position_embeddings", None)
+        if not isinstance(table, nn.Embedding):
+            return cls()
+        offset = 0 if table.padding_idx is None else table.padding_idx + 1
+        return cls(offset=offset, limit=table.num_embeddings - offset)
+
+    def check(self, last_position: int) -> None:
+        """Raises PositionError when the encoder has no such position."""
+        if self.limit is not None and last_position >= self.limit:
+            raise PositionError(
+                f"position {last_position} is needed, but this encoder has learned positions "
+                f"0..{self.limit - 1} only (the gap reserved for the canvas counts too)",
+                fix="use a smaller context, or an encoder with rotary positions",
+            )
+
+
+class MaskedLMDenoiser:
+    """A masked LM that denoises canvases on a cached context.
+
+    Puts the model in eval mode and sets its attention implementation; the model still works as
+    an ordinary masked LM afterwards.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        """Raises ModelError if the model's attention cannot be taken over."""
+        name = type(model).__name__
+        if not model._supports_attention_backend:
+            raise ModelError(
+                f"{name} does not let its attention be replaced",
+                fix="use a ModernBERT, BERT, RoBERTa or DistilBERT masked LM",
+            )
+        if "sliding_attention" in (getattr(model.config, "layer_types", None) or ()):
+            raise ModelError(
+                f"{name} has sliding-window layers, which cannot see across the canvas's gap",
+                fix="convert it first: set every entry of layer_types to full_attention and tune",
+            )
+        model.eval()
+        model.set_attn_implementation(ATTENTION)
+        self.model = model
+        self.positions = PositionRange.of(model)
+        self._trunk = trunk(model)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs; ids given to it are moved there."""
+        return self.model.device
+
+    @torch.inference_mode()
+    def encode_context(self, ids_1C: torch.Tensor, positions_1C: torch.Tensor) -> ContextCache:
+        """Encodes the clean tokens around a hole.
+
+        Args:
+            ids_1C: token ids of prefix and suffix, int64.
+            positions_1C: their positions; the suffix starts a fixed gap after the prefix.
+
+        Raises:
+            ModelError: shapes disagree or the context is empty.
+            PositionError: a position lies beyond what the encoder has learned.
+        """
+        if ids_1C.ndim != 2 or ids_1C.shape[0] != 1 or ids_1C.shape != positions_1C.shape:
+            raise ModelError(
+                f"a context is one row of ids and one of positions, not {tuple(ids_1C.shape)} "
+                f"and {tuple(positions_1C.shape)}",
+                fix="pass both as [1, C]",
+            )
+        if ids_1C.shape[1] == 0:
+            raise ModelError("the context has no token", fix="start it with BOF at least")
+        self.positions.check(int(positions_1C.max()))
+        positions_1C = positions_1C.to(self.device)
+        write = WritePass()
+        self._trunk(
+            input_ids=ids_1C.to(self.device),
+            position_ids=positions_1C + self.positions.offset,
+            **{PASS: write},
+        )
+        return write.finish(positions_1C)
+
+    def bind(self, cache: ContextCache, start_position: int) -> BoundDenoiser:
+        """The step function for canvases whose first token has position `start_position`."""
+        return BoundDenoiser(self, cache, start_position)
+
+    @torch.inference_mode()
+    def step(
+        self,
+        cache: ContextCache,
+        start_position: int,
+        ids_BN: torch.Tensor,
+        lengths_B: torch.Tensor,
+        wanted_BN: torch.Tensor,
+    ) -> torch.Tensor:
+        """Logits [M, V] float32 of the M wanted positions, row by row. See `BoundDenoiser`."""
+        column_N = torch.arange(ids_BN.shape[1], device=ids_BN.device)
+        valid_BN = column_N < lengths_B.to(ids_BN.device)[:, None]
+        if bool((wanted_BN & ~valid_BN).any()):
+            raise ModelError(
+                "logits are wanted where a canvas has no token",
+                fix="want positions below each row's length only",
+            )
+        if not bool(wanted_BN.any()):
+            return torch.empty(0, self.model.config.vocab_size, device=self.device)
+        self.positions.check(start_position + int(lengths_B.max()) - 1)
+        canvas_of_T, column_of_T = (part.to(self.device) for part in valid_BN.nonzero().unbind(1))
+        read = ReadPass(cache, canvas_of_T)
+        output = self._trunk(
+            input_ids=ids_BN[valid_BN].to(self.device)[None],
+            position_ids=(column_of_T + (start_position + self.positions.offset))[None],
+            **{PASS: read},
+        )
+        read.finish()
+        wanted_T = wanted_BN[valid_BN].to(self.device)
+        return head_logits(self.model, output.last_hidden_state[0][wanted_T]).float()
+
+    @torch.inference_mode()
+    def uncached(
+        self,
+        context_ids_1C: torch.Tensor,
+        context_positions_1C: torch.Tensor,
+        ids_BN: torch.Tensor,
+        lengths_B: torch.Tensor,
+        start_position: int,
+    ) -> torch.Tensor:
+        """The same logits without a cache: one padded forward pass under a 4-d mask.
+
+        Returns logits [B, N, V] float32 at every canvas position (meaningless at padding).
+        """
+        rows, slots = ids_BN.shape
+        context = context_ids_1C.shape[1]
+        column_N = torch.arange(slots, device=self.device)
+        valid_BN = column_N < lengths_B.to(self.device)[:, None]
+        mask_BLL = torch.zeros(
+            rows, context + slots, context + slots, dtype=torch.bool, device=self.device
+        )
+        mask_BLL[:, :, :context] = True
+        mask_BLL[:, context:, context:] = valid_BN[:, None, :]
+        positions_L = torch.cat(
+            (context_positions_1C[0].to(self.device), column_N + start_position)
+        )
+        self.positions.check(int(positions_L.max()))
+        output = self._trunk(
+            input_ids=torch.cat((context_ids_1C.expand(rows, -1), ids_BN), dim=1).to(self.device),
+            position_ids=(positions_L + self.positions.offset).expand(rows, -1),
+            attention_mask=mask_BLL[:, None],
+        )
+        return head_logits(self.model, output.last_hidden_state[:, context:]).float()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundDenoiser:
+    """One hole's step function: what the process calls a `Denoise`."""
+
+    denoiser: MaskedLMDenoiser
+    cache: ContextCache
+    start_position: int
+
+    def __call__(
+        self, ids_BN: torch.Tensor, lengths_B: torch.Tensor, wanted_BN: torch.Tensor
+    ) -> torch.Tensor:
+        """One denoising pass over B canvases.
+
+        Args:
+            ids_BN: canvas tokens, int64; anything at and beyond a row's length is padding.
+            lengths_B: tokens of each canvas, int64, 0..N.
+            wanted_BN: bool, where logits are needed.
+
+        Returns:
+            Logits [M, V] float32 of the M wanted positions in row-major order.
+
+        Raises:
+            ModelError: logits are wanted at padding.
+            PositionError: the canvas runs past what the encoder has learned.
+        """
+        # A clone made outside inference mode is an ordinary tensor that callers may write to.
+        return self.denoiser.step(
+            self.cache, self.start_position, ids_BN, lengths_B, wanted_BN
+        ).clone()

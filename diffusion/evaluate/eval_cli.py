@@ -1,0 +1,126 @@
+"""`diffill eval`: measure infilling on a file of cases.
+
+Invariants: stdout ends with one line of JSON, the totals (keys are only ever added); the
+progress bar and every message go to stderr; `--out` is replaced only by a complete run. A case
+that fails is a row with `error`, not the end of the run; only if every case failed is the exit
+status 1. torch is loaded after the case file has been checked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from diffusion.evaluate.cases import duplicate_ids, read_cases
+from diffusion.evaluate.infill_eval import Executor, evaluate, parse_length, totals
+from diffusion.evaluate.results import RowFile
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def eval_cases(  # noqa: PLR0917 - a command's parameters are its options
+    cases_file: Annotated[
+        Path, typer.Argument(metavar="CASES.jsonl[.gz]", help="one case per line")
+    ],
+    out: Annotated[Path, typer.Option(metavar="OUT.jsonl", help="one result per line")],
+    length: Annotated[
+        str,
+        typer.Option(
+            metavar="predicted|oracle|N",
+            help="how many slots a hole gets: by the syntax, as many as the true text takes, or N",
+        ),
+    ] = "predicted",
+    limit: Annotated[int | None, typer.Option(metavar="N", help="only the first N cases")] = None,
+    sample: Annotated[
+        int | None, typer.Option(metavar="N", help="a random subset of N, always the same")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="a model folder instead of the bundled one")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", help="processor threads for the model")
+    ] = None,
+    execute: Annotated[
+        bool,
+        typer.Option(
+            "--execute",
+            help="also run the completed programs against their tests (Python; adds pass_at_1)",
+        ),
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(metavar="S", help="seconds a program may take with --execute")
+    ] = 3.0,
+) -> None:
+    """Fill the hole of every case, score the completions, and print the totals.
+
+    A case is {task_id, language, prefix, middle, suffix}; a result is {task_id, completion,
+    tokens, steps, ms, confidence, parses} and the scores. The last line on stdout is one JSON
+    document: exact_match, edit_similarity, parses, empty, repetition, ms_p50, ms_p95, cases
+    and more; benchmarks/README.md says how each is defined.
+    """
+    mode = parse_length(length)
+    cases = read_cases(cases_file, limit=limit, sample=sample)
+    if repeated := duplicate_ids(cases):
+        typer.echo(f"note: {repeated} cases repeat the task id of an earlier one", err=True)
+    executor = _executor(timeout) if execute else None
+
+    from diffusion.evaluate.model_filler import load_model
+
+    filler = load_model(model, threads=threads)
+    rows: list[dict[str, Any]] = []
+    file = RowFile(out)
+    try:
+        with file:
+            for row in watched(evaluate(filler, cases, mode, executor=executor), len(cases)):
+                file.write(row)
+                rows.append(row)
+    except KeyboardInterrupt:
+        typer.echo(f"stopped after {len(rows)} cases; they are in {file.partial}", err=True)
+        raise typer.Exit(130) from None
+    summary = totals(rows) | {"length": mode, "model_hash": filler.model_hash}
+    print(json.dumps(summary))
+    if summary["errors"]:
+        first = next(row for row in rows if "error" in row)
+        typer.echo(
+            f"{summary['errors']} of {len(rows)} cases failed, the first ({first['task_id']}) "
+            f"with {first['error']}",
+            err=True,
+        )
+        if summary["errors"] == len(rows):
+            raise typer.Exit(1)
+
+
+def watched(rows: Iterable[dict[str, Any]], n_cases: int) -> Iterator[dict[str, Any]]:
+    """Pass rows on while a bar on stderr shows how many there are and how good."""
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("exact {task.fields[exact]:.3f}"),
+        TimeRemainingColumn(),
+    )
+    hits = 0
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=n_cases, exact=0.0)
+        for done, row in enumerate(rows, start=1):
+            hits += row["exact_match"]
+            progress.update(task, advance=1, exact=hits / done)
+            yield row
+
+
+def _executor(timeout_s: float) -> Executor:
+    from diffusion.evaluate.executor import PythonExecutor
+
+    executor = PythonExecutor(timeout_s=timeout_s)
+    typer.echo(f"programs run under: {', '.join(executor.layers)}", err=True)
+    return executor
+
+
+if __name__ == "__main__":
+    app()

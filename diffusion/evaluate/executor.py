@@ -1,0 +1,201 @@
+"""Run completed programs against their tests: pass@1 for cases that carry a `test`.
+
+A program is prefix + completion + suffix, then the test, then (for `humaneval` cases)
+`check(entry_point)`, then one line that prints a fresh random token. It passes only if it
+exits with 0 and that token is the last thing on its standard output: an early `exit(0)` in a
+completion proves nothing. Python only; other languages and test kinds are not executed.
+
+Every program runs in its own `jail` (see there for the layers and for what they are not).
+`PythonExecutor.layers` says which are in force. It runs model output: keep it to evaluation,
+inside a container or on a machine that may be thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from diffusion.errors import EvaluationError
+from diffusion.evaluate.cases import Case
+from diffusion.evaluate.infill_eval import Execution
+
+_JAIL: Final = Path(__file__).with_name("jail.py")
+_MOST_OUTPUT_BYTES: Final = 1 << 20
+_GRACE_S: Final = 5.0
+_ENVIRONMENT: Final = {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    report: dict[str, Any]
+    stdout_end: bytes
+    stderr_end: bytes
+    flooded: bool
+
+
+class PythonExecutor:
+    """Executes Python cases one at a time.
+
+    Args:
+        timeout_s: wall-clock seconds a program may take.
+        memory_mb: its address space, in MiB.
+
+    Raises:
+        EvaluationError: programs cannot be confined on this system.
+    """
+
+    def __init__(self, *, timeout_s: float = 3.0, memory_mb: int = 1024) -> None:
+        if sys.platform == "win32":
+            raise EvaluationError(
+                "programs cannot be confined on Windows", fix="run --execute under WSL or Linux"
+            )
+        self._timeout_s = timeout_s
+        self._memory_bytes = memory_mb << 20
+        self._python = os.path.realpath(sys.executable)
+        self._program_python = self._python
+        self._drop_user = False
+        self.layers: tuple[str, ...] = ()
+        self._settle()
+
+    def execute(self, case: Case, completion: str) -> Execution | None:
+        """Run one completed case; None if it carries no test this executor can run."""
+        token = secrets.token_hex(16)
+        source = program(case, completion, token)
+        if source is None:
+            return None
+        try:
+            data = source.encode("utf-8")
+        except UnicodeEncodeError:
+            return Execution(False, "failed: the program is not UTF-8")
+        return _verdict(self._run(data), token)
+
+    def _settle(self) -> None:
+        """Find the most confined way to run a program that is known to pass.
+
+        Root's own interpreter may lie where a user without rights cannot reach it; then the
+        system's interpreter runs the programs.
+        """
+        token = secrets.token_hex(16)
+        said = b""
+        system_python = shutil.which("python3", path=os.defpath) or self._python
+        ways = [(self._python, True), (os.path.realpath(system_python), True)]
+        for python, drop_user in [*ways, (self._python, False)]:
+            self._program_python, self._drop_user = python, drop_user
+            run = self._run(_announce(token).encode())
+            if _verdict(run, token).passed:
+                self.layers = tuple(run.report["layers"])
+                return
+            said = run.stderr_end
+        raise EvaluationError(
+            "a program that only prints does not run in the jail "
+            f"({said.decode('utf-8', 'replace').strip() or 'no message'})",
+            fix=f"check that {self._python} starts, or leave --execute out",
+        )
+
+    def _run(self, source: bytes) -> _Run:
+        with tempfile.TemporaryDirectory(prefix="diffill-run-") as directory:
+            os.chmod(directory, 0o755)  # the program may run under another user id
+            main = Path(directory, "main.py")
+            main.write_bytes(source)
+            main.chmod(0o644)
+            report_out, report_in = os.pipe()
+            options = {
+                "command": [self._program_python, "-I", "-S", "-B", str(main)],
+                "directory": directory,
+                "environment": _ENVIRONMENT,
+                "timeout_s": self._timeout_s,
+                "memory_bytes": self._memory_bytes,
+                "drop_user": self._drop_user,
+                "report_fd": report_in,
+                "report_salt": os.getpid(),
+            }
+            with os.fdopen(report_out, "rb") as report:
+                try:
+                    jail = subprocess.Popen(
+                        [self._python, "-I", "-S", "-B", str(_JAIL), json.dumps(options)],
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.PIPE,
+                        env=_ENVIRONMENT,
+                        pass_fds=(report_in,),
+                        start_new_session=True,
+                    )
+                finally:
+                    os.close(report_in)
+                with jail:
+                    out, err, flooded = self._drain(jail)
+                said = report.read()
+        return _Run(json.loads(said) if said else {}, out, err, flooded)
+
+    def _drain(self, jail: subprocess.Popen[bytes]) -> tuple[bytes, bytes, bool]:
+        """Read both streams to their end, keeping only the last bytes of each.
+
+        Kills the jail when it floods, or outlives its own clock.
+        """
+        assert jail.stdout is not None and jail.stderr is not None
+        out, err = jail.stdout.fileno(), jail.stderr.fileno()
+        ends = {out: b"", err: b""}
+        deadline = time.monotonic() + self._timeout_s + _GRACE_S
+        total = 0
+        with selectors.DefaultSelector() as selector:
+            for fd in ends:
+                selector.register(fd, selectors.EVENT_READ)
+            while selector.get_map():
+                for key, _ in selector.select(max(0.0, deadline - time.monotonic())):
+                    chunk = os.read(key.fd, 1 << 16)
+                    if not chunk:
+                        selector.unregister(key.fd)
+                    total += len(chunk)
+                    ends[key.fd] = (ends[key.fd] + chunk)[-4096:]
+                if total > _MOST_OUTPUT_BYTES or time.monotonic() >= deadline:
+                    os.killpg(jail.pid, signal.SIGKILL)
+                    break
+        return ends[out], ends[err], total > _MOST_OUTPUT_BYTES
+
+
+def program(case: Case, completion: str, token: str) -> str | None:
+    """The program that tests a completion; None if the case has none in Python.
+
+    `test_kind` is `humaneval` (the test defines `check`) or `append` (the test runs as it
+    stands); without one, a case with an `entry_point` is of the first kind.
+    """
+    kind = case.test_kind or ("humaneval" if case.entry_point else "append")
+    if case.test is None or case.language != "python":
+        return None
+    body = f"{case.prefix}{completion}{case.suffix}\n{case.test}\n"
+    if kind == "humaneval" and case.entry_point:
+        return f"{body}check({case.entry_point})\n{_announce(token)}"
+    if kind == "append":
+        return f"{body}{_announce(token)}"
+    return None
+
+
+def _announce(token: str) -> str:
+    return f"\nimport sys as _sys\n_sys.stdout.write('\\n{token}')\n"
+
+
+def _verdict(run: _Run, token: str) -> Execution:
+    if run.flooded:
+        return Execution(False, "failed: too much output")
+    if not run.report:
+        return Execution(False, "failed: the jail was ended from inside")
+    if run.report["timed_out"] or run.report["signal"] == signal.SIGXCPU:
+        return Execution(False, "timed out")
+    if run.report["exit"] == 0 and run.stdout_end.endswith(b"\n" + token.encode()):
+        return Execution(True, "passed")
+    lines = run.stderr_end.decode("utf-8", "replace").strip().splitlines()
+    if run.report["exit"] == 0:
+        return Execution(False, "failed: it ended before its tests did")
+    ended = f"signal {run.report['signal']}" if run.report["signal"] else "no message"
+    return Execution(False, f"failed: {lines[-1][:160] if lines else ended}")

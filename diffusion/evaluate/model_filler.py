@@ -1,0 +1,86 @@
+"""The infiller as a filler: how the harness drives the facade.
+
+Invariant: the facade is given what an editor would give it (the document with the hole closed
+up, and a cursor), and nothing of the reference but, for the oracle length, its slot count.
+torch is loaded by `load_model`, not by importing this module.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diffusion.evaluate.cases import Case, to_bytes, to_text
+from diffusion.evaluate.infill_eval import Fill, Length
+
+if TYPE_CHECKING:
+    from diffusion.infill import Infiller, InfillResult
+
+
+BUNDLED = Path(__file__).parent.parent / "pretrained" / "nano"
+
+
+class ModelFiller:
+    """Fills a case with the best candidate of an `Infiller`."""
+
+    name = "diffill"
+
+    def __init__(self, infiller: Infiller, model_hash: str | None = None) -> None:
+        self._infiller = infiller
+        self.model_hash = model_hash
+
+    def prepare(self, case: Case, length: Length) -> Callable[[], Fill]:
+        from diffusion.infill import InfillRequest
+
+        def request(slots: Length) -> InfillRequest:
+            return InfillRequest(
+                text=document, cursor=case.cursor, language=case.language, length=slots
+            )
+
+        document = case.text_without_middle
+        if length == "oracle":
+            length = self._infiller.oracle_slots(request("predicted"), to_bytes(case.middle))
+        asked = request(length)
+        return lambda: _fill(document, self._infiller.infill(asked))
+
+
+def load_model(directory: Path | None = None, *, threads: int | None = None) -> ModelFiller:
+    """A filler over a model folder, or over the bundled model.
+
+    Raises:
+        CheckpointError: the folder is missing, damaged or another tokenizer's.
+    """
+    from diffusion.infill import Infiller
+
+    infiller = Infiller.load(directory, threads=threads)
+    return ModelFiller(infiller, weights_hash(directory or BUNDLED))
+
+
+def weights_hash(directory: Path) -> str | None:
+    """The first 12 hex digits of the SHA-256 of a model folder's weights, if it has any."""
+    weights = directory / "model.safetensors"
+    if not weights.is_file():
+        return None
+    with weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+
+
+def _fill(document: bytes, result: InfillResult) -> Fill:
+    if not result.candidates:
+        return Fill("", steps=result.steps, reason=result.reason or "unknown")
+    best = result.candidates[0]
+    replaced = to_text(document[result.hole.start : result.hole.end])
+    return Fill(
+        _inserted(best.text, replaced), len(best.tokens), result.steps, confidence=best.score
+    )
+
+
+def _inserted(text: str, replaced: str) -> str:
+    """A candidate as a pure insertion: without the document's own text that it ends with.
+
+    A candidate may replace closers that follow the cursor (`foo(|)`). Where it does not write
+    them again it is no insertion; it is then kept whole, and its surplus counts against it.
+    """
+    return text.removesuffix(replaced) if replaced else text

@@ -74,7 +74,7 @@ class _Window:
     target_bytes: float
 
 
-def sample_holes(
+def sample_holes(  # noqa: PLR0917
     tree: SyntaxTree | None,
     data: bytes,
     window: tuple[int, int],

@@ -19,88 +19,48 @@ import tree_sitter
 
 TEXT = "text"
 
-# Node type -> kind. One table for all grammars: a type that two grammars share means the
+# Kind -> node types. One table for all grammars: a type that two grammars share means the
 # same in both. `Grammar.kinds` keeps the rows that a grammar really has.
-_BY_TYPE: dict[str, str] = {}
-_BY_TYPE.update(
-    dict.fromkeys(("argument_list", "arguments", "annotation_argument_list"), "arguments")
-)
-_BY_TYPE.update(
-    dict.fromkeys(
-        (
-            "parameters formal_parameters parameter_list lambda_parameters closure_parameters "
-            "inferred_parameters type_parameters type_parameter_list template_parameter_list "
-            "preproc_params"
-        ).split(),
-        "parameters",
-    )
-)
-_BY_TYPE.update(
-    dict.fromkeys(
-        (
-            "list dictionary set tuple list_pattern tuple_pattern array object array_pattern "
-            "object_pattern array_expression tuple_expression literal_value initializer_list "
-            "array_initializer element_value_array_initializer subscript subscript_expression "
-            "index_expression field_initializer_list type_arguments template_argument_list "
-            "slice_expression struct_pattern tuple_struct_pattern enum_variant_list "
-            "enumerator_list tuple_type token_tree subscript_argument_list array_access"
-        ).split(),
-        "element",
-    )
-)
-_BY_TYPE.update(
-    dict.fromkeys(
-        (
-            "block statement_block compound_statement class_body interface_body enum_body "
-            "declaration_list field_declaration_list ordered_field_declaration_list switch_block "
-            "switch_body constructor_body match_block statement_list enum_body_declarations "
-            "annotation_type_body object_type import_spec_list var_spec_list interface_type "
-            "requirement_seq class_static_block module_body"
-        ).split(),
-        "block",
-    )
-)
-_BY_TYPE.update(
-    dict.fromkeys(
-        (
-            "import_statement import_from_statement future_import_statement import_declaration "
-            "use_declaration preproc_include using_declaration package_declaration "
-            "package_clause extern_crate_declaration import_spec import_clause named_imports "
-            "use_list scoped_use_list"
-        ).split(),
-        "import",
-    )
-)
-_BY_TYPE.update(
-    dict.fromkeys(
-        (
-            "string string_content string_literal template_string string_fragment raw_string "
-            "raw_string_literal interpreted_string_literal raw_string_content "
-            "interpreted_string_literal_content raw_string_literal_content char_literal "
-            "character_literal concatenated_string system_lib_string regex regex_pattern "
-            "rune_literal multiline_string_fragment jsx_text escape_sequence character"
-        ).split(),
-        "string",
-    )
-)
-_BY_TYPE.update(
-    dict.fromkeys(
-        "comment line_comment block_comment doc_comment html_comment shebang hash_bang_line".split(),
-        "comment",
-    )
-)
-_BY_TYPE.update(
-    dict.fromkeys(
-        (
-            "declaration elif_clause else_clause except_clause finally_clause case_clause "
-            "switch_case switch_default catch_clause match_arm expression_case default_case "
-            "communication_case type_case switch_rule switch_block_statement_group "
-            "const_spec var_spec type_spec field_declaration enum_constant enum_variant "
-            "method_elem property_signature method_signature public_field_definition"
-        ).split(),
-        "statement",
-    )
-)
+_TYPES_OF_KIND = {
+    "arguments": "argument_list arguments annotation_argument_list",
+    "parameters": """
+        parameters formal_parameters parameter_list lambda_parameters closure_parameters
+        inferred_parameters type_parameters type_parameter_list template_parameter_list
+        preproc_params""",
+    "element": """
+        list dictionary set tuple list_pattern tuple_pattern array object array_pattern
+        object_pattern array_expression tuple_expression literal_value initializer_list
+        array_initializer element_value_array_initializer subscript subscript_expression
+        index_expression field_initializer_list type_arguments template_argument_list
+        slice_expression struct_pattern tuple_struct_pattern enum_variant_list enumerator_list
+        tuple_type token_tree subscript_argument_list array_access""",
+    "block": """
+        block statement_block compound_statement class_body interface_body enum_body
+        declaration_list field_declaration_list ordered_field_declaration_list switch_block
+        switch_body constructor_body match_block statement_list enum_body_declarations
+        annotation_type_body object_type import_spec_list var_spec_list interface_type
+        requirement_seq class_static_block module_body""",
+    "import": """
+        import_statement import_from_statement future_import_statement import_declaration
+        use_declaration preproc_include using_declaration package_declaration package_clause
+        extern_crate_declaration import_spec import_clause named_imports use_list
+        scoped_use_list""",
+    "string": """
+        string string_content string_literal template_string string_fragment raw_string_literal
+        interpreted_string_literal raw_string_content interpreted_string_literal_content
+        raw_string_literal_content char_literal character_literal concatenated_string
+        system_lib_string regex regex_pattern rune_literal multiline_string_fragment jsx_text
+        escape_sequence character""",
+    "comment": """
+        comment line_comment block_comment doc_comment html_comment shebang hash_bang_line""",
+    "statement": """
+        declaration elif_clause else_clause except_clause finally_clause case_clause switch_case
+        switch_default catch_clause match_arm expression_case default_case communication_case
+        type_case switch_rule switch_block_statement_group const_spec var_spec type_spec
+        enum_constant enum_variant method_elem property_signature method_signature
+        public_field_definition""",
+}
+_BY_TYPE = {name: kind for kind, names in _TYPES_OF_KIND.items() for name in names.split()}
 _STATEMENT_SUFFIXES = ("_statement", "_declaration", "_definition", "_item", "_specifier")
 
 

@@ -81,7 +81,9 @@ class SyntaxTree:
                 _point(self.data, old_end),
                 _point(new_data, new_end),
             )
-        return SyntaxTree(new_data, self.language, self.grammar, _parse(new_data, self.grammar, old))
+        return SyntaxTree(
+            new_data, self.language, self.grammar, _parse(new_data, self.grammar, old)
+        )
 
     @property
     def root(self) -> tree_sitter.Node | None:

@@ -1,0 +1,116 @@
+"""`diffill eval` from the outside: files, stdout, exit status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from diffusion.errors import EvaluationError
+from diffusion.evaluate import eval_cli, model_filler
+from diffusion.evaluate.results import RowFile, read_rows
+from tests.unit.evaluate.scripted import ScriptedFiller
+
+RECORD = {"language": "python", "prefix": "x = ", "middle": "1", "suffix": "\n"}
+ANSWERS: dict[str, str | BaseException] = {"t0": "1", "t1": "2", "t2": ValueError("no")}
+
+
+class Loaded(ScriptedFiller):
+    model_hash = "0123456789ab"
+
+
+@pytest.fixture
+def cases(tmp_path: Path) -> Path:
+    path = tmp_path / "cases.jsonl"
+    lines = [json.dumps({"task_id": task, **RECORD}) + "\n" for task in ANSWERS]
+    path.write_text("".join(lines), "utf-8")
+    return path
+
+
+@pytest.fixture
+def filler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loaded]:
+    loaded = Loaded(dict(ANSWERS))
+    monkeypatch.setattr(model_filler, "load_model", lambda directory, threads: loaded)
+    yield loaded
+
+
+def run(*arguments: object) -> Any:
+    return CliRunner().invoke(eval_cli.app, [str(a) for a in arguments])
+
+
+def test_rows_and_totals(cases: Path, filler: Loaded, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    result = run(cases, "--out", out, "--length", "oracle")
+    assert result.exit_code == 0
+    totals = json.loads(result.stdout.splitlines()[-1])
+    assert totals["cases"] == 3 and totals["errors"] == 1
+    assert totals["exact_match"] == pytest.approx(1 / 3, abs=1e-3)
+    assert (totals["length"], totals["model_hash"]) == ("oracle", "0123456789ab")
+    assert filler.lengths == ["oracle"] * 3
+    rows = read_rows(out)
+    assert [(row["task_id"], row["completion"]) for row in rows] == [
+        ("t0", "1"),
+        ("t1", "2"),
+        ("t2", ""),
+    ]
+    assert "t2" in result.stderr and "ValueError: no" in result.stderr
+    assert not (tmp_path / "out.jsonl.partial").exists()
+
+
+def test_a_number_is_a_fixed_length_and_limit_cuts(
+    cases: Path, filler: Loaded, tmp_path: Path
+) -> None:
+    result = run(cases, "--out", tmp_path / "o", "--length", "64", "--limit", 1)
+    assert json.loads(result.stdout.splitlines()[-1])["cases"] == 1
+    assert filler.lengths == [64]
+
+
+def test_every_case_failing_is_a_failed_run(cases: Path, filler: Loaded, tmp_path: Path) -> None:
+    filler.answers.update({task: OSError("gone") for task in ANSWERS})
+    result = run(cases, "--out", tmp_path / "o")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout.splitlines()[-1])["errors"] == 3
+
+
+def test_an_interrupted_run_keeps_the_old_file_and_the_partial_rows(
+    cases: Path, filler: Loaded, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    out.write_text('{"old": 1}\n', "utf-8")
+    filler.answers["t1"] = KeyboardInterrupt()
+    result = run(cases, "--out", out)
+    assert result.exit_code == 130
+    assert read_rows(out) == [{"old": 1}]
+    assert [row["task_id"] for row in read_rows(tmp_path / "out.jsonl.partial")] == ["t0"]
+
+
+def test_a_broken_case_file_is_told_before_the_model_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the model was loaded")
+
+    monkeypatch.setattr(model_filler, "load_model", refuse)
+    result = run(tmp_path / "none.jsonl", "--out", tmp_path / "o")
+    assert isinstance(result.exception, EvaluationError)
+
+
+def test_rows_are_flushed_one_by_one_and_any_text_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with RowFile(path) as file:
+        file.write({"completion": "\ud800\u2028\0"})
+        assert read_rows(file.partial) == [{"completion": "\ud800\u2028\0"}]
+        assert not path.exists()
+    assert read_rows(path) == [{"completion": "\ud800\u2028\0"}]
+
+
+def test_an_unwritable_place_and_a_broken_row_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="cannot write"):
+        RowFile(tmp_path / "no" / "such" / "folder.jsonl")
+    (tmp_path / "bad.jsonl").write_text("{}\n{\n", "utf-8")
+    with pytest.raises(EvaluationError, match="line 2"):
+        read_rows(tmp_path / "bad.jsonl")

@@ -1,0 +1,123 @@
+"""The executor: what passes, and every way in which a program must not pass.
+
+These start real processes in the jail; nothing here waits longer than the programs' own limit.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from diffusion.evaluate.cases import read_cases
+from diffusion.evaluate.executor import PythonExecutor, program
+from tests.unit.evaluate.scripted import ADD
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no jail on Windows")
+
+EXAMPLES = Path(__file__).parents[3] / "benchmarks" / "cases" / "examples.jsonl"
+NEEDS_LANDLOCK = "this kernel has no Landlock, so only growing files is forbidden"
+
+
+@pytest.fixture(scope="module")
+def executor() -> PythonExecutor:
+    return PythonExecutor(timeout_s=5.0, memory_mb=512)
+
+
+def outcome(executor: PythonExecutor, completion: str) -> str:
+    got = executor.execute(ADD, completion)
+    assert got is not None
+    assert got.passed == (got.outcome == "passed")
+    return got.outcome
+
+
+def test_the_reference_passes(executor: PythonExecutor) -> None:
+    assert outcome(executor, ADD.middle) == "passed"
+
+
+def test_our_own_cases_pass_with_their_references(executor: PythonExecutor) -> None:
+    runnable = [case for case in read_cases(EXAMPLES) if case.test is not None]
+    assert len(runnable) >= 3
+    for case in runnable:
+        got = executor.execute(case, case.middle)
+        assert got is not None and got.passed, (case.task_id, got)
+
+
+@pytest.mark.parametrize(
+    ("completion", "said"),
+    [
+        ("a - b", "failed: AssertionError"),
+        ("a + (", "failed: SyntaxError"),
+        ("", "failed: AssertionError"),
+        ("a + b\nimport os; os._exit(0)", "failed: it ended before its tests did"),
+        ("a + b\nraise SystemExit(0)", "failed: it ended before its tests did"),
+        ("a + b\nimport atexit; atexit.register(print, 'more')", "failed: it ended before"),
+        ("a + b\nx = bytearray(1 << 31)", "failed: MemoryError"),
+        ("a + b\nopen('new', 'w').write('x')", "failed: "),
+        ("\ud800", "failed: the program is not UTF-8"),
+        ("a + b\nwhile True: print('x' * 1000)", "failed: too much output"),
+    ],
+)
+def test_these_fail(executor: PythonExecutor, completion: str, said: str) -> None:
+    assert outcome(executor, completion).startswith(said)
+
+
+def test_an_endless_loop_is_ended_by_the_clock() -> None:
+    assert outcome(PythonExecutor(timeout_s=0.3), "a + b\nwhile True: pass") == "timed out"
+
+
+def test_a_fork_bomb_ends_and_leaves_nothing(executor: PythonExecutor) -> None:
+    if not {"user", "processes"} & set(executor.layers) and os.geteuid() == 0:
+        pytest.skip("root without a process namespace cannot be bounded here")
+    got = PythonExecutor(timeout_s=0.5).execute(ADD, "a + b\nimport os\nwhile True: os.fork()")
+    assert got is not None and not got.passed
+
+
+def test_what_outlives_the_program_is_killed(executor: PythonExecutor) -> None:
+    """The orphan holds the output pipe open: were it alive, `execute` would not return."""
+    left_behind = "a + b\nimport os, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(600)"
+    assert outcome(executor, left_behind) == "passed"
+
+
+def test_files_cannot_be_removed_or_made(executor: PythonExecutor, tmp_path: Path) -> None:
+    if "landlock" not in executor.layers:
+        pytest.skip(NEEDS_LANDLOCK)
+    tmp_path.chmod(0o777)
+    victim = tmp_path / "victim"
+    victim.touch(0o666)
+    assert "Error" in outcome(executor, f"a + b\nimport os; os.remove({str(victim)!r})")
+    assert "Error" in outcome(executor, f"a + b\nimport os; os.mkdir({str(tmp_path / 'd')!r})")
+    assert [p.name for p in tmp_path.iterdir()] == ["victim"]
+
+
+def test_the_network_is_out_of_reach(executor: PythonExecutor) -> None:
+    if "network" not in executor.layers:
+        pytest.skip("this kernel grants no network namespace")
+    code = "a + b\nimport socket\nassert [n for _, n in socket.if_nameindex()] in ([], ['lo'])\n"
+    code += "s = socket.socket(); s.connect(('127.0.0.1', 9))"
+    assert outcome(executor, code).startswith("failed: ")
+
+
+def test_the_environment_is_bare(executor: PythonExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_THING", "1")
+    code = "a + b\nimport os\nassert 'SECRET_THING' not in os.environ and 'HOME' not in os.environ"
+    assert outcome(executor, code) == "passed"
+
+
+def test_cases_without_a_python_test_are_not_run(executor: PythonExecutor) -> None:
+    for case in (
+        replace(ADD, test=None),
+        replace(ADD, language="go"),
+        replace(ADD, test_kind="stdio"),
+        replace(ADD, test_kind="humaneval", entry_point=None),
+    ):
+        assert executor.execute(case, case.middle) is None
+
+
+def test_an_append_case_runs_its_test_as_it_stands() -> None:
+    case = replace(ADD, test="assert add(1, 2) == 3", entry_point=None)
+    source = program(case, case.middle, "t")
+    assert source is not None and "check(" not in source

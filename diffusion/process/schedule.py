@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Protocol
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,19 +26,31 @@ from diffusion.errors import ScheduleError
 Floats = NDArray[np.float64]
 
 
-class ShareSampler(Protocol):
-    """Anything that turns uniforms into mask shares; all that training needs."""
+class ShareSampler:
+    """Anything that turns uniforms into mask shares; all that training needs.
 
-    def sample_t(self, u: Floats | Sequence[float] | float) -> Floats:
-        """Mask shares in [0, 1] for uniforms `u` in [0, 1), same shape."""
-        ...
+    A subclass gives `_share`, the shares at an array of uniforms in [0, 1].
+    """
 
-
-class Schedule:
-    """Base of the schedules: a subclass gives `_share`, the share at times in [0, 1]."""
-
-    def _share(self, time: Floats) -> Floats:
+    def _share(self, u: Floats) -> Floats:
         raise NotImplementedError
+
+    @overload
+    def sample_t(self, u: float) -> float: ...
+    @overload
+    def sample_t(self, u: Floats | Sequence[float]) -> Floats: ...
+    def sample_t(self, u: Floats | Sequence[float] | float) -> Floats | float:
+        """Mask shares in [0, 1] for uniforms `u` in [0, 1), same shape.
+
+        Raises:
+            ScheduleError: a uniform lies outside [0, 1].
+        """
+        shares = self._share(_unit(u))
+        return shares if shares.ndim else float(shares)
+
+
+class Schedule(ShareSampler):
+    """A share sampler whose share rises with time, so that sampling can walk it back."""
 
     def mask_share(self, time: float) -> float:
         """Share of slots masked at `time` in [0, 1].
@@ -46,11 +58,7 @@ class Schedule:
         Raises:
             ScheduleError: `time` lies outside [0, 1].
         """
-        return float(self._share(_unit(time))[()])
-
-    def sample_t(self, u: Floats | Sequence[float] | float) -> Floats:
-        """Mask shares for uniforms `u` in [0, 1), same shape. See `ShareSampler`."""
-        return self._share(_unit(u))
+        return float(self._share(_unit(time)))
 
     def tokens_per_step(self, n_slots: int, steps: int) -> list[int]:
         """How many slots to commit in each step of an `n_slots` canvas.
@@ -138,7 +146,7 @@ class Staircase(Schedule):
 
 
 @dataclass(frozen=True, slots=True)
-class Mixture:
+class Mixture(ShareSampler):
     """The training mixture: some t = 1 exactly, some from a bell, the rest uniform.
 
     One uniform picks the part and, stretched back to [0, 1), the t within it, so a
@@ -160,17 +168,15 @@ class Mixture:
     def uniform(self) -> float:
         return max(0.0, 1.0 - self.full - self.bell)
 
-    def sample_t(self, u: Floats | Sequence[float] | float) -> Floats:
-        """Mask shares in [0, 1] for uniforms `u` in [0, 1), same shape."""
-        uniforms = _unit(u)
-        in_bell = (uniforms - self.full) / max(self.bell, 1e-12)
-        in_uniform = (uniforms - self.full - self.bell) / max(self.uniform, 1e-12)
+    def _share(self, u: Floats) -> Floats:
+        in_bell = (u - self.full) / max(self.bell, 1e-12)
+        in_uniform = (u - self.full - self.bell) / max(self.uniform, 1e-12)
         shares = np.where(
-            uniforms < self.full + self.bell,
-            self.shape.sample_t(np.clip(in_bell, 0.0, 1.0)),
+            u < self.full + self.bell,
+            self.shape._share(np.clip(in_bell, 0.0, 1.0)),
             np.clip(in_uniform, 0.0, 1.0),
         )
-        return np.where(uniforms < self.full, 1.0, shares)
+        return np.where(u < self.full, 1.0, shares)
 
 
 def low_discrepancy(n: int, rng: np.random.Generator) -> Floats:

@@ -1,0 +1,70 @@
+"""Guards against the ways in which parallel unmasking repeats itself.
+
+Two rules, both pure functions of one canvas:
+- *Equal neighbours*: two adjacent slots filled in the same step did not see each other, so
+  equal tokens there are usually one token predicted twice. Allowed only when nearly certain.
+- *Loops*: a token may not complete a third repetition in a row of the same n-gram
+  (n = 1..8) if the n-gram has a letter in it. N-grams of whitespace, punctuation and digits
+  repeat in good code (`))`, `}}`, `0, 0, 0`, `----`) and may do so up to eight times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from diffusion.text.tokenizer import DEL, MASK
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """How much repetition is allowed. Repeats count occurrences in a row, so 1 is none."""
+
+    equal_neighbour_p: float = 0.99
+    """Equal tokens in adjacent slots of one step need more than this probability."""
+    max_repeats: int = 2
+    max_wordless_repeats: int = 8
+    longest_ngram: int = 8
+
+    def loops(self, ids: Sequence[int], slot: int, token: int, wordless: Sequence[bool]) -> bool:
+        """Whether `token` at `slot` of the canvas `ids` completes one repetition too many.
+
+        Only filled slots next to each other count; masks and DEL end a stretch. `wordless[i]`
+        says whether token i has no letter.
+        """
+        if token == DEL:
+            return False
+        left = slot
+        while left > 0 and ids[left - 1] not in (MASK, DEL):
+            left -= 1
+        right = slot + 1
+        while right < len(ids) and ids[right] not in (MASK, DEL):
+            right += 1
+        run = [*ids[left:slot], token, *ids[slot + 1 : right]]
+        at = slot - left
+        for n in range(1, min(self.longest_ngram, len(run) // 2) + 1):
+            repeats, start = _repeats(run, at, n)
+            if repeats <= self.max_repeats:
+                continue
+            has_no_letter = all(wordless[run[start + i]] for i in range(n))
+            if repeats > (self.max_wordless_repeats if has_no_letter else self.max_repeats):
+                return True
+        return False
+
+
+def _repeats(run: Sequence[int], at: int, n: int) -> tuple[int, int]:
+    """The most repetitions in a row of an n-gram in a stretch with `at`; and where it starts."""
+    best, best_start = 1, 0
+    last = len(run) - n
+    for seed in (at - n, at):
+        if not 0 <= seed < last or run[seed] != run[seed + n]:
+            continue
+        low = high = seed
+        while low > 0 and run[low - 1] == run[low - 1 + n]:
+            low -= 1
+        while high + 1 < last and run[high + 1] == run[high + 1 + n]:
+            high += 1
+        repeats = (high - low + 1) // n + 1
+        if repeats > best:
+            best, best_start = repeats, low
+    return best, best_start

@@ -1,0 +1,200 @@
+"""One row of the batch while it is being sampled: the only mutable state of the sampler.
+
+The rules of a canvas live here, so that no order and no model can break them:
+- A pin never changes. A filled slot changes only by `remask`, which takes it back first.
+- DEL may be committed only at the leftmost masked slot (all to its left is then filled), not
+  while the constraint is pending, not before there is text beyond the constraint if the row
+  may not be empty, and not left of a slot that already holds a token: such a slot says the hole
+  goes on. It is broadcast to every later slot at once, which ends the row.
+- While the constraint is pending, only the leftmost masked slot may be filled, and only by a
+  token that goes on spelling it.
+"""
+
+from __future__ import annotations
+
+import math
+from random import Random
+
+import torch
+
+from diffusion.errors import SamplerError
+from diffusion.process.canvas_state import CanvasResult, CanvasState, Commit, Reason
+from diffusion.process.vocabulary import Vocabulary
+from diffusion.text.tokenizer import DEL, MASK
+
+
+class Row:
+    """The working state of one canvas."""
+
+    def __init__(
+        self, index: int, canvas: CanvasState, *, allow_empty: bool, temperature: float, seed: int
+    ) -> None:
+        self.index = index
+        self.ids = list(canvas.ids)
+        self.pinned = canvas.pinned
+        self.masked = [slot for slot, token in enumerate(canvas.ids) if token == MASK]
+        self.constraint = canvas.constraint
+        self.temperature = temperature
+        self.steps = 0
+        self.reason: Reason | None = None
+        self.random = Random(seed)
+        self._seed = seed
+        self._generator: torch.Generator | None = None
+        self._allow_empty = allow_empty
+        self._had_slots = bool(self.masked)
+        self._log_p: dict[int, float] = {}
+        self._constrained: set[int] = set()
+        self._only_constraint: set[int] = set()
+        self._before_remask: tuple[list[int], dict[int, float]] | None = None
+        self._ended_at: int | None = None
+        self._cut_at: int | None = None
+        if not self.masked:
+            self._close()
+
+    @property
+    def generator(self) -> torch.Generator:
+        """The row's own randomness: other rows, or their absence, do not change its draws."""
+        if self._generator is None:
+            self._generator = torch.Generator().manual_seed(self._seed)
+        return self._generator
+
+    def window(self, size: int | None) -> list[int]:
+        """The masked slots worth looking at, from the left."""
+        if self.constraint:
+            return self.masked[:1]
+        return self.masked[:size]
+
+    def may_end(self, slot: int) -> bool:
+        """Whether DEL may be committed at `slot`. See the module's rules."""
+        if not self.masked or slot != self.masked[0] or self.constraint:
+            return False
+        if not self._allow_empty and not self._adds_text():
+            return False
+        return all(
+            self.pinned[later] or self.ids[later] in (MASK, DEL)
+            for later in range(slot + 1, len(self.ids))
+        )
+
+    def _adds_text(self) -> bool:
+        return any(self.ids[s] != DEL and s not in self._only_constraint for s in self._log_p)
+
+    def spellings(self, vocabulary: Vocabulary) -> list[int] | None:
+        """Tokens allowed at the leftmost masked slot by the constraint; None for all.
+
+        In the last slot a token must finish the constraint, if any can.
+        """
+        if not self.constraint:
+            return None
+        finishing = vocabulary.completing(self.constraint)
+        if len(self.masked) == 1 and finishing:
+            return finishing
+        return finishing + vocabulary.beginning(self.constraint)
+
+    def commit(self, slot: int, token: int, log_p: float, vocabulary: Vocabulary) -> Commit:
+        """Fill a masked slot. Ends the row if that was the last one, or if it is DEL.
+
+        Raises:
+            SamplerError: the commit would break a rule of the canvas; a bug in the caller.
+        """
+        if self.ids[slot] != MASK or self.pinned[slot] or token == MASK:
+            raise SamplerError(
+                f"slot {slot} may not be set to id {token}", fix="report this as a bug in Diffill"
+            )
+        if token == DEL:
+            if not self.may_end(slot):
+                raise SamplerError(
+                    f"DEL may not be set at slot {slot}", fix="report this as a bug in Diffill"
+                )
+            self._ended_at = slot
+            self._delete_from(slot)
+            self._log_p = {s: p for s, p in self._log_p.items() if s < slot}
+            self.reason = "ended"
+        else:
+            self.ids[slot] = token
+            self.masked.remove(slot)
+            if self.constraint:
+                spelled = vocabulary.token_bytes[token]
+                self._constrained.add(slot)
+                if len(spelled) <= len(self.constraint):
+                    self._only_constraint.add(slot)
+                self.constraint = self.constraint[len(spelled) :]
+            if not self.masked:
+                self._close()
+        self._log_p[slot] = log_p
+        return Commit(slot, token, math.exp(log_p))
+
+    def _close(self) -> None:
+        if self.constraint:
+            self.reason = "constraint"
+        else:
+            self.reason = "full" if self._ended_at is None else "ended"
+
+    def cut(self, reason: Reason) -> None:
+        """Give up the slots still masked: the row's text ends before the first of them.
+
+        Slots further right that were already filled are given up too, for the text would have
+        a gap. Pins stay. A row that was complete before `remask` gets that text back instead.
+        """
+        if self._before_remask is not None:
+            self.ids, self._log_p = self._before_remask
+            self.masked = []
+            self._close()
+            return
+        if self.masked:
+            self._cut_at = self.masked[0]
+            self._delete_from(self.masked[0])
+            self._log_p = {s: p for s, p in self._log_p.items() if s < self._cut_at}
+        self.reason = reason
+
+    def _delete_from(self, slot: int) -> None:
+        for later in range(slot, len(self.ids)):
+            if not self.pinned[later]:
+                self.ids[later] = DEL
+        self.masked.clear()
+
+    def revisable(self) -> list[int]:
+        """Slots that re-scoring may take back: committed here, not DEL, not the constraint's."""
+        return [
+            slot
+            for slot in sorted(self._log_p)
+            if self.ids[slot] != DEL and slot not in self._constrained
+        ]
+
+    def p(self, slot: int) -> float:
+        """Probability with which `slot` was committed."""
+        return math.exp(self._log_p[slot])
+
+    def remask(self, slots: list[int]) -> None:
+        """Take committed slots back; the row is open again. The DELs found so far stay."""
+        self._before_remask = (list(self.ids), dict(self._log_p))
+        for slot in slots:
+            self.ids[slot] = MASK
+            del self._log_p[slot]
+        self.masked = sorted({*self.masked, *slots})
+        self.reason = None
+
+    def result(self) -> CanvasResult:
+        """The row as it stands. Call it when the row has a reason."""
+        assert self.reason is not None
+        token_p = [
+            math.exp(self._log_p[s]) if s in self._log_p else 1.0 for s in range(len(self.ids))
+        ]
+        tail = self._ended_at if self._cut_at is None else self._cut_at
+        if tail is not None:
+            tail_p = token_p[tail] if self._cut_at is None else 0.0
+            for slot in range(tail, len(self.ids)):
+                if not self.pinned[slot]:
+                    token_p[slot] = tail_p
+        if self._log_p:
+            mean_log_p = sum(self._log_p.values()) / len(self._log_p)
+        else:
+            mean_log_p = -math.inf if self._had_slots else 0.0
+        return CanvasResult(
+            ids=tuple(self.ids),
+            token_p=tuple(token_p),
+            mean_log_p=mean_log_p,
+            steps=self.steps,
+            finished=self.reason in ("ended", "full"),
+            reason=self.reason,
+            constraint_met=not self.constraint,
+        )

@@ -1,0 +1,126 @@
+"""The command line of the server: `python -m lsp_server [serve] [--stdio | --tcp] ...`.
+
+Invariants: before anything else is imported that might print, fd 1 is pointed at fd 2 and
+JSON-RPC is given a copy of the old one; the process ends within about a second of `exit`, also
+when the inference thread is in the middle of something that cannot be interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from lsp_server import NAME, VERSION
+from lsp_server.errors import ServerError
+
+if TYPE_CHECKING:
+    from lsp_server.engine.worker import WorkerEngine
+
+_JOIN_S = 1.0
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `serve`."""
+    parser.add_argument("--stdio", action="store_true", help="talk over stdio (the default)")
+    parser.add_argument("--tcp", action="store_true", help="listen on a loopback port instead")
+    parser.add_argument("--host", default="127.0.0.1", help="loopback address for --tcp")
+    parser.add_argument("--port", type=int, default=0, help="port for --tcp; 0 takes a free one")
+    parser.add_argument("--log-file", type=Path, help="write the log here too")
+    parser.add_argument("--log-level", choices=_LEVELS, default="info")
+    parser.add_argument("--check", action="store_true", help="check the installation and exit")
+    # For tests: `scripted:FILE` answers from a script (lsp_server/engine/scripted.py).
+    parser.add_argument("--engine", default="local", help=argparse.SUPPRESS)
+    # Some clients pass it; the server ends with its stdin anyway.
+    parser.add_argument("--clientProcessId", type=int, help=argparse.SUPPRESS)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the server; the exit code."""
+    parser = argparse.ArgumentParser(prog=f"{NAME} serve", description="Diffill language server")
+    parser.add_argument("--version", action="version", version=f"{NAME} {VERSION}")
+    add_arguments(parser)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["serve"]:
+        del words[0]
+    options = parser.parse_args(words)
+    if options.check:
+        return _check()
+    try:
+        return serve(options)
+    except (ServerError, OSError) as error:
+        print(f"{NAME}: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve one client with parsed options; the exit code.
+
+    Raises ServerError or OSError when it cannot start.
+    """
+    stdin, stdout = (None, None) if options.tcp else protect_stdio()
+    from lsp_server.observe import log
+
+    level = getattr(logging, options.log_level.upper())
+    control = log.set_up(level, options.log_file)
+    engine = _engine(options.engine)
+    from lsp_server.server import create_server
+
+    server = create_server(engine, control)
+    try:
+        if options.tcp:
+            server.start_tcp(options.host, options.port)
+        else:
+            server.start_io(stdin, stdout)
+    finally:
+        server.session.close()
+    code = server.protocol.exit_code
+    if code is None:  # the client is gone without a word
+        code = 0 if server.protocol.is_shut_down else 1
+    if not engine.join(_JOIN_S):
+        # A model is being imported or loaded, which nothing can interrupt. To end the
+        # interpreter around a running thread would crash inside native code.
+        logging.shutdown()
+        os._exit(code)
+    return code
+
+
+def protect_stdio() -> tuple[BinaryIO, BinaryIO]:
+    """Keep stdin and stdout for JSON-RPC: give back copies, and put harmless files in their place.
+
+    Whatever prints afterwards, native code included, prints to stderr.
+    """
+    sys.stdout.flush()
+    stdin, stdout = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return stdin, stdout
+
+
+def _engine(name: str) -> WorkerEngine:
+    kind, _, argument = name.partition(":")
+    if kind == "scripted" and argument:
+        from lsp_server.engine.scripted import ScriptedEngine
+
+        return ScriptedEngine.from_file(Path(argument))
+    if name == "local":
+        from lsp_server.engine.local import local_engine
+
+        return local_engine()
+    raise ServerError(f"--engine {name} is unknown", fix="leave it away")
+
+
+def _check() -> int:
+    from lsp_server.observe import doctor
+
+    checks = doctor.run_checks()
+    for check in checks:
+        print(check, file=sys.stderr)  # noqa: T201
+    return 1 if any(check.failed for check in checks) else 0

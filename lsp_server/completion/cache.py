@@ -1,0 +1,73 @@
+"""The forward cache: suggestions that stay right while the user types along them.
+
+An entry holds the text a suggestion was made for. It answers a later request whose document is
+that text with a beginning of the suggestion typed in at the hole, and nothing else changed; the
+answer is the rest of the suggestion. Invariants: a hit replaces the same bytes as a fresh
+answer would; what is answered is never empty; entries are dropped oldest first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from lsp_server.completion.candidate import Suggestion
+from lsp_server.completion.trigger import CompletionRequest
+from lsp_server.document import Document, to_bytes, to_text
+
+ENTRIES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    document: Document
+    suggestions: tuple[Suggestion, ...]
+    alternatives: int
+
+
+class ForwardCache:
+    """The last answers, of all documents of one client."""
+
+    def __init__(self, entries: int = ENTRIES) -> None:
+        self._entries: deque[_Entry] = deque(maxlen=entries)
+
+    def store(self, request: CompletionRequest, suggestions: tuple[Suggestion, ...]) -> None:
+        """Keep what was shown for a request."""
+        if suggestions:
+            self._entries.append(_Entry(request.document, suggestions, request.alternatives))
+
+    def lookup(self, request: CompletionRequest) -> tuple[Suggestion, ...]:
+        """What is left of the newest answer that the user has been typing along, else nothing."""
+        for entry in reversed(self._entries):
+            if entry.document.uri != request.document.uri:
+                continue
+            if entry.alternatives < request.alternatives:
+                continue
+            rest = tuple(filter(None, (_rest(s, entry, request) for s in entry.suggestions)))
+            if rest:
+                return rest
+        return ()
+
+    def forget(self, uri: str | None = None) -> None:
+        """Drop the entries of a document; of all without one (settings or model changed)."""
+        kept = [] if uri is None else [e for e in self._entries if e.document.uri != uri]
+        self._entries = deque(kept, maxlen=self._entries.maxlen)
+
+
+def _rest(suggestion: Suggestion, entry: _Entry, request: CompletionRequest) -> Suggestion | None:
+    """What remains of a suggestion at the cursor, None where the texts do not fit."""
+    old, new, start = entry.document.data, request.document.data, suggestion.start
+    typed = request.cursor - start
+    if typed < 0 or len(new) != len(old) + typed:
+        return None
+    text = to_bytes(suggestion.text)
+    if typed >= len(text) or new[start : request.cursor] != text[:typed]:
+        return None
+    if new[:start] != old[:start] or new[request.cursor :] != old[start:]:
+        return None
+    rest = to_text(text[typed:])
+    return (
+        replace(suggestion, text=rest, start=request.cursor, end=suggestion.end + typed)
+        if rest.strip()
+        else None
+    )

@@ -1,0 +1,27 @@
+"""A candidate on its way through the filters, and why one was dropped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Text that would replace bytes [start, end) of the document.
+
+    `score` is the geometric mean probability of the tokens, 0 to 1; `parses` what the engine
+    says about the document with the text in it.
+    """
+
+    text: str
+    start: int
+    end: int
+    score: float
+    parses: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A filter's no, with the reason for the trace (no source text in it)."""
+
+    why: str

@@ -1,0 +1,144 @@
+"""One request through its stages: trigger, cache, engine, context, filters.
+
+The engine chooses the hole (`diffusion.text.span`, the same code that training uses), fills it
+and says which bytes it replaces. Invariants: nothing is raised for unusual text or a failing
+model, an empty answer leaves a `Reason` in the trace; only asyncio's cancellation passes
+through, after the model has been told to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from diffusion.cancel import Cancelled, CancelToken
+from lsp_server.completion import context, filters, trigger
+from lsp_server.completion.cache import ForwardCache
+from lsp_server.completion.candidate import Drop, Suggestion
+from lsp_server.completion.trigger import CompletionRequest
+from lsp_server.document import Document
+from lsp_server.engine.engine import Engine, EngineAnswer, EngineRequest
+from lsp_server.errors import EngineUnavailable
+from lsp_server.observe.trace import Fate, Trace
+from lsp_server.reasons import Reason
+from lsp_server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+async def complete(
+    request: CompletionRequest,
+    *,
+    settings: Settings,
+    engine: Engine,
+    cache: ForwardCache,
+    cancel: CancelToken,
+    trace: Trace,
+) -> tuple[Suggestion, ...]:
+    """Suggestions for one cursor, best first; empty with a reason in the trace."""
+    trace.language = request.document.language
+
+    # 1. Is this a place to offer anything?
+    with trace.stage("trigger"):
+        refusal = trigger.decide(request, settings)
+    if refusal is not None:
+        trace.nothing(refusal.reason, refusal.note)
+        return ()
+
+    # 2. Has the user been typing along an earlier answer?
+    with trace.stage("cache"):
+        known = cache.lookup(request)
+    trace.facts["cacheHit"] = bool(known)
+    if known:
+        return known
+
+    # 3. The model: hole, canvas, denoising steps, read back.
+    with trace.stage("infill"):
+        answer = await _ask(request, settings, engine, cancel, trace)
+    if answer is None or not _expressible(answer, request.document, trace):
+        return ()
+
+    # 4. What surrounds the hole, and 5. the filters.
+    with trace.stage("filters"):
+        shown = _filtered(request, answer, settings, trace)
+    if not shown:
+        trace.nothing(Reason.ALL_FILTERED, _fates(trace.fates))
+    cache.store(request, shown)
+    return shown
+
+
+async def _ask(
+    request: CompletionRequest,
+    settings: Settings,
+    engine: Engine,
+    cancel: CancelToken,
+    trace: Trace,
+) -> EngineAnswer | None:
+    wanted = EngineRequest(
+        text=request.document.data,
+        cursor=request.cursor,
+        language=request.document.grammar,
+        alternatives=request.alternatives,
+        deadline_ms=settings.inline.max_latency_ms,
+    )
+    future = engine.submit(wanted, cancel)
+    try:
+        return await asyncio.wrap_future(future)
+    except asyncio.CancelledError:
+        # pygls cancelled the handler. The worker hears of it through the token only.
+        cancel.cancel(Reason.CANCELLED)
+        trace.nothing(Reason(cancel.reason))
+        raise
+    except Cancelled as cancelled:
+        trace.nothing(Reason(cancelled.reason))
+    except EngineUnavailable as error:
+        trace.nothing(Reason.MODEL_UNAVAILABLE, str(error))
+    except Exception as error:
+        # One of the broad catches of the server: a bug or a full memory in the model must
+        # leave the editor with an explained empty answer.
+        logger.exception("the engine failed")
+        trace.nothing(Reason.ENGINE_FAILED, type(error).__name__)
+    return None
+
+
+def _expressible(answer: EngineAnswer, document: Document, trace: Trace) -> bool:
+    trace.facts["hole"] = {"start": answer.start, "end": answer.end, "kind": answer.kind}
+    trace.facts["steps"] = answer.steps
+    trace.facts["contextCached"] = answer.context_cached
+    if not answer.candidates:
+        trace.nothing(Reason.NO_CANDIDATE, answer.reason or "")
+        return False
+    line_start, line_end = document.line(answer.start)
+    if not line_start <= answer.start <= answer.end <= line_end:
+        trace.nothing(Reason.NOT_EXPRESSIBLE)
+        return False
+    return True
+
+
+def _filtered(
+    request: CompletionRequest, answer: EngineAnswer, settings: Settings, trace: Trace
+) -> tuple[Suggestion, ...]:
+    around = context.gather(
+        request.document, answer.start, answer.end, settings, automatic=request.automatic
+    )
+    shown: list[Suggestion] = []
+    for candidate in answer.candidates:
+        suggestion = Suggestion(
+            candidate.text, answer.start, answer.end, candidate.score, candidate.parses
+        )
+        outcome, by = filters.run(suggestion, around)
+        if isinstance(outcome, Suggestion) and any(s.text == outcome.text for s in shown):
+            outcome, by = Drop("is the same as an earlier one"), "distinct"
+        lines = candidate.text.count("\n") + 1
+        if isinstance(outcome, Drop):
+            fate = Fate(candidate.score, len(candidate.text), lines, by, outcome.why)
+        else:
+            fate = Fate(candidate.score, len(candidate.text), lines)
+            shown.append(outcome)
+        trace.fates.append(fate)
+    return tuple(shown[: max(request.alternatives, 1)])
+
+
+def _fates(fates: Iterable[Fate]) -> str:
+    return "; ".join(f"{fate.dropped_by}: {fate.why}" for fate in fates if fate.dropped_by)

@@ -1,0 +1,64 @@
+"""Whether to offer anything at a cursor, decided before any model is asked.
+
+The rules in order, each with its own `Reason`; cheap ones first. Pure: the same request and
+settings give the same answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from diffusion.text import languages
+from lsp_server.document import Document, to_text
+from lsp_server.reasons import Reason
+from lsp_server.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """Fill the hole at byte `cursor` of a document snapshot."""
+
+    document: Document
+    cursor: int
+    automatic: bool
+    alternatives: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Nothing is offered here."""
+
+    reason: Reason
+    note: str = ""
+
+
+def decide(request: CompletionRequest, settings: Settings) -> Refusal | None:
+    """None to go on, else why not."""
+    document, limits = request.document, settings.performance
+    if not settings.enable:
+        return Refusal(Reason.DISABLED)
+    if request.automatic and settings.inline.trigger == "manual":
+        return Refusal(Reason.MANUAL_ONLY)
+    if document.language == languages.TEXT:
+        return Refusal(Reason.LANGUAGE_UNKNOWN, "one of " + ", ".join(languages.NAMES))
+    if not settings.serves(document.language):
+        return Refusal(Reason.LANGUAGE_OFF, document.language)
+    if len(document.data) > 1024 * limits.max_file_kb:
+        kilobytes = len(document.data) // 1024
+        return Refusal(Reason.FILE_TOO_LARGE, f"{kilobytes} KB of {limits.max_file_kb}")
+    if b"\0" in document.data:
+        return Refusal(Reason.BINARY)
+    start, end = document.line(request.cursor)
+    if end - start > limits.max_line_length:
+        return Refusal(Reason.LINE_TOO_LONG, f"{end - start} of {limits.max_line_length} bytes")
+    if request.automatic and _inside_word(document.data, start, request.cursor, end):
+        return Refusal(Reason.INSIDE_WORD)
+    return None
+
+
+def _inside_word(data: bytes, start: int, cursor: int, end: int) -> bool:
+    return _is_word(to_text(data[start:cursor])[-1:]) and _is_word(to_text(data[cursor:end])[:1])
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"

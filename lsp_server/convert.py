@@ -1,0 +1,155 @@
+"""LSP <-> our own types: positions, ranges, edits and answers.
+
+The only module that counts in UTF-8, UTF-16 or UTF-32 units; inside there are byte offsets only.
+Invariants: every position maps to a character boundary inside the document (past the end of a
+line: its end; past the last line: the end; inside a character: its beginning); an answer applied
+by a client yields exactly document[:start] + text + document[end:].
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from lsprotocol import types
+
+from lsp_server.completion.candidate import Suggestion
+from lsp_server.document import Document, Edit, to_bytes, to_text
+from lsp_server.lines import LineIndex
+
+LABEL_CHARACTERS = 60
+_WORD_BEFORE = re.compile(r"\w*\Z")
+
+
+def units(text: str, encoding: str) -> int:
+    """The length of a string in units of a position encoding."""
+    if encoding == "utf-32":
+        return len(text)
+    if encoding == "utf-8":
+        return len(text.encode("utf-8", "surrogatepass"))
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def offset_at(position: types.Position, data: bytes, lines: LineIndex, encoding: str) -> int:
+    """The byte offset of a position."""
+    if position.line >= lines.count:
+        return lines.size
+    start, end = lines.span(position.line, data)
+    return start + _column_bytes(data[start:end], position.character, encoding)
+
+
+def _column_bytes(line: bytes, column: int, encoding: str) -> int:
+    """How many bytes of a line the first `column` units take, whole characters only."""
+    if column >= len(line) and encoding == "utf-8":
+        return len(line)
+    if line.isascii():
+        return min(column, len(line))
+    if encoding == "utf-8":
+        while column and line[column] & 0xC0 == 0x80:
+            column -= 1
+        return column
+    text = to_text(line)
+    if encoding == "utf-32":
+        return len(to_bytes(text[:column]))
+    left = column
+    for index, character in enumerate(text):
+        left -= 2 if character > "\uffff" else 1
+        if left < 0:
+            return len(text[:index].encode("utf-8", "surrogatepass"))
+    return len(line)
+
+
+def position_at(offset: int, data: bytes, lines: LineIndex, encoding: str) -> types.Position:
+    """The position of a byte offset; inside a character: of its beginning."""
+    offset = min(max(offset, 0), lines.size)
+    line = lines.line_at(offset)
+    start, end = lines.span(line, data)
+    offset = min(offset, end)  # inside a line end: before it
+    while start < offset < end and data[offset] & 0xC0 == 0x80:
+        offset -= 1
+    return types.Position(line, units(to_text(data[start:offset]), encoding))
+
+
+def range_at(start: int, end: int, document: Document, encoding: str) -> types.Range:
+    """The LSP range of bytes [start, end)."""
+    return types.Range(
+        start=position_at(start, document.data, document.lines, encoding),
+        end=position_at(end, document.data, document.lines, encoding),
+    )
+
+
+def changed(
+    document: Document,
+    changes: Sequence[types.TextDocumentContentChangeEvent],
+    version: int,
+    encoding: str,
+) -> Document:
+    """The document after the content changes of one notification, applied in order."""
+    for change in changes:
+        if isinstance(change, types.TextDocumentContentChangePartial):
+            start = offset_at(change.range.start, document.data, document.lines, encoding)
+            end = offset_at(change.range.end, document.data, document.lines, encoding)
+            edit = Edit(min(start, end), max(start, end), to_bytes(change.text))
+            document = document.apply([edit], version)
+        else:
+            document = document.replaced(change.text, version)
+    return document
+
+
+def inline_list(
+    suggestions: Sequence[Suggestion],
+    document: Document,
+    shown: Document,
+    encoding: str,
+) -> types.InlineCompletionList:
+    """Inline items: each replaces its whole line, which any editor can draw and apply.
+
+    Args:
+        suggestions: for `document`; their holes must not reach over a line end.
+        document: what was filled: the client's text, with a selected pop-up entry taken in.
+        shown: the client's text. The same object, unless a pop-up entry is selected.
+    """
+    items = []
+    for suggestion in suggestions:
+        start, end = document.line(suggestion.start)
+        text = document.data[start : suggestion.start] + to_bytes(suggestion.text)
+        whole = to_text(text + document.data[suggestion.end : end])
+        line_start, line_end = shown.line(start)
+        where = range_at(line_start, line_end, shown, encoding)
+        items.append(types.InlineCompletionItem(whole, filter_text=whole, range=where))
+    return types.InlineCompletionList(items)
+
+
+def completion_list(
+    suggestions: Sequence[Suggestion], document: Document, encoding: str
+) -> types.CompletionList:
+    """Pop-up entries: each replaces the word before the hole, as pop-ups filter by that word."""
+    items = []
+    for rank, suggestion in enumerate(suggestions):
+        start, _ = document.line(suggestion.start)
+        found = _WORD_BEFORE.search(to_text(document.data[start : suggestion.start]))
+        word = found[0] if found else ""
+        text = word + suggestion.text
+        where = range_at(suggestion.start - len(to_bytes(word)), suggestion.end, document, encoding)
+        percent = f"{round(100 * suggestion.score)} %"
+        items.append(
+            types.CompletionItem(
+                label=_label(text),
+                label_details=types.CompletionItemLabelDetails(description=f"diffill {percent}"),
+                kind=types.CompletionItemKind.Text,
+                filter_text=text,
+                sort_text=f"{rank:02d}",
+                text_edit=types.TextEdit(where, text),
+                insert_text_mode=types.InsertTextMode.AsIs,
+                documentation=types.MarkupContent(
+                    types.MarkupKind.Markdown, f"```{document.language}\n{text}\n```\n{percent}"
+                ),
+            )
+        )
+    return types.CompletionList(is_incomplete=True, items=items)
+
+
+def _label(text: str) -> str:
+    first, *rest = text.strip().splitlines() or [""]
+    short = first[: LABEL_CHARACTERS - 1]
+    return short if short == first and not rest else short + "…"

@@ -1,0 +1,134 @@
+"""What the server asks of a model, and what it gets back.
+
+These types are the server's own, so that neither the completion pipeline nor a test needs
+torch. Invariants: offsets are byte offsets; an answer's candidates replace bytes [start, end)
+of the request's text; an empty answer carries a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from diffusion.cancel import CancelToken
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRequest:
+    """Fill the hole at a cursor.
+
+    `deadline_ms` counts from the moment the model begins to work on the request.
+    """
+
+    text: bytes
+    cursor: int
+    language: str
+    alternatives: int = 1
+    deadline_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCandidate:
+    """One fill; `score` is the geometric mean probability of its tokens, 0 to 1."""
+
+    text: str
+    score: float
+    parses: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAnswer:
+    """What the model offers for one request, best first."""
+
+    candidates: tuple[EngineCandidate, ...]
+    start: int
+    end: int
+    kind: str = ""
+    ms: float = 0.0
+    steps: int = 0
+    context_cached: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Which model, and how much of the machine it may use."""
+
+    model_path: str = ""
+    threads: int | Literal["auto"] = "auto"
+
+
+class EngineState(StrEnum):
+    """What the engine is doing."""
+
+    IDLE = "idle"
+    """Nothing is loaded; the first request or `preload` loads."""
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+    """Loading failed; `detail` says why. A new configuration tries again."""
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """A snapshot, for people and for `diffill/status`."""
+
+    state: EngineState
+    detail: str = ""
+    model: str = ""
+    queue: int = 0
+    load_ms: float = 0.0
+
+
+class Filler(Protocol):
+    """A loaded model. Called from one thread only."""
+
+    @property
+    def model(self) -> str:
+        """A name for people."""
+        ...
+
+    def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
+        """Fill a hole.
+
+        Raises Cancelled within one denoising step of `cancel` being set.
+        """
+        ...
+
+
+Load = Callable[[EngineConfig], Filler]
+"""Loads a model; may take seconds, may raise."""
+
+
+class Engine(Protocol):
+    """Where requests go. Every method returns at once and may be called from any thread."""
+
+    def preload(self) -> None:
+        """Begin to load, if nothing is loaded."""
+        ...
+
+    def submit(self, request: EngineRequest, cancel: CancelToken) -> Future[EngineAnswer]:
+        """Queue a request.
+
+        The future raises Cancelled when `cancel` was set, EngineUnavailable when there is no
+        model to ask, and whatever the model raised.
+        """
+        ...
+
+    def status(self) -> EngineStatus: ...
+
+    def configure(self, config: EngineConfig) -> None:
+        """Use another model or thread count from the next request on."""
+        ...
+
+    def close(self) -> None:
+        """Refuse further requests; work in flight must be cancelled through its token."""
+        ...
+
+    def join(self, timeout_s: float) -> bool:
+        """After `close`: wait for the work in flight; say whether it ended in time."""
+        ...

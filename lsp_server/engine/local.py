@@ -1,0 +1,72 @@
+"""The bundled model as a `Filler`: the only module that imports `diffusion.infill`.
+
+Invariant: importing this module imports no torch; `load`, which runs on the inference thread,
+does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from diffusion.cancel import CancelToken
+from lsp_server.engine.engine import (
+    EngineAnswer,
+    EngineCandidate,
+    EngineConfig,
+    EngineRequest,
+    Filler,
+)
+from lsp_server.engine.worker import WorkerEngine
+
+if TYPE_CHECKING:
+    from diffusion.infill import Infiller
+
+
+class LocalFiller:
+    """A thin coat over `Infiller`: plain types in and out."""
+
+    def __init__(self, infiller: Infiller, model: str) -> None:
+        self._infiller = infiller
+        self.model = model
+
+    def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
+        from diffusion.infill import InfillRequest
+
+        result = self._infiller.infill(
+            InfillRequest(
+                text=request.text,
+                cursor=request.cursor,
+                language=request.language,
+                alternatives=request.alternatives,
+                deadline_ms=request.deadline_ms,
+            ),
+            cancel=cancel,
+        )
+        return EngineAnswer(
+            candidates=tuple(
+                EngineCandidate(c.text, float(c.score), c.parses) for c in result.candidates
+            ),
+            start=result.hole.start,
+            end=result.hole.end,
+            kind=result.hole.kind,
+            ms=result.ms,
+            steps=result.steps,
+            context_cached=result.context_cached,
+            reason=result.reason,
+        )
+
+
+def load(config: EngineConfig) -> Filler:
+    """Load the model of a configuration. Imports torch; raises DiffillError for a bad model."""
+    from diffusion.infill import Infiller
+
+    folder = Path(config.model_path).expanduser() if config.model_path else None
+    threads = None if config.threads == "auto" else config.threads
+    name = folder.name if folder is not None else "bundled"
+    return LocalFiller(Infiller.load(folder, threads=threads), name)
+
+
+def local_engine() -> WorkerEngine:
+    """The engine of the installed server; loads nothing yet."""
+    return WorkerEngine(load)

@@ -1,0 +1,151 @@
+"""An engine that answers from a script: for tests, editor tests and demos, with no model.
+
+A script is a JSON object:
+
+    {"answers": [{"before": "return ", "after": "", "language": "python", "replace": 0,
+                  "candidates": [{"text": "a + b", "score": 0.9, "parses": true}],
+                  "steps": 4, "reason": null, "error": null}],
+     "gated": false}
+
+The first answer whose `before` ends the text left of the cursor, whose `after` begins the text
+right of it and whose `language` matches is given; none: an empty answer. `replace` is how many
+bytes after the cursor the hole takes. `error` raises instead. With `gated`, every step waits for
+a permit (`release`), so that a test decides when a step ends without sleeping. Invariants: the
+same request gets the same answer; a set token stops the work at the next step.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffusion.cancel import CancelToken
+from diffusion.errors import DiffillError
+from lsp_server.engine.engine import EngineAnswer, EngineCandidate, EngineConfig, EngineRequest
+from lsp_server.engine.worker import WorkerEngine
+from lsp_server.errors import ScriptError
+
+EventListener = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedAnswer:
+    """One rule of a script."""
+
+    candidates: tuple[EngineCandidate, ...] = ()
+    before: str = ""
+    after: str = ""
+    language: str = ""
+    replace: int = 0
+    steps: int = 1
+    reason: str | None = None
+    error: str | None = None
+
+    def matches(self, request: EngineRequest) -> bool:
+        before, after = request.text[: request.cursor], request.text[request.cursor :]
+        return (
+            before.endswith(self.before.encode())
+            and after.startswith(self.after.encode())
+            and self.language in ("", request.language)
+        )
+
+
+class ScriptedFiller:
+    """A `Filler` that plays a script and counts what it did."""
+
+    model = "scripted"
+
+    def __init__(self, answers: tuple[ScriptedAnswer, ...], *, gated: bool = False) -> None:
+        self.answers = answers
+        self.requests = 0
+        self.steps = 0
+        self._permits = threading.Semaphore(0) if gated else None
+        self.on_event: EventListener | None = None
+
+    def release(self, steps: int = 1) -> None:
+        """Let a gated script take more steps."""
+        if self._permits is not None:
+            self._permits.release(steps)
+
+    def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
+        self.requests += 1
+        number = self.requests
+        answer = next((a for a in self.answers if a.matches(request)), ScriptedAnswer())
+        self._tell("start", number, 0)
+        try:
+            for step in range(answer.steps):
+                if self._permits is not None:
+                    self._permits.acquire()
+                cancel.raise_if_cancelled()
+                self.steps += 1
+                self._tell("step", number, step + 1)
+        finally:
+            self._tell("end", number, self.steps)
+        if answer.error is not None:
+            raise DiffillError(answer.error)
+        reason = answer.reason
+        if not answer.candidates and reason is None:
+            reason = "the script has no answer for this place"
+        return EngineAnswer(
+            candidates=answer.candidates[: max(request.alternatives, 1)],
+            start=request.cursor,
+            end=request.cursor + answer.replace,
+            kind="scripted",
+            steps=answer.steps,
+            reason=reason,
+        )
+
+    def _tell(self, event: str, request: int, step: int) -> None:
+        if self.on_event is not None:
+            self.on_event({"event": event, "request": request, "step": step})
+
+
+class ScriptedEngine(WorkerEngine):
+    """A worker engine around a `ScriptedFiller`, which tests reach through `filler`."""
+
+    def __init__(
+        self, filler: ScriptedFiller, *, load: Callable[[EngineConfig], None] | None = None
+    ) -> None:
+        self.filler = filler
+
+        def loaded(config: EngineConfig) -> ScriptedFiller:
+            if load is not None:
+                load(config)
+            return filler
+
+        super().__init__(loaded)
+
+    @classmethod
+    def from_file(cls, path: Path) -> ScriptedEngine:
+        """Read a script.
+
+        Raises ScriptError when the file cannot be read as one.
+        """
+        try:
+            script = json.loads(path.read_text(encoding="utf-8"))
+            answers = tuple(_answer(raw) for raw in script.get("answers", ()))
+            filler = ScriptedFiller(answers, gated=bool(script.get("gated", False)))
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise ScriptError(
+                f"{path} is no script: {error}", fix="see lsp_server/engine/scripted.py"
+            ) from error
+        failure = script.get("load_error")
+
+        def fail(_: EngineConfig) -> None:
+            if failure is not None:
+                raise DiffillError(failure)
+
+        return cls(filler, load=fail)
+
+
+def _answer(raw: dict[str, Any]) -> ScriptedAnswer:
+    fields = dict(raw)
+    candidates = tuple(
+        EngineCandidate(c["text"], c.get("score", 0.9), c.get("parses", True))
+        for c in fields.pop("candidates", ())
+    )
+    return ScriptedAnswer(candidates=candidates, **fields)

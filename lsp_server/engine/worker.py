@@ -1,0 +1,168 @@
+"""One inference thread around a model that is loaded on first use.
+
+Invariants: the model is loaded and called on this thread only, one request at a time, in the
+order of arrival; a request whose token is set before its turn is never started; whatever
+loading or filling raises ends in that request's future and never ends the thread.
+
+The thread is our own and a daemon: pygls reads stdin from its pool, which inference must not
+fill, and the threads of a `ThreadPoolExecutor` are joined at interpreter exit, which would hang
+an editor's shutdown on a model that is still being imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from diffusion.cancel import Cancelled, CancelToken
+from diffusion.errors import DiffillError
+from lsp_server.engine.engine import (
+    EngineAnswer,
+    EngineConfig,
+    EngineRequest,
+    EngineState,
+    EngineStatus,
+    Filler,
+    Load,
+)
+from lsp_server.errors import EngineUnavailable, ServerError
+
+logger = logging.getLogger(__name__)
+StateListener = Callable[[EngineStatus], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    request: EngineRequest
+    cancel: CancelToken
+    future: Future[EngineAnswer]
+
+
+class WorkerEngine:
+    """An `Engine` whose model is made by `load`."""
+
+    def __init__(
+        self,
+        load: Load,
+        config: EngineConfig | None = None,
+        *,
+        on_state: StateListener | None = None,
+    ) -> None:
+        self._load = load
+        self._config = config or EngineConfig()
+        self._on_state = on_state
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._filler: Filler | None = None
+        self._loaded_config: EngineConfig | None = None
+        self._status = EngineStatus(EngineState.IDLE)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def listen(self, on_state: StateListener) -> None:
+        """Hear of every change of state, on the thread that made it."""
+        self._on_state = on_state
+
+    def preload(self) -> None:
+        if self._status.state is EngineState.IDLE:
+            self._put(None)
+
+    def submit(self, request: EngineRequest, cancel: CancelToken) -> Future[EngineAnswer]:
+        future: Future[EngineAnswer] = Future()
+        if self._status.state is EngineState.CLOSED:
+            future.set_exception(EngineUnavailable("the engine is closed"))
+        else:
+            self._put(_Job(request, cancel, future))
+        return future
+
+    def status(self) -> EngineStatus:
+        status = self._status
+        return EngineStatus(
+            status.state, status.detail, status.model, self._jobs.qsize(), status.load_ms
+        )
+
+    def configure(self, config: EngineConfig) -> None:
+        self._config = config
+        if self._status.state is EngineState.FAILED:
+            self._change(EngineStatus(EngineState.IDLE))
+
+    def close(self) -> None:
+        self._change(EngineStatus(EngineState.CLOSED))
+        self._jobs.put(None)
+
+    def join(self, timeout_s: float) -> bool:
+        if self._thread is None:
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _put(self, job: _Job | None) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="diffill-inference", daemon=True
+                )
+                self._thread.start()
+        self._jobs.put(job)
+
+    def _run(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if self._status.state is EngineState.CLOSED:
+                if job is not None and job.future.set_running_or_notify_cancel():
+                    job.future.set_exception(EngineUnavailable("the engine is closed"))
+                if self._jobs.empty():
+                    return
+            elif job is None:
+                self._ready()
+            else:
+                self._answer(job)
+
+    def _answer(self, job: _Job) -> None:
+        if not job.future.set_running_or_notify_cancel():
+            return
+        try:
+            job.cancel.raise_if_cancelled()
+            filler = self._ready()
+            if filler is None:
+                raise EngineUnavailable(self._status.detail)
+            job.cancel.raise_if_cancelled()
+            answer = filler.infill(job.request, job.cancel)
+        except BaseException as error:
+            job.future.set_exception(error)
+            if not isinstance(error, (Exception, Cancelled)):
+                logger.error("the inference thread was asked to stop by %s", type(error).__name__)
+        else:
+            job.future.set_result(answer)
+
+    def _ready(self) -> Filler | None:
+        """The loaded model, loading it first if need be; None where loading failed."""
+        config = self._config
+        if self._loaded_config == config:
+            return self._filler
+        self._filler, self._loaded_config = None, config
+        self._change(EngineStatus(EngineState.LOADING, model=config.model_path))
+        begun = time.perf_counter()
+        try:
+            filler = self._load(config)
+        except Exception as error:
+            known = isinstance(error, (DiffillError, ServerError))
+            logger.error("the model could not be loaded", exc_info=None if known else error)
+            detail = str(error) if known else f"{type(error).__name__}: {error}"
+            self._change(EngineStatus(EngineState.FAILED, detail))
+            return None
+        self._filler = filler
+        load_ms = 1000 * (time.perf_counter() - begun)
+        self._change(EngineStatus(EngineState.READY, "", filler.model, load_ms=load_ms))
+        return filler
+
+    def _change(self, status: EngineStatus) -> None:
+        if self._status.state is EngineState.CLOSED:
+            return
+        self._status = status
+        if self._on_state is not None:
+            self._on_state(status)

@@ -1,0 +1,39 @@
+"""`initialize`, `initialized`, `shutdown`.
+
+Invariant: `initialize` only reads what the client sent; nothing is loaded or asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from lsp_server.features import completion, configuration, status
+
+if TYPE_CHECKING:
+    from lsp_server.server import DiffillServer
+
+
+def initialize(ls: DiffillServer, params: types.InitializeParams) -> None:
+    session = ls.session
+    session.encoding = str(ls.workspace.position_encoding or "utf-16")
+    session.configure(params.initialization_options, initial=True)
+    completion.register_if_wanted(ls, params.capabilities)
+
+
+async def initialized(ls: DiffillServer, params: types.InitializedParams) -> None:
+    status.watch(ls)
+    configuration.tell_problems(ls, ls.session.problems)
+    await configuration.subscribe(ls)
+    await configuration.pull(ls)
+
+
+def shutdown(ls: DiffillServer, params: None) -> None:
+    ls.session.close()
+
+
+def register(server: DiffillServer) -> None:
+    server.feature(types.INITIALIZE)(initialize)
+    server.feature(types.INITIALIZED)(initialized)
+    server.feature(types.SHUTDOWN)(shutdown)

@@ -1,0 +1,114 @@
+"""The common path of inlineCompletion and completion: snapshot, ask, compare, trace.
+
+`begin` runs when the message arrives, `answer` later, when the loop gets to it: over TCP a burst
+of changes may lie in between. Invariants: the answer is for the text the client had when it
+asked, or empty; every request leaves a trace that is ended exactly once.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from lsprotocol import types
+
+from diffusion.cancel import CancelToken
+from lsp_server import convert
+from lsp_server.completion.candidate import Suggestion
+from lsp_server.completion.pipeline import complete
+from lsp_server.completion.trigger import CompletionRequest
+from lsp_server.document import Document, Edit, to_bytes
+from lsp_server.observe.trace import Trace
+from lsp_server.reasons import Reason
+from lsp_server.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request as it arrived."""
+
+    method: str
+    uri: str
+    trace: Trace
+    cancel: CancelToken
+    shown: Document | None
+    """The client's text, None where the document is not open."""
+    request: CompletionRequest | None = None
+    """What is asked of the pipeline; its document has a selected pop-up entry taken in."""
+
+
+def begin(
+    session: Session,
+    method: str,
+    uri: str,
+    position: types.Position,
+    *,
+    automatic: bool,
+    selected: types.SelectedCompletionInfo | None = None,
+) -> Asked:
+    """Take the snapshot; an earlier request for the same document and method is stopped."""
+    document = session.documents.get(uri)
+    trace = session.traces.add(
+        Trace(method, uri, None, position.line, position.character, automatic)
+    )
+    asked = Asked(method, uri, trace, session.take_off(uri, method), document)
+    if document is None:
+        trace.nothing(Reason.NOT_OPEN)
+        return asked
+    trace.version = document.version
+    if position.line >= document.lines.count:
+        trace.nothing(Reason.CURSOR_OUTSIDE, f"the document has {document.lines.count} lines")
+        return asked
+    cursor = convert.offset_at(position, document.data, document.lines, session.encoding)
+    if selected is not None:
+        edit = _selection(selected, document, cursor, session.encoding)
+        document = document.apply([edit], document.version)
+        cursor = edit.start + len(edit.data)
+    alternatives = session.settings.inline.alternatives
+    asked.request = CompletionRequest(document, cursor, automatic, alternatives)
+    return asked
+
+
+async def answer(session: Session, asked: Asked) -> tuple[Suggestion, ...]:
+    """The suggestions for a request; none when the text has changed since it was made."""
+    if asked.request is None:
+        return ()
+    suggestions = await complete(
+        asked.request,
+        settings=session.settings,
+        engine=session.engine,
+        cache=session.cache,
+        cancel=asked.cancel,
+        trace=asked.trace,
+    )
+    if asked.cancel.is_cancelled:
+        # Too late for the model to hear of it, not too late for the client.
+        asked.trace.nothing(Reason(asked.cancel.reason))
+        return ()
+    asked.trace.end(len(suggestions))
+    return suggestions
+
+
+def end(session: Session, asked: Asked) -> None:
+    """Close the books on a request, also one that was cancelled before it began."""
+    session.land(asked.uri, asked.method, asked.cancel)
+    trace = asked.trace
+    if not trace.shown:
+        trace.nothing(Reason.CANCELLED)
+        trace.end(0)
+    logger.info("%s", trace.summary())
+
+
+def _selection(
+    selected: types.SelectedCompletionInfo, document: Document, cursor: int, encoding: str
+) -> Edit:
+    """What accepting the selected pop-up entry would do, as an edit on the cursor's line."""
+    line_start, line_end = document.line(cursor)
+    start = convert.offset_at(selected.range.start, document.data, document.lines, encoding)
+    end = convert.offset_at(selected.range.end, document.data, document.lines, encoding)
+    if not line_start <= start <= cursor <= end <= line_end:
+        start = end = cursor  # no client selects elsewhere; then the entry says nothing to us
+        return Edit(start, end, b"")
+    return Edit(start, end, to_bytes(selected.text))

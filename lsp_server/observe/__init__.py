@@ -1,0 +1,1 @@
+"""Seeing what the server does: `log` (redacted), `trace` (why this answer), `doctor`."""

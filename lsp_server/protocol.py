@@ -1,0 +1,211 @@
+"""pygls' protocol with its defects fixed, each named and tested (tests/unit/lsp_server).
+
+What pygls 2.1 gets wrong for a server that computes for long, and what is done here:
+
+- cancelling a request whose handler was started by another handler (commands, generators) leaves
+  the inner one running: the inner future is tied to the outer one;
+- futures of notifications and of inner handlers are never forgotten: they are, when done;
+- `shutdown` with work in flight changes a dictionary while walking it: it walks a copy;
+- an answer that arrives after `exit` is written to a closed stream and reported by writing to it
+  again, for ever: nothing is sent after `exit`, and errors are logged only (`server`);
+- the exit code is lost, and `exit` is a `SystemExit` in the middle of the loop: it is recorded,
+  and the loop is told to stop;
+- a request that cannot be read, or comes before `initialize` or after `shutdown`, is never
+  answered: it gets the error the specification asks for;
+- a progress token can never be used twice: it is forgotten at its end;
+- documents are kept with `str.splitlines` and positions that fail at the end: pygls keeps no
+  documents here, `document` and `convert` do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from lsprotocol import types
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInvalidRequest,
+    JsonRpcServerNotInitialized,
+)
+from pygls.progress import Progress
+from pygls.protocol import LanguageServerProtocol, lsp_method
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+    from lsp_server.server import DiffillServer
+
+logger = logging.getLogger(__name__)
+
+EXPLAIN_LAST = "diffill/explainLast"
+STATUS = "diffill/status"
+STATUS_DID_CHANGE = "diffill/statusDidChange"
+
+_TEXT_SYNC = (
+    types.TEXT_DOCUMENT_DID_OPEN,
+    types.TEXT_DOCUMENT_DID_CHANGE,
+    types.TEXT_DOCUMENT_DID_CLOSE,
+)
+MessageId = int | str
+AnyFuture = Future[Any] | asyncio.Future[Any]
+
+
+@attrs.define
+class OwnRequest:
+    """A request of our own (`diffill/...`): params stay plain JSON and may be missing."""
+
+    id: int | str
+    method: str
+    jsonrpc: str = "2.0"
+    params: Any = None
+
+
+_OWN_TYPES: dict[str, type[Any]] = {EXPLAIN_LAST: OwnRequest, STATUS: OwnRequest}
+
+
+class ForgetfulProgress(Progress):
+    """Work-done progress whose tokens live from `create` to `end`."""
+
+    def end(self, token: types.ProgressToken, value: types.WorkDoneProgressEnd) -> None:
+        super().end(token, value)
+        self.tokens.pop(token, None)
+
+
+class DiffillProtocol(LanguageServerProtocol):
+    """One client's connection."""
+
+    _server: DiffillServer
+
+    def __init__(self, server: Any, converter: Converter) -> None:
+        super().__init__(server, converter)
+        self.progress = ForgetfulProgress(self)
+        self.exit_code: int | None = None
+        for method in _TEXT_SYNC:
+            self.fm.builtin_features.pop(method)
+
+    @property
+    def is_shut_down(self) -> bool:
+        return self._shutdown
+
+    def get_message_type(self, method: str) -> type[Any] | None:  # type: ignore[override]
+        return _OWN_TYPES.get(method) or super().get_message_type(method)
+
+    # Reading
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if "id" not in data or "method" not in data:
+                raise
+            self._send_response(data["id"], error=error.to_response_error())
+            return None
+
+    def handle_message(self, message: Any) -> None:
+        if message is None:  # answered by structure_message
+            return
+        method, msg_id = getattr(message, "method", None), getattr(message, "id", None)
+        refusal = None if method is None else self._refusal(method)
+        if refusal is None:
+            super().handle_message(message)
+        elif msg_id is not None:
+            self._send_response(msg_id, error=refusal.to_response_error())
+
+    def _refusal(self, method: str) -> JsonRpcException | None:
+        """The error for a message that must not be handled in this state of the connection."""
+        if method == types.EXIT:
+            return None
+        if self._shutdown:
+            return JsonRpcInvalidRequest("the server has been shut down")
+        if method == types.INITIALIZE:
+            again = self._workspace is not None
+            return JsonRpcInvalidRequest("the server is initialized already") if again else None
+        if self._workspace is None:
+            return JsonRpcServerNotInitialized("send `initialize` first")
+        return None
+
+    # Running
+
+    def _execute_handler(
+        self,
+        msg_id: MessageId,
+        handler: Callable[..., Any],
+        callback: Callable[[Any], None],
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        def done(future: AnyFuture) -> None:
+            self._request_futures.pop(msg_id, None)
+            callback(future)
+
+        super()._execute_handler(msg_id, handler, done, args, kwargs)
+
+    def _run_generator(
+        self,
+        future: AnyFuture | None,
+        *,
+        gen: Generator[Any, Any, Any],
+        result_future: Future[Any],
+    ) -> None:
+        """Go on with a generator handler: run what it yields, send it the result."""
+        if result_future.cancelled() or (future is not None and future.cancelled()):
+            gen.close()
+            result_future.cancel()
+            return
+        try:
+            if future is None:
+                handler, args, kwargs = next(gen)
+            elif (error := future.exception()) is not None:
+                handler, args, kwargs = gen.throw(error)
+            else:
+                handler, args, kwargs = gen.send(future.result())
+        except StopIteration as stop:
+            result_future.set_result(stop.value)
+            return
+        except Exception as error:
+            result_future.set_exception(error)
+            return
+        inner_id = str(uuid.uuid4())
+        resume = partial(self._run_generator, gen=gen, result_future=result_future)
+        self._execute_handler(inner_id, handler, resume, args, kwargs)
+        inner = self._request_futures.get(inner_id)
+        if inner is not None:
+            result_future.add_done_callback(
+                lambda outer: inner.cancel() if outer.cancelled() else None
+            )
+
+    # Ending
+
+    @lsp_method(types.SHUTDOWN)
+    def lsp_shutdown(self, *args: Any) -> Generator[Any, Any, None]:
+        if (user_handler := self.fm.features.get(types.SHUTDOWN)) is not None:
+            yield user_handler, args, None
+        current = self.msg_id
+        for msg_id, future in list(self._request_futures.items()):
+            if msg_id != current and not future.done():
+                future.cancel()
+        self._shutdown = True
+
+    @lsp_method(types.EXIT)
+    def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]
+        self.exit_code = 0 if self._shutdown else 1
+        self._server.stop()
+
+    # Writing
+
+    def _send_data(self, data: Any) -> None:
+        if self.exit_code is not None:
+            return
+        try:
+            super()._send_data(data)
+        except BrokenPipeError:
+            logger.warning("the client closed its end; stopping")
+            self.exit_code = 0 if self._shutdown else 1
+            self._server.stop()

@@ -1,0 +1,60 @@
+"""Why nothing was shown: the closed set of reasons, one sentence for each.
+
+Every request that ends without a suggestion carries exactly one of these; the trace keeps it
+and `diffill/explainLast` tells it. Imports nothing, so that anyone may use it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The name on the wire is the value; the sentence is in `SENTENCES`."""
+
+    DISABLED = "disabled"
+    COMPLETION_DISABLED = "completionDisabled"
+    MANUAL_ONLY = "manualOnly"
+    NOT_OPEN = "notOpen"
+    LANGUAGE_UNKNOWN = "languageUnknown"
+    LANGUAGE_OFF = "languageOff"
+    FILE_TOO_LARGE = "fileTooLarge"
+    BINARY = "binary"
+    LINE_TOO_LONG = "lineTooLong"
+    CURSOR_OUTSIDE = "cursorOutside"
+    INSIDE_WORD = "insideWord"
+    NOT_EXPRESSIBLE = "notExpressible"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    STALE = "stale"
+    CLOSED = "closed"
+    SHUTTING_DOWN = "shuttingDown"
+    MODEL_UNAVAILABLE = "modelUnavailable"
+    ENGINE_FAILED = "engineFailed"
+    NO_CANDIDATE = "noCandidate"
+    ALL_FILTERED = "allFiltered"
+
+
+SENTENCES: dict[Reason, str] = {
+    Reason.DISABLED: "diffill.enable is off",
+    Reason.COMPLETION_DISABLED: "diffill.completion.enable leaves this client to inlineCompletion",
+    Reason.MANUAL_ONLY: "diffill.inline.trigger is manual and this request was automatic",
+    Reason.NOT_OPEN: "the document is not open",
+    Reason.LANGUAGE_UNKNOWN: "the language of the document is not one that Diffill reads",
+    Reason.LANGUAGE_OFF: "diffill.languages turns this language off",
+    Reason.FILE_TOO_LARGE: "the document is larger than diffill.performance.maxFileKB",
+    Reason.BINARY: "the document holds NUL bytes, so it is no text",
+    Reason.LINE_TOO_LONG: "the line is longer than diffill.performance.maxLineLength",
+    Reason.CURSOR_OUTSIDE: "the cursor lies outside the document",
+    Reason.INSIDE_WORD: "the cursor is inside a word and the request was automatic",
+    Reason.NOT_EXPRESSIBLE: "the hole reaches over lines, which an inline item cannot replace",
+    Reason.CANCELLED: "the client cancelled the request",
+    Reason.SUPERSEDED: "a newer request for the same document took its place",
+    Reason.STALE: "the document changed while the request was under way",
+    Reason.CLOSED: "the document was closed while the request was under way",
+    Reason.SHUTTING_DOWN: "the server is shutting down",
+    Reason.MODEL_UNAVAILABLE: "the model is not available",
+    Reason.ENGINE_FAILED: "the engine failed; the log has the details",
+    Reason.NO_CANDIDATE: "the model offered nothing",
+    Reason.ALL_FILTERED: "every candidate was filtered out",
+}

@@ -1,0 +1,247 @@
+"""The typed settings tree: every key of `diffill.*` that the server reads, with its default.
+
+The single source of truth for names, types, bounds and defaults; docs and editor schemas are
+checked against it (`describe`). Invariants: reading never raises, a value of the wrong type or
+out of bounds is reported with its path and only that key takes its default; an unknown key is
+reported with the nearest known one; keys on the wire are camelCase, attributes snake_case.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_type_hints
+
+import attrs
+from attrs import field, frozen, validators
+from cattrs import Converter
+
+SECTION = "diffill"
+Tree = TypeVar("Tree")
+
+
+def _between(low: float, high: float) -> Any:
+    return validators.and_(validators.ge(low), validators.le(high))
+
+
+def _setting(default: Any, help: str, *, validator: Any = None) -> Any:
+    return field(default=default, validator=validator, metadata={"help": help})
+
+
+@frozen(kw_only=True)
+class InlineSettings:
+    """`diffill.inline.*`: what is offered and how fast."""
+
+    trigger: Literal["auto", "manual"] = _setting(
+        "auto", "auto: while typing; manual: only when asked for"
+    )
+    max_latency_ms: int = _setting(
+        600, "an answer is due after so many milliseconds", validator=_between(20, 60_000)
+    )
+    alternatives: int = _setting(
+        3, "how many candidates an explicit request gets", validator=_between(1, 10)
+    )
+    min_confidence: float = _setting(
+        0.35,
+        "candidates whose mean token probability is lower are not shown",
+        validator=_between(0.0, 1.0),
+    )
+    max_lines: int = _setting(
+        8, "longer candidates are cut after so many lines", validator=_between(1, 100)
+    )
+
+
+@frozen(kw_only=True)
+class CompletionSettings:
+    """`diffill.completion.*`: the pop-up list, for editors without inline completion."""
+
+    enable: Literal["ifNoInline", "always", "never"] = _setting(
+        "ifNoInline", "whether candidates also appear in the completion list"
+    )
+
+
+@frozen(kw_only=True)
+class PerformanceSettings:
+    """`diffill.performance.*`: what the server may use, and what it leaves alone."""
+
+    threads: int | Literal["auto"] = _setting(
+        "auto",
+        "threads for the model; auto: one less than there are cores",
+        validator=validators.or_(validators.in_(["auto"]), _between(1, 256)),
+    )
+    max_file_kb: int = _setting(
+        1024, "larger documents get no suggestions", validator=_between(1, 1_000_000)
+    )
+    max_line_length: int = _setting(
+        2000, "longer lines (in bytes) get no suggestions", validator=_between(1, 10_000_000)
+    )
+
+
+@frozen(kw_only=True)
+class ModelSettings:
+    """`diffill.model.*`."""
+
+    path: str = _setting("", "folder of the model; empty: the bundled one")
+
+
+@frozen(kw_only=True)
+class PrivacySettings:
+    """`diffill.privacy.*`."""
+
+    log_code: bool = _setting(False, "let source text into the log, for debugging")
+
+
+@frozen(kw_only=True)
+class Settings:
+    """`diffill.*`."""
+
+    enable: bool = _setting(True, "offer suggestions at all")
+    languages: dict[str, bool] = field(
+        factory=lambda: {"*": True},
+        metadata={"help": 'which languages get suggestions; "*" speaks for those not named'},
+    )
+    inline: InlineSettings = field(factory=InlineSettings)
+    completion: CompletionSettings = field(factory=CompletionSettings)
+    performance: PerformanceSettings = field(factory=PerformanceSettings)
+    model: ModelSettings = field(factory=ModelSettings)
+    privacy: PrivacySettings = field(factory=PrivacySettings)
+
+    def serves(self, language: str) -> bool:
+        """Whether suggestions are on for a language."""
+        return self.languages.get(language, self.languages.get("*", False))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One key that could not be used."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+def read(raw: object) -> tuple[Settings, tuple[Problem, ...]]:
+    """Settings from what a client sent for the section `diffill`; keys that fail are defaulted.
+
+    `raw` may be None, and may carry the whole section under a "diffill" key.
+    """
+    if isinstance(raw, Mapping) and isinstance(raw.get(SECTION), Mapping):
+        raw = raw[SECTION]
+    problems: list[Problem] = []
+    return _read(Settings, {} if raw is None else raw, SECTION, problems), tuple(problems)
+
+
+def merge(base: object, over: object) -> object:
+    """`over` laid on `base`, key by key; where either is no mapping, `over` unless None."""
+    if not isinstance(base, Mapping) or not isinstance(over, Mapping):
+        return base if over is None else over
+    merged = dict(base)
+    for key, value in over.items():
+        merged[key] = merge(base[key], value) if key in base else value
+    return merged
+
+
+def describe() -> Iterator[tuple[str, Any, str]]:
+    """(path, default, help) of every key, for docs and schemas."""
+    yield from _describe(Settings(), SECTION)
+
+
+def _describe(node: Any, path: str) -> Iterator[tuple[str, Any, str]]:
+    for attribute in attrs.fields(type(node)):
+        value, where = getattr(node, attribute.name), f"{path}.{_camel(attribute.name)}"
+        if attrs.has(type(value)):
+            yield from _describe(value, where)
+        else:
+            yield where, value, attribute.metadata["help"]
+
+
+def _read(cls: type[Tree], raw: object, path: str, problems: list[Problem]) -> Tree:
+    if not isinstance(raw, Mapping):
+        problems.append(Problem(path, f"expected an object, got {_shown(raw)}"))
+        return cls()
+    hints = get_type_hints(cls)
+    known = {_camel(attribute.name): attribute for attribute in attrs.fields(cls)}
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        where = f"{path}.{key}"
+        attribute = known.get(key)
+        if attribute is None:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f", did you mean {path}.{near[0]}?" if near else ""
+            problems.append(Problem(where, f"unknown setting{hint}"))
+        elif attrs.has(hints[attribute.name]):
+            values[attribute.name] = _read(hints[attribute.name], value, where, problems)
+        elif value is not None:  # editors send null for "not set"
+            try:
+                made = _CONVERTER.structure(value, hints[attribute.name])
+                if attribute.validator is not None:
+                    attribute.validator(None, attribute, made)  # type: ignore[arg-type]
+                values[attribute.name] = made
+            except Exception as error:
+                default = getattr(cls(), attribute.name)
+                problems.append(
+                    Problem(where, f"{_why(error)}, got {_shown(value)}; using {default!r}")
+                )
+    return cls(**values)
+
+
+def _why(error: Exception) -> str:
+    inner = getattr(error, "exceptions", None)
+    if inner:
+        return _why(inner[0])
+    text = str(error.args[0]) if error.args else type(error).__name__
+    bound = re.match(r"'\w+' must be ([<>]=) ([\d.]+)", text)
+    if bound:
+        return f"must be {bound[1]} {bound[2]}"
+    return "out of bounds" if text.startswith("None of") else text
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join("KB" if part == "kb" else part.capitalize() for part in rest)
+
+
+def _strict(wanted: Any, name: str) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, _: Any) -> Any:
+        if type(value) is wanted or (wanted is float and type(value) is int):
+            return wanted(value)
+        if wanted is int and isinstance(value, float) and value.is_integer():
+            return int(value)  # Lua has one number type
+        raise TypeError(f"expected {name}")
+
+    return structure
+
+
+def _converter() -> Converter:
+    converter = Converter()
+    for wanted, name in ((bool, "true or false"), (float, "a number"), (str, "a string")):
+        converter.register_structure_hook(wanted, _strict(wanted, name))
+    integer = _strict(int, "a whole number")
+    converter.register_structure_hook(int, integer)
+
+    def auto_or_int(value: Any, _: Any) -> Any:
+        return value if value == "auto" else integer(value, int)
+
+    converter.register_structure_hook(int | Literal["auto"], auto_or_int)
+    converter.register_structure_hook_func(
+        lambda hint: getattr(hint, "__origin__", None) is Literal, _literal
+    )
+    return converter
+
+
+def _literal(value: Any, hint: Any) -> Any:
+    if value not in hint.__args__:
+        raise ValueError("expected one of " + ", ".join(map(repr, hint.__args__)))
+    return value
+
+
+_CONVERTER = _converter()

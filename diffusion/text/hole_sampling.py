@@ -38,6 +38,7 @@ _CLOSERS: Final = b")]};:,> \t{"
 _TOKEN = re.compile(rb"\w+|[^\w\s]+")
 # Prose is long: without this share a uniform byte lands in comments most of the time.
 _PROSE_KEPT: Final = 0.35
+_STRUCTURE_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class _Window:
     target_bytes: float
 
 
-def sample_holes(  # noqa: PLR0917
+def sample_holes(
     tree: SyntaxTree | None,
     data: bytes,
     window: tuple[int, int],
@@ -164,6 +165,8 @@ def _node(view: _Window) -> tuple[int, int, str] | None:
     offset = rng.randrange(view.start, view.end)
     if data[offset] in _SPACE or view.tree is None:
         return None
+    if rng.random() < _STRUCTURE_SHARE:
+        return _structure(view, offset)
     cursor = view.tree.cursor()
     if cursor is None:
         return None
@@ -195,14 +198,39 @@ def _node(view: _Window) -> tuple[int, int, str] | None:
     return _run(view, cursor, node, kind, parent)
 
 
+def _structure(view: _Window, offset: int) -> tuple[int, int, str] | None:
+    """The whole inside of a list or body around `offset`, or a whole condition.
+
+    A cursor between fresh brackets is common, and would be drawn rarely by length alone.
+    """
+    cursor = view.tree.cursor() if view.tree is not None else None
+    built = languages.grammar(view.tree.grammar) if view.tree is not None else None
+    if cursor is None or built is None:
+        return None
+    found: list[tuple[tree_sitter.Node, str]] = []
+    while cursor.goto_first_child_for_byte(offset) is not None:
+        node = cursor.node
+        if node is None or not node.start_byte <= offset < node.end_byte:
+            break
+        if node.start_byte < view.start or node.end_byte > view.end:
+            continue
+        if node.end_byte - node.start_byte <= MAX_HOLE_BYTES:
+            kind = built.kinds.get(node.type)
+            if cursor.field_name == "condition":
+                found.append((node, "condition"))
+            elif kind in ("arguments", "parameters", "block"):
+                found.append((node, kind))
+    return _inside(view, *view.rng.choice(found)) if found else None
+
+
 def _inside(view: _Window, node: tree_sitter.Node, kind: str) -> tuple[int, int, str] | None:
     """The inside of a bracketed node, mostly without the blanks at its ends."""
-    first, last = node.child(0), node.child(node.child_count - 1)
     start, end = node.start_byte, node.end_byte
-    if first is not None and last is not None and first.type in "([{" and last.type in ")]}":
-        start, end = first.end_byte, last.start_byte
-        if node.type == "parenthesized_expression":
-            kind = "condition"
+    count = node.child_count
+    first, last = (node.child(0), node.child(count - 1)) if count else (None, None)
+    if first is not None and last is not None and first.type in ("(", "[", "{"):
+        if last.type in (")", "]", "}"):
+            start, end = first.end_byte, last.start_byte
         if view.rng.random() < 0.75:
             inner = view.data[start:end]
             start += len(inner) - len(inner.lstrip(_SPACE))
@@ -295,6 +323,7 @@ def _lines(view: _Window) -> tuple[int, int, str] | None:
         if next_end > limit:
             break
         end = next_end
+    end = start + len(data[start:end].rstrip(b"\r\n"))
     form = rng.random()
     if form < 0.35:
         following = data.find(b"\n", end)

@@ -2,13 +2,15 @@
 
 Invariants: offsets are byte offsets; any bytes can be parsed (NUL, broken UTF-8, CRLF); a
 document without a grammar, or over `MAX_PARSED_BYTES`, has a tree with no nodes (`root` is
-None, no errors), so callers need no second case. A `SyntaxTree` never changes: `edit`
-returns a new one.
+None, no errors), so callers need no second case. The same tree without nodes comes back when
+a parse exceeds its budget; without a budget the result depends on the bytes alone. A
+`SyntaxTree` never changes: `edit` returns a new one.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -17,6 +19,7 @@ import tree_sitter
 from diffusion.text import languages
 
 MAX_PARSED_BYTES: Final = 1 << 20
+_CHUNK_BYTES: Final = 1 << 16
 
 _local = threading.local()
 
@@ -50,12 +53,25 @@ class SyntaxTree:
         self._tree = tree
 
     @classmethod
-    def parse(cls, data: bytes, language: str) -> SyntaxTree:
-        """Parse a document. `language` is a name or an alias ("tsx" picks the tsx grammar)."""
-        grammar = languages.grammar_name(language)
-        return cls(data, languages.canonical(language), grammar, _parse(data, grammar, None))
+    def parse(cls, data: bytes, language: str, *, budget_ms: float | None = None) -> SyntaxTree:
+        """Parse a document. `language` is a name or an alias ("tsx" picks the tsx grammar).
 
-    def edit(self, start: int, old_end: int, new_end: int, new_data: bytes) -> SyntaxTree:
+        Source code parses at megabytes per second, but bytes that are no code at all may take
+        seconds: whoever must answer in time gives a budget.
+        """
+        grammar = languages.grammar_name(language)
+        tree = _parse(data, grammar, None, budget_ms)
+        return cls(data, languages.canonical(language), grammar, tree)
+
+    def edit(
+        self,
+        start: int,
+        old_end: int,
+        new_end: int,
+        new_data: bytes,
+        *,
+        budget_ms: float | None = None,
+    ) -> SyntaxTree:
         """The tree after bytes [start, old_end) became new_data[start:new_end], reparsed.
 
         Raises ValueError when the ranges do not fit the two documents.
@@ -81,9 +97,8 @@ class SyntaxTree:
                 _point(self.data, old_end),
                 _point(new_data, new_end),
             )
-        return SyntaxTree(
-            new_data, self.language, self.grammar, _parse(new_data, self.grammar, old)
-        )
+        tree = _parse(new_data, self.grammar, old, budget_ms)
+        return SyntaxTree(new_data, self.language, self.grammar, tree)
 
     @property
     def root(self) -> tree_sitter.Node | None:
@@ -118,17 +133,30 @@ class SyntaxTree:
 
         Only subtrees with errors are entered, so a sound document costs nothing.
         """
-        if self._tree is None:
+        cursor = self.cursor()
+        if cursor is None or not 0 <= start <= len(self.data):
             return
         stop = len(self.data) if end is None else end
-        stack = [self._tree.root_node]
-        while stack:
-            node = stack.pop()
-            if not node.has_error or node.start_byte > stop or node.end_byte < start:
-                continue
-            if node.is_error or node.is_missing:
+        entering = True
+        depth = 0
+        while True:
+            node = cursor.node
+            if node is None:
+                return
+            wanted = entering and node.has_error and node.start_byte <= stop
+            if wanted and node.end_byte >= start and (node.is_error or node.is_missing):
                 yield node
-            stack.extend(reversed(node.children))
+            # A token of no length at `start` counts, hence the byte before.
+            if wanted and cursor.goto_first_child_for_byte(max(start - 1, 0)) is not None:
+                depth += 1
+                continue
+            if node.start_byte <= stop and cursor.goto_next_sibling():
+                entering = True
+                continue
+            if depth == 0 or not cursor.goto_parent():
+                return
+            depth -= 1
+            entering = False
 
     def error_count(self) -> int:
         """How many ERROR and MISSING nodes the document has."""
@@ -139,8 +167,31 @@ class SyntaxTree:
         return next(self.errors(start, end), None) is not None
 
 
-def _parse(data: bytes, grammar: str, old: tree_sitter.Tree | None) -> tree_sitter.Tree | None:
+def _parse(
+    data: bytes, grammar: str, old: tree_sitter.Tree | None, budget_ms: float | None
+) -> tree_sitter.Tree | None:
     parser = _parser(grammar)
     if parser is None or len(data) > MAX_PARSED_BYTES:
         return None
-    return parser.parse(data) if old is None else parser.parse(data, old)
+    if budget_ms is None:
+        return parser.parse(data) if old is None else parser.parse(data, old)
+    deadline = time.monotonic() + budget_ms / 1000
+    exceeded = False
+
+    def read(offset: int, _point: tree_sitter.Point) -> bytes:
+        return data[offset : offset + _CHUNK_BYTES]
+
+    def stop(_offset: int, _has_error: bool) -> bool:
+        nonlocal exceeded
+        exceeded = time.monotonic() > deadline
+        return exceeded
+
+    try:
+        if old is None:
+            return parser.parse(read, progress_callback=stop)
+        return parser.parse(read, old, progress_callback=stop)
+    except ValueError:
+        if not exceeded:
+            raise
+        parser.reset()  # else the next parse would resume this one
+        return None

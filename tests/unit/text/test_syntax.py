@@ -139,6 +139,37 @@ def test_errors_of_a_range() -> None:
     assert [n.start_byte for n in tree.errors()] == sorted(n.start_byte for n in tree.errors())
 
 
+@given(
+    st.sampled_from([*SOURCES]), st.lists(st.sampled_from([*"(){};:a =\n"]), max_size=80), st.data()
+)
+def test_errors_are_those_of_a_full_walk(
+    grammar: str, pieces: list[str], draw: st.DataObject
+) -> None:
+    data = "".join(pieces).encode()
+    tree = SyntaxTree.parse(data, grammar)
+    start = draw.draw(st.integers(0, len(data)))
+    end = draw.draw(st.integers(start, len(data)))
+    expected = set()
+    stack = [] if tree.root is None else [tree.root]
+    while stack:
+        node = stack.pop()
+        if (node.is_error or node.is_missing) and node.start_byte <= end and node.end_byte >= start:
+            expected.add((node.start_byte, node.end_byte, node.type))
+        stack.extend(node.children)
+    assert {(n.start_byte, n.end_byte, n.type) for n in tree.errors(start, end)} == expected
+
+
+def test_parse_over_its_budget_gives_no_tree_and_harms_no_later_parse() -> None:
+    data = SOURCES["python"] * 2000
+    assert not SyntaxTree.parse(data, "python", budget_ms=0.0).parsed
+    later = SyntaxTree.parse(SOURCES["python"], "python")
+    assert later.error_count() == 0
+    unhurried = SyntaxTree.parse(data, "python", budget_ms=1e6)
+    assert shape(unhurried) == shape(SyntaxTree.parse(data, "python"))
+    edited = unhurried.edit(0, 0, 2, b"\n\n" + data, budget_ms=1e6)
+    assert shape(edited) == shape(SyntaxTree.parse(b"\n\n" + data, "python"))
+
+
 def test_missing_tokens_count_as_errors() -> None:
     tree = SyntaxTree.parse(b"int a = 1", "c")
     assert tree.error_count() == 1

@@ -1,0 +1,114 @@
+"""The commands of `diffill` that need no language server: infill, eval, corpus, pretrain, demo.
+
+Invariants: importing this module loads neither torch nor transformers, so `--help` answers at
+once; each command imports its own part when it runs. The groups (`eval`, `corpus`, `pretrain`)
+live in files of their own, each a typer `app`, and get everything after their name as it is,
+`--help` too. Nothing here opens a connection: transformers is told to stay offline.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from diffusion import demo, infill_cli
+from diffusion.cancel import Cancelled
+from diffusion.errors import DiffillError
+
+# Command -> (module with a typer `app`, the line in `diffill --help`).
+GROUPS: dict[str, tuple[str, str]] = {
+    "eval": ("diffusion.evaluate.eval_cli", "Measure infilling on a file of cases."),
+    "corpus": ("diffusion.data.corpus_cli", "Build the training corpus, and look into it."),
+    "pretrain": ("diffusion.train.pretrain_cli", "Train a base model from a corpus."),
+}
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register every command of this package on `app`."""
+    app.command("infill", help=infill_cli.HELP)(infill_cli.infill)
+    app.command("demo", help=demo.HELP)(demo.demo)
+    for name, (module, summary) in GROUPS.items():
+        add_group(app, name, module, summary)
+
+
+def add_group(app: typer.Typer, name: str, module: str, summary: str) -> None:
+    """Register command `name`, whose own typer `app` lives in `module`, without importing it."""
+
+    def forward(context: typer.Context) -> None:
+        group = importlib.import_module(module).app
+        group(args=list(context.args), prog_name=f"diffill {name}")
+
+    app.command(
+        name,
+        help=summary,
+        add_help_option=False,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(forward)
+
+
+def run(app: typer.Typer, prog_name: str = "diffill") -> None:
+    """Run a command line; a known failure is one line on stderr and exit status 2."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app(prog_name=prog_name)
+    except DiffillError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except Cancelled as stopped:
+        print(f"stopped: {stopped.reason}", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader went away (`| head`): point stdout elsewhere, so that the flush at exit
+        # does not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def new_app() -> typer.Typer:
+    """An empty top level: help text and `--version`, no command yet."""
+    app = typer.Typer(
+        help="Fill holes in code with a small diffusion-BERT on your own machine.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def _root(
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version", is_eager=True, callback=_print_version, help="print the version"
+            ),
+        ] = False,
+    ) -> None:
+        pass
+
+    return app
+
+
+def _print_version(asked: bool) -> None:
+    if not asked:
+        return
+    try:
+        print(f"diffill {metadata.version('diffill')}")
+    except metadata.PackageNotFoundError:
+        print("diffill, run from a checkout without being installed")
+    raise typer.Exit()
+
+
+app = new_app()
+add_commands(app)
+
+
+def main() -> None:
+    """`python -m diffusion`."""
+    run(app, prog_name="python -m diffusion")

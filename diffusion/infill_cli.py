@@ -1,0 +1,199 @@
+"""`diffill infill`: fill one hole of a file from the command line.
+
+Invariants: with `--json`, stdout holds exactly one JSON document, on failure too
+(`{"error": ...}`); what is shown to people about a failure is one line on stderr, and the
+exit status is 2. The JSON form is relied on from outside and only ever gains keys. torch is
+loaded after the input has been checked.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diffusion.document import offset_of, parse_position, read_document
+from diffusion.errors import ConfigError, DiffillError
+
+if TYPE_CHECKING:
+    from diffusion.infill import InfillResult
+
+MAX_SLOTS = 128
+MAX_ALTERNATIVES = 8
+
+HELP = """Fill the hole at LINE:COL of FILE and print what would go there.
+
+The file is not changed. With --json the answer is one JSON document:
+{"candidates": [{"text", "score", "tokens": [{"text", "p"}], "parses"}],
+"hole": {"start", "end", "kind"}, "ms", "steps", "context_cached"}, and "reason" when there is
+no candidate. A hole's start and end are byte offsets into the file.
+"""
+
+
+def infill(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="the file, in UTF-8")],
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at", metavar="LINE:COL", help="the cursor: line from 1, column from 0 in characters"
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+    length: Annotated[
+        str,
+        typer.Option(
+            metavar="predicted|N",
+            help=f"how long the hole may be: by the syntax, or 1-{MAX_SLOTS} tokens",
+        ),
+    ] = "predicted",
+    alternatives: Annotated[
+        int, typer.Option(metavar="N", help=f"candidates wanted, 1-{MAX_ALTERNATIVES}")
+    ] = 1,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="a model folder instead of the bundled one")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="NAME", help="the language instead of the extension's")
+    ] = None,
+    deadline_ms: Annotated[
+        float | None,
+        typer.Option("--deadline-ms", metavar="MS", help="answer with the best so far after MS"),
+    ] = None,
+) -> None:
+    """Fill one hole of FILE."""
+    try:
+        data = read_document(file)
+        cursor = offset_of(data, parse_position(at), name=str(file))
+        slots = _slots(length)
+        _check_range("--alternatives", alternatives, 1, MAX_ALTERNATIVES)
+        if deadline_ms is not None and not deadline_ms > 0:
+            raise ConfigError(
+                f"--deadline-ms is {deadline_ms:g}", fix="give a time above 0 milliseconds"
+            )
+        chosen = _language(file, data, language)
+        result = _run(data, cursor, chosen, slots, alternatives, deadline_ms, model)
+    except DiffillError as error:
+        typer.echo(f"error: {error}", err=True)
+        if as_json:
+            print(json.dumps({"error": str(error)}))
+        raise typer.Exit(2) from error
+    if as_json:
+        print(json.dumps(as_document(result), ensure_ascii=False))
+    else:
+        _show(data, result)
+
+
+def as_document(result: InfillResult) -> dict[str, Any]:
+    """An infill result in the form that programs read."""
+    document: dict[str, Any] = {
+        "candidates": [
+            {
+                "text": candidate.text,
+                "score": round(candidate.score, 4),
+                "tokens": [
+                    {"text": token.text, "p": round(token.p, 4)} for token in candidate.tokens
+                ],
+                "parses": candidate.parses,
+            }
+            for candidate in result.candidates
+        ],
+        "hole": {"start": result.hole.start, "end": result.hole.end, "kind": result.hole.kind},
+        "ms": round(result.ms, 1),
+        "steps": result.steps,
+        "context_cached": result.context_cached,
+    }
+    if not result.candidates:
+        document["reason"] = result.reason or "unknown"
+    return document
+
+
+def _run(
+    data: bytes,
+    cursor: int,
+    language: str,
+    length: str | int,
+    alternatives: int,
+    deadline_ms: float | None,
+    model: Path | None,
+) -> InfillResult:
+    from diffusion.infill import Infiller, InfillRequest
+
+    infiller = Infiller.load(model)
+    request = InfillRequest(
+        text=data,
+        cursor=cursor,
+        language=language,
+        length=length,
+        alternatives=alternatives,
+        deadline_ms=deadline_ms,
+    )
+    return infiller.infill(request)
+
+
+def _slots(length: str) -> str | int:
+    if length == "predicted":
+        return length
+    if not length.isascii() or not length.isdigit():
+        raise ConfigError(
+            f"--length is {length!r}", fix=f"give 'predicted' or a number from 1 to {MAX_SLOTS}"
+        )
+    _check_range("--length", int(length), 1, MAX_SLOTS)
+    return int(length)
+
+
+def _check_range(option: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise ConfigError(f"{option} is {value}", fix=f"give a number from {least} to {most}")
+
+
+def _language(file: Path, data: bytes, asked: str | None) -> str:
+    from diffusion.text import languages
+
+    if asked is None:
+        first_line = data[:200].split(b"\n", 1)[0]
+        return languages.language_for_path(file, first_line)
+    found = languages.canonical(asked)
+    if found == languages.TEXT and asked.lower() != languages.TEXT:
+        typer.echo(
+            f"note: unknown language {asked!r}, read as plain text; known: "
+            + ", ".join(languages.NAMES),
+            err=True,
+        )
+    return found
+
+
+def _show(data: bytes, result: InfillResult) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from diffusion.terminal import legend, printable, tokens_text
+
+    console = Console(highlight=False, soft_wrap=True)
+    if not result.candidates:
+        console.print(f"nothing to offer here: {result.reason or 'unknown'}", markup=False)
+    line_start = data.rfind(b"\n", 0, result.hole.start) + 1
+    line_end = data.find(b"\n", result.hole.end)
+    left = data[line_start : result.hole.start].decode("utf-8", "replace")
+    right = data[result.hole.end : line_end if line_end >= 0 else len(data)]
+    for number, candidate in enumerate(result.candidates, start=1):
+        parses = "parses" if candidate.parses else "does not parse"
+        console.print(
+            Text(f"{number}. score {candidate.score:.3f}, {parses}", style="bold"), soft_wrap=True
+        )
+        shown = Text(printable(left), style="dim")
+        pairs = [(token.text, token.p) for token in candidate.tokens]
+        if "".join(text for text, _ in pairs) == candidate.text:
+            shown.append_text(tokens_text(pairs))
+        else:
+            shown.append(printable(candidate.text), style="bold")
+        shown.append(printable(right.decode("utf-8", "replace")), style="dim")
+        console.print(shown)
+    cached = "cached" if result.context_cached else "computed"
+    console.print(
+        Text(
+            f"{result.hole.kind} at byte {result.hole.start}; {result.steps} steps, "
+            f"{result.ms:.0f} ms, context {cached}; "
+        ).append_text(legend())
+    )

@@ -1,0 +1,1 @@
+"""Tests about the repository itself: imports, sizes, docs in step with the code, hygiene."""

@@ -35,9 +35,9 @@ _EDGES: Final[tuple[int, ...]] = (
     *(48, 56, 64, 80, 96, 128, 257),
 )
 _BINS: Final = len(_EDGES) - 1
-# Weights of the built-in default by the first length of a bin: roughly log-uniform.
+# Weights of the built-in default by the first length of a bin: log-uniform with a falling tail.
 _DEFAULT: Final = tuple(
-    0.001 if low == 0 else (high - low) / (low + 3) / (1 + (low / 64) ** 2)
+    0.001 if low == 0 else (high - low) / (low + 3) / (1 + (low / 25) ** 2)
     for low, high in pairwise(_EDGES)
 )
 # So many imagined samples of the wider table stand behind each cell.
@@ -166,7 +166,9 @@ class LengthTable:
             raise TextError(f"length table {path} has other bins than this diffill", fix=fix)
         counts = {}
         for language, row_of_kind in document["counts"].items():
-            for kind, row in row_of_kind.items() if isinstance(row_of_kind, dict) else ():
+            if not isinstance(row_of_kind, dict):
+                raise TextError(f"length table {path}: {language} is no table of kinds", fix=fix)
+            for kind, row in row_of_kind.items():
                 if kind not in KINDS and kind != _ANY:
                     raise TextError(f"length table {path} names unknown kind {kind!r}", fix=fix)
                 if not _is_row(row):

@@ -53,7 +53,7 @@ _VALUE_WORD = re.compile(
     rb"(?:^|[^.\w])(?:return|in|and|or|not|is|yield|await|throw|raise|case|typeof|assert|del|"
     rb"as|lambda|go|defer|new|else|delete|co_return|co_await|co_yield|extends|implements)\s*$"
 )
-_STARTS_A_LINE = re.compile(rb"[\w\"'`@#/<*&$!~\-(\[\x80-\xff]")
+_STARTS_A_LINE = re.compile(rb"[\w\"'`@#/<*&$!~\-\x80-\xff]")
 _PYTHON_COMMENT = re.compile(rb"\s+#[^\"']*$")
 
 

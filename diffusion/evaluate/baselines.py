@@ -33,25 +33,27 @@ class CopyNearestLine:
     around the hole; the line there is copied, with its indentation moved along.
     Mid-line hole: the place where the longest end of the typed text occurs again; the rest
     of that line is copied, less what already stands after the hole.
+    The oracle length is a number of lines for the former, of pieces for the latter.
     """
 
     name = "copy"
 
     def prepare(self, case: Case, length: Length) -> Callable[[], Fill]:
-        n_lines = max(1, len(case.middle.strip().splitlines())) if length == "oracle" else 1
+        n_lines = max(1, len(case.middle.strip().splitlines())) if length == "oracle" else None
         limit = _piece_limit(case, length)
         return lambda: self._fill(case, n_lines, limit)
 
-    def _fill(self, case: Case, n_lines: int, limit: int) -> Fill:
+    def _fill(self, case: Case, n_lines: int | None, limit: int) -> Fill:
         above, _, typed = case.prefix.rpartition("\n")
         rest, _, below = case.suffix.partition("\n")
         if typed.strip():
             found, likeness = _rest_of_line(typed, rest, _lines(above), _lines(below))
         else:
-            found, likeness = _whole_lines(_lines(above), _lines(case.suffix), n_lines)
+            found, likeness = _whole_lines(_lines(above), _lines(case.suffix), n_lines or 1)
             found = found.removeprefix(typed)
             if found and _holds_whole_lines(case):
                 found += "\n"
+            limit = limit if n_lines is None else len(found)
         kept = pieces(found)[:limit]
         reason = None if kept else "no similar line"
         return Fill("".join(kept), len(kept), 1, likeness, reason)

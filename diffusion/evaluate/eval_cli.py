@@ -25,7 +25,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
-def eval_cases(  # noqa: PLR0917 - a command's parameters are its options
+def eval_cases(
     cases_file: Annotated[
         Path, typer.Argument(metavar="CASES.jsonl[.gz]", help="one case per line")
     ],

@@ -60,6 +60,7 @@ def test_a_hole_of_whole_lines_ends_with_a_newline(filler: Filler) -> None:
         LINE_HOLE, middle=LINE_HOLE.middle + "\n", suffix=LINE_HOLE.suffix.removeprefix("\n")
     )
     assert fill(filler, case) == case.middle
+    assert fill(filler, case, "oracle") == case.middle
 
 
 def test_a_copied_line_is_indented_like_its_new_place() -> None:
@@ -77,6 +78,8 @@ def test_a_copied_line_is_indented_like_its_new_place() -> None:
 def test_the_oracle_length_sets_lines_and_pieces() -> None:
     two = replace(LINE_HOLE, middle="    check(box != NULL);\n    box->width = width;")
     assert fill(CopyNearestLine(), two, "oracle") == two.middle
+    shorter = replace(two, middle="    a;\n    b;")
+    assert fill(CopyNearestLine(), shorter, "oracle") == two.middle
     short = replace(MID_LINE, middle="ad(path")
     for filler in BOTH:
         assert fill(filler, short, "oracle") == "ad(path"
@@ -117,4 +120,4 @@ def test_no_document_stops_a_baseline(prefix: str, suffix: str) -> None:
     for filler in BOTH:
         for length in ("predicted", "oracle", 3):
             made = filler.prepare(Case("h", "python", prefix, "a(b)", suffix), length)()
-            assert made.tokens <= 64 + 1
+            assert len(made.completion) <= 64 * 4

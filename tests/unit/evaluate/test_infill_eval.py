@@ -99,7 +99,7 @@ def test_execution_adds_pass_at_1_over_the_cases_that_can_run() -> None:
 
 def test_a_confidence_that_is_no_number_becomes_null() -> None:
     class Sure(ScriptedFiller):
-        def prepare(self, case, length):  # type: ignore[no-untyped-def]
+        def prepare(self, case, length):
             call = super().prepare(case, length)
             return lambda: replace(call(), confidence=float("-inf"))
 

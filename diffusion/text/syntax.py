@@ -123,7 +123,7 @@ class SyntaxTree:
         path = []
         while node is not None and node.start_byte <= offset < node.end_byte:
             path.append(node)
-            if cursor.goto_first_child_for_byte(offset) is None:
+            if not _enter(cursor, offset):
                 break
             node = cursor.node
         return path
@@ -147,7 +147,7 @@ class SyntaxTree:
             if wanted and node.end_byte >= start and (node.is_error or node.is_missing):
                 yield node
             # A token of no length at `start` counts, hence the byte before.
-            if wanted and cursor.goto_first_child_for_byte(max(start - 1, 0)) is not None:
+            if wanted and _enter(cursor, start - 1):
                 depth += 1
                 continue
             if node.start_byte <= stop and cursor.goto_next_sibling():
@@ -165,6 +165,22 @@ class SyntaxTree:
     def has_error(self, start: int = 0, end: int | None = None) -> bool:
         """Whether an ERROR or MISSING node touches bytes [start, end]."""
         return next(self.errors(start, end), None) is not None
+
+
+def _enter(cursor: tree_sitter.TreeCursor, offset: int) -> bool:
+    """Move to the first child that ends after `offset`; False if there is none.
+
+    `goto_first_child_for_byte` alone misses children that follow a hidden node's blank tail.
+    """
+    if offset >= 0 and cursor.goto_first_child_for_byte(offset) is not None:
+        return True
+    if not cursor.goto_first_child():
+        return False
+    while (node := cursor.node) is not None and node.end_byte <= offset:
+        if not cursor.goto_next_sibling():
+            cursor.goto_parent()
+            return False
+    return True
 
 
 def _parse(

@@ -170,6 +170,17 @@ def test_parse_over_its_budget_gives_no_tree_and_harms_no_later_parse() -> None:
     assert shape(edited) == shape(SyntaxTree.parse(b"\n\n" + data, "python"))
 
 
+def test_path_reaches_past_a_hidden_node() -> None:
+    tree = SyntaxTree.parse(b";\n(", "go")
+    assert [node.type for node in tree.path(2)][-1] == "("
+    assert tree.has_error(2, 2)
+
+
+def test_a_missing_token_before_the_first_byte_is_found() -> None:
+    tree = SyntaxTree.parse(b"==", "rust")
+    assert any(node.is_missing and node.end_byte == 0 for node in tree.errors(0, 0))
+
+
 def test_missing_tokens_count_as_errors() -> None:
     tree = SyntaxTree.parse(b"int a = 1", "c")
     assert tree.error_count() == 1

@@ -1,0 +1,103 @@
+"""Keeps evaluation cases out of the corpus: a file that shares 13 words in a row is dropped.
+
+A run of words that occurs in files of more than `COMMON_SOURCES` different packages is a phrase
+everybody writes (a licence, an import list), not a leak, and is not counted as overlap.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from diffusion.data.fingerprints import EVALUATION_WORDS, Hashes, ngram_hashes, word_hashes
+from diffusion.errors import CorpusError
+
+COMMON_SOURCES = 3
+_FIELDS = ("prefix", "middle", "suffix")
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSets:
+    """The 13-word hashes of all cases (sorted, unique, uint64) and a SHA-256 for every file."""
+
+    hashes: Hashes
+    files: dict[str, str]
+    cases: int
+
+    @property
+    def digest(self) -> str:
+        """One hash for all files, for cache keys."""
+        return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
+
+    def overlap(self, words: Hashes) -> Hashes:
+        """Which evaluation hashes occur in a text with these word hashes; unique, maybe empty."""
+        if not len(self.hashes):
+            return self.hashes
+        grams = ngram_hashes(words, EVALUATION_WORDS)
+        at = np.searchsorted(self.hashes, grams)
+        at[at == len(self.hashes)] = 0
+        found: Hashes = np.unique(grams[self.hashes[at] == grams])
+        return found
+
+
+NO_SETS = EvaluationSets(np.empty(0, np.uint64), {}, 0)
+
+
+def load_evaluation_sets(paths: Iterable[Path]) -> EvaluationSets:
+    """Read case files (.jsonl or .jsonl.gz; a directory stands for all of them inside).
+
+    Each line is an object with `prefix`, `middle` and `suffix`, or with `text` or `prompt`.
+    Raises CorpusError for a missing path or a line that is no such object.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            files += sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")])
+        elif path.exists():
+            files.append(path)
+        else:
+            raise CorpusError(f"--decontaminate names {path}, which does not exist")
+    grams, digests, cases = [np.empty(0, np.uint64)], {}, 0
+    for file in files:
+        raw = file.read_bytes()
+        text = gzip.decompress(raw) if file.suffix == ".gz" else raw
+        used = 0
+        for number, line in enumerate(text.splitlines(), 1):
+            try:
+                case = json.loads(line)
+                parts = [case[k] for k in _FIELDS if k in case] or [
+                    case[k] for k in ("text", "prompt") if k in case
+                ]
+                whole = "".join(parts).encode()
+            except (ValueError, TypeError) as error:
+                raise CorpusError(
+                    f"{file.name} line {number} is not an evaluation case ({error}); "
+                    "leave the file out of --decontaminate"
+                ) from error
+            if whole:
+                used += 1
+                grams.append(ngram_hashes(word_hashes(whole), EVALUATION_WORDS))
+        if used:
+            digests[file.name] = hashlib.sha256(raw).hexdigest()
+            cases += used
+    return EvaluationSets(np.unique(np.concatenate(grams)), digests, cases)
+
+
+def contaminated(
+    overlaps: Sequence[Hashes], sources: Sequence[int], common: int = COMMON_SOURCES
+) -> npt.NDArray[np.bool_]:
+    """Which files to drop, given each file's overlap and the number of its package. Shape [F]."""
+    seen: dict[int, set[int]] = {}
+    for found, source in zip(overlaps, sources, strict=True):
+        for gram in found.tolist():
+            seen.setdefault(gram, set()).add(source)
+    return np.array(
+        [any(len(seen[g]) <= common for g in found.tolist()) for found in overlaps], np.bool_
+    )

@@ -1,0 +1,150 @@
+"""Surveys one package tree: which files pass the filters, and a fingerprint of each.
+
+The survey of a package depends on its files and the evaluation sets alone, so it is kept on disk
+under a key and reused. Paths are relative to the package folder, with forward slashes, sorted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from diffusion.data.decontaminate import EvaluationSets
+from diffusion.data.filters import (
+    LANGUAGES,
+    MAX_FILE_BYTES,
+    header_language,
+    language_of,
+    reason_to_drop,
+    skipped_path,
+)
+from diffusion.data.fingerprints import Hashes, exact_digest, signature, word_hashes
+from diffusion.data.secrets import holds_secret
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The kept files of one package. All arrays have one entry per file; dropped are counts."""
+
+    source: str
+    key: str
+    paths: tuple[str, ...]
+    languages: npt.NDArray[np.uint8]
+    sizes_bytes: npt.NDArray[np.int64]
+    exact: tuple[bytes, ...]
+    signatures: npt.NDArray[np.uint32]
+    overlaps: tuple[Hashes, ...]
+    dropped: dict[str, int]
+
+    def save(self, path: Path) -> None:
+        """Write atomically as .npz without pickles."""
+        counts = np.array([len(o) for o in self.overlaps], np.int64)
+        meta = {
+            "source": self.source,
+            "key": self.key,
+            "paths": self.paths,
+            "dropped": self.dropped,
+        }
+        part = path.with_name(path.name + ".part.npz")
+        np.savez(
+            part,
+            meta=np.frombuffer(json.dumps(meta).encode(), np.uint8),
+            languages=self.languages,
+            sizes=self.sizes_bytes,
+            exact=np.frombuffer(b"".join(self.exact), np.uint8),
+            signatures=self.signatures,
+            overlap_counts=counts,
+            overlaps=np.concatenate([np.empty(0, np.uint64), *self.overlaps]),
+        )
+        os.replace(part, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Survey:
+        """Read what `save` wrote."""
+        with np.load(path, allow_pickle=False) as data:
+            meta = json.loads(data["meta"].tobytes())
+            exact = data["exact"].tobytes()
+            ends = np.cumsum(data["overlap_counts"])
+            return cls(
+                source=meta["source"],
+                key=meta["key"],
+                paths=tuple(meta["paths"]),
+                languages=data["languages"],
+                sizes_bytes=data["sizes"],
+                exact=tuple(exact[i : i + 16] for i in range(0, len(exact), 16)),
+                signatures=data["signatures"],
+                overlaps=tuple(np.split(data["overlaps"], ends)[:-1]),
+                dropped=meta["dropped"],
+            )
+
+
+def code_files(root: Path) -> Iterator[str]:
+    """Relative paths of files with a code extension outside vendored folders, sorted."""
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders.sort()
+        relative = os.path.relpath(folder, root)
+        for name in names:
+            path = name if relative == "." else f"{relative}/{name}".replace(os.sep, "/")
+            if language_of(name) is not None and not skipped_path(path):
+                found.append(path)
+    yield from sorted(found)
+
+
+def read_file(root: Path, path: str) -> tuple[str, bytes] | None:
+    """Language and bytes of one file; None if it is a link or too big to be source code."""
+    full = root / path
+    language = language_of(path)
+    if language is None or full.is_symlink() or full.stat().st_size > MAX_FILE_BYTES:
+        return None
+    data = full.read_bytes()
+    return (header_language(data) if path.endswith(".h") else language), data
+
+
+def survey(root: Path, source: str, key: str, evaluation: EvaluationSets) -> Survey:
+    """Filter and fingerprint every code file below `root`."""
+    dropped: Counter[str] = Counter()
+    kept: list[tuple[str, int, int, bytes, npt.NDArray[np.uint32], Hashes]] = []
+    for path in code_files(root):
+        read = read_file(root, path)
+        if read is None:
+            dropped["too_large"] += 1
+            continue
+        language, data = read
+        reason = reason_to_drop(data)
+        if reason is None and holds_secret(data):
+            reason = "secret"
+        if reason is not None:
+            dropped[reason] += 1
+            continue
+        words = word_hashes(data)
+        kept.append(
+            (
+                path,
+                LANGUAGES.index(language),
+                len(data),
+                exact_digest(data),
+                signature(words),
+                evaluation.overlap(words),
+            )
+        )
+    return Survey(
+        source=source,
+        key=key,
+        paths=tuple(k[0] for k in kept),
+        languages=np.array([k[1] for k in kept], np.uint8),
+        sizes_bytes=np.array([k[2] for k in kept], np.int64),
+        exact=tuple(k[3] for k in kept),
+        signatures=(np.stack([k[4] for k in kept]) if kept else np.empty((0, 64), np.uint32)),
+        overlaps=tuple(k[5] for k in kept),
+        dropped=dict(sorted(dropped.items())),
+    )

@@ -8,6 +8,7 @@ when the inference thread is in the middle of something that cannot be interrupt
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -64,6 +65,9 @@ def serve(options: argparse.Namespace) -> int:
     Raises ServerError or OSError when it cannot start.
     """
     stdin, stdout = (None, None) if options.tcp else protect_stdio()
+    # Importing the protocol's types builds some hundred classes; the collector would walk them
+    # again and again, which is a sixth of the time until `initialize` is answered.
+    gc.disable()
     from lsp_server.observe import log
 
     level = getattr(logging, options.log_level.upper())
@@ -72,6 +76,8 @@ def serve(options: argparse.Namespace) -> int:
     from lsp_server.server import create_server
 
     server = create_server(engine, control)
+    gc.freeze()
+    gc.enable()
     try:
         if options.tcp:
             server.start_tcp(options.host, options.port)

@@ -152,4 +152,4 @@ def completion_list(
 def _label(text: str) -> str:
     first, *rest = text.strip().splitlines() or [""]
     short = first[: LABEL_CHARACTERS - 1]
-    return short if short == first and not rest else short + "…"
+    return short if first and short == first and not rest else short + "…"

@@ -176,10 +176,15 @@ class DiffillProtocol(LanguageServerProtocol):
         resume = partial(self._run_generator, gen=gen, result_future=result_future)
         self._execute_handler(inner_id, handler, resume, args, kwargs)
         inner = self._request_futures.get(inner_id)
-        if inner is not None:
-            result_future.add_done_callback(
-                lambda outer: inner.cancel() if outer.cancelled() else None
-            )
+        if inner is None:  # it was a plain function, and is done
+            return
+
+        def cancelled_by_client(outer: Future[Any]) -> None:
+            if outer.cancelled():
+                gen.close()  # now, not when the loop gets to the inner handler
+                inner.cancel()
+
+        result_future.add_done_callback(cancelled_by_client)
 
     # Ending
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import sys
 from threading import Event
 from typing import Any
 
@@ -68,7 +69,8 @@ class DiffillServer(LanguageServer):
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log, and nothing else: telling the client means writing, which may be what failed."""
-        logger.error("%s: %s", getattr(source, "__name__", source), type(error).__name__)
+        underway = sys.exc_info()[0] is not None
+        logger.error("%s", getattr(source, "__name__", source), exc_info=underway or error)
 
     def stop(self) -> None:
         """Leave the message loop after the message at hand."""

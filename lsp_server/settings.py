@@ -19,7 +19,7 @@ from attrs import field, frozen, validators
 from cattrs import Converter
 
 SECTION = "diffill"
-Tree = TypeVar("Tree")
+Tree = TypeVar("Tree", bound=attrs.AttrsInstance)
 
 
 def _between(low: float, high: float) -> Any:
@@ -179,7 +179,7 @@ def _read(cls: type[Tree], raw: object, path: str, problems: list[Problem]) -> T
             try:
                 made = _CONVERTER.structure(value, hints[attribute.name])
                 if attribute.validator is not None:
-                    attribute.validator(None, attribute, made)  # type: ignore[arg-type]
+                    attribute.validator(None, attribute, made)
                 values[attribute.name] = made
             except Exception as error:
                 default = getattr(cls(), attribute.name)

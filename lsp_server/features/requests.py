@@ -94,9 +94,10 @@ async def answer(session: Session, asked: Asked) -> tuple[Suggestion, ...]:
 def end(session: Session, asked: Asked) -> None:
     """Close the books on a request, also one that was cancelled before it began."""
     session.land(asked.uri, asked.method, asked.cancel)
+    asked.cancel.cancel(Reason.CANCELLED)  # for the engine, if it is still at work
     trace = asked.trace
     if not trace.shown:
-        trace.nothing(Reason.CANCELLED)
+        trace.nothing(Reason(asked.cancel.reason))
         trace.end(0)
     logger.info("%s", trace.summary())
 

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Literal
 
 from diffusion.cancel import CancelToken
@@ -62,9 +63,9 @@ def run_checks(model_path: str = "", *, load: bool = True) -> Iterator[Check]:
     """Every check, in order. `load` False leaves out those that need torch and the model."""
     yield _guarded("python", _python)
     for package in PACKAGES:
-        yield _guarded(package, lambda package=package: _package(package))
+        yield _guarded(package, partial(_package, package))
     for name in languages.NAMES:
-        yield _guarded(f"grammar {name}", lambda name=name: _grammar(name))
+        yield _guarded(f"grammar {name}", partial(_grammar, name))
     if not load:
         return
     loaded: list[Filler] = []

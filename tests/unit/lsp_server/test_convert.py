@@ -1,0 +1,191 @@
+"""Positions in three encodings, content changes, and that an answer does what it says."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lsprotocol import types
+
+from lsp_server import convert
+from lsp_server.completion.candidate import Suggestion
+from lsp_server.document import Document, Edit, to_bytes, to_text
+from tests.support import lsp_reference as editor
+from tests.support.lsp_texts import documents, encodings, normal
+
+ENCODINGS = ("utf-8", "utf-16", "utf-32")
+
+
+def open_document(text: str) -> Document:
+    return Document.open("file:///a.py", "python", 1, text)
+
+
+def offset_at(text: str, line: int, character: int, encoding: str) -> int:
+    document = open_document(text)
+    position = types.Position(line, character)
+    return convert.offset_at(position, document.data, document.lines, encoding)
+
+
+# "x=😋é漢" has 1+1+1+1+1 characters; its columns by encoding:
+@pytest.mark.parametrize(
+    ("encoding", "columns"),
+    [
+        ("utf-8", [0, 1, 2, 6, 8, 11]),
+        ("utf-16", [0, 1, 2, 4, 5, 6]),
+        ("utf-32", [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_columns_of_each_encoding(encoding: str, columns: list[int]) -> None:
+    text = "x=😋é漢"
+    offsets = [len(text[:n].encode()) for n in range(len(text) + 1)]
+    assert [offset_at(text, 0, column, encoding) for column in columns] == offsets
+    document = open_document(text)
+    back = [convert.position_at(o, document.data, document.lines, encoding) for o in offsets]
+    assert [position.character for position in back] == columns
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("text", ["", "abc", "abc\n", "a\r\nb", "a = 1\n\x0c\nb = 2\n"])
+def test_the_end_of_the_document_is_a_position(text: str, encoding: str) -> None:
+    """pygls raises UnboundLocalError for "" and answers (1, 0) for "abc"."""
+    document = open_document(text)
+    end = convert.position_at(len(document.data), document.data, document.lines, encoding)
+    assert end == editor.position_of(text, len(text), encoding)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_positions_past_the_end_clamp(encoding: str) -> None:
+    assert offset_at("ab\r\ncd", 0, 99, encoding) == 2
+    assert offset_at("é\ncd", 0, 99, encoding) == 2
+    assert offset_at("ab\ncd", 1, 2**31 - 1, encoding) == 5
+    assert offset_at("ab\ncd", 7, 0, encoding) == 5
+    assert offset_at("", 3, 3, encoding) == 0
+
+
+@pytest.mark.parametrize(("encoding", "inside"), [("utf-8", (2, 3, 4)), ("utf-16", (2,))])
+def test_a_position_inside_a_character_is_its_beginning(
+    encoding: str, inside: tuple[int, ...]
+) -> None:
+    assert {offset_at("a😀b", 0, column, encoding) for column in inside} == {1}
+
+
+def test_a_lone_surrogate_is_one_unit_of_utf16() -> None:
+    assert offset_at("\ud83dx", 0, 1, "utf-16") == 3
+
+
+@given(documents, encodings, st.data())
+def test_positions_agree_with_an_editor_that_counts(
+    text: str, encoding: str, draw: st.DataObject
+) -> None:
+    text = normal(text)
+    document = open_document(text)
+    position = types.Position(draw.draw(st.integers(0, 12)), draw.draw(st.integers(0, 40)))
+    offset = convert.offset_at(position, document.data, document.lines, encoding)
+    index = editor.index_of(text, position, encoding)
+    assert offset == len(to_bytes(text[:index]))
+    back = convert.position_at(offset, document.data, document.lines, encoding)
+    assert back == editor.position_of(text, index, encoding)
+
+
+@given(documents, st.lists(documents, min_size=1, max_size=4), encodings, st.data())
+def test_changes_leave_the_text_the_editor_has(
+    text: str, inserts: list[str], encoding: str, draw: st.DataObject
+) -> None:
+    text = normal(text)
+    document, changes = open_document(text), []
+    for new in inserts:
+        spans = editor.lines_of(text)
+        line = draw.draw(st.integers(0, len(spans) - 1))
+        index = draw.draw(st.integers(*spans[line]))
+        last = draw.draw(st.integers(line, len(spans) - 1))
+        stop = max(index, draw.draw(st.integers(*spans[last])))
+        where = types.Range(
+            editor.position_of(text, index, encoding), editor.position_of(text, stop, encoding)
+        )
+        changes.append(types.TextDocumentContentChangePartial(where, new))
+        text = normal(editor.apply(text, where, new, encoding))
+    after = convert.changed(document, changes, 2, encoding)
+    assert (to_text(after.data), after.version) == (text, 2)
+
+
+def test_a_full_change_replaces_the_text() -> None:
+    change = types.TextDocumentContentChangeWholeDocument("b\r\n")
+    after = convert.changed(open_document("a"), [change], 5, "utf-16")
+    assert (after.data, after.lines.count, after.version) == (b"b\r\n", 2, 5)
+
+
+fills = st.sampled_from(("x", "a, b)", "漢😀", "\n    y = 1", "x\n", "\r\nz", "\n", "  ", "a\rb"))
+
+
+@st.composite
+def holes(draw: st.DrawFn) -> tuple[str, int, int]:
+    """A document, and a hole on one of its lines (character indices)."""
+    text = normal(draw(documents))
+    spans = editor.lines_of(text)
+    start, end = draw(st.sampled_from(spans))
+    first = draw(st.integers(start, end))
+    return text, first, draw(st.integers(first, end))
+
+
+def suggestion(text: str, start: int, end: int, fill: str) -> Suggestion:
+    return Suggestion(fill, len(to_bytes(text[:start])), len(to_bytes(text[:end])), 0.5)
+
+
+@given(holes(), fills, encodings)
+def test_an_inline_item_does_exactly_the_byte_replacement(
+    hole: tuple[str, int, int], fill: str, encoding: str
+) -> None:
+    text, start, end = hole
+    document = open_document(text)
+    items = convert.inline_list(
+        [suggestion(text, start, end, fill)], document, document, encoding
+    ).items
+    assert len(items) == 1
+    item = items[0]
+    assert isinstance(item.insert_text, str) and item.range is not None
+    assert item.filter_text == item.insert_text
+    assert item.range.start.line == item.range.end.line
+    assert item.range.start.character == 0
+    got = editor.apply(text, item.range, item.insert_text, encoding)
+    assert normal(got) == normal(text[:start] + fill + text[end:])
+
+
+@given(holes(), fills, encodings)
+def test_a_completion_item_does_exactly_the_byte_replacement(
+    hole: tuple[str, int, int], fill: str, encoding: str
+) -> None:
+    text, start, end = hole
+    document = open_document(text)
+    (item,) = convert.completion_list(
+        [suggestion(text, start, end, fill)], document, encoding
+    ).items
+    assert isinstance(item.text_edit, types.TextEdit)
+    got = editor.apply(text, item.text_edit.range, item.text_edit.new_text, encoding)
+    assert normal(got) == normal(text[:start] + fill + text[end:])
+    assert "\n" not in item.label and item.label
+
+
+@given(holes(), fills, encodings)
+def test_with_a_selected_entry_the_item_replaces_the_line_as_shown(
+    hole: tuple[str, int, int], fill: str, encoding: str
+) -> None:
+    """The pop-up shows `print` for the typed `pri`: accepting yields both."""
+    text, start, end = hole
+    shown = open_document(text)
+    first, last = len(to_bytes(text[:start])), len(to_bytes(text[:end]))
+    filled = shown.apply([Edit(first, last, b"selected")], 1)
+    at = first + len(b"selected")
+    (item,) = convert.inline_list([Suggestion(fill, at, at, 0.5)], filled, shown, encoding).items
+    assert isinstance(item.insert_text, str) and item.range is not None
+    got = editor.apply(text, item.range, item.insert_text, encoding)
+    assert normal(got) == normal(text[:start] + "selected" + fill + text[end:])
+
+
+def test_the_pop_up_entry_begins_with_the_word_before_the_cursor() -> None:
+    document = open_document("total = su")
+    (item,) = convert.completion_list([Suggestion("m(xs)\n", 10, 10, 0.87)], document, "utf-16").items
+    assert (item.label, item.filter_text) == ("sum(xs)", "sum(xs)\n")
+    assert item.label_details == types.CompletionItemLabelDetails(description="diffill 87 %")
+    assert item.text_edit == types.TextEdit(
+        types.Range(types.Position(0, 8), types.Position(0, 10)), "sum(xs)\n"
+    )

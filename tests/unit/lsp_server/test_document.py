@@ -1,0 +1,92 @@
+"""Documents: bytes and text, edits in sequence, language, the incremental tree."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lsp_server.document import Document, Edit, to_bytes, to_text
+from tests.support.lsp_texts import documents, normal
+
+
+def open_python(text: str) -> Document:
+    return Document.open("file:///a.py", "python", 1, text)
+
+
+@given(documents)
+def test_text_survives_as_bytes(text: str) -> None:
+    assert to_text(to_bytes(text)) == normal(text)
+
+
+def test_bytes_that_are_no_text_do_not_raise() -> None:
+    assert to_text(b"a\xff\xfe") == "a\ufffd\ufffd"
+
+
+def test_the_halves_of_a_pair_typed_one_by_one_become_one_character() -> None:
+    document = open_python("x")
+    for half in ("\ud83d", "\ude00"):
+        end = len(document.data)
+        document = document.apply([Edit(end, end, to_bytes(half))], document.version + 1)
+    assert document.data == "x😀".encode()
+
+
+def test_deleting_between_two_halves_joins_them() -> None:
+    document = open_python("\ud83d--\ude00")
+    assert document.apply([Edit(3, 5, b"")], 2).data == "😀".encode()
+
+
+@pytest.mark.parametrize(
+    ("uri", "language_id", "language", "grammar"),
+    [
+        ("file:///a.py", "python", "python", "python"),
+        ("file:///a", "python", "python", "python"),
+        ("file:///x%20y/a.rs", "", "rust", "rust"),
+        ("file:///a.tsx", "typescriptreact", "typescript", "tsx"),
+        ("untitled:Untitled-1", "go", "go", "go"),
+        ("file:///a.txt", "plaintext", "text", "text"),
+        ("file:///Makefile", "makefile", "text", "text"),
+        ("", "", "text", "text"),
+    ],
+)
+def test_the_editor_names_the_language_else_the_file_name(
+    uri: str, language_id: str, language: str, grammar: str
+) -> None:
+    document = Document.open(uri, language_id, 1, "")
+    assert (document.language, document.grammar) == (language, grammar)
+
+
+edits = st.lists(
+    st.tuples(st.integers(0, 200), st.integers(0, 20), st.sampled_from(("", "(", ")\n", "x = 1\n"))),
+    max_size=25,
+)
+
+
+@given(edits, st.sets(st.integers(0, 24)))
+def test_the_tree_after_edits_is_the_tree_of_the_text(
+    changes: list[tuple[int, int, str]], looked_at: set[int]
+) -> None:
+    document = open_python("def f(a, b):\n    return a + b\n\n\nprint(f(1, 2))\n")
+    document.tree()
+    for number, (start, length, new) in enumerate(changes):
+        start = min(start, len(document.data))
+        end = min(start + length, len(document.data))
+        document = document.apply([Edit(start, end, new.encode())], number + 2)
+        if number in looked_at:
+            document.tree()
+    fresh = Document.open(document.uri, "python", 1, to_text(document.data)).tree()
+    tree = document.tree()
+    assert tree.data == document.data
+    assert tree.root is not None and fresh.root is not None
+    assert (tree.error_count() == 0) == (fresh.error_count() == 0)
+    if fresh.error_count() == 0:  # error recovery may differ between the two ways to parse
+        assert str(tree.root) == str(fresh.root)
+
+
+def test_a_snapshot_does_not_change() -> None:
+    first = open_python("a = 1\n")
+    first.tree()
+    second = first.apply([Edit(0, 1, b"b")], 2)
+    assert (first.version, first.data) == (1, b"a = 1\n")
+    assert (second.version, second.data, second.language) == (2, b"b = 1\n", "python")
+    assert first.tree().data == first.data

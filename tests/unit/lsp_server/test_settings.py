@@ -1,0 +1,123 @@
+"""Settings: payloads as editors send them, bad keys reported by path, only those defaulted."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lsp_server.settings import Settings, describe, merge, read
+
+
+def test_nothing_sent_is_all_defaults() -> None:
+    for raw in (None, {}, {"diffill": {}}, {"enable": None, "inline": {"maxLatencyMs": None}}):
+        assert read(raw) == (Settings(), ())
+
+
+def test_every_key_can_be_set() -> None:
+    raw = {
+        "enable": False,
+        "languages": {"*": False, "python": True},
+        "inline": {
+            "trigger": "manual",
+            "maxLatencyMs": 250,
+            "alternatives": 2,
+            "minConfidence": 0.5,
+            "maxLines": 1,
+        },
+        "completion": {"enable": "always"},
+        "performance": {"threads": 2, "maxFileKB": 64, "maxLineLength": 200},
+        "model": {"path": "/models/mine"},
+        "privacy": {"logCode": True},
+    }
+    settings, problems = read({"diffill": raw})
+    assert problems == ()
+    paths = {path for path, _, _ in describe()}
+    assert len(paths) == 13
+    flat = {
+        f"diffill.{key}.{inner}" if isinstance(value, dict) and key != "languages" else f"diffill.{key}"
+        for key, value in raw.items()
+        for inner in (value if isinstance(value, dict) else {"": None})
+    }
+    assert flat == paths
+    default = attrs.asdict(Settings())
+    for key, value in attrs.asdict(settings).items():
+        if isinstance(value, dict) and key != "languages":
+            assert all(value[inner] != default[key][inner] for inner in value)
+        else:
+            assert value != default[key]
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "says"),
+    [
+        ({"enable": "yes"}, "diffill.enable", "expected true or false, got 'yes'; using True"),
+        ({"enable": 1}, "diffill.enable", "expected true or false, got 1; using True"),
+        ({"inline": {"maxLatencyMs": "fast"}}, "diffill.inline.maxLatencyMs", "a whole number"),
+        ({"inline": {"maxLatencyMs": True}}, "diffill.inline.maxLatencyMs", "a whole number"),
+        ({"inline": {"maxLatencyMs": 1}}, "diffill.inline.maxLatencyMs", "must be >= 20, got 1"),
+        ({"inline": {"minConfidence": 7}}, "diffill.inline.minConfidence", "must be <= 1.0, got 7"),
+        ({"inline": {"trigger": "often"}}, "diffill.inline.trigger", "one of 'auto', 'manual'"),
+        ({"inline": 3}, "diffill.inline", "expected an object, got 3"),
+        ({"performance": {"threads": "many"}}, "diffill.performance.threads", "a whole number"),
+        ({"performance": {"threads": 0}}, "diffill.performance.threads", "out of bounds, got 0"),
+        ({"languages": {"python": "on"}}, "diffill.languages", "true or false"),
+        ({"languages": ["python"]}, "diffill.languages", "using {'*': True}"),
+        ({"inline": {"maxlines": 2}}, "diffill.inline.maxlines", "mean diffill.inline.maxLines?"),
+        ({"colour": 1}, "diffill.colour", "unknown setting"),
+        ([], "diffill", "expected an object, got []"),
+    ],
+)
+def test_a_bad_key_is_named_and_only_it_defaulted(raw: object, path: str, says: str) -> None:
+    beside = {**raw, "model": {"path": "kept"}} if isinstance(raw, dict) else raw
+    settings, problems = read(beside)
+    assert [problem.path for problem in problems] == [path]
+    assert says in problems[0].message
+    assert settings.model.path == ("kept" if isinstance(raw, dict) else "")
+    assert attrs.evolve(settings, model=Settings().model) == Settings()
+
+
+def test_numbers_from_lua_are_floats() -> None:
+    settings, problems = read({"inline": {"maxLines": 3.0, "minConfidence": 1}})
+    assert (settings.inline.max_lines, settings.inline.min_confidence, problems) == (3, 1.0, ())
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(("enable", "inline", "languages", "threads", "performance", "path", "x")),
+        inner,
+        max_size=4,
+    ),
+    max_leaves=8,
+)
+
+
+@given(json_values)
+def test_reading_never_raises(raw: object) -> None:
+    settings, _ = read(raw)
+    assert isinstance(settings, Settings)
+
+
+def test_later_settings_lie_on_earlier_ones() -> None:
+    first = {"inline": {"maxLines": 2, "alternatives": 1}, "enable": False}
+    merged = merge(first, {"inline": {"maxLines": 5}})
+    assert merged == {"inline": {"maxLines": 5, "alternatives": 1}, "enable": False}
+    assert merge(first, None) is first
+
+
+@pytest.mark.parametrize(
+    ("languages", "python", "go"),
+    [({"*": True}, True, True), ({"*": True, "go": False}, True, False), ({"go": True}, False, True)],
+)
+def test_languages_not_named_follow_the_star(
+    languages: dict[str, bool], python: bool, go: bool
+) -> None:
+    settings, _ = read({"languages": languages})
+    assert (settings.serves("python"), settings.serves("go")) == (python, go)
+
+
+def test_every_key_has_a_help_text() -> None:
+    assert all(text and path.startswith("diffill.") for path, _, text in describe())

@@ -187,8 +187,8 @@ class Ngram:
             logs.append(math.log(p))
             history.append(unit)
         text = "".join(made)[len(healed) :]
-        if text and _holds_whole_lines(case) and not text.endswith("\n"):
-            text += "\n"
+        if text.strip() and _holds_whole_lines(case):
+            text = text.rstrip() + "\n"
         confidence = math.exp(sum(logs) / len(logs)) if logs else None
         reason = None if text else "no known history"
         return Fill(text, len(made), len(made), confidence, reason)

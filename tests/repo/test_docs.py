@@ -62,6 +62,35 @@ def test_every_invariant_names_a_test_that_exists() -> None:
                 assert f"def {function}(" in path.read_text(encoding="utf-8"), f"{file}: {function}"
 
 
+def test_the_mathematics_names_functions_that_exist() -> None:
+    named = re.findall(r"`(\w+)` in `([\w/]+\.py)`", _read("docs/diffusion.md"))
+    assert len(named) > 10
+    gone = [
+        f"{name} in {file}"
+        for name, file in named
+        if not re.search(rf"^\s*(?:def|class) {name}\b", _read(file), re.M)
+    ]
+    assert not gone
+
+
+def test_debugging_lists_every_reason() -> None:
+    reasons = pytest.importorskip("lsp_server.reasons")
+    page = _read("docs/debugging.md")
+    missing = [
+        reason.value
+        for reason in reasons.Reason
+        if f"| `{reason.value}` | {reasons.SENTENCES[reason]} |" not in page
+    ]
+    assert not missing, f"docs/debugging.md lacks, or says otherwise: {missing}"
+
+
+def test_protocol_extensions_name_every_method_of_our_own() -> None:
+    methods = re.findall(r'"(diffill/\w+)"', _read("lsp_server/protocol.py"))
+    page = _read("docs/lsp-extensions.md")
+    assert methods
+    assert [method for method in methods if f"## `{method}`" not in page] == []
+
+
 def test_relative_links_lead_somewhere() -> None:
     broken = [
         f"{path}: {target}"

@@ -18,4 +18,5 @@ def test_the_wheel_holds_the_two_packages_and_their_data(tmp_path: Path) -> None
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"diffusion", "lsp_server"}
     assert "diffusion/data/recipe.toml" in names
+    assert "diffusion/demo/examples/holes.json" in names
     assert any(name.startswith("diffusion/pretrained/") for name in names)

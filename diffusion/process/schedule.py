@@ -141,8 +141,9 @@ class Staircase(Schedule):
             )
 
     def _share(self, time: Floats) -> Floats:
-        level = np.minimum(np.floor(time * self.levels), self.levels - 1)
-        return self.lowest + (1.0 - self.lowest) * level / (self.levels - 1)
+        top = self.levels - 1
+        level = np.minimum(np.floor(time * self.levels), top)
+        return (self.lowest * (top - level) + level) / top
 
 
 @dataclass(frozen=True, slots=True)

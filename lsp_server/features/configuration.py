@@ -7,8 +7,8 @@ keys are shown to the user once, with their path.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -53,13 +53,14 @@ async def pull(ls: DiffillServer) -> None:
         tell_problems(ls, ls.session.configure(answer[0]))
 
 
-async def did_change_configuration(
+def did_change_configuration(
     ls: DiffillServer, params: types.DidChangeConfigurationParams
-) -> None:
+) -> Generator[Any, Any, None]:
+    """A generator, so that pushed settings hold for the very next message."""
     if params.settings:
         tell_problems(ls, ls.session.configure(params.settings))
     else:
-        await pull(ls)
+        yield pull, (ls,), {}
 
 
 def tell_problems(ls: DiffillServer, problems: Sequence[Problem]) -> None:

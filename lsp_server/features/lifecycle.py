@@ -5,7 +5,8 @@ Invariant: `initialize` only reads what the client sent; nothing is loaded or as
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
@@ -22,11 +23,12 @@ def initialize(ls: DiffillServer, params: types.InitializeParams) -> None:
     completion.register_if_wanted(ls, params.capabilities)
 
 
-async def initialized(ls: DiffillServer, params: types.InitializedParams) -> None:
+def initialized(ls: DiffillServer, params: types.InitializedParams) -> Generator[Any, Any, None]:
+    """A generator, so that the engine is watched before the next message can start it."""
     status.watch(ls)
     configuration.tell_problems(ls, ls.session.problems)
-    await configuration.subscribe(ls)
-    await configuration.pull(ls)
+    yield configuration.subscribe, (ls,), {}
+    yield configuration.pull, (ls,), {}
 
 
 def shutdown(ls: DiffillServer, params: None) -> None:

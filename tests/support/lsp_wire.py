@@ -94,7 +94,9 @@ class Wire:
         self.notify("initialized")
         return result
 
-    def open(self, text: str, *, uri: str = URI, language: str = "python", version: int = 1) -> None:
+    def open(
+        self, text: str, *, uri: str = URI, language: str = "python", version: int = 1
+    ) -> None:
         item = {"uri": uri, "languageId": language, "version": version, "text": text}
         self.notify("textDocument/didOpen", {"textDocument": item})
 

@@ -183,7 +183,9 @@ def test_with_a_selected_entry_the_item_replaces_the_line_as_shown(
 
 def test_the_pop_up_entry_begins_with_the_word_before_the_cursor() -> None:
     document = open_document("total = su")
-    (item,) = convert.completion_list([Suggestion("m(xs)\n", 10, 10, 0.87)], document, "utf-16").items
+    (item,) = convert.completion_list(
+        [Suggestion("m(xs)\n", 10, 10, 0.87)], document, "utf-16"
+    ).items
     assert (item.label, item.filter_text) == ("sum(xs)", "sum(xs)\n")
     assert item.label_details == types.CompletionItemLabelDetails(description="diffill 87 %")
     assert item.text_edit == types.TextEdit(

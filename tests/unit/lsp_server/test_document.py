@@ -57,7 +57,9 @@ def test_the_editor_names_the_language_else_the_file_name(
 
 
 edits = st.lists(
-    st.tuples(st.integers(0, 200), st.integers(0, 20), st.sampled_from(("", "(", ")\n", "x = 1\n"))),
+    st.tuples(
+        st.integers(0, 200), st.integers(0, 20), st.sampled_from(("", "(", ")\n", "x = 1\n"))
+    ),
     max_size=25,
 )
 
@@ -68,8 +70,8 @@ def test_the_tree_after_edits_is_the_tree_of_the_text(
 ) -> None:
     document = open_python("def f(a, b):\n    return a + b\n\n\nprint(f(1, 2))\n")
     document.tree()
-    for number, (start, length, new) in enumerate(changes):
-        start = min(start, len(document.data))
+    for number, (wanted, length, new) in enumerate(changes):
+        start = min(wanted, len(document.data))
         end = min(start + length, len(document.data))
         document = document.apply([Edit(start, end, new.encode())], number + 2)
         if number in looked_at:

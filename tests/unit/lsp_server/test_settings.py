@@ -36,7 +36,9 @@ def test_every_key_can_be_set() -> None:
     paths = {path for path, _, _ in describe()}
     assert len(paths) == 13
     flat = {
-        f"diffill.{key}.{inner}" if isinstance(value, dict) and key != "languages" else f"diffill.{key}"
+        f"diffill.{key}.{inner}"
+        if isinstance(value, dict) and key != "languages"
+        else f"diffill.{key}"
         for key, value in raw.items()
         for inner in (value if isinstance(value, dict) else {"": None})
     }
@@ -85,11 +87,15 @@ def test_numbers_from_lua_are_floats() -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(("enable", "inline", "languages", "threads", "performance", "path", "x")),
-        inner,
-        max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ("enable", "inline", "languages", "threads", "performance", "path", "x")
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=8,
 )
@@ -110,7 +116,11 @@ def test_later_settings_lie_on_earlier_ones() -> None:
 
 @pytest.mark.parametrize(
     ("languages", "python", "go"),
-    [({"*": True}, True, True), ({"*": True, "go": False}, True, False), ({"go": True}, False, True)],
+    [
+        ({"*": True}, True, True),
+        ({"*": True, "go": False}, True, False),
+        ({"go": True}, False, True),
+    ],
 )
 def test_languages_not_named_follow_the_star(
     languages: dict[str, bool], python: bool, go: bool

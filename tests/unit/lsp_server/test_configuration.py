@@ -1,0 +1,138 @@
+"""Settings over the wire: options, pull, push, live change, problems shown once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+
+TEXT = "def add(a, b):\n    return \n"
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    wire = Wire(scripted([answer("a + b", before="return ")]))
+    yield wire
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
+
+
+def shown(wire: Wire) -> list[str]:
+    return [m["params"]["message"] for m in wire.sent if m.get("method") == "window/showMessage"]
+
+
+async def answered_pull(wire: Wire, settings: Any) -> None:
+    """Answer the next workspace/configuration request."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            for message in wire.sent:
+                if message.get("method") == "workspace/configuration" and "done" not in message:
+                    message["done"] = True
+                    assert message["params"] == {"items": [{"section": "diffill"}]}
+                    wire.message({"id": message["id"], "result": [settings]})
+                    return
+            await asyncio.sleep(0)
+
+
+async def settled(condition: Any) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_initialization_options(wire: Wire) -> None:
+    await wire.initialize(initializationOptions={"diffill": {"enable": False}})
+    wire.open(TEXT)
+    assert await wire.inline(1, 11) == []
+    assert await wire.reason() == "disabled"
+
+
+async def test_problems_are_shown_with_their_path_and_only_once(wire: Wire) -> None:
+    await wire.initialize(initializationOptions={"inline": {"maxLines": "many"}})
+    await settled(lambda: shown(wire))
+    for _ in range(2):
+        wire.notify("workspace/didChangeConfiguration", {"settings": {"enable": True}})
+    await wire.ask("diffill/status")
+    assert len(shown(wire)) == 1
+    assert "diffill.inline.maxLines: expected a whole number, got 'many'; using 8" in shown(wire)[0]
+    status = await wire.ask("diffill/status")
+    assert status["problems"] == [
+        "diffill.inline.maxLines: expected a whole number, got 'many'; using 8"
+    ]
+
+
+async def test_settings_are_pulled_and_changes_are_live(wire: Wire) -> None:
+    await wire.initialize({"workspace": {"configuration": True}})
+    await answered_pull(wire, {"languages": {"python": False}})
+    await settled(lambda: not wire.server.session.settings.serves("python"))
+    wire.open(TEXT)
+    assert await wire.inline(1, 11) == []
+    assert await wire.reason() == "languageOff"
+    wire.notify("workspace/didChangeConfiguration", {"settings": None})
+    await answered_pull(wire, {"languages": {"python": True}})
+    await settled(lambda: wire.server.session.settings.serves("python"))
+    assert await wire.inline(1, 11) == ["    return a + b"]
+
+
+async def test_a_client_that_refuses_the_pull_is_served_with_defaults(wire: Wire) -> None:
+    await wire.initialize({"workspace": {"configuration": True}})
+    await settled(lambda: [m for m in wire.sent if m.get("method") == "workspace/configuration"])
+    (pull,) = [m for m in wire.sent if m.get("method") == "workspace/configuration"]
+    wire.message({"id": pull["id"], "error": {"code": -32601, "message": "no"}})
+    wire.open(TEXT)
+    assert await wire.inline(1, 11) == ["    return a + b"]
+
+
+async def test_pushed_settings_lie_on_the_initialization_options(wire: Wire) -> None:
+    await wire.initialize(initializationOptions={"inline": {"maxLines": 2, "alternatives": 1}})
+    wire.notify(
+        "workspace/didChangeConfiguration", {"settings": {"diffill": {"inline": {"maxLines": 5}}}}
+    )
+    await settled(lambda: wire.server.session.settings.inline.max_lines == 5)
+    assert wire.server.session.settings.inline.alternatives == 1
+
+
+async def test_another_model_is_loaded_for_the_next_request(wire: Wire) -> None:
+    await wire.initialize()
+    wire.notify(
+        "workspace/didChangeConfiguration",
+        {"settings": {"model": {"path": "/m"}, "performance": {"threads": 2}}},
+    )
+    await settled(lambda: wire.server.session.settings.model.path == "/m")
+    assert (wire.engine._config.model_path, wire.engine._config.threads) == ("/m", 2)
+
+
+async def test_registration_is_asked_of_clients_that_can(wire: Wire) -> None:
+    await wire.initialize({"workspace": {"didChangeConfiguration": {"dynamicRegistration": True}}})
+    await settled(lambda: [m for m in wire.sent if m.get("method") == "client/registerCapability"])
+    (request,) = [m for m in wire.sent if m.get("method") == "client/registerCapability"]
+    (registration,) = request["params"]["registrations"]
+    assert registration["method"] == "workspace/didChangeConfiguration"
+
+
+async def test_loading_shows_progress_to_clients_that_draw_it(wire: Wire) -> None:
+    await wire.initialize({"window": {"workDoneProgress": True}})
+    wire.open(TEXT)
+    await settled(
+        lambda: [m for m in wire.sent if m.get("method") == "window/workDoneProgress/create"]
+    )
+    (create,) = [m for m in wire.sent if m.get("method") == "window/workDoneProgress/create"]
+    wire.message({"id": create["id"], "result": None})
+
+    def kinds() -> list[str]:
+        return [m["params"]["value"]["kind"] for m in wire.sent if m.get("method") == "$/progress"]
+
+    await settled(lambda: kinds() == ["begin", "end"])
+    assert wire.server.work_done_progress.tokens == {}
+
+
+async def test_opening_a_served_document_loads_the_model_ahead(wire: Wire) -> None:
+    await wire.initialize()
+    wire.open("x", uri="file:///notes.txt", language="plaintext")
+    assert wire.engine._thread is None
+    wire.open(TEXT)
+    assert wire.engine._thread is not None

@@ -1,0 +1,197 @@
+"""The inference thread: order, cancellation, failure, shutdown. And scripts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from diffusion.cancel import Cancelled, CancelToken
+from diffusion.errors import CheckpointError, DiffillError
+from lsp_server.engine.engine import (
+    EngineAnswer,
+    EngineConfig,
+    EngineRequest,
+    EngineState,
+    EngineStatus,
+)
+from lsp_server.engine.scripted import ScriptedEngine
+from lsp_server.engine.worker import WorkerEngine
+from lsp_server.errors import EngineUnavailable, ScriptError
+from tests.support.lsp_wire import WAIT_S, answer, scripted
+
+REQUEST = EngineRequest(b"x = ", 4, "python")
+
+
+@pytest.fixture
+def engine() -> Iterator[ScriptedEngine]:
+    engine = scripted([answer("1", steps=10)], gated=True)
+    yield engine
+    engine.close()
+    engine.filler.release(1000)
+    assert engine.join(WAIT_S)
+
+
+def submit(engine: WorkerEngine, token: CancelToken | None = None) -> Future[EngineAnswer]:
+    return engine.submit(REQUEST, token or CancelToken())
+
+
+def test_nothing_runs_before_the_first_request() -> None:
+    engine = scripted()
+    assert engine.status().state is EngineState.IDLE
+    assert engine._thread is None
+    engine.close()
+    assert engine.join(WAIT_S)
+
+
+def test_a_request_loads_and_is_answered(engine: ScriptedEngine) -> None:
+    engine.filler.release(10)
+    result = submit(engine).result(WAIT_S)
+    assert [candidate.text for candidate in result.candidates] == ["1"]
+    assert (result.start, result.end, result.steps) == (4, 4, 10)
+    status = engine.status()
+    assert (status.state, status.model, status.queue) == (EngineState.READY, "scripted", 0)
+
+
+def test_a_set_token_stops_the_work_at_the_next_step(engine: ScriptedEngine) -> None:
+    stepped = threading.Semaphore(0)
+    engine.filler.on_event = lambda event: stepped.release() if event["event"] == "step" else None
+    token = CancelToken()
+    future = submit(engine, token)
+    engine.filler.release(2)
+    assert stepped.acquire(timeout=WAIT_S) and stepped.acquire(timeout=WAIT_S)
+    token.cancel("superseded")
+    engine.filler.release(1)
+    with pytest.raises(Cancelled, match="superseded"):
+        future.result(WAIT_S)
+    assert engine.filler.steps == 2
+
+
+def test_a_request_cancelled_in_the_queue_is_never_started(engine: ScriptedEngine) -> None:
+    first, token = submit(engine), CancelToken()
+    second, third = submit(engine, token), submit(engine)
+    token.cancel("stale")
+    engine.filler.release(20)
+    assert first.result(WAIT_S).candidates
+    with pytest.raises(Cancelled, match="stale"):
+        second.result(WAIT_S)
+    assert third.result(WAIT_S).candidates
+    assert engine.filler.requests == 2
+
+
+def test_a_failing_fill_does_not_end_the_thread() -> None:
+    engine = scripted([answer("1", before="= "), answer(error="no luck")])
+    with pytest.raises(DiffillError, match="no luck"):
+        engine.submit(EngineRequest(b"", 0, "python"), CancelToken()).result(WAIT_S)
+    assert submit(engine).result(WAIT_S).candidates
+    engine.close()
+    assert engine.join(WAIT_S)
+
+
+def test_a_model_that_does_not_load_is_said_once_and_tried_again_when_configured() -> None:
+    loads: list[str] = []
+    heard: list[EngineStatus] = []
+
+    def load(config: EngineConfig) -> None:
+        loads.append(config.model_path)
+        if config.model_path != "/good":
+            raise CheckpointError("model.safetensors is truncated", fix="copy it again")
+
+    inner = scripted([answer("1")]).filler
+    engine = ScriptedEngine(inner, load=load)
+    engine.listen(heard.append)
+    for _ in range(2):
+        with pytest.raises(EngineUnavailable, match="is truncated; copy it again"):
+            submit(engine).result(WAIT_S)
+    assert loads == [""]
+    assert engine.status().state is EngineState.FAILED
+    engine.configure(EngineConfig("/good"))
+    assert submit(engine).result(WAIT_S).candidates
+    assert loads == ["", "/good"]
+    states = [status.state.value for status in heard]
+    assert states == ["loading", "failed", "idle", "loading", "ready"]
+    engine.close()
+    assert engine.join(WAIT_S)
+
+
+def test_an_unexpected_error_while_loading_is_told_by_its_kind() -> None:
+    def load(config: EngineConfig) -> None:
+        raise MemoryError("cannot allocate")
+
+    engine = ScriptedEngine(scripted().filler, load=load)
+    with pytest.raises(EngineUnavailable, match="MemoryError: cannot allocate"):
+        submit(engine).result(WAIT_S)
+    engine.close()
+    assert engine.join(WAIT_S)
+
+
+def test_preload_loads_once() -> None:
+    loads: list[EngineConfig] = []
+    ready = threading.Event()
+    engine = ScriptedEngine(scripted([answer("1")]).filler, load=loads.append)
+    engine.listen(lambda status: ready.set() if status.state is EngineState.READY else None)
+    engine.preload()
+    assert ready.wait(WAIT_S)
+    engine.preload()
+    submit(engine).result(WAIT_S)
+    assert len(loads) == 1
+    engine.close()
+    assert engine.join(WAIT_S)
+
+
+def test_after_close_requests_are_refused_and_the_queue_is_emptied(engine: ScriptedEngine) -> None:
+    token = CancelToken()
+    running, queued = submit(engine, token), submit(engine)
+    engine.close()
+    token.cancel("shuttingDown")
+    engine.filler.release(1)
+    with pytest.raises(EngineUnavailable):
+        submit(engine).result(WAIT_S)
+    with pytest.raises(EngineUnavailable):
+        queued.result(WAIT_S)
+    with pytest.raises((Cancelled, EngineUnavailable)):
+        running.result(WAIT_S)
+    assert engine.status().state is EngineState.CLOSED
+
+
+def test_a_script_answers_by_what_surrounds_the_cursor(tmp_path: Path) -> None:
+    path = tmp_path / "script.json"
+    path.write_text(
+        '{"answers": [{"before": "x = ", "language": "go", "candidates": [{"text": "go"}]},'
+        '{"before": "x = ", "after": ")", "replace": 1, "candidates": [{"text": "1)"}]},'
+        '{"before": "x = ", "candidates": [{"text": "1", "score": 0.5, "parses": false}]}]}'
+    )
+    engine = ScriptedEngine.from_file(path)
+    results = [
+        engine.submit(request, CancelToken()).result(WAIT_S)
+        for request in (
+            REQUEST,
+            EngineRequest(b"x = )", 4, "python"),
+            EngineRequest(b"x = ", 4, "go"),
+            EngineRequest(b"y", 1, "python"),
+        )
+    ]
+    assert [[c.text for c in result.candidates] for result in results] == [
+        ["1"],
+        ["1)"],
+        ["go"],
+        [],
+    ]
+    assert (results[0].candidates[0].score, results[0].candidates[0].parses) == (0.5, False)
+    assert (results[1].start, results[1].end) == (4, 5)
+    assert results[3].reason == "the script has no answer for this place"
+    engine.close()
+    assert engine.join(WAIT_S)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"answers": [{"colour": 1}]}', '{"answers": [3]}']
+)
+def test_a_bad_script_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "script.json"
+    path.write_text(text)
+    with pytest.raises(ScriptError, match=r"script\.json is no script"):
+        ScriptedEngine.from_file(path)

@@ -31,6 +31,7 @@ from diffusion.terminal import (
 
 FRAME_S = 0.07
 _AROUND = 2
+_PLAIN_STEPS = 8
 _BREAK = re.compile(r"\r?\n[ \t]*")
 
 
@@ -66,27 +67,33 @@ class Screen(Protocol):
 
 
 def row_text(row: Row) -> Text:
-    """A canvas on one line; a line break is a glyph, without the indentation after it."""
+    """A canvas on one line; a line break is a glyph, without the indentation after it.
+
+    The line break and indentation that a canvas begins with say nothing and are left out.
+    """
     shown = Text(no_wrap=True, overflow="ellipsis")
-    for number, cell in enumerate(row):
-        shown.append(_cell_text(cell, leading=number == 0), _style(cell))
+    for cell in row:
+        text = _cell_text(cell) if shown.plain else _cell_text(cell).lstrip()
+        shown.append(_BREAK.sub(NEWLINE_GLYPH, text), _style(cell))
     return shown
 
 
-def _cell_text(cell: Cell, *, leading: bool) -> str:
+def _cell_text(cell: Cell) -> str:
     if cell.state is CellState.MASKED:
         return MASK_GLYPH
     if cell.state is CellState.ENDED:
         return ENDED_GLYPH
-    text = printable(cell.data.decode("utf-8", "replace"))
-    # The canvas begins with the line break before the line, which says nothing here.
-    return _BREAK.sub("" if leading else NEWLINE_GLYPH, text)
+    return printable(cell.data.decode("utf-8", "replace"))
 
 
 def _style(cell: Cell) -> str:
     if cell.state is CellState.COMMITTED:
         return confidence_style(cell.p)
     return PINNED_STYLE
+
+
+def _title(model: str, count: int) -> str:
+    return f"Diffill fills {count} hole{'' if count == 1 else 's'} with the {model} model."
 
 
 def _quoted(text: str) -> str:
@@ -110,7 +117,7 @@ def _facts(outcome: Outcome) -> str:
 
 
 class PlainScreen:
-    """One line per step of the winning canvas; nothing moves, nothing is coloured."""
+    """A few steps of the winning canvas, one line each; nothing moves, nothing is coloured."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -119,14 +126,14 @@ class PlainScreen:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def opening(self, model: str, count: int) -> None:
-        self._line(f"Diffill fills {count} holes with the {model} model.")
+        self._line(_title(model, count))
         self._line(f"{MASK_GLYPH} is a masked token, {ENDED_GLYPH} one after the end of the hole.")
 
     def hole(self, number: int, count: int, outcome: Outcome) -> None:
         hole = outcome.hole
         self._line(f"\n[{number}/{count}] {hole.title} ({hole.language}): {hole.note}")
-        for step, frame in enumerate(outcome.frames):
-            self._line(f"  {step:>4}  {row_text(frame[outcome.row]).plain}")
+        for step in _some_steps(len(outcome.frames)):
+            self._line(f"  {step:>4}  {row_text(outcome.frames[step][outcome.row]).plain}")
         self._line(f"  wanted: {_quoted(hole.removed.decode('utf-8'))}")
         if outcome.answer is not None:
             self._line(f"  answer: {_quoted(outcome.answer)}")
@@ -152,7 +159,7 @@ class LiveScreen:
         self._fast = fast
 
     def opening(self, model: str, count: int) -> None:
-        self._console.print(Text(f"Diffill fills {count} holes with the {model} model.", "bold"))
+        self._console.print(Text(_title(model, count), "bold"))
         self._console.print(
             Text(f"{MASK_GLYPH} masked  {ENDED_GLYPH} past the end of the hole  ").append_text(
                 legend()
@@ -183,13 +190,14 @@ class LiveScreen:
         self._console.print(Text(f"  {_facts(outcome)}", style))
 
     def _picture(self, outcome: Outcome, step: int, frame: Frame, last: bool) -> Group:
-        above, below = _around(outcome.hole)
+        above, tail, below = _around(outcome.hole)
         lines = [Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in above]
         for number, row in enumerate(frame):
             chosen = last and number == outcome.row
             lead = "\u25b8 " if chosen or len(frame) == 1 else "  "
             shown = Text(lead, no_wrap=True, overflow="ellipsis")
             shown.append(_indentation(outcome.hole)).append_text(row_text(row))
+            shown.append(tail, PINNED_STYLE)
             if last and not chosen:
                 shown.stylize("dim")
             lines.append(shown)
@@ -212,14 +220,24 @@ class LiveScreen:
         self._console.print(Text(_summary(outcomes), "bold"))
 
 
-def _around(hole: ExampleHole) -> tuple[list[str], list[str]]:
-    """A few lines of the program before the hole's line and after it."""
+def _some_steps(count: int) -> list[int]:
+    """The first step, the last, and some evenly between: enough to see it happen."""
+    if count <= _PLAIN_STEPS:
+        return list(range(count))
+    return [round(i * (count - 1) / (_PLAIN_STEPS - 1)) for i in range(_PLAIN_STEPS)]
+
+
+def _around(hole: ExampleHole) -> tuple[list[str], str, list[str]]:
+    """A few lines of the program before the hole's line, the rest of that line, lines after."""
     line_start = hole.original.rfind(b"\n", 0, hole.start) + 1
     end = hole.start + len(hole.removed)
     above = hole.original[:line_start].decode("utf-8").splitlines()[-_AROUND:]
-    tail = hole.original[end:].decode("utf-8").split("\n")
-    below = [tail[0].rjust(0), *tail[1 : 1 + _AROUND]] if tail[0].strip() else tail[1 : 1 + _AROUND]
-    return [printable(x).expandtabs(4) for x in above], [printable(x).expandtabs(4) for x in below]
+    tail, *below = hole.original[end:].decode("utf-8").split("\n")[: 1 + _AROUND]
+    return (
+        [printable(line).expandtabs(4) for line in above],
+        printable(tail),
+        [printable(line).expandtabs(4) for line in below],
+    )
 
 
 def _indentation(hole: ExampleHole) -> str:

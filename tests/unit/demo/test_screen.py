@@ -112,6 +112,6 @@ def test_a_run_without_frames_is_shown() -> None:
 
 
 def test_line_breaks_are_glyphs_and_control_characters_never_reach_the_terminal() -> None:
-    row = (PINNED, _said("a\r\n\t  b"), _said("\x1b[2J"))
+    row = (PINNED, Cell(b"  ", CellState.PINNED), _said("a\r\n\t  b"), _said("\x1b[2J"))
     assert row_text(row).plain == f"a{NEWLINE_GLYPH}b\ufffd[2J"
     assert printable("tab\tnewline\n\x07") == "tab\tnewline\n\ufffd"

@@ -119,7 +119,8 @@ def read_step(
         at += len(slots)
 
     log_p_MV = torch.log_softmax(logits_MV, dim=-1)
-    log_p_M, token_M = log_p_MV.max(dim=-1)
+    token_M = _argmax(log_p_MV)
+    log_p_M = log_p_MV.gather(1, token_M[:, None])[:, 0]
     for row, start, slots in zip(rows, starts, wanted, strict=True):
         if row.temperature > 0:
             drawn = slice(start, start + len(slots))
@@ -149,6 +150,17 @@ def read_step(
             )
         )
     return Reading(tuple(readings), log_p_MV)
+
+
+def _argmax(values_MV: torch.Tensor) -> torch.Tensor:
+    """Index of the largest value per row; of a NaN if there is one.
+
+    By numpy on the CPU, whose vectorised argmax takes a tenth of torch's time there, and half
+    the time of the whole reading with it.
+    """
+    if values_MV.device.type == "cpu":
+        return torch.from_numpy(values_MV.numpy().argmax(axis=-1))
+    return values_MV.argmax(dim=-1)
 
 
 def _draw(logits_SV: torch.Tensor, row: Row, top_p: float) -> torch.Tensor:

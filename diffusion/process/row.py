@@ -46,6 +46,7 @@ class Row:
         self._constrained: set[int] = set()
         self._only_constraint: set[int] = set()
         self._before_remask: tuple[list[int], dict[int, float]] | None = None
+        self._last_token = self._find_last_token()
         self._ended_at: int | None = None
         self._cut_at: int | None = None
         if not self.masked:
@@ -70,10 +71,14 @@ class Row:
             return False
         if not self._allow_empty and not self._adds_text():
             return False
-        return all(
-            self.pinned[later] or self.ids[later] in (MASK, DEL)
-            for later in range(slot + 1, len(self.ids))
-        )
+        return slot > self._last_token
+
+    def _find_last_token(self) -> int:
+        """The last slot that is no pin and holds text; -1 if there is none."""
+        for slot in range(len(self.ids) - 1, -1, -1):
+            if not self.pinned[slot] and self.ids[slot] not in (MASK, DEL):
+                return slot
+        return -1
 
     def _adds_text(self) -> bool:
         return any(self.ids[s] != DEL and s not in self._only_constraint for s in self._log_p)
@@ -112,6 +117,7 @@ class Row:
         else:
             self.ids[slot] = token
             self.masked.remove(slot)
+            self._last_token = max(self._last_token, slot)
             if self.constraint:
                 spelled = vocabulary.token_bytes[token]
                 self._constrained.add(slot)
@@ -170,6 +176,7 @@ class Row:
         for slot in slots:
             self.ids[slot] = MASK
             del self._log_p[slot]
+        self._last_token = self._find_last_token()
         self.masked = sorted({*self.masked, *slots})
         self.reason = None
 

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffusion.errors import ConfigError, SamplerError
@@ -71,6 +71,7 @@ def check_honest(canvas: CanvasState, result: CanvasResult) -> None:
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=repr)
+@settings(max_examples=12, deadline=None)
 @given(
     target=TARGETS,
     pins=st.sampled_from(["", "if ", "x"]),
@@ -93,6 +94,7 @@ def test_oracle_is_reproduced_in_every_order_and_length(
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=repr)
+@settings(max_examples=12, deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 20), min_size=1, max_size=4),
     temperature=st.sampled_from([0.0, 0.7]),
@@ -138,6 +140,7 @@ def test_a_denoiser_that_knows_nothing_yields_something_valid(
             assert result.reason == "max_steps"
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     flags=st.lists(st.sampled_from(["pin", "filled", "mask"]), min_size=1, max_size=12),
     order=st.sampled_from(ORDERS),

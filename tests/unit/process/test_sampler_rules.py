@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffusion.cancel import Cancelled, CancelToken
@@ -118,6 +118,7 @@ def test_pins_right_of_a_del_stay() -> None:
 # The constraint
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     constraint=st.sampled_from([b"r", b"re", b"ret", b"retu", b" res", b"\n  ", b"q\xffq", b"rr"]),
     temperature=st.sampled_from([0.0, 2.0]),

@@ -13,7 +13,13 @@ MAX_WEIGHTS_BYTES = 70_000_000
 MAX_FILE_BYTES = 1_000_000
 
 # Joined here so that this file does not contain what it forbids.
-_HOMES = ("/" + "work/(?:main|shared)", "/" + "root/", "/" + "Users/", "/" + "home/[a-z]", "/opt/" + "pypi")
+_HOMES = (
+    "/" + "work/(?:main|shared)",
+    "/" + "root/",
+    "/" + "Users/",
+    "/" + "home/[a-z]",
+    "/opt/" + "pypi",
+)
 _HOSTS = (
     "pypi" + r"\.org",
     "python" + r"hosted\.org",

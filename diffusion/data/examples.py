@@ -1,0 +1,157 @@
+"""One training example: a window of a document with several holes, laid out but not yet noised.
+
+Job: document bytes -> `Example`. It calls the same span and canvas code as serving
+(`text.hole_sampling`, `text.canvas`), so that a hole drawn here has the canvas that a request at
+the same place would get. `process.noising` then says which slots are masked.
+
+Invariant: `Example.ids` holds true ids everywhere; masking happens in `noise`, on a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from diffusion.process.noising import NoiseConfig, noise_slots, noise_window
+from diffusion.text.canvas import MAX_CANVAS, Placement, lay_out, place
+from diffusion.text.hole import Hole
+from diffusion.text.hole_length import SLOT_COUNTS
+from diffusion.text.hole_sampling import HoleMix, sample_holes
+from diffusion.text.syntax import SyntaxTree
+from diffusion.text.tokenizer import DEL, MASK, Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleConfig:
+    """What a window becomes. Shares are probabilities in 0..1."""
+
+    mix: HoleMix = HoleMix()
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    plain_mlm: float = 0.15
+    """Share of windows without holes, trained as an ordinary masked LM."""
+    hole_share_low: float = 0.25
+    hole_share_high: float = 0.45
+    end_of_file: float = 0.1
+    """Share of windows cut off after their last hole: somebody typing at the end of a file."""
+    exact_length: float = 0.3
+    """Share of canvases as long as their text, without DEL."""
+    larger_sizes: tuple[float, ...] = (0.5, 0.3, 0.2)
+    """Otherwise, the chances of the next size, the one after, and so on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasPart:
+    """Canvas `segment` of an example occupies `ids[start:end]`; its slots are `ids[slots:end]`."""
+
+    start: int
+    slots: int
+    end: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Context, then canvases one after another. `segments` is 0 for context, k for canvas k."""
+
+    ids: tuple[int, ...]
+    positions: tuple[int, ...]
+    segments: tuple[int, ...]
+    canvases: tuple[CanvasPart, ...]
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoisedExample:
+    """Input ids, and at `targets` the indices to predict, their true ids and loss weights."""
+
+    input_ids: tuple[int, ...]
+    targets: tuple[int, ...]
+    true_ids: tuple[int, ...]
+    weights: tuple[float, ...]
+
+
+def build_example(
+    tokenizer: Tokenizer,
+    tree: SyntaxTree,
+    data: bytes,
+    window: tuple[int, int],
+    language: str,
+    rng: Random,
+    config: ExampleConfig,
+) -> Example:
+    """Draw holes in the byte `window` of `data` and lay them out."""
+    if rng.random() < config.plain_mlm:
+        return _assemble(tokenizer, data, window, [], language, rng, config)
+    share = rng.uniform(config.hole_share_low, config.hole_share_high)
+    target_bytes = int((window[1] - window[0]) * share)
+    holes = sample_holes(tree, data, window, rng, config.mix, target_bytes)
+    if holes and rng.random() < config.end_of_file:
+        data = data[: holes[-1].end]
+        window = (window[0], len(data))
+    return _assemble(tokenizer, data, window, holes, language, rng, config)
+
+
+def _assemble(
+    tokenizer: Tokenizer,
+    data: bytes,
+    window: tuple[int, int],
+    holes: Sequence[Hole],
+    language: str,
+    rng: Random,
+    config: ExampleConfig,
+) -> Example:
+    placements: list[Placement] = []
+    contents: list[tuple[tuple[int, ...], tuple[int, ...], str]] = []
+    edge = window[0]
+    for hole in holes:
+        placement = place(tokenizer, data, hole.start, hole.end)
+        slots = placement.slots_needed(tokenizer, data[hole.start : hole.end])
+        if placement.anchor < edge or not 0 < len(slots) <= MAX_CANVAS - len(placement.pins):
+            continue
+        placements.append(placement)
+        contents.append((placement.pins, slots, hole.kind))
+        edge = hole.end
+    context = lay_out(tokenizer, data, window, placements, language)
+    ids, positions = list(context.ids), list(context.positions)
+    segments = [0] * len(ids)
+    canvases: list[CanvasPart] = []
+    for k, (pins, slots, kind) in enumerate(contents):
+        size = canvas_size(len(slots), MAX_CANVAS - len(pins), rng, config)
+        canvas = (*pins, *slots, *([DEL] * (size - len(slots))))
+        start, first = len(ids), context.hole_positions[k]
+        ids.extend(canvas)
+        positions.extend(range(first, first + len(canvas)))
+        segments.extend([k + 1] * len(canvas))
+        canvases.append(CanvasPart(start, start + len(pins), len(ids), kind))
+    return Example(tuple(ids), tuple(positions), tuple(segments), tuple(canvases), language)
+
+
+def canvas_size(needed: int, limit: int, rng: Random, config: ExampleConfig) -> int:
+    """Number of slots for a hole that needs `needed`: exact, or one of the next larger sizes."""
+    larger = [size for size in SLOT_COUNTS if needed < size <= limit][: len(config.larger_sizes)]
+    if not larger or rng.random() < config.exact_length:
+        return needed
+    return rng.choices(larger, config.larger_sizes[: len(larger)])[0]
+
+
+def noise(
+    example: Example, rng: Random, config: NoiseConfig, *, t: float | None = None
+) -> NoisedExample:
+    """Mask an example; `t` fixes the mask share of every canvas, for validation."""
+    input_ids = list(example.ids)
+    targets: list[int] = []
+    weights: list[float] = []
+    parts = [
+        (part.slots, noise_slots(example.ids[part.slots : part.end], rng, config, t=t))
+        for part in example.canvases
+    ]
+    if not parts:  # never the language tag
+        parts = [(1, noise_window(len(example.ids) - 1, rng, config))]
+    for first, drawn in parts:
+        for i in drawn.masked:
+            input_ids[first + i] = MASK
+        targets.extend(first + i for i in drawn.scored)
+        weights.extend(drawn.weights)
+    true_ids = tuple(example.ids[i] for i in targets)
+    return NoisedExample(tuple(input_ids), tuple(targets), true_ids, tuple(weights))

@@ -1,0 +1,282 @@
+"""The facade: a document with a hole in, ranked candidates out. Plain text on both sides.
+
+Flow: select the hole -> place it on a canvas -> lay out and encode the context (or find it in the
+cache) -> denoise several canvas sizes in one batch -> rank. Every stage lives in its own module;
+this file only connects them.
+
+Invariants: `Candidate.text` replaces `document[hole.start:hole.end]` exactly; an empty list of
+candidates comes with a reason; nothing outlives a request but encoded contexts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from diffusion.cancel import CancelToken
+from diffusion.candidates import Candidate, Site, TokenScore, rank
+from diffusion.errors import HoleError
+from diffusion.model.checkpoint import load_checkpoint
+from diffusion.model.context_cache import ContextCache
+from diffusion.model.denoiser import MaskedLMDenoiser
+from diffusion.model.quantize import Mode, for_cpu
+from diffusion.pretrained import bundled_model_dir
+from diffusion.process.canvas_state import CanvasState, StepSnapshot
+from diffusion.process.sampler import SamplerConfig, sample
+from diffusion.process.vocabulary import Vocabulary
+from diffusion.text.canvas import (
+    MAX_CANVAS,
+    Context,
+    Placement,
+    canvas_ids,
+    lay_out,
+    place,
+    window_around,
+)
+from diffusion.text.hole import Hole
+from diffusion.text.hole_length import LengthTable
+from diffusion.text.span import select_hole
+from diffusion.text.syntax import SyntaxTree
+from diffusion.text.tokenizer import Tokenizer
+
+__all__ = [
+    "Candidate",
+    "InfillConfig",
+    "InfillRequest",
+    "InfillResult",
+    "Infiller",
+    "TokenScore",
+]
+
+PREDICTED = "predicted"
+
+
+@dataclass(frozen=True, slots=True)
+class InfillConfig:
+    """Serving choices. `context_tokens` is the budget of prefix and suffix together."""
+
+    context_tokens: int = 480
+    cached_contexts: int = 8
+    parse_budget_ms: float = 200.0
+    sampler: SamplerConfig = field(default_factory=lambda: SamplerConfig(allow_empty=False))
+
+
+@dataclass(frozen=True, slots=True)
+class InfillRequest:
+    """What to fill. `cursor` is a byte offset into `text` (UTF-8 when it is a str).
+
+    `length` is "predicted" (sizes from the length table) or a number of slots. At `deadline_ms`
+    after the call the best so far is returned.
+    """
+
+    text: str | bytes
+    cursor: int
+    language: str
+    length: str | int = PREDICTED
+    alternatives: int = 3
+    deadline_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InfillResult:
+    """Candidates, best first. `reason` says why there are none."""
+
+    candidates: tuple[Candidate, ...]
+    hole: Hole
+    ms: float
+    steps: int
+    context_cached: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A request as the model sees it. `data` has the implied newline, if there is one."""
+
+    data: bytes
+    tree: SyntaxTree
+    hole: Hole
+    placement: Placement
+    added_newline: bytes
+
+
+class Infiller:
+    """A loaded model with its vocabulary, length table and cache of encoded contexts.
+
+    One request at a time; the caller owns the thread.
+    """
+
+    def __init__(
+        self,
+        denoiser: MaskedLMDenoiser,
+        tokenizer: Tokenizer,
+        lengths: LengthTable,
+        config: InfillConfig | None = None,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.lengths = lengths
+        self.config = config or InfillConfig()
+        self._denoiser = denoiser
+        self._vocabulary = Vocabulary.build(tokenizer.token_bytes, tokenizer.vocab_size)
+        self._contexts: OrderedDict[Context, ContextCache] = OrderedDict()
+
+    @classmethod
+    def load(
+        cls,
+        model_dir: str | Path | None = None,
+        threads: int | None = None,
+        *,
+        precision: Mode | str = "auto",
+        config: InfillConfig | None = None,
+    ) -> Infiller:
+        """Load a model folder, the bundled one by default.
+
+        Raises CheckpointError naming the file that is missing or damaged.
+        """
+        if threads is not None:
+            torch.set_num_threads(threads)
+        loaded = load_checkpoint(Path(model_dir) if model_dir else bundled_model_dir())
+        tokenizer = Tokenizer.load(loaded.tokenizer_path)
+        lengths = LengthTable.load(loaded.lengths_path) if loaded.lengths_path else LengthTable()
+        model = for_cpu(loaded.model, precision)  # type: ignore[arg-type]
+        return cls(MaskedLMDenoiser(model), tokenizer, lengths, config)
+
+    def infill(
+        self,
+        request: InfillRequest,
+        *,
+        cancel: CancelToken | None = None,
+        on_step: Callable[[StepSnapshot], None] | None = None,
+    ) -> InfillResult:
+        """Fill the hole at the cursor.
+
+        Raises:
+            HoleError: the cursor lies outside the document.
+            CanvasError: a given length does not fit the canvas.
+            Cancelled: `cancel` was cancelled; checked between steps.
+        """
+        started = time.perf_counter()
+        prepared = self._prepare(request)
+        placement = prepared.placement
+        canvases = [
+            CanvasState(
+                canvas_ids(placement.pins, slots), len(placement.pins), placement.constraint
+            )
+            for slots in self._sizes(request, prepared)
+        ]
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        cache, start_position, cached = self._context(request.language, prepared)
+        steps = 0
+
+        def count(snapshot: StepSnapshot) -> None:
+            nonlocal steps
+            steps += 1
+            if on_step is not None:
+                on_step(snapshot)
+
+        deadline_s = None
+        if request.deadline_ms is not None:
+            deadline_s = started + request.deadline_ms / 1000.0
+        results = sample(
+            self._denoiser.bind(cache, start_position),
+            canvases,
+            self.config.sampler,
+            vocabulary=self._vocabulary,
+            cancel=cancel,
+            deadline_s=deadline_s,
+            on_step=count,
+        )
+        hole = prepared.hole
+        site = Site(
+            tree=prepared.tree, data=prepared.data, start=hole.start, end=hole.end,
+            language=request.language, kind=hole.kind, suffix=prepared.added_newline.decode(),
+        )  # fmt: skip
+        candidates, reason = rank(
+            self.tokenizer, self.lengths, site, results,
+            len(placement.pins), placement.constraint,
+        )  # fmt: skip
+        return InfillResult(
+            candidates=tuple(candidates[: request.alternatives]),
+            hole=hole,
+            ms=(time.perf_counter() - started) * 1000.0,
+            steps=steps,
+            context_cached=cached,
+            reason=None if candidates else reason,
+        )
+
+    def oracle_slots(self, request: InfillRequest, middle: bytes) -> int:
+        """How many slots `middle` takes on the canvas of `request`; for evaluation."""
+        prepared = self._prepare(request)
+        middle = middle.removesuffix(prepared.added_newline)
+        needed = len(prepared.placement.slots_needed(self.tokenizer, middle))
+        return max(1, min(needed, MAX_CANVAS - len(prepared.placement.pins)))
+
+    def _prepare(self, request: InfillRequest) -> _Prepared:
+        data = request.text
+        if isinstance(data, str):
+            data = data.encode("utf-8", "surrogatepass")
+        cursor = request.cursor
+        if not 0 <= cursor <= len(data):
+            raise HoleError(
+                f"the cursor is at byte {cursor}, but the document has {len(data)}",
+                fix=f"give an offset from 0 to {len(data)}",
+            )
+        added = implied_newline(data, cursor)
+        data = data[:cursor] + added + data[cursor:]
+        tree = SyntaxTree.parse(data, request.language, budget_ms=self.config.parse_budget_ms)
+        hole = select_hole(tree, data, cursor)
+        return _Prepared(data, tree, hole, place(self.tokenizer, data, hole.start, hole.end), added)
+
+    def _sizes(self, request: InfillRequest, prepared: _Prepared) -> tuple[int, ...]:
+        room = MAX_CANVAS - len(prepared.placement.pins)
+        if request.length == PREDICTED:
+            return self.lengths.sizes(request.language, prepared.hole.kind, max_slots=room)
+        if not isinstance(request.length, int):
+            raise HoleError(
+                f"length {request.length!r} is not known", fix="give 'predicted' or a number"
+            )
+        return (min(request.length, room),) if request.length > 0 else (request.length,)
+
+    def _context(self, language: str, prepared: _Prepared) -> tuple[ContextCache, int, bool]:
+        placement = prepared.placement
+        window = window_around(self.tokenizer, prepared.data, placement, self.config.context_tokens)
+        context = lay_out(self.tokenizer, prepared.data, window, [placement], language)
+        cache = self._contexts.get(context)
+        cached = cache is not None
+        if cache is None:
+            cache = self._denoiser.encode_context(
+                torch.tensor([context.ids]), torch.tensor([context.positions])
+            )
+            self._contexts[context] = cache
+            if len(self._contexts) > self.config.cached_contexts:
+                self._contexts.popitem(last=False)
+        self._contexts.move_to_end(context)
+        return cache, context.hole_positions[0], cached
+
+
+def implied_newline(data: bytes, cursor: int) -> bytes:
+    """The line end that an insertion before a line needs, or nothing.
+
+    At column 0 of a line with code, what is inserted is whole lines, as when a person opens a line
+    there; the model then sees an empty line at the cursor, and candidates end with its line end.
+    """
+    at_line_start = cursor == 0 or data[cursor - 1 : cursor] == b"\n"
+    if cursor >= len(data) or not at_line_start or data[cursor : cursor + 1] in b"\r\n":
+        return b""
+    before = data[:cursor].rstrip()
+    last_line = before[before.rfind(b"\n") + 1 :]
+    indented = last_line[:1] in (b" ", b"\t")
+    if indented and data[cursor : cursor + 1] not in (b" ", b"\t"):
+        # Possibly the rest of a line whose start is missing, rather than a line of its own.
+        return b"" if data[cursor : cursor + 1] not in b"}])" else _line_end(data)
+    return _line_end(data)
+
+
+def _line_end(data: bytes) -> bytes:
+    return b"\r\n" if data.count(b"\r\n") * 2 > data.count(b"\n") else b"\n"

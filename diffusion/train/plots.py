@@ -1,0 +1,56 @@
+"""Pictures of a run: loss and validation loss against tokens seen, from `log.jsonl`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from diffusion.errors import TrainingError
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Events of a run. After a resume from an older checkpoint, only the newer branch is kept."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise TrainingError(f"training log {path} cannot be read ({error.strerror})") from error
+    kept: list[dict[str, Any]] = []
+    for line in lines:
+        event = json.loads(line)
+        while kept and "step" in event and kept[-1].get("step", 0) > event["step"]:
+            kept.pop()
+        kept.append(event)
+    return kept
+
+
+def plot_run(log: Path, out: Path) -> None:
+    """Draw the run's curves into a PNG: validation by mask share, and by language."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    events = read_log(log)
+    train = [e for e in events if e["event"] == "train"]
+    checks = [e for e in events if e["event"] == "validation"]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    left.plot([e["tokens"] / 1e6 for e in train], [e["loss"] for e in train], lw=0.8, alpha=0.6,
+              label="training")  # fmt: skip
+    for share in checks[0]["by_share"] if checks else ():
+        left.plot([e["tokens"] / 1e6 for e in checks], [e["by_share"][share] for e in checks],
+                  marker="o", ms=3, label=f"validation, t = {share}")  # fmt: skip
+    left.set(
+        xlabel="million tokens seen", ylabel="nats per masked token", title="Loss by mask share"
+    )
+    left.legend(fontsize=8)
+    for language in checks[-1]["by_language"] if checks else ():
+        right.plot([e["tokens"] / 1e6 for e in checks], [e["by_language"][language] for e in checks],
+                   marker="o", ms=3, label=language)  # fmt: skip
+    right.set(xlabel="million tokens seen", title="Validation loss by language")
+    right.legend(fontsize=8)
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=110)
+    plt.close(figure)

@@ -21,6 +21,7 @@ from lsp_server.errors import ServerError
 
 if TYPE_CHECKING:
     from lsp_server.engine.worker import WorkerEngine
+    from lsp_server.server import DiffillServer
 
 _JOIN_S = 1.0
 _LEVELS = ("debug", "info", "warning", "error")
@@ -65,19 +66,8 @@ def serve(options: argparse.Namespace) -> int:
     Raises ServerError or OSError when it cannot start.
     """
     stdin, stdout = (None, None) if options.tcp else protect_stdio()
-    # Importing the protocol's types builds some hundred classes; the collector would walk them
-    # again and again, which is a sixth of the time until `initialize` is answered.
-    gc.disable()
-    from lsp_server.observe import log
-
-    level = getattr(logging, options.log_level.upper())
-    control = log.set_up(level, options.log_file)
     engine = _engine(options.engine)
-    from lsp_server.server import create_server
-
-    server = create_server(engine, control)
-    gc.freeze()
-    gc.enable()
+    server = _build(engine, options)
     try:
         if options.tcp:
             server.start_tcp(options.host, options.port)
@@ -94,6 +84,22 @@ def serve(options: argparse.Namespace) -> int:
         logging.shutdown()
         os._exit(code)
     return code
+
+
+def _build(engine: WorkerEngine, options: argparse.Namespace) -> DiffillServer:
+    # Importing the protocol's types builds some hundred classes; the collector would walk them
+    # again and again, which is a sixth of the time until `initialize` is answered.
+    gc.disable()
+    try:
+        from lsp_server.observe import log
+        from lsp_server.server import create_server
+
+        level = getattr(logging, options.log_level.upper())
+        server = create_server(engine, log.set_up(level, options.log_file))
+        gc.freeze()
+    finally:
+        gc.enable()
+    return server
 
 
 def protect_stdio() -> tuple[BinaryIO, BinaryIO]:

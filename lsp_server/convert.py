@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lsprotocol import types
 
@@ -120,8 +121,34 @@ def inline_list(
     return types.InlineCompletionList(items)
 
 
+@dataclass(frozen=True, slots=True)
+class ItemStyle:
+    """What a client can do with a pop-up entry."""
+
+    markdown: bool = False
+    label_details: bool = False
+    insert_text_mode: bool = False
+
+    @classmethod
+    def of(cls, client: types.ClientCapabilities) -> ItemStyle:
+        completion = client.text_document.completion if client.text_document else None
+        item = completion.completion_item if completion else None
+        if item is None:
+            return cls()
+        formats = item.documentation_format or ()
+        modes = item.insert_text_mode_support
+        return cls(
+            markdown=types.MarkupKind.Markdown in formats,
+            label_details=bool(item.label_details_support),
+            insert_text_mode=modes is not None and types.InsertTextMode.AsIs in modes.value_set,
+        )
+
+
 def completion_list(
-    suggestions: Sequence[Suggestion], document: Document, encoding: str
+    suggestions: Sequence[Suggestion],
+    document: Document,
+    encoding: str,
+    style: ItemStyle = ItemStyle(),
 ) -> types.CompletionList:
     """Pop-up entries: each replaces the word before the hole, as pop-ups filter by that word."""
     items = []
@@ -131,18 +158,27 @@ def completion_list(
         word = found[0] if found else ""
         text = word + suggestion.text
         where = range_at(suggestion.start - len(to_bytes(word)), suggestion.end, document, encoding)
-        percent = f"{round(100 * suggestion.score)} %"
+        sure = f"diffill {round(100 * suggestion.score)} %"
+        fenced = f"```{document.language}\n{text}\n```"
         items.append(
             types.CompletionItem(
                 label=_label(text),
-                label_details=types.CompletionItemLabelDetails(description=f"diffill {percent}"),
+                label_details=(
+                    types.CompletionItemLabelDetails(description=sure)
+                    if style.label_details
+                    else None
+                ),
+                detail=None if style.label_details else sure,
                 kind=types.CompletionItemKind.Text,
                 filter_text=text,
                 sort_text=f"{rank:02d}",
                 text_edit=types.TextEdit(where, text),
-                insert_text_mode=types.InsertTextMode.AsIs,
-                documentation=types.MarkupContent(
-                    types.MarkupKind.Markdown, f"```{document.language}\n{text}\n```\n{percent}"
+                # Else an editor may indent the further lines once more.
+                insert_text_mode=types.InsertTextMode.AsIs if style.insert_text_mode else None,
+                documentation=(
+                    types.MarkupContent(types.MarkupKind.Markdown, fenced)
+                    if style.markdown
+                    else text
                 ),
             )
         )

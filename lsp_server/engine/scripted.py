@@ -5,18 +5,21 @@ A script is a JSON object:
     {"answers": [{"before": "return ", "after": "", "language": "python", "replace": 0,
                   "candidates": [{"text": "a + b", "score": 0.9, "parses": true}],
                   "steps": 4, "reason": null, "error": null}],
-     "gated": false}
+     "gated": false, "noise": "", "load_error": null}
 
 The first answer whose `before` ends the text left of the cursor, whose `after` begins the text
 right of it and whose `language` matches is given; none: an empty answer. `replace` is how many
 bytes after the cursor the hole takes. `error` raises instead. With `gated`, every step waits for
-a permit (`release`), so that a test decides when a step ends without sleeping. Invariants: the
-same request gets the same answer; a set token stops the work at the next step.
+a permit (`release`), so that a test decides when a step ends without sleeping. `noise` is written
+to file descriptor 1 at every request, as a careless native library does.
+
+Invariants: the same request gets the same answer; a set token stops the work at the next step.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,8 +62,11 @@ class ScriptedFiller:
 
     model = "scripted"
 
-    def __init__(self, answers: tuple[ScriptedAnswer, ...], *, gated: bool = False) -> None:
+    def __init__(
+        self, answers: tuple[ScriptedAnswer, ...], *, gated: bool = False, noise: str = ""
+    ) -> None:
         self.answers = answers
+        self.noise = noise
         self.requests = 0
         self.steps = 0
         self._permits = threading.Semaphore(0) if gated else None
@@ -74,6 +80,8 @@ class ScriptedFiller:
     def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
         self.requests += 1
         number = self.requests
+        if self.noise:
+            os.write(1, self.noise.encode())
         answer = next((a for a in self.answers if a.matches(request)), ScriptedAnswer())
         self._tell("start", number, 0)
         try:
@@ -128,7 +136,9 @@ class ScriptedEngine(WorkerEngine):
         try:
             script = json.loads(path.read_text(encoding="utf-8"))
             answers = tuple(_answer(raw) for raw in script.get("answers", ()))
-            filler = ScriptedFiller(answers, gated=bool(script.get("gated", False)))
+            filler = ScriptedFiller(
+                answers, gated=bool(script.get("gated")), noise=str(script.get("noise", ""))
+            )
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ScriptError(
                 f"{path} is no script: {error}", fix="see lsp_server/engine/scripted.py"

@@ -47,7 +47,8 @@ async def _answer(ls: DiffillServer, asked: requests.Asked) -> types.CompletionL
     suggestions = await requests.answer(ls.session, asked)
     if asked.request is None:
         return types.CompletionList(is_incomplete=True, items=[])
-    return convert.completion_list(suggestions, asked.request.document, ls.session.encoding)
+    style = convert.ItemStyle.of(ls.client_capabilities)
+    return convert.completion_list(suggestions, asked.request.document, ls.session.encoding, style)
 
 
 def register_if_wanted(server: DiffillServer, client: types.ClientCapabilities) -> None:

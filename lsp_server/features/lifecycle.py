@@ -27,8 +27,8 @@ def initialized(ls: DiffillServer, params: types.InitializedParams) -> Generator
     """A generator, so that the engine is watched before the next message can start it."""
     status.watch(ls)
     configuration.tell_problems(ls, ls.session.problems)
-    yield configuration.subscribe, (ls,), {}
     yield configuration.pull, (ls,), {}
+    yield configuration.subscribe, (ls,), {}
 
 
 def shutdown(ls: DiffillServer, params: None) -> None:

@@ -187,7 +187,33 @@ def test_the_pop_up_entry_begins_with_the_word_before_the_cursor() -> None:
         [Suggestion("m(xs)\n", 10, 10, 0.87)], document, "utf-16"
     ).items
     assert (item.label, item.filter_text) == ("sum(xs)", "sum(xs)\n")
-    assert item.label_details == types.CompletionItemLabelDetails(description="diffill 87 %")
+    assert (item.detail, item.label_details, item.documentation) == (
+        "diffill 87 %",
+        None,
+        "sum(xs)\n",
+    )
     assert item.text_edit == types.TextEdit(
         types.Range(types.Position(0, 8), types.Position(0, 10)), "sum(xs)\n"
     )
+
+
+def test_a_capable_client_gets_a_richer_entry() -> None:
+    support = types.ClientCompletionItemOptions(
+        documentation_format=[types.MarkupKind.Markdown],
+        label_details_support=True,
+        insert_text_mode_support=types.ClientCompletionItemInsertTextModeOptions(
+            [types.InsertTextMode.AsIs]
+        ),
+    )
+    completion = types.CompletionClientCapabilities(completion_item=support)
+    client = types.ClientCapabilities(types.WorkspaceClientCapabilities())
+    assert convert.ItemStyle.of(client) == convert.ItemStyle()
+    client.text_document = types.TextDocumentClientCapabilities(completion=completion)
+    style = convert.ItemStyle.of(client)
+    (item,) = convert.completion_list(
+        [Suggestion("1", 4, 4, 0.5)], open_document("x = "), "utf-8", style
+    ).items
+    assert item.detail is None
+    assert item.label_details == types.CompletionItemLabelDetails(description="diffill 50 %")
+    assert item.insert_text_mode is types.InsertTextMode.AsIs
+    assert item.documentation == types.MarkupContent(types.MarkupKind.Markdown, "```python\n1\n```")

@@ -1,0 +1,74 @@
+"""The command line: what it refuses, before a server runs."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lsp_server import VERSION
+from lsp_server.cli import main
+from lsp_server.server import is_loopback
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    root, pygls = logging.getLogger(), logging.getLogger("pygls")
+    handlers, levels = list(root.handlers), (root.level, pygls.level)
+    yield
+    for handler in set(root.handlers) - set(handlers):
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(levels[0])
+    pygls.setLevel(levels[1])
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["serve", "--host", "0.0.0.0"], "--host 0.0.0.0 is reachable from other machines; use"),
+        (["--host", "example.org"], "use 127.0.0.1 or ::1"),
+        (["--engine", "telepathy"], "--engine telepathy is unknown"),
+        (["--engine", "scripted:/nowhere/none.json"], "/nowhere/none.json is no script"),
+    ],
+)
+def test_refusals(options: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*options, "--tcp"]) == 2
+    captured = capsys.readouterr()
+    assert says in captured.err and captured.out == ""
+    assert gc.isenabled()
+
+
+def test_a_log_file_that_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--tcp", "--log-file", str(tmp_path)]) == 2
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"diffill {VERSION}\n"
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.1.5", False),
+        ("", False),
+    ],
+)
+def test_loopback(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback

@@ -26,7 +26,7 @@ from diffusion.text.tokenizer import DEL, MASK, Tokenizer
 class ExampleConfig:
     """What a window becomes. Shares are probabilities in 0..1."""
 
-    mix: HoleMix = HoleMix()
+    mix: HoleMix = field(default_factory=HoleMix)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     plain_mlm: float = 0.15
     """Share of windows without holes, trained as an ordinary masked LM."""

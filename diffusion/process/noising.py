@@ -12,7 +12,7 @@ token per canvas.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from diffusion.process.schedule import Mixture
@@ -23,7 +23,7 @@ from diffusion.text.tokenizer import DEL
 class NoiseConfig:
     """How much is masked, and in which pattern. All numbers are shares in 0..1."""
 
-    mask_share: Mixture = Mixture()
+    mask_share: Mixture = field(default_factory=Mixture)
     left_contiguous: float = 0.5
     known_length: float = 0.15
     """Share of canvases whose trailing DEL tokens are shown, so that the length is given."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from diffusion.errors import CanvasError
 from diffusion.text.healing import heal
@@ -76,7 +77,7 @@ def _later_anchor(tokenizer: Tokenizer, data: bytes, anchor: int, start: int) ->
     bounds = [anchor + e for e in pretoken_ends(data[anchor:start])][:-1]
     kept = 0
     chosen = start
-    for low, high in reversed(list(zip(bounds[:-1], bounds[1:], strict=True))):
+    for low, high in reversed(list(pairwise(bounds))):
         kept += len(tokenizer.encode(data[low:high]))
         if kept > MAX_PINS:
             break

@@ -44,9 +44,10 @@ def plot_run(log: Path, out: Path) -> None:
         xlabel="million tokens seen", ylabel="nats per masked token", title="Loss by mask share"
     )
     left.legend(fontsize=8)
+    seen = [e["tokens"] / 1e6 for e in checks]
     for language in checks[-1]["by_language"] if checks else ():
-        right.plot([e["tokens"] / 1e6 for e in checks], [e["by_language"][language] for e in checks],
-                   marker="o", ms=3, label=language)  # fmt: skip
+        losses = [e["by_language"][language] for e in checks]
+        right.plot(seen, losses, marker="o", ms=3, label=language)
     right.set(xlabel="million tokens seen", title="Validation loss by language")
     right.legend(fontsize=8)
     for axes in (left, right):

@@ -8,7 +8,6 @@ even where most confidences crowd together.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,18 +46,21 @@ class Reliability:
 def reliability(rows: Sequence[dict[str, Any]], *, bins: int = 10) -> Reliability:
     """Reliability of `confidence` as a probability of `exact_match`.
 
-    A confidence that is a log probability (at most 0) is read as its exponential.
-
     Raises:
-        EvaluationError: no row has a confidence.
+        EvaluationError: no row has a confidence, or one is no probability.
     """
     pairs = sorted(
-        (_probability(row["confidence"]), bool(row["exact_match"]))
+        (float(row["confidence"]), bool(row["exact_match"]))
         for row in rows
         if row.get("confidence") is not None
     )
     if not pairs:
         raise EvaluationError("no row has a confidence", fix="give the results of a model")
+    if not 0.0 <= pairs[0][0] <= pairs[-1][0] <= 1.0:
+        raise EvaluationError(
+            f"confidences run from {pairs[0][0]:g} to {pairs[-1][0]:g}",
+            fix="give results whose confidence is a probability",
+        )
     bounds = [round(i * len(pairs) / bins) for i in range(bins + 1)]
     groups = [pairs[a:b] for a, b in itertools.pairwise(bounds) if b > a]
     made = tuple(
@@ -85,10 +87,6 @@ def plot(result: Reliability, path: Path, *, title: str) -> None:
     axes.plot([b.confidence for b in result.bins], [b.exact_match for b in result.bins], "o-")
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="exact match", title=title)
     figure.savefig(path, dpi=120)
-
-
-def _probability(confidence: float) -> float:
-    return math.exp(confidence) if confidence <= 0 else min(1.0, confidence)
 
 
 def _ranking(pairs: list[tuple[float, bool]]) -> float | None:

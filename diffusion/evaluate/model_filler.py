@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING
 
 from diffusion.evaluate.cases import Case, to_bytes, to_text
 from diffusion.evaluate.infill_eval import Fill, Length
+from diffusion.pretrained import bundled_model_dir
 
 if TYPE_CHECKING:
     from diffusion.infill import Infiller, InfillResult
-
-
-BUNDLED = Path(__file__).parent.parent / "pretrained" / "nano"
 
 
 class ModelFiller:
@@ -36,7 +34,11 @@ class ModelFiller:
 
         def request(slots: Length) -> InfillRequest:
             return InfillRequest(
-                text=document, cursor=case.cursor, language=case.language, length=slots
+                text=document,
+                cursor=case.cursor,
+                language=case.language,
+                length=slots,
+                alternatives=1,
             )
 
         document = case.text_without_middle
@@ -52,10 +54,12 @@ def load_model(directory: Path | None = None, *, threads: int | None = None) -> 
     Raises:
         CheckpointError: the folder is missing, damaged or another tokenizer's.
     """
-    from diffusion.infill import Infiller
+    from diffusion.infill import InfillConfig, Infiller
 
-    infiller = Infiller.load(directory, threads=threads)
-    return ModelFiller(infiller, weights_hash(directory or BUNDLED))
+    # One context at most is kept: no case profits from an earlier one.
+    config = InfillConfig(cached_contexts=1)
+    infiller = Infiller.load(directory, threads=threads, config=config)
+    return ModelFiller(infiller, weights_hash(directory or bundled_model_dir()))
 
 
 def weights_hash(directory: Path) -> str | None:

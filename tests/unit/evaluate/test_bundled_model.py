@@ -9,14 +9,15 @@ import pytest
 
 from diffusion.evaluate.cases import read_cases
 from diffusion.evaluate.infill_eval import evaluate, totals
-from diffusion.evaluate.model_filler import BUNDLED, load_model
+from diffusion.evaluate.model_filler import load_model
+from diffusion.pretrained import bundled_model_dir
 
 EXAMPLES = Path(__file__).parents[3] / "benchmarks" / "cases" / "examples.jsonl"
-WEIGHTS = BUNDLED / "model.safetensors"
+WEIGHTS = bundled_model_dir() / "model.safetensors"
 
 
 @pytest.mark.model
-@pytest.mark.skipif(not WEIGHTS.exists(), reason=f"no {WEIGHTS.name} in {BUNDLED.name}")
+@pytest.mark.skipif(not WEIGHTS.exists(), reason=f"no {WEIGHTS.name} in {WEIGHTS.parent.name}")
 def test_three_cases_at_three_lengths() -> None:
     cases = read_cases(EXAMPLES, limit=3)
     filler = load_model(threads=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +35,15 @@ def test_ranking_is_one_when_hits_come_first_and_none_without_hits() -> None:
     assert reliability(rows((0.1, False))).ranking is None
 
 
-def test_log_probabilities_are_read_and_missing_ones_counted() -> None:
-    got = reliability(rows((math.log(0.5), True), (None, False)))
-    assert got.bins[0].confidence == pytest.approx(0.5)
-    assert got.left_out == 1
+def test_rows_without_a_confidence_are_left_out_and_counted() -> None:
+    got = reliability(rows((0.5, True), (None, False)))
+    assert (got.bins[0].count, got.left_out) == (1, 1)
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.1])
+def test_a_confidence_that_is_no_probability_is_an_error(confidence: float) -> None:
+    with pytest.raises(EvaluationError, match="confidences run from"):
+        reliability(rows((confidence, True), (0.5, False)))
 
 
 def test_no_confidence_at_all_is_an_error() -> None:

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     ENGINE_FAILED = "engineFailed"
     NO_CANDIDATE = "noCandidate"
     ALL_FILTERED = "allFiltered"
+    INTERNAL = "internal"
 
 
 SENTENCES: dict[Reason, str] = {
@@ -57,4 +58,5 @@ SENTENCES: dict[Reason, str] = {
     Reason.ENGINE_FAILED: "the engine failed; the log has the details",
     Reason.NO_CANDIDATE: "the model offered nothing",
     Reason.ALL_FILTERED: "every candidate was filtered out",
+    Reason.INTERNAL: "the server made a mistake; the log has the details",
 }

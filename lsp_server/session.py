@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 
 from diffusion.cancel import CancelToken
+from diffusion.text import languages
 from lsp_server.completion.cache import ForwardCache
 from lsp_server.document import Document
 from lsp_server.engine.engine import Engine, EngineConfig
@@ -68,7 +69,7 @@ class Session:
         self.documents[document.uri] = document
         if (
             self.settings.enable
-            and document.language != "text"
+            and document.language != languages.TEXT
             and self.settings.serves(document.language)
         ):
             self.engine.preload()

@@ -75,14 +75,20 @@ async def answer(session: Session, asked: Asked) -> tuple[Suggestion, ...]:
     """The suggestions for a request; none when the text has changed since it was made."""
     if asked.request is None:
         return ()
-    suggestions = await complete(
-        asked.request,
-        settings=session.settings,
-        engine=session.engine,
-        cache=session.cache,
-        cancel=asked.cancel,
-        trace=asked.trace,
-    )
+    try:
+        suggestions = await complete(
+            asked.request,
+            settings=session.settings,
+            engine=session.engine,
+            cache=session.cache,
+            cancel=asked.cancel,
+            trace=asked.trace,
+        )
+    except Exception as error:
+        # The other broad catch: a mistake of ours must not become a pop-up at every keystroke.
+        logger.exception("a request failed")
+        asked.trace.nothing(Reason.INTERNAL, type(error).__name__)
+        return ()
     if asked.cancel.is_cancelled:
         # Too late for the model to hear of it, not too late for the client.
         asked.trace.nothing(Reason(asked.cancel.reason))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
+from diffusion.cancel import CancelToken
 from diffusion.errors import CheckpointError
-from lsp_server.engine.engine import EngineConfig
+from lsp_server.engine.engine import EngineAnswer, EngineConfig, EngineRequest
 from lsp_server.engine.scripted import ScriptedEngine
 from tests.support.lsp_wire import URI, WAIT_S, Wire, answer, scripted
 
@@ -207,6 +209,24 @@ async def test_a_missing_model_is_explained_and_shown_once() -> None:
         m["params"]["kind"] for m in wire.sent if m.get("method") == "diffill/statusDidChange"
     ]
     assert pushed[-1] == "Error"
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
+
+
+class BrokenEngine(ScriptedEngine):
+    """Breaks its promise that `submit` returns."""
+
+    def submit(self, request: EngineRequest, cancel: CancelToken) -> Future[EngineAnswer]:
+        raise RuntimeError("a mistake")
+
+
+async def test_a_mistake_of_ours_is_an_explained_empty_answer() -> None:
+    wire = Wire(BrokenEngine(scripted().filler))
+    await wire.initialize()
+    wire.open(TEXT)
+    assert await wire.inline(1, 11) == []
+    explained = await wire.ask("diffill/explainLast")
+    assert explained["reason"] == "internal" and "RuntimeError" in explained["message"]
     wire.server.session.close()
     assert wire.engine.join(WAIT_S)
 

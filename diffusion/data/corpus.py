@@ -9,8 +9,9 @@ that was interrupted ends with the same files.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from diffusion.data.fetch import MARKER
 from diffusion.data.manifest import NAME as MANIFEST
 from diffusion.data.manifest import make_manifest, save_manifest
 from diffusion.data.plan import SHARD_BYTES, make_plan
-from diffusion.data.recipe import load_lock, load_recipe
-from diffusion.data.scan import VERSION, Survey, read_file, survey
+from diffusion.data.recipe import Recipe, load_lock, load_recipe
+from diffusion.data.scan import VERSION as SURVEY_VERSION
+from diffusion.data.scan import Survey, read_file, survey
 from diffusion.data.tokenise import write_shards
 from diffusion.errors import CorpusError
 from diffusion.text.tokenizer import Tokenizer
@@ -35,36 +37,44 @@ def _be_nice() -> None:
     os.nice(NICENESS)
 
 
-def _survey_key(root: Path, evaluation: EvaluationSets) -> str:
+def _survey_key(root: Path, evaluation: EvaluationSets, limits: Mapping[str, int]) -> str:
     version = (root / MARKER).read_text(encoding="utf-8")
-    return hashlib.sha256(f"{VERSION}|{version}|{evaluation.digest}".encode()).hexdigest()
+    parts = [SURVEY_VERSION, version, evaluation.digest, dict(sorted(limits.items()))]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _survey_one(root: Path, out: Path, evaluation: EvaluationSets) -> None:
-    survey(root, root.name, _survey_key(root, evaluation), evaluation).save(out)
+def _survey_one(
+    root: Path, out: Path, evaluation: EvaluationSets, limits: Mapping[str, int]
+) -> None:
+    key = _survey_key(root, evaluation, limits)
+    survey(root, root.name, key, evaluation, limits).save(out)
 
 
 def survey_all(
-    names: Sequence[str],
+    recipe: Recipe,
     work_dir: Path,
     evaluation: EvaluationSets,
     *,
     workers: int,
     on_done: Callable[[str, int, int], None] | None = None,
 ) -> list[Survey]:
-    """Survey `work_dir/raw/<name>` for every name; surveys with the same key are reused."""
+    """Survey `work_dir/raw/<name>` for every source; surveys with the same key are reused."""
     folder = work_dir / "survey"
     folder.mkdir(parents=True, exist_ok=True)
     todo = []
+    names = [source.name for source in recipe.sources]
+    limits = recipe.survey_limits
     for name in names:
         root = work_dir / "raw" / name
         if not (root / MARKER).exists():
             raise CorpusError(f"package {name!r} is not on disk; run `diffill corpus fetch` first")
         out = folder / f"{name}.npz"
-        if not out.exists() or Survey.load(out).key != _survey_key(root, evaluation):
+        if not out.exists() or Survey.load(out).key != _survey_key(root, evaluation, limits):
             todo.append((root, out))
     with ProcessPoolExecutor(workers, initializer=_be_nice) as pool:
-        jobs = {pool.submit(_survey_one, root, out, evaluation): root.name for root, out in todo}
+        jobs = {
+            pool.submit(_survey_one, root, out, evaluation, limits): root.name for root, out in todo
+        }
         for number, job in enumerate(as_completed(jobs), 1):
             job.result()
             if on_done is not None:
@@ -105,8 +115,7 @@ def training_text(
     """
     recipe = load_recipe(recipe_path)
     evaluation = load_evaluation_sets(decontaminate)
-    names = [source.name for source in recipe.sources]
-    surveys = survey_all(names, work_dir, evaluation, workers=workers)
+    surveys = survey_all(recipe, work_dir, evaluation, workers=workers)
     plan = make_plan(surveys, recipe, shard_bytes=total_bytes // 50, on_progress=progress)
     given = 0
     for shard in plan.shards:
@@ -155,7 +164,7 @@ def build_corpus(
     tokenizer_hash = Tokenizer.load(tokenizer).hash
     evaluation = load_evaluation_sets(decontaminate)
     surveys = survey_all(
-        [source.name for source in recipe.sources],
+        recipe,
         work_dir,
         evaluation,
         workers=workers,

@@ -1,7 +1,8 @@
 """Keeps evaluation cases out of the corpus: a file that shares 13 words in a row is dropped.
 
-A run of words that occurs in files of more than `COMMON_SOURCES` different packages is a phrase
-everybody writes (a licence, an import list), not a leak, and is not counted as overlap.
+Runs of fewer than `MIN_DISTINCT` different words (import lists, tables) are not counted, and a run
+that occurs in files of more than `COMMON_SOURCES` different packages is a phrase everybody writes
+(a licence, an idiom), not a leak.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from diffusion.data.fingerprints import EVALUATION_WORDS, Hashes, ngram_hashes, 
 from diffusion.errors import CorpusError
 
 COMMON_SOURCES = 3
+MIN_DISTINCT = 8
 _FIELDS = ("prefix", "middle", "suffix")
 
 
@@ -34,7 +36,8 @@ class EvaluationSets:
     @property
     def digest(self) -> str:
         """One hash for all files, for cache keys."""
-        return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()
+        rules = [EVALUATION_WORDS, MIN_DISTINCT, self.files]
+        return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
 
     def overlap(self, words: Hashes) -> Hashes:
         """Which evaluation hashes occur in a text with these word hashes; unique, maybe empty."""
@@ -45,6 +48,16 @@ class EvaluationSets:
         at[at == len(self.hashes)] = 0
         found: Hashes = np.unique(grams[self.hashes[at] == grams])
         return found
+
+
+def telling_ngrams(words: Hashes) -> Hashes:
+    """The hashes of the 13-word runs with at least `MIN_DISTINCT` different words."""
+    if len(words) < EVALUATION_WORDS:
+        return np.empty(0, np.uint64)
+    runs = np.sort(np.lib.stride_tricks.sliding_window_view(words, EVALUATION_WORDS), axis=1)
+    distinct = 1 + (runs[:, 1:] != runs[:, :-1]).sum(axis=1)
+    found: Hashes = ngram_hashes(words, EVALUATION_WORDS)[distinct >= MIN_DISTINCT]
+    return found
 
 
 NO_SETS = EvaluationSets(np.empty(0, np.uint64), {}, 0)
@@ -69,6 +82,7 @@ def load_evaluation_sets(paths: Iterable[Path]) -> EvaluationSets:
         raw = file.read_bytes()
         text = gzip.decompress(raw) if file.suffix == ".gz" else raw
         used = 0
+        texts: set[bytes] = set()
         for number, line in enumerate(text.splitlines(), 1):
             try:
                 case = json.loads(line)
@@ -83,7 +97,9 @@ def load_evaluation_sets(paths: Iterable[Path]) -> EvaluationSets:
                 ) from error
             if whole:
                 used += 1
-                grams.append(ngram_hashes(word_hashes(whole), EVALUATION_WORDS))
+            if whole and whole not in texts:  # many cases are holes of one text
+                texts.add(whole)
+                grams.append(telling_ngrams(word_hashes(whole)))
         if used:
             digests[file.name] = hashlib.sha256(raw).hexdigest()
             cases += used

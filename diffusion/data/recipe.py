@@ -49,6 +49,7 @@ class Recipe:
     package_share: float = 0.08
     language_shares: dict[str, float] = field(default_factory=dict)
     validation_share: float = 0.007
+    survey_limits: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def load_recipe(path: Path) -> Recipe:
         sources=sources,
         package_share=float(limits.get("package_share", 0.08)),
         validation_share=float(limits.get("validation_share", 0.007)),
+        survey_limits={k: int(v) for k, v in data.get("survey_limits", {}).items()},
         language_shares={k: float(v) for k, v in data.get("language_shares", {}).items()},
     )
 

@@ -6,10 +6,12 @@ under a key and reused. Paths are relative to the package folder, with forward s
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +102,23 @@ def code_files(root: Path) -> Iterator[str]:
     yield from sorted(found)
 
 
+def limited(root: Path, paths: Iterable[str], limits: Mapping[str, int]) -> tuple[list[str], int]:
+    """The paths to look at when a language has a limit in bytes, and how many are passed over.
+
+    Which files of a language above its limit are looked at is decided by a hash of their paths.
+    """
+    ordered = sorted(paths, key=lambda p: hashlib.blake2b(p.encode(), digest_size=8).digest())
+    used: Counter[str] = Counter()
+    chosen = []
+    for path in ordered:
+        language = language_of(path) or ""
+        if used[language] >= limits.get(language, sys.maxsize):
+            continue
+        used[language] += (root / path).lstat().st_size
+        chosen.append(path)
+    return sorted(chosen), len(ordered) - len(chosen)
+
+
 def read_file(root: Path, path: str) -> tuple[str, bytes] | None:
     """Language and bytes of one file; None if it is a link or too big to be source code."""
     full = root / path
@@ -110,11 +129,20 @@ def read_file(root: Path, path: str) -> tuple[str, bytes] | None:
     return (header_language(data) if path.endswith(".h") else language), data
 
 
-def survey(root: Path, source: str, key: str, evaluation: EvaluationSets) -> Survey:
-    """Filter and fingerprint every code file below `root`."""
+def survey(
+    root: Path,
+    source: str,
+    key: str,
+    evaluation: EvaluationSets,
+    limits: Mapping[str, int] | None = None,
+) -> Survey:
+    """Filter and fingerprint the code files below `root`, up to the limit of each language."""
     dropped: Counter[str] = Counter()
+    paths, passed_over = limited(root, code_files(root), limits or {})
+    if passed_over:
+        dropped["over_survey_limit"] = passed_over
     kept: list[tuple[str, int, int, bytes, npt.NDArray[np.uint32], Hashes]] = []
-    for path in code_files(root):
+    for path in paths:
         read = read_file(root, path)
         if read is None:
             dropped["too_large"] += 1

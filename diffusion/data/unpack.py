@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from diffusion.data.errors import FetchError
@@ -55,7 +56,7 @@ def unpack_archive(file: Path, target: Path, source: Source) -> int:
             with zipfile.ZipFile(file) as archive:
                 for info in archive.infolist():
                     if not info.is_dir() and wanted(info.filename, info.file_size, source):
-                        _write(target, info.filename, lambda info=info: archive.read(info))
+                        _write(target, info.filename, partial(archive.read, info))
                         count += 1
             return count
         with tarfile.open(file, "r:*") as tar:

@@ -49,8 +49,8 @@ def infill(
         ),
     ] = "predicted",
     alternatives: Annotated[
-        int, typer.Option(metavar="N", help=f"candidates wanted, 1-{MAX_ALTERNATIVES}")
-    ] = 1,
+        int, typer.Option(metavar="N", help=f"most candidates shown, 1-{MAX_ALTERNATIVES}")
+    ] = 3,
     model: Annotated[
         Path | None, typer.Option(metavar="DIR", help="a model folder instead of the bundled one")
     ] = None,

@@ -66,6 +66,24 @@ def bundled_model_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder like the bundled one, with two thin layers of random weights."""
+    import torch
+
+    from diffusion.model.architecture import ModelRecipe, build_model
+    from diffusion.model.checkpoint import save_checkpoint
+    from diffusion.pretrained import bundled_tokenizer_path
+    from diffusion.text.tokenizer import VOCAB_SIZE
+
+    recipe = ModelRecipe("tiny", width=64, layers=2, inner=96)
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    model = build_model(recipe, VOCAB_SIZE)
+    save_checkpoint(folder, model, bundled_tokenizer_path(), recipe=recipe)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def bundled_infiller(bundled_model_dir: Path) -> Infiller:
     """The bundled model, loaded once for all tests."""
     from diffusion.infill import Infiller

@@ -132,7 +132,7 @@ class PlainScreen:
     def hole(self, number: int, count: int, outcome: Outcome) -> None:
         hole = outcome.hole
         self._line(f"\n[{number}/{count}] {hole.title} ({hole.language}): {hole.note}")
-        for step in _some_steps(len(outcome.frames)):
+        for step in _some_steps([frame[outcome.row] for frame in outcome.frames]):
             self._line(f"  {step:>4}  {row_text(outcome.frames[step][outcome.row]).plain}")
         self._line(f"  wanted: {_quoted(hole.removed.decode('utf-8'))}")
         if outcome.answer is not None:
@@ -220,11 +220,13 @@ class LiveScreen:
         self._console.print(Text(_summary(outcomes), "bold"))
 
 
-def _some_steps(count: int) -> list[int]:
-    """The first step, the last, and some evenly between: enough to see it happen."""
-    if count <= _PLAIN_STEPS:
-        return list(range(count))
-    return [round(i * (count - 1) / (_PLAIN_STEPS - 1)) for i in range(_PLAIN_STEPS)]
+def _some_steps(rows: list[Row]) -> list[int]:
+    """Of the steps that changed the row, the first, the last, and some evenly between."""
+    steps = [i for i, row in enumerate(rows) if i == 0 or row != rows[i - 1]]
+    if len(steps) <= _PLAIN_STEPS:
+        return steps
+    last = len(steps) - 1
+    return [steps[round(i * last / (_PLAIN_STEPS - 1))] for i in range(_PLAIN_STEPS)]
 
 
 def _around(hole: ExampleHole) -> tuple[list[str], str, list[str]]:

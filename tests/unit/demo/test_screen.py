@@ -92,6 +92,15 @@ def test_right_wrong_and_nothing_are_said_as_they_are(shown) -> None:
     assert "self[bold]x" in text  # text of a program is never markup
 
 
+def test_a_step_that_changed_nothing_is_no_line() -> None:
+    out = io.StringIO()
+    first, last = _outcome(None).frames[0], _outcome(None).frames[-1]
+    stalled = replace(_outcome(None), frames=[first, *[last] * 40])
+    PlainScreen(Console(file=out)).hole(1, 1, stalled)
+    assert [line.split()[0] for line in out.getvalue().splitlines()[2:4]] == ["0", "1"]
+    assert out.getvalue().count("self[bold]x") == 1
+
+
 def test_the_table_has_a_line_for_each_hole() -> None:
     table = _plain().split("context ms")[1].splitlines()[1:4]
     assert [line.split()[1:5] for line in table[:2]] == [["40", "2", "62", "12"]] * 2

@@ -1,0 +1,114 @@
+"""`diffill infill` and `diffill demo` on a tiny random model: the forms of their answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from diffusion.infill import Candidate, InfillResult, TokenScore
+from diffusion.infill_cli import as_document
+from diffusion.text.hole import Hole
+from lsp_server.app import app
+
+PROGRAM = "def größe(liste):\n    return \n\n\nprint(größe([1]))\n"
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    file = tmp_path / "program.py"
+    file.write_bytes(PROGRAM.encode())
+    return file
+
+
+def test_the_document_has_the_promised_keys_and_no_reason_when_there_are_candidates() -> None:
+    tokens = (TokenScore("a", 0.9), TokenScore(" + b", 0.8))
+    candidate = Candidate("a + b", 0.87654321, tokens, True, 4)
+    result = InfillResult((candidate,), Hole(7, 7, "expression"), 12.3456, 3, True)
+    assert as_document(result) == {
+        "candidates": [
+            {
+                "text": "a + b",
+                "score": 0.8765,
+                "tokens": [{"text": "a", "p": 0.9}, {"text": " + b", "p": 0.8}],
+                "parses": True,
+            }
+        ],
+        "hole": {"start": 7, "end": 7, "kind": "expression"},
+        "ms": 12.3,
+        "steps": 3,
+        "context_cached": True,
+    }
+
+
+def test_no_candidate_comes_with_the_reason() -> None:
+    result = InfillResult((), Hole(7, 7, "expression"), 1.0, 0, False, "too short")
+    assert as_document(result)["reason"] == "too short"
+    assert as_document(result)["candidates"] == []
+
+
+def test_json_is_one_document_and_the_hole_counts_bytes(
+    program: Path, tiny_model_dir: Path
+) -> None:
+    words = ["infill", str(program), "--at", "2:11", "--json", "--model", str(tiny_model_dir)]
+    answer = CliRunner().invoke(app, [*words, "--length", "4", "--alternatives", "1"])
+    assert answer.exit_code == 0, answer.output
+    document = json.loads(answer.stdout)
+    assert document["hole"]["start"] == len("def größe(liste):\n    return ".encode())
+    assert set(document) - {"reason"} == {
+        "candidates",
+        "hole",
+        "ms",
+        "steps",
+        "context_cached",
+    }
+    assert len(document["candidates"]) <= 1
+    assert bool(document["candidates"]) != ("reason" in document)
+    for candidate in document["candidates"]:
+        assert set(candidate) == {"text", "score", "tokens", "parses"}
+        assert all(0.0 <= token["p"] <= 1.0 for token in candidate["tokens"])
+    assert program.read_bytes() == PROGRAM.encode()
+
+
+def test_without_json_the_line_is_shown_with_the_answer(
+    program: Path, tiny_model_dir: Path
+) -> None:
+    words = ["infill", str(program), "--at", "2:11", "--model", str(tiny_model_dir)]
+    answer = CliRunner().invoke(app, [*words, "--length", "4"])
+    assert answer.exit_code == 0, answer.output
+    assert "return " in answer.stdout or "nothing to offer" in answer.stdout
+    assert "\x1b" not in answer.stdout
+
+
+def test_an_unknown_language_is_noted_and_read_as_text(program: Path, tiny_model_dir: Path) -> None:
+    words = ["infill", str(program), "--at", "2:11", "--json", "--model", str(tiny_model_dir)]
+    answer = CliRunner().invoke(app, [*words, "--length", "2", "--language", "klingon"])
+    assert answer.exit_code == 0, answer.output
+    assert "unknown language 'klingon'" in answer.stderr
+    json.loads(answer.stdout)
+
+
+def test_a_truncated_model_is_named(program: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    for file in tiny_model_dir.iterdir():
+        data = file.read_bytes()
+        cut = file.name == "model.safetensors"
+        (folder / file.name).write_bytes(data[: len(data) // 2] if cut else data)
+    words = ["infill", str(program), "--at", "2:11", "--json", "--model", str(folder)]
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 2, answer.output
+    assert "model.safetensors" in json.loads(answer.stdout)["error"]
+    assert answer.stderr.count("\n") == 1
+
+
+@pytest.mark.slow  # a random model never ends a hole, so it takes every step there is
+def test_the_demo_runs_into_a_pipe(tiny_model_dir: Path) -> None:
+    words = ["demo", "--limit", "1", "--model", str(tiny_model_dir)]
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 0, answer.output
+    assert "\x1b" not in answer.stdout
+    assert "[1/1]" in answer.stdout
+    assert "of 1 exactly as written" in answer.stdout

@@ -109,3 +109,14 @@ def resume(
     return Progress(
         state["step"], state["next_batch"], state["tokens_seen"], state["seconds_trained"]
     )
+
+
+def load_weights(path: Path, model: Module) -> None:
+    """Only the weights of a training checkpoint, into `model`. Raises TrainingError."""
+    try:
+        load_model(model, str(path / "weights.safetensors"))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise TrainingError(
+            f"weights of {path} cannot be used ({error}); name a step-<n> folder of a run with "
+            "the same recipe"
+        ) from error

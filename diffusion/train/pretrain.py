@@ -47,10 +47,14 @@ def pretrain(
     budget: Budget,
     *,
     report: Report = lambda event: None,
+    start_from: Path | None = None,
     sampled_match: SampledMatch | None = None,
     cancel: CancelToken | None = None,
 ) -> PreTrainedModel:
     """Train until the budget is spent (or `cancel`), resuming from `out` if it holds a checkpoint.
+
+    A fresh run takes its weights from the checkpoint folder `start_from`, if given: the next
+    stage of a recipe, with an optimiser that warms up again.
 
     `report` gets each logged event as a dict. `sampled_match` fills real holes with the current
     weights and returns the share that is exactly right. Raises TrainingError on NaN loss, a full
@@ -63,6 +67,8 @@ def pretrain(
     objective = Objective(model, blind_context=config.blind_context)
     optimisers = build_optimisers(model, config.optimiser)
     progress = _resume(out, model, optimisers, config, report)
+    if progress.step == 0 and start_from is not None:
+        checkpoints.load_weights(start_from, model)
     for optimiser in optimisers:
         for group in optimiser.param_groups:
             group["peak_lr"] = float(group["lr"])

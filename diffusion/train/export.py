@@ -1,0 +1,99 @@
+"""Turns a training checkpoint into a model folder that can be served.
+
+Job: weights rounded to bfloat16, the vocabulary they were trained with, the length table measured
+on the same corpus, and a manifest that says how the model came to be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+from diffusion.data.batches import DocumentSource
+from diffusion.data.shards import ShardSet
+from diffusion.errors import TrainingError
+from diffusion.model.architecture import build_model, recipe_named
+from diffusion.model.checkpoint import save_checkpoint
+from diffusion.text.hole_length import LengthTable, measure
+from diffusion.text.tokenizer import Tokenizer
+from diffusion.train import checkpoints
+
+LENGTH_SAMPLES = 20_000
+_WINDOW_TOKENS = 400
+
+
+def learn_lengths(
+    corpus: Path, tokenizer: Tokenizer, *, samples: int = LENGTH_SAMPLES, seed: int = 0
+) -> LengthTable:
+    """Measure hole lengths on windows of training documents, all languages alike."""
+    shards = ShardSet.open(corpus, "train")
+    source = DocumentSource(shards, tokenizer, {name: 1.0 for name in shards.languages})
+    rng = random.Random(seed)
+
+    def windows() -> Iterator[tuple[str, bytes]]:
+        while True:
+            language, data, (start, end) = source.window(rng, _WINDOW_TOKENS)
+            yield language, data[start:end]
+
+    def limited() -> Iterator[tuple[str, str, int]]:
+        for count, sample in enumerate(measure(windows(), tokenizer, rng)):
+            if count >= samples:
+                return
+            yield sample
+
+    return LengthTable.learn(limited())
+
+
+def export_checkpoint(
+    run: Path, out: Path, tokenizer_path: Path, lengths_path: Path, *, recipe: str
+) -> None:
+    """Write the newest checkpoint of `run` as the model folder `out`."""
+    newest = checkpoints.newest(run)
+    if newest is None:
+        raise TrainingError(f"{run} holds no checkpoint; run `diffill pretrain --out {run}` first")
+    tokenizer = Tokenizer.load(tokenizer_path)
+    model = build_model(recipe_named(recipe), tokenizer.vocab_size)
+    checkpoints.load_weights(newest, model)
+    state = json.loads((newest / "state.json").read_text(encoding="utf-8"))
+    export_model(
+        model, out, tokenizer_path, lengths_path,
+        recipe=recipe, tokens_seen=state["tokens_seen"], metrics=last_validation(run),
+    )  # fmt: skip
+
+
+def export_model(
+    model: PreTrainedModel,
+    out: Path,
+    tokenizer_path: Path,
+    lengths_path: Path,
+    *,
+    recipe: str,
+    tokens_seen: int,
+    corpus_manifest: Path | None = None,
+    metrics: dict[str, Any] | None = None,
+) -> None:
+    """Write `model` as a folder to serve from."""
+    digest = ""
+    if corpus_manifest is not None and corpus_manifest.exists():
+        digest = hashlib.sha256(corpus_manifest.read_bytes()).hexdigest()[:16]
+    save_checkpoint(
+        out, model, tokenizer_path,
+        recipe=recipe_named(recipe), lengths_path=lengths_path, tokens_seen=tokens_seen,
+        training_data=digest, metrics=metrics,
+    )  # fmt: skip
+
+
+def last_validation(run: Path) -> dict[str, Any]:
+    """The newest validation event of a run's log, without its bookkeeping."""
+    log = run / "log.jsonl"
+    if not log.exists():
+        return {}
+    events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    found = [event for event in events if event["event"] == "validation"]
+    return {k: v for k, v in found[-1].items() if k != "event"} if found else {}

@@ -106,17 +106,18 @@ def check_files(folder: Path, files: Mapping[str, FileRecord]) -> None:
         path = folder / name
         if not path.is_file():
             raise CheckpointError(f"{path} is missing", fix=_FETCH_AGAIN)
+        if FileRecord.of(path) == expected:
+            continue
+        if name == TOKENIZER_FILE:
+            raise wrong_tokenizer(path)
         found = path.stat().st_size
         if found < expected.bytes:
             raise CheckpointError(
                 f"{path} is truncated: {found} of {expected.bytes} bytes", fix=_FETCH_AGAIN
             )
-        if found != expected.bytes or FileRecord.of(path) != expected:
-            if name == TOKENIZER_FILE:
-                raise wrong_tokenizer(path)
-            raise CheckpointError(
-                f"{path} is not the file that was saved (its SHA-256 differs)", fix=_FETCH_AGAIN
-            )
+        raise CheckpointError(
+            f"{path} is not the file that was saved (its SHA-256 differs)", fix=_FETCH_AGAIN
+        )
 
 
 def wrong_tokenizer(path: Path) -> CheckpointError:

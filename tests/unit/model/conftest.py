@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -78,14 +78,17 @@ FAMILIES: dict[str, Callable[[], PreTrainedModel]] = {
 }
 
 
-def random_model(family: str) -> PreTrainedModel:
-    """A model whose weights are spread widely, so that attention and position matter."""
+def random_model(family: str, gain: float = 2.5) -> PreTrainedModel:
+    """A model whose weights are spread widely, so that attention and position matter.
+
+    A gain above 1 sharpens differences, rounding included: real models are nearer 1.
+    """
     torch.manual_seed(20)
     model = FAMILIES[family]()
     with torch.no_grad():
         for weight in model.parameters():
             if weight.ndim == 2:
-                weight.normal_(0.0, 2.5 * weight.shape[1] ** -0.5)
+                weight.normal_(0.0, gain * weight.shape[1] ** -0.5)
     model.tie_weights()
     return model.eval()
 
@@ -102,6 +105,15 @@ class Case:
     @property
     def valid_BN(self) -> torch.Tensor:
         return torch.arange(self.ids_BN.shape[1]) < self.lengths_B[:, None]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny tensors gain nothing from threads, and on a busy machine threads wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -275,6 +275,21 @@ def test_what_the_last_pass_was_sure_of_is_drafted_at_the_deadline() -> None:
         assert result.reason == "deadline"
 
 
+def test_a_draft_may_not_repeat_the_token_before_it() -> None:
+    denoise = ScriptedDenoiser(SIZE, lambda call, ids, position: {byte_id("a"): 0.92})
+    config = SamplerConfig(max_steps=1)
+    [result] = sample(denoise, [blank(4)], config, vocabulary=VOCABULARY)
+    assert spelled(result.ids, VOCABULARY) == b"a"
+
+
+def test_a_draft_may_not_end_the_hole_left_of_a_token() -> None:
+    denoise = by_position({byte_id("a"): 0.92}, {DEL: 0.95}, {byte_id("c"): 0.99})
+    config = SamplerConfig(order=Confidence(), max_steps=1)
+    [result] = sample(denoise, [blank(3)], config, vocabulary=VOCABULARY)
+    assert result.ids == (byte_id("a"), DEL, DEL)
+    assert (result.reason, result.finished) == ("max_steps", False)
+
+
 def test_a_cut_leaves_no_gap_in_the_text() -> None:
     denoise = by_position(
         *({byte_id(c): p} for c, p in (("a", 0.5), ("b", 0.3), ("c", 0.6), ("d", 0.2), ("e", 0.1)))

@@ -5,7 +5,7 @@ int8 keeps each output feature's weights on its own scale (set when the model is
 one per tensor and keeps the bet exact: what a token computes never depends on which other canvases
 share its batch. Products are accumulated in int32 by `torch._int_mm` (oneDNN: VNNI, AMX).
 Chosen over `torch.ao.quantization`'s dynamic linear, which is deprecated as of torch 2.10, scales
-per tensor and measured 10-30 % slower (docs/decisions).
+per tensor and measured 10-30 % slower (docs/decisions/0004).
 
 Invariants: embeddings, norms and attention keep their precision; a tied embedding keeps its own
 weights, only the vocabulary head's copy is rounded. A quantised model is for inference: it is

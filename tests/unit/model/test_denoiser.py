@@ -10,8 +10,8 @@ import torch
 from transformers import ModernBertConfig, ModernBertForMaskedLM, PreTrainedModel
 
 from diffusion.errors import ModelError, PositionError
-from diffusion.model.architecture import head_logits
-from diffusion.model.context_cache import ContextCache
+from diffusion.model.architecture import head_logits, trunk
+from diffusion.model.context_cache import PASS, ContextCache, WritePass
 from diffusion.model.denoiser import MaskedLMDenoiser
 from tests.unit.model.conftest import START, VOCAB, Case, random_model
 
@@ -82,6 +82,19 @@ def test_positions_matter(denoiser: MaskedLMDenoiser, case: Case) -> None:
     here = denoiser.bind(cache, START)(case.ids_BN, case.lengths_B, case.valid_BN)
     there = denoiser.bind(cache, START + 5)(case.ids_BN, case.lengths_B, case.valid_BN)
     assert (here - there).abs().max() > 100 * TOLERANCE
+
+
+def test_positions_are_numbered_as_the_model_was_trained(
+    denoiser: MaskedLMDenoiser, case: Case
+) -> None:
+    """RoBERTa's position 0 is row padding_idx + 1 of its table; the others start at row 0."""
+    tokens = case.context_ids_1C.shape[1]
+    ours = denoiser.encode_context(case.context_ids_1C, torch.arange(tokens)[None])
+    write = WritePass()
+    with torch.no_grad():
+        trunk(denoiser.model)(input_ids=case.context_ids_1C, **{PASS: write})
+    for one, other in zip(tensors(ours), tensors(write.finish(torch.arange(1)[None])), strict=True):
+        torch.testing.assert_close(one, other, atol=TOLERANCE, rtol=0)
 
 
 def test_cache_is_bit_identical_for_all_canvases(denoiser: MaskedLMDenoiser, case: Case) -> None:

@@ -45,6 +45,8 @@ def test_third_repetition_is_refused_where_it_has_a_letter(text: str, refused: b
 
 def test_repetition_is_seen_on_both_sides_of_a_slot() -> None:
     assert loops("aaa", slot=1)
+    assert loops("aaa", slot=0)
+    assert loops("ab.ab.ab.", slot=1)
     assert loops("ab.ab.ab.", slot=4)
     assert not loops("abab", slot=1)
 

@@ -240,7 +240,7 @@ def test_a_schedule_spreads_the_slots_over_the_steps() -> None:
 
 
 def test_specials_are_never_chosen() -> None:
-    said = {MASK: 0.4, BOF: 0.3, PAD: 0.2, byte_id("k"): 0.05}
+    said = {MASK: 0.4, BOF: 0.2, PAD: 0.2, SIZE + 3: 0.1, byte_id("k"): 0.05}
     denoise = ScriptedDenoiser(SIZE + 7, lambda call, ids, position: said)  # a padded head
     [result] = sample(denoise, [blank((), 1)], SamplerConfig(), vocabulary=VOCABULARY)
     assert result.ids == byte_ids("k")

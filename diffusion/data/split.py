@@ -1,9 +1,10 @@
 """Decides which files are held out for validation, by hash, never file by file.
 
-A unit is a whole package if it is small, else the largest folders of it that are small. A unit's
-side depends on its own name only, so adding packages never moves a file from one side to the
-other. Only a language that would be left without validation text gets one more unit: the one
-with the lowest hash.
+A unit is a whole package if it is small, else the largest folders of it that are small. A unit is
+held out when the hash of its name is below the share; that depends on nothing else, so adding
+packages never moves its files. Only where a language would have too little validation text does
+it also get the units with the next lowest hashes, none larger than a tenth of the language
+(if all are larger, the smallest one).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 SMALL_UNIT_BYTES = 1_500_000
+MIN_OF_SHARE = 0.7
+MAX_EXTRA_UNIT = 0.1
 
 
 def unit_hash(unit: str) -> float:
@@ -54,11 +57,18 @@ def choose_validation(
         pair for pair, size in sizes.items() if unit_hash(pair[1]) < share and size <= small_bytes
     }
     for language in sorted({pair[0] for pair in sizes}):
-        if any(pair[0] == language for pair in chosen):
-            continue
-        candidates = [pair for pair in sizes if pair[0] == language]
-        total = sum(sizes[pair] for pair in candidates)
-        small = [pair for pair in candidates if sizes[pair] <= total / 10] or candidates
-        if len(candidates) > 1:
-            chosen.add(min(small, key=lambda pair: (unit_hash(pair[1]), pair[1])))
+        own = sorted(
+            (pair for pair in sizes if pair[0] == language),
+            key=lambda pair: (unit_hash(pair[1]), pair[1]),
+        )
+        total = sum(sizes[pair] for pair in own)
+        held = sum(sizes[pair] for pair in own if pair in chosen)
+        for pair in own:
+            if held >= MIN_OF_SHARE * share * total:
+                break
+            if pair not in chosen and sizes[pair] <= MAX_EXTRA_UNIT * total:
+                chosen.add(pair)
+                held += sizes[pair]
+        if not held and len(own) > 1:
+            chosen.add(min(own, key=lambda pair: (sizes[pair], pair[1])))
     return frozenset(chosen)

@@ -26,12 +26,22 @@ def test_adding_packages_moves_nothing() -> None:
     assert before == {pair for pair in after if pair in some}
 
 
-def test_every_language_has_validation_text_but_not_all_of_it() -> None:
-    sizes = {("go", f"g{i}"): 100 for i in range(5)} | {("c", "only"): 100}
-    chosen = choose_validation(sizes, 0.0)
-    assert [language for language, _ in chosen] == ["go"]
-    lowest = min((f"g{i}" for i in range(5)), key=unit_hash)
-    assert chosen == {("go", lowest)}
+def test_a_language_with_too_little_gets_the_units_with_the_next_lowest_hashes() -> None:
+    sizes = {("go", f"g{i}"): 100 for i in range(40)} | {("c", "only"): 100}
+    share = min(unit_hash(f"g{i}") for i in range(40)) / 2  # no unit is below it
+    assert choose_validation(sizes, share) == {
+        ("go", min((f"g{i}" for i in range(40)), key=unit_hash))
+    }
+    by_hash = sorted((f"g{i}" for i in range(40)), key=unit_hash)
+    share = unit_hash(by_hash[2])
+    more = {("go", name): 100 if name in by_hash[:2] else 1000 for name in by_hash}
+    chosen = {unit for _, unit in choose_validation(more, share)}
+    assert set(by_hash[:2]) < chosen and by_hash[2] in chosen
+
+
+def test_a_unit_that_is_most_of_its_language_is_not_held_out_to_fill_up() -> None:
+    sizes = {("c", "large"): 900, ("c", "small"): 50, ("c", "other"): 50}
+    assert ("c", "large") not in choose_validation(sizes, 1e-9)
 
 
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=20), st.integers(1, 500))

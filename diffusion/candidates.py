@@ -110,7 +110,8 @@ def adds_no_error(site: Site, text: bytes) -> bool:
     if not site.tree.parsed:
         return True
     before = site.tree.error_count()
-    after = site.tree.edit(site.start, site.end, site.start + len(text), text)
+    document = site.data[: site.start] + text + site.data[site.end :]
+    after = site.tree.edit(site.start, site.end, site.start + len(text), document)
     count = after.error_count()
     if count == 0 or not after.parsed:
         return True

@@ -21,11 +21,10 @@ import torch
 from diffusion.cancel import CancelToken
 from diffusion.candidates import Candidate, Site, TokenScore, rank
 from diffusion.errors import HoleError
-from diffusion.model.checkpoint import load_checkpoint
+from diffusion.model.checkpoint import default_model_dir, load_checkpoint
 from diffusion.model.context_cache import ContextCache
 from diffusion.model.denoiser import MaskedLMDenoiser
 from diffusion.model.quantize import Mode, for_cpu
-from diffusion.pretrained import bundled_model_dir
 from diffusion.process.canvas_state import CanvasState, StepSnapshot
 from diffusion.process.sampler import SamplerConfig, sample
 from diffusion.process.vocabulary import Vocabulary
@@ -134,13 +133,13 @@ class Infiller:
         precision: Mode | str = "auto",
         config: InfillConfig | None = None,
     ) -> Infiller:
-        """Load a model folder, the bundled one by default.
+        """Load a model folder; by default $DIFFILL_MODEL or the bundled one.
 
         Raises CheckpointError naming the file that is missing or damaged.
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        loaded = load_checkpoint(Path(model_dir) if model_dir else bundled_model_dir())
+        loaded = load_checkpoint(Path(model_dir) if model_dir else default_model_dir())
         tokenizer = Tokenizer.load(loaded.tokenizer_path)
         lengths = LengthTable.load(loaded.lengths_path) if loaded.lengths_path else LengthTable()
         model = for_cpu(loaded.model, precision)  # type: ignore[arg-type]

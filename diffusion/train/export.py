@@ -33,7 +33,7 @@ def learn_lengths(
 ) -> LengthTable:
     """Measure hole lengths on windows of training documents, all languages alike."""
     shards = ShardSet.open(corpus, "train")
-    source = DocumentSource(shards, tokenizer, {name: 1.0 for name in shards.languages})
+    source = DocumentSource(shards, tokenizer, dict.fromkeys(shards.languages, 1.0))
     rng = random.Random(seed)
 
     def windows() -> Iterator[tuple[str, bytes]]:

@@ -12,8 +12,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,114 +53,162 @@ def pretrain(
     """Train until the budget is spent (or `cancel`), resuming from `out` if it holds a checkpoint.
 
     A fresh run takes its weights from the checkpoint folder `start_from`, if given: the next
-    stage of a recipe, with an optimiser that warms up again.
-
-    `report` gets each logged event as a dict. `sampled_match` fills real holes with the current
-    weights and returns the share that is exactly right. Raises TrainingError on NaN loss, a full
-    disk, or a checkpoint of another run.
+    stage of a recipe, with an optimiser that warms up again. `report` gets each logged event as a
+    dict. `sampled_match` fills real holes with the current weights and returns the share that is
+    exactly right. Raises TrainingError on NaN loss, a full disk, or a checkpoint of another run.
     """
     out.mkdir(parents=True, exist_ok=True)
-    accelerator = Accelerator(mixed_precision=config.mixed_precision)
-    torch.manual_seed(config.seed)
-    model = build_model(recipe_named(config.recipe), tokenizer.vocab_size)
-    objective = Objective(model, blind_context=config.blind_context)
-    optimisers = build_optimisers(model, config.optimiser)
-    progress = _resume(out, model, optimisers, config, report)
-    if progress.step == 0 and start_from is not None:
-        checkpoints.load_weights(start_from, model)
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
-            group["peak_lr"] = float(group["lr"])
+    run = _Run(corpus, out, tokenizer, config, budget, report, start_from, sampled_match)
+    for batch in run.batches():
+        run.train_on(batch)
+        run.keep_house()
+        if run.spent >= 1.0 or (cancel is not None and cancel.is_cancelled):
+            break
+    run.finish()
+    return run.model
 
-    shards = ShardSet.open(corpus, "train")
-    stream = BatchStream(
-        shards,
-        tokenizer,
-        config.batch,
-        first=progress.next_batch,
-        rank=accelerator.process_index,
-        world=accelerator.num_processes,
-    )
-    loader = DataLoader(
-        stream,
-        batch_size=None,
-        num_workers=config.workers,
-        prefetch_factor=4 if config.workers else None,
-    )
-    validator = Validator(
-        ShardSet.open(corpus, "validation"), tokenizer, config.batch, config.validation_rows
-    )
-    prepared = accelerator.prepare(objective, *optimisers)
-    objective, optimisers = prepared[0], list(prepared[1:])
-    step_of = torch.compile(objective) if config.compile else objective
-    log = _Log(out, report, enabled=accelerator.is_main_process)
 
-    def validate() -> None:
-        measured = validator.measure(
-            model, accelerator.autocast(), blind_context=config.blind_context
+class _Run:
+    """One run in progress: the model, its optimisers, and how far it is."""
+
+    def __init__(
+        self,
+        corpus: Path,
+        out: Path,
+        tokenizer: Tokenizer,
+        config: PretrainConfig,
+        budget: Budget,
+        report: Report,
+        start_from: Path | None,
+        sampled_match: SampledMatch | None,
+    ) -> None:
+        self.out, self.config, self.budget = out, config, budget
+        self._sampled_match = sampled_match
+        self._accelerator = Accelerator(mixed_precision=config.mixed_precision)
+        self._log = _Log(out, report, enabled=self._accelerator.is_main_process)
+        torch.manual_seed(config.seed)
+        self.model = build_model(recipe_named(config.recipe), tokenizer.vocab_size)
+        optimisers = build_optimisers(self.model, config.optimiser)
+        self.progress = _resume(out, self.model, optimisers, config, report)
+        if self.progress.step == 0 and start_from is not None:
+            checkpoints.load_weights(start_from, self.model)
+        self._plain_optimisers = optimisers
+        self._shards = ShardSet.open(corpus, "train")
+        self._tokenizer = tokenizer
+        held_out = ShardSet.open(corpus, "validation")
+        self._validator = Validator(held_out, tokenizer, config.batch, config.validation_rows)
+        prepared = self._accelerator.prepare(
+            Objective(self.model, blind_context=config.blind_context), *optimisers
+        )
+        self._objective, self._optimisers = prepared[0], list(prepared[1:])
+        if config.compile:
+            self._objective = torch.compile(self._objective)
+        self._window = _Window()
+        self._last_save = self._last_validation = time.monotonic()
+
+    @property
+    def spent(self) -> float:
+        """Share of the budget that is spent, 0..1."""
+        return self.budget.progress(self.progress.tokens_seen, self.progress.seconds_trained)
+
+    def batches(self) -> Iterator[Batch]:
+        """This process's batches from where the run stands, without end; none if it is over."""
+        if self.spent >= 1.0:
+            return
+        stream = BatchStream(
+            self._shards,
+            self._tokenizer,
+            self.config.batch,
+            first=self.progress.next_batch,
+            rank=self._accelerator.process_index,
+            world=self._accelerator.num_processes,
+        )
+        workers = self.config.workers
+        yield from DataLoader(
+            stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None
+        )
+
+    def train_on(self, batch: Batch) -> None:
+        """One optimiser step. Raises TrainingError before a loss that is no number does harm."""
+        started = time.monotonic()
+        batch = to_device(batch, self._accelerator.device)
+        scale = lr_scale(self.progress.step, self.spent, self.config.optimiser)
+        set_lr_scale(self._plain_optimisers, scale)
+        loss = self._objective(batch)
+        self._accelerator.backward(loss)
+        norm = float(
+            self._accelerator.clip_grad_norm_(
+                self.model.parameters(), self.config.optimiser.clip_norm
+            )
+        )
+        value = float(loss.detach())
+        if not math.isfinite(value) or not math.isfinite(norm):
+            raise TrainingError(
+                f"loss {value} (gradient norm {norm}) at step {self.progress.step}; the last "
+                f"checkpoint in {self.out} is good. Resume with a lower --matrix-lr"
+            )
+        for optimiser in self._optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        seconds = time.monotonic() - started
+        tokens = batch.tokens * self._accelerator.num_processes
+        self.progress = Progress(
+            self.progress.step + 1,
+            self.progress.next_batch + 1,
+            self.progress.tokens_seen + tokens,
+            self.progress.seconds_trained + seconds,
+        )
+        self._window.add(value, tokens, seconds)
+        if self.progress.step % self.config.log_every_steps == 0:
+            self._log.write(self._window.event(self.progress, scale, norm, self.spent))
+            self._window = _Window()
+
+    def keep_house(self) -> None:
+        """Save and validate when it is time."""
+        now = time.monotonic()
+        if now - self._last_save > 60 * self.config.save_every_minutes:
+            self.save()
+            self._last_save = time.monotonic()
+        if now - self._last_validation > 60 * self.config.validate_every_minutes:
+            self.validate()
+            self._last_validation = time.monotonic()
+
+    def save(self) -> None:
+        """Write a checkpoint, in the main process."""
+        if self._accelerator.is_main_process:
+            checkpoints.save(
+                self.out,
+                self.model,
+                self._plain_optimisers,
+                self.progress,
+                self.config.fingerprint(),
+            )
+
+    def validate(self) -> None:
+        """Measure and log the validation figures."""
+        measured = self._validator.measure(
+            self.model, self._accelerator.autocast(), blind_context=self.config.blind_context
         )
         event: dict[str, Any] = {
             "event": "validation",
-            "step": progress.step,
-            "tokens": progress.tokens_seen,
+            "step": self.progress.step,
+            "tokens": self.progress.tokens_seen,
             "loss": measured.mean,
             "by_share": {str(k): v for k, v in measured.by_share.items()},
             "accuracy": {str(k): v for k, v in measured.accuracy_by_share.items()},
             "by_language": measured.by_language,
         }
-        if sampled_match is not None:
-            event["sampled_exact_match"] = sampled_match(model)
-        log.write(event)
+        if self._sampled_match is not None:
+            event["sampled_exact_match"] = self._sampled_match(self.model)
+        self._log.write(event)
 
-    def save() -> None:
-        if accelerator.is_main_process:
-            plain = [getattr(o, "optimizer", o) for o in optimisers]
-            checkpoints.save(out, model, plain, progress, config.fingerprint())
-
-    last_save = last_validation = time.monotonic()
-    window = _Window()
-    batches = iter(loader)
-    spent = budget.progress(progress.tokens_seen, progress.seconds_trained)
-    while spent < 1.0 and not (cancel is not None and cancel.is_cancelled):
-        started = time.monotonic()
-        batch: Batch = to_device(next(batches), accelerator.device)
-        scale = lr_scale(progress.step, spent, config.optimiser)
-        set_lr_scale([getattr(o, "optimizer", o) for o in optimisers], scale)
-        loss = step_of(batch)
-        accelerator.backward(loss)
-        norm = accelerator.clip_grad_norm_(model.parameters(), config.optimiser.clip_norm)
-        value = float(loss.detach())
-        if not math.isfinite(value) or not math.isfinite(float(norm)):
-            raise TrainingError(
-                f"loss {value} (gradient norm {float(norm)}) at step {progress.step}; the last "
-                f"checkpoint in {out} is good. Resume with a lower --matrix-lr"
-            )
-        for optimiser in optimisers:
-            optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
-        seconds = time.monotonic() - started
-        progress = Progress(
-            progress.step + 1,
-            progress.next_batch + 1,
-            progress.tokens_seen + batch.tokens * accelerator.num_processes,
-            progress.seconds_trained + seconds,
+    def finish(self) -> None:
+        """The last checkpoint and figures."""
+        self.save()
+        self.validate()
+        self._log.write(
+            {"event": "done", "step": self.progress.step, "tokens": self.progress.tokens_seen}
         )
-        spent = budget.progress(progress.tokens_seen, progress.seconds_trained)
-        window.add(value, batch.tokens * accelerator.num_processes, seconds)
-        if progress.step % config.log_every_steps == 0:
-            log.write(window.event(progress, scale, float(norm), spent))
-            window = _Window()
-        now = time.monotonic()
-        if now - last_save > 60 * config.save_every_minutes:
-            save()
-            last_save = now
-        if now - last_validation > 60 * config.validate_every_minutes:
-            validate()
-            last_validation = time.monotonic()
-    save()
-    validate()
-    log.write({"event": "done", "step": progress.step, "tokens": progress.tokens_seen})
-    return model
 
 
 def _resume(
@@ -176,7 +223,7 @@ def _resume(
         return Progress()
     progress = checkpoints.resume(found, model, optimisers, config.fingerprint())
     report({"event": "resumed", "step": progress.step, "tokens": progress.tokens_seen})
-    return replace(progress)
+    return progress
 
 
 class _Window:

@@ -27,7 +27,9 @@ def test_something_is_masked_and_ends_weigh_one_token(slots: list[int], seed: in
     assert set(noise.scored) <= set(noise.masked) <= set(range(len(slots)))
     ends = [w for i, w in zip(noise.scored, noise.weights, strict=True) if slots[i] == DEL]
     assert sum(ends) == pytest.approx(1.0 if ends else 0.0)
-    assert all(w == 1.0 for i, w in zip(noise.scored, noise.weights, strict=True) if slots[i] != DEL)
+    assert all(
+        w == 1.0 for i, w in zip(noise.scored, noise.weights, strict=True) if slots[i] != DEL
+    )
 
 
 @given(CANVAS, st.integers(0, 10_000))
@@ -53,7 +55,9 @@ def test_left_contiguous_noise_shows_a_prefix() -> None:
 
 def test_share_of_masked_slots_follows_t() -> None:
     config = NoiseConfig(left_contiguous=0.0)
-    counts = [len(noise_slots([100] * 20, random.Random(s), config, t=0.3).masked) for s in range(9)]
+    counts = [
+        len(noise_slots([100] * 20, random.Random(s), config, t=0.3).masked) for s in range(9)
+    ]
     assert counts == [6] * 9
 
 

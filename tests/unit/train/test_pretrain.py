@@ -1,0 +1,166 @@
+"""The loop on a toy corpus: it learns, resumes bit for bit, and refuses what it must refuse."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from diffusion.cancel import CancelToken
+from diffusion.data.batches import BatchConfig
+from diffusion.errors import ConfigError, ModelError, TrainingError
+from diffusion.model import architecture
+from diffusion.model.architecture import ModelRecipe
+from diffusion.pretrained import bundled_tokenizer_path
+from diffusion.text.tokenizer import Tokenizer
+from diffusion.train import checkpoints
+from diffusion.train.config import Budget, PretrainConfig
+from diffusion.train.optimisers import OptimiserConfig, lr_scale
+from diffusion.train.plots import plot_run, read_log
+from diffusion.train.pretrain import pretrain
+from tests.unit.train.corpora import write_corpus
+
+TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
+TINY = ModelRecipe("tiny", width=32, layers=2, inner=32)
+CONFIG = PretrainConfig(
+    recipe="tiny",
+    batch=BatchConfig(rows=2, row_tokens=128),
+    optimiser=OptimiserConfig(warmup_steps=2, decay_share=0.3),
+    mixed_precision="no",
+    workers=0,
+    log_every_steps=1,
+    validation_rows=8,
+)
+
+
+@pytest.fixture(autouse=True)
+def _tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(architecture.RECIPES, "tiny", TINY)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"), TOKENIZER)
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    newest = checkpoints.newest(out)
+    assert newest is not None
+    return load_file(newest / "weights.safetensors")
+
+
+def test_loss_falls_and_every_figure_is_logged(corpus: Path, tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+    pretrain(corpus, tmp_path, TOKENIZER, CONFIG, Budget(tokens=6000), report=events.append)
+    losses = [e["loss"] for e in events if e["event"] == "train"]
+    assert sum(losses[-4:]) / 4 < sum(losses[:4]) / 4 - 0.3
+    check = next(e for e in events if e["event"] == "validation")
+    assert set(check["by_share"]) == {"1.0", "0.5", "0.15"}
+    assert {"python", "rust", "go"} <= set(check["by_language"])
+    assert json.loads((tmp_path / "status.json").read_text())["event"] == "done"
+    assert read_log(tmp_path / "log.jsonl") == events
+
+
+class StopAfter(CancelToken):
+    """Cancelled once it has been asked `steps` times, that is, after as many steps."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._left = steps
+
+    @property
+    def is_cancelled(self) -> bool:
+        self._left -= 1
+        return self._left <= 0
+
+
+def test_resume_is_bit_exact(corpus: Path, tmp_path: Path) -> None:
+    budget = Budget(tokens=2000)
+    pretrain(corpus, tmp_path / "whole", TOKENIZER, CONFIG, budget)
+    pretrain(corpus, tmp_path / "parts", TOKENIZER, CONFIG, budget, cancel=StopAfter(4))
+    assert checkpoints.newest(tmp_path / "parts") == tmp_path / "parts" / "step-4"
+    pretrain(corpus, tmp_path / "parts", TOKENIZER, CONFIG, budget)
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_a_run_with_other_settings_is_not_resumed(corpus: Path, tmp_path: Path) -> None:
+    pretrain(corpus, tmp_path, TOKENIZER, CONFIG, Budget(tokens=300))
+    with pytest.raises(TrainingError, match="another seed; use the same options"):
+        pretrain(corpus, tmp_path, TOKENIZER, replace(CONFIG, seed=5), Budget(tokens=900))
+
+
+def test_a_stage_starts_from_the_weights_of_another_run(corpus: Path, tmp_path: Path) -> None:
+    pretrain(corpus, tmp_path / "one", TOKENIZER, CONFIG, Budget(tokens=600))
+    first = checkpoints.newest(tmp_path / "one")
+    frozen = replace(CONFIG, optimiser=OptimiserConfig(matrix_lr=0.0, other_lr=0.0, warmup_steps=1))
+    pretrain(corpus, tmp_path / "two", TOKENIZER, frozen, Budget(tokens=300), start_from=first)
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    with pytest.raises(TrainingError, match="name a step-<n> folder"):
+        pretrain(
+            corpus, tmp_path / "three", TOKENIZER, CONFIG, Budget(tokens=300),
+            start_from=tmp_path / "nowhere",
+        )  # fmt: skip
+
+
+def test_nan_stops_the_run_and_spares_the_checkpoint(corpus: Path, tmp_path: Path) -> None:
+    pretrain(corpus, tmp_path, TOKENIZER, CONFIG, Budget(tokens=300))
+    good = checkpoints.newest(tmp_path)
+    assert good is not None
+    wild = replace(CONFIG, optimiser=OptimiserConfig(matrix_lr=1e30, other_lr=1e30, warmup_steps=1))
+    with pytest.raises(TrainingError, match=r"is good\. Resume with a lower --matrix-lr"):
+        pretrain(corpus, tmp_path / "wild", TOKENIZER, wild, Budget(tokens=9000), start_from=good)
+    assert checkpoints.newest(tmp_path / "wild") is None
+
+
+def test_damaged_checkpoint_is_named(corpus: Path, tmp_path: Path) -> None:
+    pretrain(corpus, tmp_path, TOKENIZER, CONFIG, Budget(tokens=300))
+    newest = checkpoints.newest(tmp_path)
+    assert newest is not None
+    file = newest / "weights.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(TrainingError, match="delete it to go on from an older one"):
+        pretrain(corpus, tmp_path, TOKENIZER, CONFIG, Budget(tokens=900))
+
+
+def test_an_unfinished_checkpoint_is_not_seen(tmp_path: Path) -> None:
+    (tmp_path / ".part-7-1").mkdir()
+    assert checkpoints.newest(tmp_path) is None
+
+
+def test_budgets() -> None:
+    assert Budget(tokens=100).progress(50, 0.0) == 0.5
+    assert Budget(tokens=100, minutes=1).progress(10, 30.0) == 0.5
+    assert Budget(minutes=1).progress(10**9, 90.0) == 1.0
+    with pytest.raises(ConfigError, match="--tokens, --minutes or both"):
+        Budget()
+    with pytest.raises(ConfigError, match="--minutes is -1"):
+        Budget(minutes=-1)
+
+
+def test_rate_warms_up_stays_and_decays() -> None:
+    config = OptimiserConfig(warmup_steps=10, decay_share=0.5, final_scale=0.1)
+    assert lr_scale(0, 0.0, config) == pytest.approx(0.1)
+    assert lr_scale(50, 0.5, config) == 1.0
+    assert lr_scale(90, 0.75, config) == pytest.approx(0.5)
+    assert lr_scale(99, 1.0, config) == pytest.approx(0.1)
+
+
+def test_unknown_recipe_names_the_known_ones(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="nano, small, base"):
+        pretrain(corpus, tmp_path, TOKENIZER, replace(CONFIG, recipe="huge"), Budget(tokens=10))
+
+
+def test_curves_are_drawn(corpus: Path, tmp_path: Path) -> None:
+    pretrain(corpus, tmp_path, TOKENIZER, CONFIG, Budget(tokens=600))
+    plot_run(tmp_path / "log.jsonl", tmp_path / "loss.png")
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")

@@ -20,7 +20,7 @@ import torch
 
 from diffusion.cancel import CancelToken
 from diffusion.candidates import Candidate, Site, TokenScore, rank
-from diffusion.errors import HoleError
+from diffusion.errors import CheckpointError, HoleError
 from diffusion.model.checkpoint import default_model_dir, load_checkpoint
 from diffusion.model.context_cache import ContextCache
 from diffusion.model.denoiser import MaskedLMDenoiser
@@ -140,6 +140,11 @@ class Infiller:
         if threads is not None:
             torch.set_num_threads(threads)
         loaded = load_checkpoint(Path(model_dir) if model_dir else default_model_dir())
+        if loaded.tokenizer_path is None:
+            raise CheckpointError(
+                f"{loaded.folder} has no tokenizer of Diffill's",
+                fix="use a folder that `diffill pretrain --export` wrote",
+            )
         tokenizer = Tokenizer.load(loaded.tokenizer_path)
         lengths = LengthTable.load(loaded.lengths_path) if loaded.lengths_path else LengthTable()
         model = for_cpu(loaded.model, precision)  # type: ignore[arg-type]

@@ -39,20 +39,21 @@ def build_optimisers(model: nn.Module, config: OptimiserConfig) -> list[Optimize
     }
     matrices = [p for n, p in named if is_matrix[n]]
     others = [p for n, p in named if not is_matrix[n]]
-    adamw = {"betas": (0.9, 0.95), "eps": 1e-8, "weight_decay": config.other_decay}
     if config.name == "adamw":
-        return [AdamW([*matrices, *others], lr=config.adamw_only_lr, **adamw)]
-    return [
-        Muon(
-            matrices,
-            lr=config.matrix_lr,
-            weight_decay=config.matrix_decay,
-            momentum=0.95,
-            nesterov=True,
-            ns_steps=5,
-        ),
-        AdamW(others, lr=config.other_lr, **adamw),
-    ]
+        return [_adamw([*matrices, *others], config.adamw_only_lr, config)]
+    muon = Muon(
+        matrices,
+        lr=config.matrix_lr,
+        weight_decay=config.matrix_decay,
+        momentum=0.95,
+        nesterov=True,
+        ns_steps=5,
+    )
+    return [muon, _adamw(others, config.other_lr, config)]
+
+
+def _adamw(parameters: list[nn.Parameter], lr: float, config: OptimiserConfig) -> AdamW:
+    return AdamW(parameters, lr=lr, betas=(0.9, 0.95), eps=1e-8, weight_decay=config.other_decay)
 
 
 def lr_scale(step: int, progress: float, config: OptimiserConfig) -> float:

@@ -1,11 +1,13 @@
 """Guards against the ways in which parallel unmasking repeats itself.
 
-Two rules, both pure functions of one canvas:
+Three rules, all pure functions of one canvas:
 - *Equal neighbours*: two adjacent slots filled in the same step did not see each other, so
   equal tokens there are usually one token predicted twice. Allowed only when nearly certain.
 - *Loops*: a token may not complete a third repetition in a row of the same n-gram
   (n = 1..8) if the n-gram has a letter in it. N-grams of whitespace, punctuation and digits
   repeat in good code (`))`, `}}`, `0, 0, 0`, `----`) and may do so up to eight times.
+- *Line ends*: an undertrained model fills a long canvas with line ends of changing indentation,
+  which no n-gram rule sees. More than four in a row are hardly code.
 """
 
 from __future__ import annotations
@@ -25,12 +27,20 @@ class Guards:
     max_repeats: int = 2
     max_wordless_repeats: int = 8
     longest_ngram: int = 8
+    max_line_ends: int = 4
 
-    def loops(self, ids: Sequence[int], slot: int, token: int, wordless: Sequence[bool]) -> bool:
+    def loops(
+        self,
+        ids: Sequence[int],
+        slot: int,
+        token: int,
+        wordless: Sequence[bool],
+        line_end: Sequence[bool] = (),
+    ) -> bool:
         """Whether `token` at `slot` of the canvas `ids` completes one repetition too many.
 
         Only filled slots next to each other count; masks and DEL end a stretch. `wordless[i]`
-        says whether token i has no letter.
+        says whether token i has no letter, `line_end[i]` whether it is a newline with indentation.
         """
         if token == DEL:
             return False
@@ -42,6 +52,8 @@ class Guards:
             right += 1
         run = [*ids[left:slot], token, *ids[slot + 1 : right]]
         at = slot - left
+        if line_end and line_end[token] and _stretch(run, at, line_end) > self.max_line_ends:
+            return True
         for n in range(1, min(self.longest_ngram, len(run) // 2) + 1):
             repeats, start = _repeats(run, at, n)
             if repeats <= self.max_repeats:
@@ -50,6 +62,16 @@ class Guards:
             if repeats > (self.max_wordless_repeats if has_no_letter else self.max_repeats):
                 return True
         return False
+
+
+def _stretch(run: Sequence[int], at: int, line_end: Sequence[bool]) -> int:
+    """How many line ends stand in a row around index `at`, itself included."""
+    low = high = at
+    while low > 0 and line_end[run[low - 1]]:
+        low -= 1
+    while high + 1 < len(run) and line_end[run[high + 1]]:
+        high += 1
+    return high - low + 1
 
 
 def _repeats(run: Sequence[int], at: int, n: int) -> tuple[int, int]:

@@ -272,7 +272,9 @@ class _Run:
             abs(commit.slot - slot) == 1 and commit.token == token for commit in done
         ):
             return False
-        return not guards.loops(row.ids, slot, token, self._vocabulary.wordless)
+        return not guards.loops(
+            row.ids, slot, token, self._vocabulary.wordless, self._vocabulary.line_end
+        )
 
     def _alternative(
         self, row: Row, slot: int, ranked: list[tuple[int, float]], done: Sequence[Commit]

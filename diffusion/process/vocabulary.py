@@ -29,6 +29,8 @@ class Vocabulary:
     token_bytes: tuple[bytes, ...]
     wordless: tuple[bool, ...]
     """Whether a token has no letter: whitespace, punctuation and digits."""
+    line_end: tuple[bool, ...]
+    """Whether a token is a newline with nothing but indentation."""
     forbidden_ids: torch.Tensor
     """Ids that a slot may never hold: specials other than DEL, and tokens without bytes."""
     _sorted_bytes: tuple[bytes, ...]
@@ -54,6 +56,7 @@ class Vocabulary:
             size=size,
             token_bytes=table,
             wordless=tuple(_WORD_BYTES.isdisjoint(data) for data in table),
+            line_end=tuple(b"\n" in data and not data.strip() for data in table),
             forbidden_ids=torch.tensor(forbidden, dtype=torch.long),
             _sorted_bytes=tuple(data for data, _ in spelled),
             _sorted_ids=tuple(token for _, token in spelled),

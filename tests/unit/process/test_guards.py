@@ -16,7 +16,7 @@ def loops(text: str, slot: int | None = None) -> bool:
     ids = list(byte_ids(text))
     slot = len(ids) - 1 if slot is None else slot
     token, ids[slot] = ids[slot], MASK
-    return Guards().loops(ids, slot, token, VOCABULARY.wordless)
+    return Guards().loops(ids, slot, token, VOCABULARY.wordless, VOCABULARY.line_end)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,8 @@ def loops(text: str, slot: int | None = None) -> bool:
         ("0, " * 5, False),
         ("0, " * 9, True),
         ("\n" * 4, False),
+        ("\n" * 5, True),
+        ("a" + "\n" * 4, False),
         ("    " * 2, False),
     ],
 )

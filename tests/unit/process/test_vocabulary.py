@@ -55,6 +55,11 @@ def test_wordless_means_no_letter() -> None:
     assert vocabulary.wordless[byte_id(")")] and not vocabulary.wordless[byte_id("a")]
 
 
+def test_line_ends_are_newlines_with_indentation() -> None:
+    vocabulary = byte_vocabulary(b"\r\n\t", b"\n  ", b"  ", b";\n")
+    assert vocabulary.line_end[288:] == (True, True, False, False)
+
+
 def test_a_vocabulary_of_specials_is_refused() -> None:
     with pytest.raises(SamplerError, match="holds no text"):
         Vocabulary.build(lambda token: b"", 40)

@@ -1,0 +1,75 @@
+"""The engine around the real `Infiller`, with a tiny untrained model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from diffusion.cancel import Cancelled, CancelToken
+from lsp_server.engine.engine import EngineConfig, EngineRequest, EngineState
+from lsp_server.engine.local import load, local_engine
+from lsp_server.engine.worker import WorkerEngine
+from lsp_server.errors import EngineUnavailable
+
+pytestmark = pytest.mark.slow
+WAIT_S = 120.0
+TEXT = b"def add(a, b):\n    return \n"
+CURSOR = TEXT.index(b"return ") + len(b"return ")
+
+
+@pytest.fixture
+def engine(tiny_model_dir: Path) -> Iterator[WorkerEngine]:
+    engine = local_engine()
+    engine.configure(EngineConfig(str(tiny_model_dir), 1))
+    yield engine
+    engine.close()
+    assert engine.join(WAIT_S)
+
+
+def test_an_answer_replaces_bytes_at_the_cursor(engine: WorkerEngine) -> None:
+    future = engine.submit(EngineRequest(TEXT, CURSOR, "python", 2, 5000), CancelToken())
+    answer = future.result(WAIT_S)
+    assert answer.start == CURSOR <= answer.end
+    assert answer.steps > 0 and answer.ms > 0 and answer.kind
+    assert len(answer.candidates) <= 2
+    assert answer.candidates or answer.reason
+    assert all(0 < candidate.score <= 1 for candidate in answer.candidates)
+    assert engine.status().state is EngineState.READY
+
+
+def test_a_token_set_before_the_turn_costs_no_step(engine: WorkerEngine) -> None:
+    token = CancelToken()
+    token.cancel("stale")
+    with pytest.raises(Cancelled, match="stale"):
+        engine.submit(EngineRequest(TEXT, CURSOR, "python"), token).result(WAIT_S)
+    assert engine.status().state is EngineState.IDLE
+
+
+def test_the_sampler_stops_within_one_step_of_a_cancel(tiny_model_dir: Path) -> None:
+    """The token is set during the second step; a third is never begun."""
+    from diffusion.infill import Infiller, InfillRequest
+
+    infiller, token, steps = Infiller.load(tiny_model_dir, threads=1), CancelToken(), []
+
+    def on_step(snapshot: object) -> None:
+        steps.append(snapshot)
+        if len(steps) == 2:
+            token.cancel("cancelled")
+
+    with pytest.raises(Cancelled):
+        infiller.infill(
+            InfillRequest(TEXT, CURSOR, "python", length=64), cancel=token, on_step=on_step
+        )
+    assert len(steps) == 2
+
+
+def test_a_missing_folder_is_named(engine: WorkerEngine, tmp_path: Path) -> None:
+    engine.configure(EngineConfig(str(tmp_path / "none")))
+    with pytest.raises(EngineUnavailable, match="none"):
+        engine.submit(EngineRequest(TEXT, CURSOR, "python"), CancelToken()).result(WAIT_S)
+
+
+def test_a_model_has_a_name_for_people(tiny_model_dir: Path) -> None:
+    assert load(EngineConfig(str(tiny_model_dir))).model == tiny_model_dir.name

@@ -21,6 +21,7 @@ from diffusion.evaluate.baselines import CopyNearestLine, Ngram, NgramTable
 from diffusion.evaluate.cases import Case, read_cases, to_text
 from diffusion.evaluate.eval_cli import watched
 from diffusion.evaluate.infill_eval import (
+    Execution,
     Executor,
     Filler,
     Length,
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         for path in arguments.cases
     }
     lengths = [parse_length(name) for name in arguments.lengths.split(",")]
-    executor = _executor() if arguments.execute else None
+    executor = _RunOnce() if arguments.execute else None
     runs: list[dict[str, Any]] = []
     model_hash = None
     for name in arguments.fillers.split(","):
@@ -79,7 +80,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": describe(),
         "model_hash": model_hash,
-        "executed_under": list(getattr(executor, "layers", ())),
+        "executed_under": list(executor.layers) if executor is not None else [],
         "runs": [{k: v for k, v in run.items() if k != "rows"} for run in runs],
         "gains": gains(runs),
     }
@@ -182,10 +183,21 @@ def _background(arguments: argparse.Namespace, language: str) -> NgramTable | No
     return NgramTable.trained(texts, NGRAM_CORPUS_ORDER)
 
 
-def _executor() -> Executor:
-    from diffusion.evaluate.executor import PythonExecutor
+class _RunOnce:
+    """Executes the same completion of the same case once, however many lengths led to it."""
 
-    return PythonExecutor()
+    def __init__(self) -> None:
+        from diffusion.evaluate.executor import PythonExecutor
+
+        self._executor = PythonExecutor()
+        self._known: dict[tuple[Case, str], Execution | None] = {}
+        self.layers = self._executor.layers
+
+    def execute(self, case: Case, completion: str) -> Execution | None:
+        key = (case, completion)
+        if key not in self._known:
+            self._known[key] = self._executor.execute(case, completion)
+        return self._known[key]
 
 
 def _arguments() -> argparse.Namespace:

@@ -39,6 +39,7 @@ from diffusion.text.canvas import (
 )
 from diffusion.text.hole import Hole
 from diffusion.text.hole_length import LengthTable
+from diffusion.text.languages import canonical
 from diffusion.text.span import select_hole
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import Tokenizer
@@ -69,6 +70,7 @@ class InfillConfig:
 class InfillRequest:
     """What to fill. `cursor` is a byte offset into `text` (UTF-8 when it is a str).
 
+    `language` is a name, an editor's language id or a grammar such as "tsx".
     `length` is "predicted" (sizes from the length table) or a number of slots. At `deadline_ms`
     after the call the best so far is returned.
     """
@@ -98,6 +100,7 @@ class _Prepared:
     """A request as the model sees it. `data` has the implied newline, if there is one."""
 
     data: bytes
+    language: str
     tree: SyntaxTree
     hole: Hole
     placement: Placement
@@ -175,7 +178,7 @@ class Infiller:
         ]
         if cancel is not None:
             cancel.raise_if_cancelled()
-        cache, start_position, cached = self._context(request.language, prepared)
+        cache, start_position, cached = self._context(prepared)
         steps = 0
 
         def count(snapshot: StepSnapshot) -> None:
@@ -199,7 +202,7 @@ class Infiller:
         hole = prepared.hole
         site = Site(
             tree=prepared.tree, data=prepared.data, start=hole.start, end=hole.end,
-            language=request.language, kind=hole.kind, suffix=prepared.added_newline.decode(),
+            language=prepared.language, kind=hole.kind, suffix=prepared.added_newline.decode(),
         )  # fmt: skip
         candidates, reason = rank(
             self.tokenizer, self.lengths, site, results,
@@ -235,22 +238,29 @@ class Infiller:
         data = data[:cursor] + added + data[cursor:]
         tree = SyntaxTree.parse(data, request.language, budget_ms=self.config.parse_budget_ms)
         hole = select_hole(tree, data, cursor)
-        return _Prepared(data, tree, hole, place(self.tokenizer, data, hole.start, hole.end), added)
+        return _Prepared(
+            data=data,
+            language=canonical(request.language),
+            tree=tree,
+            hole=hole,
+            placement=place(self.tokenizer, data, hole.start, hole.end),
+            added_newline=added,
+        )
 
     def _sizes(self, request: InfillRequest, prepared: _Prepared) -> tuple[int, ...]:
         room = MAX_CANVAS - len(prepared.placement.pins)
         if request.length == PREDICTED:
-            return self.lengths.sizes(request.language, prepared.hole.kind, max_slots=room)
+            return self.lengths.sizes(prepared.language, prepared.hole.kind, max_slots=room)
         if not isinstance(request.length, int):
             raise HoleError(
                 f"length {request.length!r} is not known", fix="give 'predicted' or a number"
             )
         return (min(request.length, room),) if request.length > 0 else (request.length,)
 
-    def _context(self, language: str, prepared: _Prepared) -> tuple[ContextCache, int, bool]:
+    def _context(self, prepared: _Prepared) -> tuple[ContextCache, int, bool]:
         placement = prepared.placement
         window = window_around(self.tokenizer, prepared.data, placement, self.config.context_tokens)
-        context = lay_out(self.tokenizer, prepared.data, window, [placement], language)
+        context = lay_out(self.tokenizer, prepared.data, window, [placement], prepared.language)
         cache = self._contexts.get(context)
         cached = cache is not None
         if cache is None:

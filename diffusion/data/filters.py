@@ -50,6 +50,12 @@ _GENERATED = re.compile(
 _COPYLEFT = re.compile(
     rb"General\s+(?:\W\s*)?Public\s+Licen[sc]e|\b[AL]?GPL(?:[ -]?v?\d)|Mozilla Public"
 )
+_COMPILED = re.compile(
+    rb"""Object\.defineProperty\(exports, ["']__esModule["']|"""
+    rb"""^var __(?:importDefault|awaiter|extends|createBinding|importStar|decorate) = """,
+    re.MULTILINE,
+)
+_SOURCE_MAP = re.compile(rb"^//# sourceMappingURL=", re.MULTILINE)
 _LINE_COMMENT = re.compile(rb"^\s*(?://|#|/?\*|--|;|<!--|\"\"\"|''')")
 _NUMBERISH = re.compile(rb"0[xX][0-9a-fA-F]+|\d[\d.eE+\-]*")
 _BLOB = re.compile(rb"[A-Za-z0-9+/=]{400,}|(?:\\x[0-9a-fA-F]{2}){60,}|(?:\\u[0-9a-fA-F]{4}){60,}")
@@ -103,6 +109,14 @@ def is_generated(data: bytes) -> bool:
     return b"DO NOT EDIT" in head[:2000]
 
 
+def is_compiled(data: bytes) -> bool:
+    """Whether a compiler wrote this JavaScript from another source."""
+    return (
+        _COMPILED.search(data, 0, 4000) is not None
+        or _SOURCE_MAP.search(data, max(0, len(data) - 300)) is not None
+    )
+
+
 def is_copyleft(data: bytes) -> bool:
     """Whether the first lines name a licence of the GPL family or the MPL."""
     return _COPYLEFT.search(data, 0, 3000) is not None
@@ -146,6 +160,8 @@ def reason_to_drop(data: bytes) -> str | None:
         return "not_utf8"
     if is_generated(data):
         return "generated"
+    if is_compiled(data):
+        return "compiled"
     if is_copyleft(data):
         return "copyleft_header"
     if has_long_lines(data):

@@ -30,7 +30,7 @@ from diffusion.data.filters import (
 from diffusion.data.fingerprints import Hashes, exact_digest, signature, word_hashes
 from diffusion.data.secrets import holds_secret
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,15 @@ from diffusion.errors import TrainingError
 from diffusion.model.architecture import build_model, recipe_named
 from diffusion.model.checkpoint import save_checkpoint
 from diffusion.text.hole_length import LengthTable, measure
+from diffusion.text.hole_sampling import HoleMix
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import checkpoints
 
 LENGTH_SAMPLES = 20_000
 _WINDOW_TOKENS = 400
+_SERVED_WINDOW_BYTES = 600
+"""Three holes in so small a window are as short as what people leave to a completion; training
+draws longer ones too."""
 
 
 def learn_lengths(
@@ -42,7 +46,10 @@ def learn_lengths(
             yield language, data[start:end]
 
     def limited() -> Iterator[tuple[str, str, int]]:
-        for count, sample in enumerate(measure(windows(), tokenizer, rng)):
+        measured = measure(
+            windows(), tokenizer, rng, mix=HoleMix(max_holes=3), window_bytes=_SERVED_WINDOW_BYTES
+        )
+        for count, sample in enumerate(measured):
             if count >= samples:
                 return
             yield sample

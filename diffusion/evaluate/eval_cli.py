@@ -55,8 +55,9 @@ def eval_cases(
         ),
     ] = False,
     timeout: Annotated[
-        float, typer.Option(metavar="S", help="seconds a program may take with --execute")
-    ] = 3.0,
+        int,
+        typer.Option(metavar="S", min=1, help="processor seconds for a program with --execute"),
+    ] = 3,
 ) -> None:
     """Fill the hole of every case, score the completions, and print the totals.
 
@@ -114,10 +115,10 @@ def watched(rows: Iterable[dict[str, Any]], n_cases: int) -> Iterator[dict[str, 
             yield row
 
 
-def _executor(timeout_s: float) -> Executor:
+def _executor(cpu_s: int) -> Executor:
     from diffusion.evaluate.executor import PythonExecutor
 
-    executor = PythonExecutor(timeout_s=timeout_s)
+    executor = PythonExecutor(cpu_s=cpu_s)
     typer.echo(f"programs run under: {', '.join(executor.layers)}", err=True)
     return executor
 

@@ -5,7 +5,8 @@ its own; imports nothing but the standard library, so that a fresh interpreter s
 nothing of the parent (threads, torch, open files) is carried along. It forks: the child takes
 the limits on and becomes the program; the parent keeps the clock, kills what is left, and
 writes one JSON object to the report descriptor (which the program never holds):
-`{"exit": code | null, "signal": number | null, "timed_out": bool, "layers": [...]}`.
+`{"exit": code | null, "signal": number | null, "timed_out": bool, "layers": [...]}`. `timed_out`
+is set by the wall clock (`wall_s`) and by the limit on processor time (`cpu_s`, whole seconds).
 
 Layers, each used where it can be had: resource limits (processor time, address space, no
 file growth, open files, processes, no core file), a network namespace without interfaces, a
@@ -37,6 +38,7 @@ WRITE_FILE, REMOVE_DIR_TO_MAKE_SYM, REFER, TRUNCATE = 1 << 1, 0x1FF << 4, 1 << 1
 TCP_BIND_AND_CONNECT = 0b11
 MOST_PROCESSES, MOST_OPEN_FILES = 32, 64
 POLL_S = 0.002
+CPU_MARGIN_S = 0.1
 FIRST_SPARE_UID = 61000  # one per jail, so that process limits do not add up
 
 
@@ -64,7 +66,10 @@ def main() -> None:
             os.write(2, f"jail: {error}\n".encode())
         finally:
             os._exit(126)
-    status, timed_out = _wait(child, began + options["timeout_s"])
+    status, timed_out = _wait(child, began + options["wall_s"])
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if os.WIFSIGNALED(status) and used.ru_utime + used.ru_stime >= options["cpu_s"] - CPU_MARGIN_S:
+        timed_out = True
     _kill_leftovers(child)
     report = {
         "exit": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
@@ -102,9 +107,8 @@ def _landlock_rules(libc: ctypes.CDLL) -> int:
 def _become_program(options: dict[str, Any], libc: ctypes.CDLL | None, rules: int) -> None:
     os.setsid()
     os.chdir(options["directory"])
-    seconds = max(1, round(options["timeout_s"] + 0.5))
     limits = [
-        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_CPU, options["cpu_s"]),
         (resource.RLIMIT_AS, options["memory_bytes"]),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, MOST_OPEN_FILES),

@@ -164,11 +164,20 @@ def download(source: Source, folder: Path, apt: AptSources, pinned: Lock | None)
     if source.client == "npm":
         spec = f"{source.package}@{version}" if version else source.package
         _run(["npm", "pack", "--silent", "--ignore-scripts", spec], folder, source)
-        return next(folder.glob("*.tgz")).stem.split(source.package.split("/")[-1] + "-", 1)[1]
+        # A scoped package, "@a/b", is packed as "a-b-<version>.tgz".
+        packed = source.package.removeprefix("@").replace("/", "-")
+        return next(folder.glob("*.tgz")).stem.removeprefix(f"{packed}-")
     if source.client == "apt-source":
         apt.prepare(source)
-        spec = f"{source.package}={version}" if version else source.package
-        _run(["apt-get", *apt.options(), "source", "--download-only", spec], folder, source)
+        command = ["apt-get", *apt.options(), "source", "--download-only"]
+        try:
+            _run([*command, f"{source.package}={version}" if version else source.package], folder, source)
+        except FetchError:
+            if not version:
+                raise
+            # Debian drops a revision when the next one appears. The upstream tarball, whose
+            # digest is locked, stays the same, so any revision of it will do.
+            _run([*command, source.package], folder, source)
         description = next(folder.glob("*.dsc"))
         for line in description.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("Version:"):

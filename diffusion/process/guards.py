@@ -29,6 +29,11 @@ class Guards:
     longest_ngram: int = 8
     max_line_ends: int = 4
 
+    @classmethod
+    def none(cls) -> Guards:
+        """No guard at all: for measuring what each of them does."""
+        return cls(equal_neighbour_p=0.0, longest_ngram=0, max_line_ends=1_000_000)
+
     def loops(
         self,
         ids: Sequence[int],

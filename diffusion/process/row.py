@@ -73,6 +73,11 @@ class Row:
             return False
         return slot > self._last_token
 
+    @property
+    def sum_log_p(self) -> float:
+        """Log-probability (nats) of what was committed so far, a DEL included; 0 at the start."""
+        return sum(self._log_p.values())
+
     def _find_last_token(self) -> int:
         """The last slot that is no pin and holds text; -1 if there is none."""
         for slot in range(len(self.ids) - 1, -1, -1):

@@ -11,7 +11,7 @@ Invariants:
 - At most `max_steps` denoiser calls; every pass but a re-scoring one fills at least one slot in
   each row that it is run for.
 - Rows do not influence each other: a row's result depends on its canvas, its index (through
-  the seed) and the denoiser; only a deadline couples them.
+  the seed) and the denoiser; only a deadline couples them, and `race_nats` where it is set.
 - With equal inputs, equal results.
 """
 
@@ -58,7 +58,10 @@ class SamplerConfig:
         draft_p: at the deadline or the last step, open slots are filled from the last pass, from
             the left, while the proposal has at least this probability. Above 1: never. A row
             that this completes is finished.
-        guards: against repetition.
+        guards: against repetition; `Guards.none()` for none.
+        race_nats: an open row is given up once its tokens are this many nats less probable than
+            those of a row that has finished: it will not win, and it is the long rows that
+            cost steps. None: every row runs to its end.
         remask: re-score finished rows once, seeing everything they hold, and mask again what
             fell by more than `remask_drop` of its probability.
     """
@@ -73,6 +76,7 @@ class SamplerConfig:
     end_p: float = 0.95
     draft_p: float = 0.9
     guards: Guards = field(default_factory=Guards)
+    race_nats: float | None = None
     remask: bool = False
     remask_drop: float = 0.5
 
@@ -87,6 +91,8 @@ class SamplerConfig:
             raise ConfigError(
                 f"remask_drop is {self.remask_drop}", fix="use more than 0, at most 1"
             )
+        if self.race_nats is not None and not self.race_nats >= 0.0:
+            raise ConfigError(f"race_nats is {self.race_nats}", fix="use 0 or more, or None")
 
 
 @torch.inference_mode()
@@ -225,7 +231,16 @@ class _Run:
             committed[row.index] = done
             proposed[row.index] = proposals
         self._drop_hopeless()
+        self._drop_outrun()
         self._report(committed, proposed, {})
+
+    def _drop_outrun(self) -> None:
+        if self._config.race_nats is None:
+            return
+        finished = [row.sum_log_p for row in self.rows if row.reason in ("ended", "full")]
+        for row in self._open():
+            if finished and row.sum_log_p < max(finished) - self._config.race_nats:
+                row.cut("outrun")
 
     def _quota(self, row: Row) -> int:
         quotas = self._quotas[row.index]

@@ -1,10 +1,13 @@
 """From finished canvases to ranked candidates.
 
-Job: read slots back as text, check that the document still parses with it, drop duplicates, and
-order what is left: candidates that parse first, then by a length-fair score. Longer canvases pay
-for more tokens, so plain log-probability would always prefer the shortest (Calibrated Adaptive
-Length, 2025, finds the same); the score is the mean over tokens plus a share of the log-prior of
-the length, which the length table knows.
+Job: read slots back as text, check that the document still parses with it, drop duplicates,
+gather the evidence for each (`diffusion.ranking`), and order what is left: finished canvases
+first, then by the model's `Ranking`. Longer canvases pay for more tokens, so plain
+log-probability would always prefer the shortest (Calibrated Adaptive Length, 2025, finds the
+same).
+
+Invariants: a text is offered once, with its best evidence; the order does not depend on the
+order of the canvases but for exact ties.
 """
 
 from __future__ import annotations
@@ -14,13 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from diffusion.process.canvas_state import CanvasResult
+from diffusion.ranking import Evidence, Ranking
 from diffusion.text.canvas import read_back
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import DEL, Tokenizer
-
-LENGTH_PRIOR_WEIGHT = 0.1
-"""How much a nat of length prior counts against a nat of mean log-probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,18 @@ class TokenScore:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A finished canvas as text. `score` is the geometric mean of the tokens' probabilities."""
+    """A finished canvas as text.
+
+    `score` is the probability that it is exactly what belongs here, where the model's folder
+    has a fitted ranking; otherwise the geometric mean of the tokens' probabilities.
+    """
 
     text: str
     score: float
     tokens: tuple[TokenScore, ...]
     parses: bool
     canvas_slots: int
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,16 @@ class Site:
     """Text that every candidate ends with: the newline of an inserted line, or nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A canvas read back: `inserted` has the document's line ends."""
+
+    result: CanvasResult
+    inserted: bytes
+    text: str
+    kept: int
+
+
 def rank(
     tokenizer: Tokenizer,
     lengths: LengthTable,
@@ -63,10 +79,47 @@ def rank(
     results: Sequence[CanvasResult],
     pins: int,
     constraint: bytes,
+    ranking: Ranking | None = None,
 ) -> tuple[list[Candidate], str]:
     """Candidates in order, best first, and why there are none if the list is empty."""
-    scored: dict[str, tuple[tuple[bool, bool, float], Candidate]] = {}
+    ranking = ranking or Ranking()
+    drafts, reason = _drafts(tokenizer, site, results, pins, constraint)
+    parses: dict[bytes, bool] = {}
+    best: dict[str, tuple[tuple[bool, float], Candidate]] = {}
+    for draft in drafts:
+        if draft.inserted not in parses:
+            parses[draft.inserted] = adds_no_error(site, draft.inserted)
+        evidence = _evidence(lengths, site, draft, drafts, pins, parses[draft.inserted])
+        key = (draft.result.finished, ranking.value(evidence))
+        if draft.text in best and key <= best[draft.text][0]:
+            continue
+        slots = draft.result.ids[pins:]
+        candidate = Candidate(
+            text=draft.text,
+            score=ranking.score(evidence),
+            tokens=_token_scores(
+                tokenizer, slots[: draft.kept], draft.result.token_p[pins:], constraint
+            ),
+            parses=evidence.parses,
+            canvas_slots=len(slots),
+            evidence=evidence,
+        )
+        best[draft.text] = (key, candidate)
+    ordered = sorted(best.values(), key=lambda pair: pair[0], reverse=True)
+    return [candidate for _, candidate in ordered], reason
+
+
+def _drafts(
+    tokenizer: Tokenizer,
+    site: Site,
+    results: Sequence[CanvasResult],
+    pins: int,
+    constraint: bytes,
+) -> tuple[list[_Draft], str]:
+    """The canvases that hold something to offer, and why one of the others does not."""
+    drafts: list[_Draft] = []
     reason = "the model ended the hole at once"
+    crlf = site.data.count(b"\r\n") * 2 > site.data.count(b"\n")
     for result in results:
         if not result.constraint_met:
             reason = "the typed word could not be continued"
@@ -79,26 +132,58 @@ def rank(
         if not result.finished and kept == 0:
             reason = f"out of time: {result.reason}"
             continue
+        inserted = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if crlf else raw
         try:
-            inserted = _with_line_ends(raw, site.data)
             text = inserted.decode("utf-8") + site.suffix
         except UnicodeDecodeError:
             reason = "the model wrote half of a character"
             continue
-        candidate = Candidate(
-            text=text,
-            score=math.exp(result.mean_log_p),
-            tokens=_token_scores(tokenizer, slots[:kept], result.token_p[pins:], constraint),
-            parses=adds_no_error(site, inserted),
-            canvas_slots=len(slots),
-        )
-        prior = lengths.prior(site.language, site.kind, kept)
-        value = result.mean_log_p + LENGTH_PRIOR_WEIGHT * prior
-        key = (result.finished, candidate.parses, value)
-        if text not in scored or key > scored[text][0]:
-            scored[text] = (key, candidate)
-    ordered = sorted(scored.values(), key=lambda pair: pair[0], reverse=True)
-    return [candidate for _, candidate in ordered], reason
+        drafts.append(_Draft(result, inserted, text, kept))
+    return drafts, reason
+
+
+def _evidence(
+    lengths: LengthTable,
+    site: Site,
+    draft: _Draft,
+    drafts: Sequence[_Draft],
+    pins: int,
+    parses: bool,
+) -> Evidence:
+    result = draft.result
+    ended = result.reason == "ended"
+    log_p = [math.log(p) if p > 0 else -math.inf for p in result.token_p[pins:]]
+    committed = log_p[: draft.kept + 1] if ended else log_p[: draft.kept]
+    others = [other for other in drafts if other is not draft and other.result.finished]
+    shared = [_shared(draft.text, other.text) for other in others]
+    return Evidence(
+        kind=site.kind,
+        tokens=draft.kept,
+        mean_log_p=result.mean_log_p,
+        sum_log_p=sum(committed),
+        min_log_p=min(committed, default=0.0),
+        end_log_p=log_p[draft.kept] if ended and draft.kept < len(log_p) else 0.0,
+        ended=ended,
+        length_prior=lengths.prior(site.language, site.kind, draft.kept),
+        parses=parses,
+        agreement=sum(other.text == draft.text for other in others) / max(1, len(others)),
+        consensus=sum(shared) / (max(1, len(others)) * max(1, len(draft.text))),
+        echo=_echoes(draft.inserted, site.data[site.end : site.end + 400]),
+        lines=1 + draft.inserted.strip().count(b"\n"),
+    )
+
+
+def _shared(a: str, b: str) -> int:
+    """How many characters two texts begin with alike."""
+    pairs = zip(a, b, strict=False)
+    return next((i for i, (x, y) in enumerate(pairs) if x != y), min(len(a), len(b)))
+
+
+def _echoes(inserted: bytes, after: bytes) -> bool:
+    """Whether the last line of a text of its own lines is also the first one that follows it."""
+    last = inserted.rstrip().rpartition(b"\n")[2].strip()
+    following = after.lstrip().partition(b"\n")[0].strip()
+    return len(last) > 2 and last == following
 
 
 def adds_no_error(site: Site, text: bytes) -> bool:
@@ -118,13 +203,6 @@ def adds_no_error(site: Site, text: bytes) -> bool:
     if count > before:
         return False
     return not after.has_error(site.start, site.start + len(text)) or count < before
-
-
-def _with_line_ends(text: bytes, document: bytes) -> bytes:
-    """`text` with the document's line ends, when that uses CRLF."""
-    if document.count(b"\r\n") * 2 > document.count(b"\n"):
-        return text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    return text
 
 
 def _token_scores(

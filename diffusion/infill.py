@@ -24,10 +24,12 @@ from diffusion.errors import CheckpointError, HoleError
 from diffusion.model.checkpoint import default_model_dir, load_checkpoint
 from diffusion.model.context_cache import ContextCache
 from diffusion.model.denoiser import MaskedLMDenoiser
+from diffusion.model.manifest import WEIGHTS_FILE
 from diffusion.model.quantize import Mode, for_cpu
 from diffusion.process.canvas_state import CanvasState, StepSnapshot
 from diffusion.process.sampler import SamplerConfig, sample
 from diffusion.process.vocabulary import Vocabulary
+from diffusion.ranking import RANKING_FILE, Ranking
 from diffusion.text.canvas import (
     MAX_CANVAS,
     Context,
@@ -63,7 +65,9 @@ class InfillConfig:
     context_tokens: int = 480
     cached_contexts: int = 8
     parse_budget_ms: float = 200.0
-    sampler: SamplerConfig = field(default_factory=lambda: SamplerConfig(allow_empty=False))
+    sampler: SamplerConfig = field(
+        default_factory=lambda: SamplerConfig(allow_empty=False, race_nats=6.0)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +123,10 @@ class Infiller:
         tokenizer: Tokenizer,
         lengths: LengthTable,
         config: InfillConfig | None = None,
+        ranking: Ranking | None = None,
     ) -> None:
         self.tokenizer = tokenizer
+        self.ranking = ranking or Ranking()
         self.lengths = lengths
         self.config = config or InfillConfig()
         self._denoiser = denoiser
@@ -151,7 +157,11 @@ class Infiller:
         tokenizer = Tokenizer.load(loaded.tokenizer_path)
         lengths = LengthTable.load(loaded.lengths_path) if loaded.lengths_path else LengthTable()
         model = for_cpu(loaded.model, precision)  # type: ignore[arg-type]
-        return cls(MaskedLMDenoiser(model), tokenizer, lengths, config)
+        weights_file = loaded.manifest.files.get(WEIGHTS_FILE) if loaded.manifest else None
+        ranking = Ranking.for_model(
+            loaded.folder / RANKING_FILE, weights_file.sha256 if weights_file else None
+        )
+        return cls(MaskedLMDenoiser(model), tokenizer, lengths, config, ranking)
 
     def infill(
         self,
@@ -206,7 +216,7 @@ class Infiller:
         )  # fmt: skip
         candidates, reason = rank(
             self.tokenizer, self.lengths, site, results,
-            len(placement.pins), placement.constraint,
+            len(placement.pins), placement.constraint, self.ranking,
         )  # fmt: skip
         return InfillResult(
             candidates=tuple(candidates[: request.alternatives]),

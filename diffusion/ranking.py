@@ -1,0 +1,163 @@
+"""How likely a candidate is to be exactly what belongs into the hole: evidence in, a number out.
+
+Job: `Evidence` is what is known of one finished canvas beside the others of its request; a
+`Ranking` is a fitted linear score over it. Fitted by `diffill calibrate` for one model on
+holes of validation text (`diffusion.evaluate.calibrate`) and kept in the model's folder, its
+logistic is the probability of an exact match, so the same number orders the candidates of a
+request and tells a user how far to trust the first.
+
+Without a fit (`Ranking()`), candidates that parse come first, then those with the highest mean
+log-probability plus a share of the log-prior of their length; scores are then the geometric mean
+of the tokens' probabilities, which is no calibrated probability.
+
+Invariants: no torch; a file names every feature it weighs, and one that names an unknown feature
+or has another version is refused; a fit for other weights is not used.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from diffusion.errors import TextError
+from diffusion.text.hole import KINDS
+
+RANKING_FILE: Final = "ranking.json"
+VERSION: Final = 1
+_LEAST_LOG_P: Final = -30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one candidate. Log-probabilities are in nats.
+
+    `tokens`: slots with text. `mean_log_p`, `sum_log_p`, `min_log_p`: over the committed slots, a
+    DEL included. `end_log_p`: of that DEL; 0 where the text fills its canvas.
+    `length_prior`: log-probability of this length for the kind of hole.
+    `agreement`: share of the other finished canvases with the same text. `consensus`: mean share
+    of the text that they begin with, too. `echo`: whether the text ends with the line after it.
+    """
+
+    kind: str
+    tokens: int
+    mean_log_p: float
+    sum_log_p: float
+    min_log_p: float
+    end_log_p: float
+    ended: bool
+    length_prior: float
+    parses: bool
+    agreement: float
+    consensus: float
+    echo: bool
+    lines: int
+
+    def features(self) -> dict[str, float]:
+        """The evidence as named numbers of moderate size."""
+        return {
+            "mean_log_p": max(self.mean_log_p, _LEAST_LOG_P),
+            "sum_log_p": max(self.sum_log_p, _LEAST_LOG_P),
+            "min_log_p": max(self.min_log_p, _LEAST_LOG_P),
+            "end_log_p": max(self.end_log_p, _LEAST_LOG_P),
+            "ended": float(self.ended),
+            "log_tokens": math.log(self.tokens + 1.0),
+            "length_prior": max(self.length_prior, _LEAST_LOG_P),
+            "parses": float(self.parses),
+            "agreement": self.agreement,
+            "consensus": self.consensus,
+            "echo": float(self.echo),
+            "more_lines": math.log(max(1, self.lines)),
+            f"kind:{self.kind}": 1.0,
+        }
+
+
+FEATURES: Final[tuple[str, ...]] = (
+    "mean_log_p", "sum_log_p", "min_log_p", "end_log_p", "ended", "log_tokens", "length_prior",
+    "parses", "agreement", "consensus", "echo", "more_lines", *(f"kind:{kind}" for kind in KINDS),
+)  # fmt: skip
+_BY_HAND: Final = {"mean_log_p": 1.0, "length_prior": 0.1, "parses": 1000.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Weights of features. `calibrated`: whether they were fitted to exact matches."""
+
+    weights: Mapping[str, float] = field(default_factory=lambda: dict(_BY_HAND))
+    bias: float = 0.0
+    calibrated: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """How it was fitted, for people."""
+
+    def value(self, evidence: Evidence) -> float:
+        """The higher, the better; comparable between candidates of one hole."""
+        found = evidence.features()
+        return self.bias + sum(
+            weight * found[name] for name, weight in self.weights.items() if name in found
+        )
+
+    def score(self, evidence: Evidence) -> float:
+        """0 to 1: the probability of an exact match, if calibrated."""
+        if not self.calibrated:
+            return math.exp(evidence.mean_log_p)
+        return logistic(self.value(evidence))
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        document = {
+            "version": VERSION,
+            "bias": round(self.bias, 6),
+            "weights": {name: round(weight, 6) for name, weight in self.weights.items()},
+            "facts": dict(self.facts),
+        }
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def for_model(cls, path: Path, weights_sha256: str | None) -> Ranking:
+        """The ranking at `path`, or the one by hand where there is none for these weights."""
+        if not path.is_file():
+            return cls()
+        ranking = cls.load(path)
+        fitted_for = ranking.facts.get("weights_sha256")
+        return ranking if fitted_for in (None, weights_sha256) else cls()
+
+    @classmethod
+    def load(cls, path: Path) -> Ranking:
+        """Read a fitted ranking.
+
+        Raises:
+            TextError: the file is unreadable, of another version, or weighs what is unknown.
+        """
+        fix = "run `diffill calibrate` for this model, or delete the file"
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if document["version"] != VERSION:
+                raise TextError(
+                    f"{path} has version {document['version']!r}, this diffill reads {VERSION}",
+                    fix=fix,
+                )
+            weights = {str(name): float(weight) for name, weight in document["weights"].items()}
+            bias = float(document["bias"])
+            facts = dict(document.get("facts", {}))
+        except OSError as error:
+            raise TextError(f"{path} cannot be read ({error.strerror})", fix=fix) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TextError(
+                f"{path} is no ranking ({type(error).__name__}: {error})", fix=fix
+            ) from error
+        unknown = sorted(weights.keys() - set(FEATURES))
+        if unknown:
+            raise TextError(f"{path} weighs the unknown feature {unknown[0]!r}", fix=fix)
+        if not all(map(math.isfinite, (bias, *weights.values()))):
+            raise TextError(f"{path} holds a weight that is no number", fix=fix)
+        return cls(weights, bias, calibrated=True, facts=facts)
+
+
+def logistic(value: float) -> float:
+    """1 / (1 + exp(-value)), without overflow."""
+    if value >= 0:
+        return 1.0 / (1.0 + math.exp(-value))
+    return math.exp(value) / (1.0 + math.exp(value))

@@ -1,0 +1,77 @@
+"""The ranking file and what a ranking makes of evidence."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from diffusion.errors import TextError
+from diffusion.ranking import FEATURES, Evidence, Ranking, logistic
+from diffusion.text.hole import KINDS
+
+EVIDENCE = Evidence(
+    kind="expression", tokens=3, mean_log_p=-0.5, sum_log_p=-2.0, min_log_p=-1.5, end_log_p=-0.1,
+    ended=True, length_prior=-2.0, parses=True, agreement=0.5, consensus=0.75, echo=False, lines=1,
+)  # fmt: skip
+
+
+def test_every_feature_of_any_evidence_has_a_name_that_files_may_weigh() -> None:
+    for kind in KINDS:
+        assert set(replace(EVIDENCE, kind=kind).features()) <= set(FEATURES)
+    worst = replace(EVIDENCE, mean_log_p=-math.inf, sum_log_p=-math.inf, min_log_p=-math.inf)
+    assert all(map(math.isfinite, worst.features().values()))
+
+
+def test_by_hand_what_parses_comes_first_and_then_the_probable() -> None:
+    ranking = Ranking()
+    broken = replace(EVIDENCE, parses=False, mean_log_p=-0.01)
+    likelier = replace(EVIDENCE, mean_log_p=-0.4)
+    usual = replace(EVIDENCE, length_prior=-0.5)
+    assert ranking.value(broken) < ranking.value(EVIDENCE) < ranking.value(likelier)
+    assert ranking.value(likelier) < ranking.value(usual)
+    assert ranking.score(EVIDENCE) == pytest.approx(math.exp(-0.5))
+
+
+def test_a_fitted_score_is_the_logistic_of_the_value_and_survives_the_file(tmp_path: Path) -> None:
+    fitted = Ranking({"sum_log_p": 0.5, "kind:expression": 1.0}, bias=0.25, calibrated=True)
+    assert fitted.value(EVIDENCE) == pytest.approx(0.25 - 1.0 + 1.0)
+    fitted.save(tmp_path / "ranking.json")
+    loaded = Ranking.load(tmp_path / "ranking.json")
+    assert loaded == fitted
+    assert loaded.score(EVIDENCE) == pytest.approx(1 / (1 + math.exp(-0.25)))
+
+
+def test_a_fit_for_other_weights_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "ranking.json"
+    assert not Ranking.for_model(path, "abc").calibrated
+    Ranking({"echo": -1.0}, calibrated=True, facts={"weights_sha256": "abc"}).save(path)
+    assert Ranking.for_model(path, "abc").calibrated
+    assert not Ranking.for_model(path, "other").calibrated
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"version": 9}, "version 9"),
+        ({"weights": {"charm": 1.0}}, "unknown feature 'charm'"),
+        ({"weights": {"echo": float("nan")}}, "no number"),
+        ({"weights": [1]}, "no ranking"),
+        ({"bias": "high"}, "no ranking"),
+    ],
+)
+def test_a_damaged_file_is_named_with_the_fix(
+    tmp_path: Path, change: dict[str, object], said: str
+) -> None:
+    path = tmp_path / "ranking.json"
+    path.write_text(json.dumps({"version": 1, "bias": 0.0, "weights": {}} | change), "utf-8")
+    with pytest.raises(TextError, match=said) as raised:
+        Ranking.load(path)
+    assert "diffill calibrate" in str(raised.value)
+
+
+def test_logistic_does_not_overflow() -> None:
+    assert (logistic(-1e6), logistic(0.0), logistic(1e6)) == (0.0, 0.5, 1.0)

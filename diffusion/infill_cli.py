@@ -16,6 +16,7 @@ import typer
 
 from diffusion.document import offset_of, parse_position, read_document
 from diffusion.errors import ConfigError, DiffillError
+from diffusion.threads import settle
 
 if TYPE_CHECKING:
     from diffusion.infill import InfillResult
@@ -118,9 +119,10 @@ def _run(
     deadline_ms: float | None,
     model: Path | None,
 ) -> InfillResult:
+    threads = settle()
     from diffusion.infill import Infiller, InfillRequest
 
-    infiller = Infiller.load(model)
+    infiller = Infiller.load(model, threads)
     request = InfillRequest(
         text=data,
         cursor=cursor,

@@ -16,6 +16,7 @@ from diffusion.demo.cells import Recorder, frames, row_of
 from diffusion.demo.holes import ExampleHole, bundled_examples, load_holes
 from diffusion.demo.screen import LiveScreen, Outcome, PlainScreen, Screen
 from diffusion.errors import ConfigError
+from diffusion.threads import settle
 
 if TYPE_CHECKING:
     from diffusion.infill import Infiller
@@ -29,9 +30,10 @@ def show(
     if not holes:
         raise ConfigError("there is no hole to fill", fix="name a holes.json with holes in it")
     screen = screen_for(plain=plain, fast=fast)
+    threads = settle()
     from diffusion.infill import Infiller
 
-    infiller = Infiller.load(model)
+    infiller = Infiller.load(model, threads)
     screen.opening("bundled" if model is None else model.name, len(holes))
     _warm_up(infiller)
     outcomes = []

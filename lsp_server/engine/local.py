@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffusion.cancel import CancelToken
+from diffusion.threads import settle
 from lsp_server.engine.engine import (
     EngineAnswer,
     EngineCandidate,
@@ -59,10 +60,10 @@ class LocalFiller:
 
 def load(config: EngineConfig) -> Filler:
     """Load the model of a configuration. Imports torch; raises DiffillError for a bad model."""
+    threads = settle(None if config.threads == "auto" else config.threads)
     from diffusion.infill import Infiller
 
     folder = Path(config.model_path).expanduser() if config.model_path else None
-    threads = None if config.threads == "auto" else config.threads
     name = folder.name if folder is not None else "bundled"
     return LocalFiller(Infiller.load(folder, threads=threads), name)
 

@@ -1,0 +1,37 @@
+"""How many threads the model gets when nobody says, and how they wait for each other.
+
+On a machine with other work, every parallel operation waits for the thread that was not
+scheduled, and the others spin meanwhile: on two busy cores one infill took 6.7 s with two
+threads and 0.6 s with one. So one core is left to the rest of the machine,
+and threads spin briefly. Invariants: what the user's environment says is not changed; no torch
+is imported here, and `settle` must be called before anything else imports it.
+"""
+
+from __future__ import annotations
+
+import os
+
+# libgomp, which torch's Linux builds use, reads these when it is loaded.
+_COUNT = "OMP_NUM_THREADS"
+_SPIN = "GOMP_SPINCOUNT"
+_SPINS = "1000"
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def settle(wanted: int | None = None) -> int | None:
+    """The number of threads to ask torch for: `wanted`, else one less than there are cores.
+
+    None where the environment says how many.
+    """
+    os.environ.setdefault(_SPIN, _SPINS)
+    if wanted is not None:
+        return wanted
+    if os.environ.get(_COUNT):
+        return None
+    return max(cores() - 1, 1)

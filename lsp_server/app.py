@@ -1,48 +1,20 @@
-"""The `diffill` command: the model's commands and the server's under one name.
+"""The `diffill` console script.
 
-Invariants: this is the one module that imports both packages' command lines, since
-`diffusion` may not import `lsp_server`; importing it loads neither torch nor pygls. `serve`
-hands its arguments to `lsp_server.cli` as they are and prints nothing: stdout is the protocol's.
+Invariant: `diffill serve` goes to the server's own command line at once. The modules that draw
+help and tables for people are a quarter of the processor time until `initialize` is answered.
 """
 
 from __future__ import annotations
 
-import typer
-
-from diffusion.cli import add_commands, new_app, run
-
-app = new_app()
-
-
-@app.command(
-    "serve",
-    help="Run the language server over stdio; editors start this.",
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
-def serve(context: typer.Context) -> None:
-    """Hand over to the language server's own command line."""
-    from lsp_server.cli import main as serve_main
-
-    raise typer.Exit(serve_main(list(context.args)) or 0)
-
-
-@app.command(
-    "doctor",
-    help="Check the installation: versions, model, threads, a timed infill.",
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
-def doctor(context: typer.Context) -> None:
-    """Hand over to `lsp_server.observe.doctor`."""
-    from lsp_server.observe.doctor import main as doctor_main
-
-    raise typer.Exit(doctor_main(list(context.args)) or 0)
-
-
-add_commands(app)
+import sys
 
 
 def main() -> None:
-    """The `diffill` console script."""
-    run(app)
+    """Run a command line; ends the process."""
+    if sys.argv[1:2] == ["serve"]:
+        from lsp_server.cli import main as serve
+
+        sys.exit(serve(sys.argv[2:]))
+    from lsp_server.commands import main as run
+
+    run()

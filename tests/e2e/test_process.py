@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -18,9 +20,12 @@ TEXT = "def add(a, b):\n    return \n"
 ANSWER = {"before": "return ", "candidates": [{"text": "a + b"}]}
 STEPPED = {**ANSWER, "steps": 50}
 
-# The promise is an answer in 0.5 s. A test machine may be busy, so its own processor time is
-# measured, with room for a slower processor.
-INITIALIZE_CPU_S = 1.0
+# The promise is an answer to `initialize` in half a second from the start of the process. A test
+# machine may be busy, so the processor time of the best of some starts is held to it;
+# benchmarks/lsp_session.py reports the median on the clock.
+INITIALIZE_S = 0.5
+STARTS = 5
+CONSOLE_SCRIPT = (sys.executable, "-c", "from lsp_server.app import main; main()", "serve")
 
 
 async def test_initialize_is_answered_before_torch_is_imported() -> None:
@@ -36,12 +41,26 @@ async def test_initialize_is_answered_before_torch_is_imported() -> None:
     assert not imported & {"torch", "transformers", "diffusion.infill", "numpy"}
 
 
-async def test_initialize_is_answered_soon() -> None:
-    async with running(*command("--stdio")) as server:
+@pytest.mark.parametrize("line", [command(), CONSOLE_SCRIPT], ids=["module", "diffill serve"])
+async def test_initialize_is_answered_soon(line: Sequence[str]) -> None:
+    used = []
+    for _ in range(STARTS):
+        async with running(*line, "--stdio") as server:
+            await server.initialize()
+            times = psutil.Process(server.process.pid).cpu_times()
+            used.append(times.user + times.system)
+    assert min(used) < INITIALIZE_S, used
+
+
+async def test_the_console_script_serves_without_what_draws_help() -> None:
+    """`diffill serve` is what editors start: typer and rich are a quarter of its start-up."""
+    line = (CONSOLE_SCRIPT[0], "-X", "importtime", *CONSOLE_SCRIPT[1:])
+    async with running(*line) as server:
         await server.initialize()
-        used = psutil.Process(server.process.pid).cpu_times()
         assert await server.stop() == 0
-    assert used.user + used.system < INITIALIZE_CPU_S
+        imported = {row.rpartition("|")[2].strip() for row in (await server.errors()).splitlines()}
+    assert "lsp_server.server" in imported
+    assert not imported & {"typer", "rich", "torch"}
 
 
 async def test_stdout_carries_json_rpc_only(tmp_path: Path) -> None:

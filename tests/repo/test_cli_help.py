@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from lsp_server.app import app
+from lsp_server.commands import app
 from tests.repo.tracked import ROOT
 
 COMMANDS = sorted(

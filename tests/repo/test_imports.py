@@ -61,7 +61,7 @@ def test_the_import_contracts_of_pyproject_hold() -> None:
         "diffusion.text.canvas",
         "diffusion.text.tokenizer",
         "diffusion.cli",
-        "lsp_server.app",
+        "lsp_server.commands",
         "lsp_server.server",
     ],
 )

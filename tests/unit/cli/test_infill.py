@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from diffusion.infill import Candidate, InfillResult, TokenScore
 from diffusion.infill_cli import as_document
 from diffusion.text.hole import Hole
-from lsp_server.app import app
+from lsp_server.commands import app
 
 PROGRAM = "def größe(liste):\n    return \n\n\nprint(größe([1]))\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from lsp_server.app import app
+from lsp_server.commands import app
 
 
 def _run(*words: str | Path) -> Result:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +50,20 @@ def test_a_log_file_that_cannot_be_written(
 ) -> None:
     assert main(["--tcp", "--log-file", str(tmp_path)]) == 2
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_the_types_of_the_protocol_are_imported_without_representations() -> None:
+    """In a process of its own: the representation of a document would show its text."""
+    program = (
+        "import attrs; from lsp_server import cli; before = attrs.define; cli._import_types()\n"
+        "from lsprotocol.types import Position, TextDocumentItem\n"
+        "assert attrs.define is before and Position(1, 2) == Position(1, 2)\n"
+        "print(TextDocumentItem('file:///a', 'python', 1, 'secret'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("<lsprotocol.types.TextDocumentItem object")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

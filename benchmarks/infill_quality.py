@@ -1,9 +1,10 @@
 """How good are the completions, and how much better than copying from the same file?
 
 Runs fillers (the bundled model, copy-nearest-line, n-grams) over case files at several lengths,
-prints a table and, where the model is among them, its paired gain in edit similarity and exact
-match over each baseline with a bootstrap interval. The last line on stdout is one JSON
-document; `--out` saves it. Without arguments: the cases made from this project's own examples.
+prints a table and paired gains with bootstrap intervals: the model over each baseline, and its
+lengths against the oracle. `--report` writes one HTML page with plots and sample fills, `--rows`
+the single results (for compare_runs.py). The last line on stdout is one JSON document; `--out`
+saves it. Without arguments: the cases made from this project's own examples.
 """
 
 from __future__ import annotations
@@ -11,40 +12,32 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from diffusion.errors import DiffillError
-from diffusion.evaluate.baselines import CopyNearestLine, Ngram, NgramTable
 from diffusion.evaluate.cases import Case, read_cases, to_text
 from diffusion.evaluate.eval_cli import watched
-from diffusion.evaluate.infill_eval import (
-    Execution,
-    Executor,
-    Filler,
-    Length,
-    evaluate,
-    parse_length,
-    totals,
-)
+from diffusion.evaluate.infill_eval import Filler, parse_length
 from diffusion.evaluate.machine import describe
-from diffusion.evaluate.metrics import bootstrap
+from diffusion.evaluate.report import Run, gains, summary, write_report
+from diffusion.evaluate.results import RowFile
+from diffusion.evaluate.work import FILLERS, Plan, Work, run
 
 OWN_CASES = Path(__file__).parent / "cases" / "examples.jsonl"
 COLUMNS = (
-    "exact_match", "edit_similarity", "parses", "empty", "repetition", "pass_at_1",
-    "ms_p50", "ms_p95",
+    "exact_match", "exact_in_3", "pass_at_1", "edit_similarity", "parses", "empty", "repetition",
+    "suffix_echo", "calibration_error", "steps_mean", "ms_p50", "ms_p95",
 )  # fmt: skip
-BASELINES = ("copy", "ngram")
 NGRAM_CORPUS_ORDER = 4
 
 
 def main() -> None:
     arguments = _arguments()
     try:
-        report = run(arguments)
+        report = measure(arguments)
     except DiffillError as error:
         sys.exit(f"error: {error}")
     print(table(report))
@@ -55,75 +48,51 @@ def main() -> None:
     print(document)
 
 
-def run(arguments: argparse.Namespace) -> dict[str, Any]:
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Every filler over every file at every length."""
-    files = {
-        path.name.removesuffix(".gz").removesuffix(".jsonl"): read_cases(
-            path, limit=arguments.limit, sample=arguments.sample
-        )
-        for path in arguments.cases
-    }
-    lengths = [parse_length(name) for name in arguments.lengths.split(",")]
-    executor = _RunOnce() if arguments.execute else None
-    runs: list[dict[str, Any]] = []
-    model_hash = None
+    began = time.monotonic()
+    files = dict(_read(named, arguments) for named in arguments.cases)
+    runs: list[Run] = []
     for name in arguments.fillers.split(","):
-        filler: Filler | None = None
-        for file, cases in files.items():
-            if filler is None or name == "ngram":  # n-grams may have a table per language
-                filler = _filler(name, arguments, cases[0].language)
-            model_hash = getattr(filler, "model_hash", None) or model_hash
-            for length in lengths:
-                runs.append(_measure(filler, file, cases, length, executor))
+        runs += _runs(name, files, arguments)
+    if arguments.rows is not None:
+        arguments.rows.mkdir(parents=True, exist_ok=True)
+        for one in runs:
+            with RowFile(arguments.rows / f"{one.file}.{one.filler}.{one.length}.jsonl") as file:
+                for row in one.rows:
+                    file.write(row)
+    model_hash = _model_hash(arguments)
+    if arguments.report is not None:
+        write_report(arguments.report, runs, files, model_hash)
     return {
         "benchmark": "infill_quality",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": describe(),
         "model_hash": model_hash,
-        "executed_under": list(executor.layers) if executor is not None else [],
-        "runs": [{k: v for k, v in run.items() if k != "rows"} for run in runs],
-        "gains": gains(runs),
-    }
-
-
-def gains(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The model's paired gain over each baseline: mean difference with a 95 % interval."""
-    found = []
-    by_key = {(run["filler"], run["file"], run["length"]): run["rows"] for run in runs}
-    for (filler, file, length), rows in by_key.items():
-        if filler in BASELINES:
-            continue
-        for baseline in BASELINES:
-            other = by_key.get((baseline, file, length))
-            if other is None:
-                continue
-            for metric in ("exact_match", "edit_similarity"):
-                pairs = zip(rows, other, strict=True)
-                interval = bootstrap([float(a[metric]) - float(b[metric]) for a, b in pairs])
-                found.append(
-                    {
-                        "file": file,
-                        "length": length,
-                        "over": baseline,
-                        "metric": metric,
-                        "gain": round(interval.mean, 4),
-                        "low": round(interval.low, 4),
-                        "high": round(interval.high, 4),
-                    }
-                )
-    return found
+        "workers": arguments.workers,
+        "wall_s": round(time.monotonic() - began, 1),
+        "runs": [summary(one) for one in runs],
+        "gains": [
+            {
+                "file": one.file, "run": one.name, "over": other.name, "metric": gain.metric,
+                "gain": gain.gain, "low": gain.low, "high": gain.high,
+            }
+            for other, one, found in gains(runs)
+            for gain in found
+        ],
+    }  # fmt: skip
 
 
 def table(report: dict[str, Any]) -> str:
     """The runs as a Markdown table."""
-    columns = [c for c in COLUMNS if any(run.get(c) is not None for run in report["runs"])]
+    columns = [c for c in COLUMNS if any(one.get(c) is not None for one in report["runs"])]
     lines = [
         " | ".join(["| file", "cases", "filler", "length", *columns]) + " |",
         "|---" * (4 + len(columns)) + "|",
     ]
-    for run in report["runs"]:
-        cells = [run["file"], run["cases"], run["filler"], run["length"]]
-        cells += [_cell(column, run.get(column)) for column in columns]
+    for one in report["runs"]:
+        cells = [one["file"], one["cases"], one["filler"], one["length"]]
+        cells += [_cell(column, one.get(column)) for column in columns]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) + "\n"
 
@@ -131,89 +100,102 @@ def table(report: dict[str, Any]) -> str:
 def _cell(column: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.1f}" if column.startswith("ms") else f"{value:.3f}"
+    return f"{value:.1f}" if column.startswith(("ms", "steps")) else f"{value:.3f}"
 
 
-def _measure(
-    filler: Filler, file: str, cases: list[Case], length: Length, executor: Executor | None
-) -> dict[str, Any]:
-    print(f"{filler.name} on {file}, length {length}", file=sys.stderr)
-    rows = list(watched(evaluate(filler, cases, length, executor=executor), len(cases)))
-    return {
-        "filler": filler.name,
-        "file": file,
-        "length": length,
-        **totals(rows),
-        "exact_match_interval": _interval(rows, "exact_match"),
-        "edit_similarity_interval": _interval(rows, "edit_similarity"),
-        "rows": rows,
-    }
+def _read(named: str, arguments: argparse.Namespace) -> tuple[str, list[Case]]:
+    """The name and the cases of `FILE` or `FILE:N`."""
+    path, _, count = named.rpartition(":")
+    if path and count.isdigit():
+        cases = read_cases(Path(path), limit=arguments.limit, sample=int(count))
+    else:
+        path = named
+        cases = read_cases(Path(path), limit=arguments.limit, sample=arguments.sample)
+    return Path(path).name.removesuffix(".gz").removesuffix(".jsonl"), cases
 
 
-def _interval(rows: list[dict[str, Any]], metric: str) -> list[float]:
-    interval = bootstrap([float(row[metric]) for row in rows])
-    return [round(interval.low, 4), round(interval.high, 4)]
+def _runs(name: str, files: dict[str, list[Case]], arguments: argparse.Namespace) -> list[Run]:
+    """One filler over all files, by one pool of workers: a model is loaded once in each."""
+    plan = Plan(
+        filler=name,
+        lengths=tuple(parse_length(length) for length in arguments.lengths.split(",")),
+        model=arguments.model,
+        threads=arguments.threads or (1 if arguments.workers > 1 else None),
+        execute=arguments.execute,
+    )
+    print(f"{name} on {', '.join(files)}", file=sys.stderr)
+    if name == "ngram" and arguments.corpus is not None:  # a table for each language
+        found = []
+        for cases in files.values():
+            filler = _ngram(arguments, cases[0].language)
+            found += list(run(plan, cases, work=Work(plan, filler=filler)))
+    else:
+        every = [case for cases in files.values() for case in cases]
+        found = list(_watched(run(plan, every, workers=arguments.workers), len(every)))
+    runs = []
+    for file, cases in files.items():
+        mine, found = found[: len(cases)], found[len(cases) :]
+        for i, length in enumerate(plan.lengths):
+            runs.append(Run(name, file, length, [rows[i] for rows in mine]))
+    return runs
 
 
-def _filler(name: str, arguments: argparse.Namespace, language: str) -> Filler:
-    if name == "copy":
-        return CopyNearestLine()
-    if name == "ngram":
-        return Ngram(background=_background(arguments, language))
-    if name == "diffill":
-        from diffusion.evaluate.model_filler import load_model
+def _watched(found: Any, count: int) -> Any:
+    """Show progress by the first length of each case."""
+    kept: list[list[dict[str, Any]]] = []
 
-        return load_model(arguments.model, threads=arguments.threads)
-    raise DiffillError(f"filler '{name}' is unknown", fix="name diffill, copy or ngram")
+    def firsts() -> Any:
+        for rows in found:
+            kept.append(rows)
+            yield rows[0]
+
+    for _ in watched(firsts(), count):
+        yield kept.pop()
 
 
-def _background(arguments: argparse.Namespace, language: str) -> NgramTable | None:
-    """n-gram counts over some documents of a corpus, where one is given."""
-    if arguments.corpus is None:
-        return None
+def _ngram(arguments: argparse.Namespace, language: str) -> Filler:
+    """n-grams with counts over some documents of a corpus."""
     from diffusion.data.shards import ShardSet
+    from diffusion.evaluate.baselines import Ngram, NgramTable
     from diffusion.text.tokenizer import Tokenizer
 
     shards = ShardSet.open(arguments.corpus, "train")
     if language not in shards.languages:
-        return None
+        return Ngram()
     tokenizer = Tokenizer.load(arguments.tokenizer)
     documents = range(min(arguments.documents, len(shards[language])))
     texts = (to_text(tokenizer.decode(shards.document(language, i).tolist())) for i in documents)
-    return NgramTable.trained(texts, NGRAM_CORPUS_ORDER)
+    return Ngram(background=NgramTable.trained(texts, NGRAM_CORPUS_ORDER))
 
 
-class _RunOnce:
-    """Executes the same completion of the same case once, however many lengths led to it."""
+def _model_hash(arguments: argparse.Namespace) -> str | None:
+    if "diffill" not in arguments.fillers.split(","):
+        return None
+    from diffusion.evaluate.model_filler import served_dir, weights_hash
 
-    def __init__(self) -> None:
-        from diffusion.evaluate.executor import PythonExecutor
-
-        self._executor = PythonExecutor()
-        self._known: dict[tuple[Case, str], Execution | None] = {}
-        self.layers = self._executor.layers
-
-    def execute(self, case: Case, completion: str) -> Execution | None:
-        key = (case, completion)
-        if key not in self._known:
-            self._known[key] = self._executor.execute(case, completion)
-        return self._known[key]
+    return weights_hash(served_dir(arguments.model))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=Path, nargs="+", default=[OWN_CASES], metavar="FILE")
-    parser.add_argument("--fillers", default="diffill,copy,ngram", metavar="NAME,...")
+    parser.add_argument(
+        "--cases", nargs="+", default=[str(OWN_CASES)], metavar="FILE[:N]",
+        help="case files; with :N a fixed random N of them",
+    )  # fmt: skip
+    parser.add_argument("--fillers", default=",".join(FILLERS), metavar="NAME,...")
     parser.add_argument("--lengths", default="predicted,oracle,64", metavar="LENGTH,...")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N cases of each file")
     parser.add_argument("--sample", type=int, metavar="N", help="a fixed random N of each file")
     parser.add_argument("--execute", action="store_true", help="run Python cases that have tests")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
     parser.add_argument("--model", type=Path, metavar="DIR")
-    parser.add_argument("--threads", type=int, metavar="N")
+    parser.add_argument("--threads", type=int, metavar="N", help="for the model, in each worker")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="shards for the n-grams")
     parser.add_argument("--tokenizer", type=Path, metavar="FILE", help="the shards' tokenizer")
     parser.add_argument("--documents", type=int, default=300, metavar="N", help="how many of them")
     parser.add_argument("--out", type=Path, metavar="FILE", help="save the JSON document here")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write one HTML page")
+    parser.add_argument("--rows", type=Path, metavar="DIR", help="save the rows of each run here")
     arguments = parser.parse_args()
     if arguments.corpus is not None and arguments.tokenizer is None:
         parser.error("--corpus needs --tokenizer, the tokenizer.json that made the shards")

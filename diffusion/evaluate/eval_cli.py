@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from diffusion.evaluate.cases import duplicate_ids, read_cases
-from diffusion.evaluate.infill_eval import Executor, evaluate, parse_length, totals
+from diffusion.evaluate.infill_eval import Executor, parse_length, totals
 from diffusion.evaluate.results import RowFile
+from diffusion.evaluate.work import Plan, Work, run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -58,6 +59,12 @@ def eval_cases(
         int,
         typer.Option(metavar="S", min=1, help="processor seconds for a program with --execute"),
     ] = 3,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, help="processes, each with a model of its own")
+    ] = 1,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="also write one page with plots")
+    ] = None,
 ) -> None:
     """Fill the hole of every case, score the completions, and print the totals.
 
@@ -70,22 +77,32 @@ def eval_cases(
     cases = read_cases(cases_file, limit=limit, sample=sample)
     if repeated := duplicate_ids(cases):
         typer.echo(f"note: {repeated} cases repeat the task id of an earlier one", err=True)
-    executor = _executor(timeout) if execute else None
+    plan = Plan(lengths=(mode,), model=model, threads=threads, execute=execute, cpu_s=timeout)
+    work = None
+    if workers == 1:
+        from diffusion.evaluate.model_filler import load_model
 
-    from diffusion.evaluate.model_filler import load_model
-
-    filler = load_model(model, threads=threads)
+        executor = _executor(timeout) if execute else None
+        work = Work(plan, filler=load_model(model, threads=threads), executor=executor)
+    model_hash = _model_hash(model)
     rows: list[dict[str, Any]] = []
     file = RowFile(out)
     try:
         with file:
-            for row in watched(evaluate(filler, cases, mode, executor=executor), len(cases)):
+            found = (row for [row] in run(plan, cases, workers=workers, work=work))
+            for row in watched(found, len(cases)):
                 file.write(row)
                 rows.append(row)
     except KeyboardInterrupt:
         typer.echo(f"stopped after {len(rows)} cases; they are in {file.partial}", err=True)
         raise typer.Exit(130) from None
-    summary = totals(rows) | {"length": mode, "model_hash": filler.model_hash}
+    summary = totals(rows) | {"length": mode, "model_hash": model_hash}
+    if report is not None:
+        from diffusion.evaluate.report import Run, write_report
+
+        name = cases_file.name.removesuffix(".gz").removesuffix(".jsonl")
+        write_report(report, [Run("diffill", name, mode, rows)], {name: cases}, model_hash)
+        typer.echo(f"report: {report}", err=True)
     print(json.dumps(summary))
     if summary["errors"]:
         first = next(row for row in rows if "error" in row)
@@ -113,6 +130,12 @@ def watched(rows: Iterable[dict[str, Any]], n_cases: int) -> Iterator[dict[str, 
             hits += row["exact_match"]
             progress.update(task, advance=1, exact=hits / done)
             yield row
+
+
+def _model_hash(model: Path | None) -> str | None:
+    from diffusion.evaluate.model_filler import served_dir, weights_hash
+
+    return weights_hash(served_dir(model))
 
 
 def _executor(cpu_s: int) -> Executor:

@@ -6,8 +6,10 @@ exits with 0 and that token is the last thing on its standard output: an early `
 completion proves nothing. Python only; other languages and test kinds are not executed.
 
 Every program runs in its own `jail` (see there for the layers and for what they are not).
-`PythonExecutor.layers` says which are in force. It runs model output: keep it to evaluation,
-inside a container or on a machine that may be thrown away.
+`PythonExecutor.layers` says which are in force. A program that does not even compile is told
+apart beforehand and gets no process, which spares most of the time that a weak model takes.
+It runs model output: keep it to evaluation, inside a container or on a machine that may be
+thrown away.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -84,6 +87,9 @@ class PythonExecutor:
             data = source.encode("utf-8")
         except UnicodeEncodeError:
             return Execution(False, "failed: the program is not UTF-8")
+        wrong = syntax_error(source) if self._program_python == self._python else None
+        if wrong is not None:
+            return Execution(False, f"failed: {wrong}")
         return _verdict(self._run(data), token)
 
     def _settle(self) -> None:
@@ -169,6 +175,19 @@ class PythonExecutor:
                     os.killpg(jail.pid, signal.SIGKILL)
                     break
         return ends[out], ends[err], total > _MOST_OUTPUT_BYTES
+
+
+def syntax_error(source: str) -> str | None:
+    """What this interpreter has against `source` before running any of it; None for nothing."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(source, "main.py", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return f"{type(error).__name__}: {error.msg}"
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 def program(case: Case, completion: str, token: str) -> str | None:

@@ -43,7 +43,8 @@ class Fill:
     """One completion. `tokens` and `steps` are counts in the filler's own units.
 
     `confidence` is the filler's own estimate, None where it has none. `reason` says why a
-    completion is missing.
+    completion is missing. `token_p`: text and probability of every token. `alternatives`: what
+    else it would offer, best first.
     """
 
     completion: str
@@ -51,6 +52,8 @@ class Fill:
     steps: int = 0
     confidence: float | None = None
     reason: str | None = None
+    token_p: tuple[tuple[str, float], ...] = ()
+    alternatives: tuple[str, ...] = ()
 
 
 class Filler(Protocol):
@@ -139,6 +142,12 @@ def evaluate_case(
         "suffix_echo": measures.suffix_echo,
         "language": case.language,
     }
+    if fill.token_p:
+        row["token_p"] = [[text, round(p, 4)] for text, p in fill.token_p]
+        wanted = case.middle.strip()
+        row["exact_in_3"] = any(
+            text.strip() == wanted for text in (fill.completion, *fill.alternatives[:2])
+        )
     if case.hole is not None:
         row["hole"] = case.hole
     if fill.reason is not None:
@@ -167,6 +176,9 @@ def totals(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     summary["steps_mean"] = _mean(rows, "steps")
     summary["cases"] = len(rows)
     summary["errors"] = sum("error" in row for row in rows)
+    offered = [row for row in rows if "exact_in_3" in row]
+    if offered:
+        summary["exact_in_3"] = round(sum(row["exact_in_3"] for row in offered) / len(rows), 4)
     executed = [row for row in rows if "passed" in row]
     if executed:
         summary["pass_at_1"] = _mean(executed, "passed")

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
@@ -115,6 +116,7 @@ def _echoes(text: str, suffix: str) -> bool:
     return last == following and any(character.isalnum() for character in last)
 
 
+@lru_cache(maxsize=16)  # the same reference for every length and filler
 def _errors(case: Case, middle: str) -> int | None:
     document = to_bytes(case.prefix) + to_bytes(middle) + to_bytes(case.suffix)
     tree = SyntaxTree.parse(document, case.language)

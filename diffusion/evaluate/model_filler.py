@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from diffusion.evaluate.cases import Case, to_bytes, to_text
 from diffusion.evaluate.infill_eval import Fill, Length
-from diffusion.pretrained import bundled_model_dir
 
 if TYPE_CHECKING:
     from diffusion.infill import Infiller, InfillResult
@@ -38,7 +37,7 @@ class ModelFiller:
                 cursor=case.cursor,
                 language=case.language,
                 length=slots,
-                alternatives=1,
+                alternatives=3,
             )
 
         document = case.text_without_middle
@@ -59,7 +58,16 @@ def load_model(directory: Path | None = None, *, threads: int | None = None) -> 
     # One context at most is kept: no case profits from an earlier one.
     config = InfillConfig(cached_contexts=1)
     infiller = Infiller.load(directory, threads=threads, config=config)
-    return ModelFiller(infiller, weights_hash(directory or bundled_model_dir()))
+    return ModelFiller(infiller, weights_hash(served_dir(directory)))
+
+
+def served_dir(directory: Path | None) -> Path:
+    """The folder that is loaded when `directory` is asked for: by default what serving uses."""
+    if directory is not None:
+        return directory
+    from diffusion.model.checkpoint import default_model_dir
+
+    return default_model_dir()
 
 
 def weights_hash(directory: Path) -> str | None:
@@ -74,10 +82,16 @@ def weights_hash(directory: Path) -> str | None:
 def _fill(document: bytes, result: InfillResult) -> Fill:
     if not result.candidates:
         return Fill("", steps=result.steps, reason=result.reason or "unknown")
-    best = result.candidates[0]
     replaced = to_text(document[result.hole.start : result.hole.end])
+    texts = [_inserted(candidate.text, replaced) for candidate in result.candidates]
+    best = result.candidates[0]
     return Fill(
-        _inserted(best.text, replaced), len(best.tokens), result.steps, confidence=best.score
+        texts[0],
+        len(best.tokens),
+        result.steps,
+        confidence=best.score,
+        token_p=tuple((token.text, token.p) for token in best.tokens),
+        alternatives=tuple(texts[1:]),
     )
 
 

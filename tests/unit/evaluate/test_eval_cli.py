@@ -20,7 +20,7 @@ ANSWERS: dict[str, str | BaseException] = {"t0": "1", "t1": "2", "t2": ValueErro
 
 
 class Loaded(ScriptedFiller):
-    model_hash = "0123456789ab"
+    """What `load_model` returns in these tests."""
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def cases(tmp_path: Path) -> Path:
 def filler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loaded]:
     loaded = Loaded(dict(ANSWERS))
     monkeypatch.setattr(model_filler, "load_model", lambda directory, threads: loaded)
+    monkeypatch.setattr(model_filler, "weights_hash", lambda directory: "0123456789ab")
     yield loaded
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from diffusion.evaluate.cases import read_cases
-from diffusion.evaluate.executor import PythonExecutor, program
+from diffusion.evaluate.executor import PythonExecutor, program, syntax_error
 from tests.unit.evaluate.scripted import ADD
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no jail on Windows")
@@ -128,3 +128,9 @@ def test_an_append_case_runs_its_test_as_it_stands() -> None:
     case = replace(ADD, test="assert add(1, 2) == 3", entry_point=None)
     source = program(case, case.middle, "t")
     assert source is not None and "check(" not in source
+
+
+@pytest.mark.parametrize("source", ["x = (", "if x:\nprint(1)\n", "x = 1\0", "(" * 5000, "\tx\n y"])
+def test_what_does_not_compile_is_known_without_running_it(source: str) -> None:
+    assert syntax_error(source)
+    assert syntax_error("x = 1 is 1\nraise SystemExit\n") is None  # a warning is no error

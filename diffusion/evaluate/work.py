@@ -1,0 +1,153 @@
+"""A run over cases by several processes: which filler, how, and rows in the order of the cases.
+
+The unit of work is one case at every length asked for, so that what the lengths share (the
+reference's syntax errors, the same completion run twice) is done once. A worker is a fresh
+interpreter with one thread of its own for the model; it never shares torch's state.
+
+Invariants: rows are the same whatever the number of workers, but for times. A plan is plain
+data, so it can be sent to a process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffusion.errors import EvaluationError
+from diffusion.evaluate.cases import Case
+from diffusion.evaluate.infill_eval import Execution, Executor, Filler, Length, evaluate_case
+
+FILLERS = ("diffill", "copy", "ngram")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What fills the holes, and whether programs are run.
+
+    `threads`: processor threads for the model, in each worker. `cpu_s`: processor seconds of an
+    executed program.
+    """
+
+    filler: str = "diffill"
+    lengths: tuple[Length, ...] = ("predicted",)
+    model: Path | None = None
+    threads: int | None = None
+    execute: bool = False
+    cpu_s: int = 3
+
+    def __post_init__(self) -> None:
+        if self.filler not in FILLERS:
+            raise EvaluationError(
+                f"filler '{self.filler}' is unknown", fix=f"name one of {', '.join(FILLERS)}"
+            )
+
+
+class Work:
+    """A plan made ready: the filler loaded, the executor settled."""
+
+    def __init__(
+        self, plan: Plan, *, filler: Filler | None = None, executor: Executor | None = None
+    ) -> None:
+        self.plan = plan
+        self.filler = filler or load_filler(plan)
+        self._executor = executor
+        if executor is None and plan.execute:
+            from diffusion.evaluate.executor import PythonExecutor
+
+            self._executor = PythonExecutor(cpu_s=plan.cpu_s)
+
+    def rows(self, case: Case) -> list[dict[str, Any]]:
+        """One row for each length of the plan."""
+        once = None if self._executor is None else _Once(self._executor)
+        return [
+            evaluate_case(self.filler, case, length, executor=once) for length in self.plan.lengths
+        ]
+
+
+class _Once:
+    """Executes the same completion of one case once, however many lengths led to it."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._known: dict[str, Execution | None] = {}
+
+    def execute(self, case: Case, completion: str) -> Execution | None:
+        if completion not in self._known:
+            self._known[completion] = self._executor.execute(case, completion)
+        return self._known[completion]
+
+
+def load_filler(plan: Plan) -> Filler:
+    """The filler of a plan.
+
+    Raises:
+        CheckpointError: the model folder is missing, damaged or another tokenizer's.
+    """
+    if plan.filler == "diffill":
+        from diffusion.evaluate.model_filler import load_model
+
+        return load_model(plan.model, threads=plan.threads)
+    from diffusion.evaluate.baselines import CopyNearestLine, Ngram
+
+    return CopyNearestLine() if plan.filler == "copy" else Ngram()
+
+
+def run(
+    plan: Plan, cases: Sequence[Case], *, workers: int = 1, work: Work | None = None
+) -> Iterator[list[dict[str, Any]]]:
+    """For each case in order, its rows, one for each length.
+
+    Args:
+        plan: see `Plan`.
+        cases: what to fill.
+        workers: processes. 1 does the work here.
+        work: the plan, ready made, for when it is done here.
+
+    Raises:
+        EvaluationError: `workers` is less than 1, or one could not start.
+    """
+    if workers < 1:
+        raise EvaluationError(f"--workers is {workers}", fix="give 1 or more")
+    if workers == 1 or work is not None:
+        work = work or Work(plan)
+        for case in cases:
+            yield work.rows(case)
+        return
+    pool = ProcessPoolExecutor(
+        min(workers, max(1, len(cases))),
+        mp_context=multiprocessing.get_context("spawn"),  # torch's threads do not survive a fork
+        initializer=_start,
+        initargs=(plan,),
+    )
+    with pool:
+        try:
+            yield from pool.map(_rows, cases, chunksize=4)
+        except BrokenProcessPool as error:
+            raise EvaluationError(
+                "a worker process ended early", fix="run with --workers 1 to see why"
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+_here: list[Work] = []
+"""The worker process's own work: set once when it starts."""
+
+
+def _start(plan: Plan) -> None:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(plan.threads or 1)
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    _here.append(Work(plan))
+
+
+def _rows(case: Case) -> list[dict[str, Any]]:
+    return _here[0].rows(case)

@@ -16,6 +16,7 @@ from diffusion.errors import DiffillError
 
 MAX_BYTES = 5 * 1024 * 1024
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_LONE_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 
 class DocumentError(DiffillError):
@@ -71,6 +72,11 @@ def read_document(path: Path) -> bytes:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
+        if _LONE_SURROGATE.match(data, error.start):
+            raise DocumentError(
+                f"{path} has a lone surrogate at offset {error.start}, which UTF-8 does not allow",
+                fix="remove it; an editor can save the file as UTF-8 again",
+            ) from error
         raise DocumentError(
             f"{path} is not UTF-8 (byte 0x{data[error.start]:02x} at offset {error.start})",
             fix="convert it first, for example with iconv -t UTF-8",

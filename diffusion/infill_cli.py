@@ -81,7 +81,7 @@ def infill(
             print(json.dumps({"error": str(error)}))
         raise typer.Exit(2) from error
     if as_json:
-        print(json.dumps(as_document(result), ensure_ascii=False))
+        print(json.dumps(as_document(result)))  # in ASCII: stdout may have any encoding
     else:
         _show(data, result)
 
@@ -170,8 +170,9 @@ def _show(data: bytes, result: InfillResult) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from diffusion.terminal import legend, printable, tokens_text
+    from diffusion.terminal import forgive_encoding, legend, printable, tokens_text
 
+    forgive_encoding()
     console = Console(highlight=False, soft_wrap=True)
     if not result.candidates:
         console.print(f"nothing to offer here: {result.reason or 'unknown'}", markup=False)

@@ -6,7 +6,6 @@ are those of the model and not of the drawing.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from diffusion.demo.cells import Recorder, frames, row_of
 from diffusion.demo.holes import ExampleHole, bundled_examples, load_holes
 from diffusion.demo.screen import LiveScreen, Outcome, PlainScreen, Screen
 from diffusion.errors import ConfigError
+from diffusion.terminal import forgive_encoding
 from diffusion.threads import settle
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def _warm_up(infiller: Infiller) -> None:
 
 def screen_for(*, plain: bool, fast: bool) -> Screen:
     """The live screen on a terminal that can draw it, else the plain one."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # glyphs on a terminal without UTF-8
+    forgive_encoding()
     console = Console(highlight=False)
     if plain or not console.is_terminal or console.is_dumb_terminal:
         return PlainScreen(Console(color_system=None, force_terminal=False, highlight=False))

@@ -22,7 +22,25 @@ UNUSUAL = {
     "long": (0, 4, "def f(x):\n" * 3000),
     "broken": (2, 1, "))))\n((((\n}}}}\n"),
     "return": (0, 3, "x =\ry = 2\r"),
+    "replaced": (0, 4, "\ufffdPNG\r\n\x1a\n\ufffd\ufffd\x01\x02IHDR\n"),
+    "mark": (0, 8, "\ufeffreturn \n"),
+    "past the line end": (1, 999, TEXT),
 }
+# Name -> language, cursor, text, and the reason for the empty answer.
+REFUSED = {
+    "nul": ("python", 0, 4, "x = \0\n", "binary"),
+    "picture": ("python", 0, 0, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary"),
+    "five megabytes": ("python", 9, 4, "x = 'aaaaaaaaaaaaaaaaaaaaaaaaa'\n" * 156_250, "fileTooLarge"),
+    "below": ("python", 2, 0, "x = \n", "cursorOutside"),
+    "cobol": ("cobol", 0, 4, "x = \n", "languageUnknown"),
+    "nothing": ("", 0, 4, "x = \n", "languageUnknown"),
+    "one line": ("python", 0, 4, "x = [" + "1, " * 1000 + "]\n", "lineTooLong"),
+}
+DAMAGED = [
+    (part, damage)
+    for part in ("config.json", "tokenizer.json", "model.safetensors")
+    for damage in ("missing", "truncated")
+]
 
 
 async def start(server: Server, model: Path) -> None:
@@ -47,11 +65,17 @@ async def test_text_of_all_kinds_is_answered_or_explained(tiny_model_dir: Path) 
     async with running(*command("--stdio")) as server:
         await start(server, tiny_model_dir)
         for name, (line, column, text) in UNUSUAL.items():
-            uri = f"file:///work/{name}.py"
+            uri = f"untitled:{name}"
             server.open(uri, text)
             items = await server.inline(uri, line, column, automatic=False)
             trace = await server.ask("diffill/explainLast")
             assert items or trace["reason"] in ("noCandidate", "allFiltered"), (name, trace)
+        for name, (language, line, column, text, reason) in REFUSED.items():
+            uri = f"untitled:{name}"
+            server.open(uri, text, language)
+            assert await server.inline(uri, line, column, automatic=False) == []
+            trace = await server.ask("diffill/explainLast")
+            assert trace["reason"] == reason and trace["message"], (name, trace)
         status = await server.ask("diffill/status")
         assert (status["engine"], status["model"]) == ("ready", tiny_model_dir.name)
         assert await server.stop() == 0
@@ -65,19 +89,32 @@ async def test_exit_while_the_model_loads(tiny_model_dir: Path) -> None:
         assert await server.stop() == 0
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated"])
-async def test_a_model_that_cannot_be_loaded_is_explained(
-    tiny_model_dir: Path, tmp_path: Path, damage: str
-) -> None:
-    folder = tmp_path / "model"
-    if damage == "truncated":
-        shutil.copytree(tiny_model_dir, folder)
-        weights = folder / "model.safetensors"
-        weights.write_bytes(weights.read_bytes()[:1000])
+async def explained(model: Path, said: str) -> None:
+    """A server with this model gives an empty answer, and says why once, with the fix."""
     async with running(*command("--stdio")) as server:
-        await start(server, folder)
+        await start(server, model)
         assert await server.inline(URI, 1, 11) == []
         trace = await server.ask("diffill/explainLast")
         assert trace["reason"] == "modelUnavailable"
-        assert str(folder) in trace["message"]
+        assert said in trace["message"]
+        shown = [m for m in server.messages if m.get("method") == "window/showMessage"]
+        assert len(shown) == 1 and said in shown[0]["params"]["message"]
         assert await server.stop() == 0
+
+
+async def test_a_model_that_is_not_there_is_explained(tmp_path: Path) -> None:
+    await explained(tmp_path / "model", str(tmp_path / "model"))
+
+
+@pytest.mark.parametrize(("part", "damage"), DAMAGED)
+async def test_a_model_that_cannot_be_loaded_is_explained(
+    tiny_model_dir: Path, tmp_path: Path, part: str, damage: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model_dir, folder)
+    damaged = folder / part
+    if damage == "truncated":
+        damaged.write_bytes(damaged.read_bytes()[:1000])
+    else:
+        damaged.unlink()
+    await explained(folder, str(damaged))

@@ -139,7 +139,8 @@ def _drafts(
             reason = "the model wrote half of a character"
             continue
         drafts.append(_Draft(result, inserted, text, kept))
-    return drafts, reason
+    # What a race left behind is cut anywhere: it is offered only if all else came to nothing.
+    return [d for d in drafts if d.result.reason != "outrun"] or drafts, reason
 
 
 def _evidence(
@@ -158,6 +159,7 @@ def _evidence(
     shared = [_shared(draft.text, other.text) for other in others]
     return Evidence(
         kind=site.kind,
+        finished=result.finished,
         tokens=draft.kept,
         mean_log_p=result.mean_log_p,
         sum_log_p=sum(committed),

@@ -23,6 +23,10 @@ from diffusion.errors import DiffillError
 # Command -> (module with a typer `app`, the line in `diffill --help`).
 GROUPS: dict[str, tuple[str, str]] = {
     "eval": ("diffusion.evaluate.eval_cli", "Measure infilling on a file of cases."),
+    "calibrate": (
+        "diffusion.evaluate.calibrate_cli",
+        "Fit a model's ranking and scores to validation text.",
+    ),
     "corpus": ("diffusion.data.corpus_cli", "Build the training corpus, and look into it."),
     "pretrain": ("diffusion.train.pretrain_cli", "Train a base model from a corpus."),
 }

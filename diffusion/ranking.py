@@ -35,6 +35,7 @@ _LEAST_LOG_P: Final = -30.0
 class Evidence:
     """What is known of one candidate. Log-probabilities are in nats.
 
+    `finished`: the row ran to its end; others stand behind it in any case.
     `tokens`: slots with text. `mean_log_p`, `sum_log_p`, `min_log_p`: over the committed slots, a
     DEL included. `end_log_p`: of that DEL; 0 where the text fills its canvas.
     `length_prior`: log-probability of this length for the kind of hole.
@@ -43,6 +44,7 @@ class Evidence:
     """
 
     kind: str
+    finished: bool
     tokens: int
     mean_log_p: float
     sum_log_p: float

@@ -44,7 +44,7 @@ class Fill:
 
     `confidence` is the filler's own estimate, None where it has none. `reason` says why a
     completion is missing. `token_p`: text and probability of every token. `alternatives`: what
-    else it would offer, best first.
+    else it would offer, best first. `evidence`: what it knew of each of these, itself first.
     """
 
     completion: str
@@ -54,6 +54,7 @@ class Fill:
     reason: str | None = None
     token_p: tuple[tuple[str, float], ...] = ()
     alternatives: tuple[str, ...] = ()
+    evidence: tuple[dict[str, Any], ...] = ()
 
 
 class Filler(Protocol):
@@ -148,6 +149,12 @@ def evaluate_case(
         row["exact_in_3"] = any(
             text.strip() == wanted for text in (fill.completion, *fill.alternatives[:2])
         )
+    if fill.evidence:
+        texts = (fill.completion, *fill.alternatives)
+        row["offers"] = [
+            {"exact_match": text.strip() == case.middle.strip(), "text": text} | evidence
+            for text, evidence in zip(texts, fill.evidence, strict=True)
+        ]
     if case.hole is not None:
         row["hole"] = case.hole
     if fill.reason is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,24 @@ from diffusion.evaluate.infill_eval import Fill, Length
 
 if TYPE_CHECKING:
     from diffusion.infill import Infiller, InfillResult
+    from diffusion.process.sampler import SamplerConfig
+
+_OFFERED, _ALL = 3, 64
 
 
 class ModelFiller:
-    """Fills a case with the best candidate of an `Infiller`."""
+    """Fills a case with the best candidate of an `Infiller`.
+
+    With `evidence`, all candidates are told, each with what was known of it.
+    """
 
     name = "diffill"
 
-    def __init__(self, infiller: Infiller, model_hash: str | None = None) -> None:
+    def __init__(
+        self, infiller: Infiller, model_hash: str | None = None, *, evidence: bool = False
+    ) -> None:
         self._infiller = infiller
+        self._evidence = evidence
         self.model_hash = model_hash
 
     def prepare(self, case: Case, length: Length) -> Callable[[], Fill]:
@@ -37,18 +47,26 @@ class ModelFiller:
                 cursor=case.cursor,
                 language=case.language,
                 length=slots,
-                alternatives=3,
+                alternatives=_ALL if self._evidence else _OFFERED,
             )
 
         document = case.text_without_middle
         if length == "oracle":
             length = self._infiller.oracle_slots(request("predicted"), to_bytes(case.middle))
         asked = request(length)
-        return lambda: _fill(document, self._infiller.infill(asked))
+        return lambda: _fill(document, self._infiller.infill(asked), self._evidence)
 
 
-def load_model(directory: Path | None = None, *, threads: int | None = None) -> ModelFiller:
+def load_model(
+    directory: Path | None = None,
+    *,
+    threads: int | None = None,
+    sampler: SamplerConfig | None = None,
+    evidence: bool = False,
+) -> ModelFiller:
     """A filler over a model folder, or over the bundled model.
+
+    `sampler` takes the place of serving's. For `evidence` see `ModelFiller`.
 
     Raises:
         CheckpointError: the folder is missing, damaged or another tokenizer's.
@@ -57,8 +75,10 @@ def load_model(directory: Path | None = None, *, threads: int | None = None) -> 
 
     # One context at most is kept: no case profits from an earlier one.
     config = InfillConfig(cached_contexts=1)
+    if sampler is not None:
+        config = replace(config, sampler=sampler)
     infiller = Infiller.load(directory, threads=threads, config=config)
-    return ModelFiller(infiller, weights_hash(served_dir(directory)))
+    return ModelFiller(infiller, weights_hash(served_dir(directory)), evidence=evidence)
 
 
 def served_dir(directory: Path | None) -> Path:
@@ -79,7 +99,7 @@ def weights_hash(directory: Path) -> str | None:
         return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
-def _fill(document: bytes, result: InfillResult) -> Fill:
+def _fill(document: bytes, result: InfillResult, with_evidence: bool) -> Fill:
     if not result.candidates:
         return Fill("", steps=result.steps, reason=result.reason or "unknown")
     replaced = to_text(document[result.hole.start : result.hole.end])
@@ -92,6 +112,11 @@ def _fill(document: bytes, result: InfillResult) -> Fill:
         confidence=best.score,
         token_p=tuple((token.text, token.p) for token in best.tokens),
         alternatives=tuple(texts[1:]),
+        evidence=tuple(
+            asdict(candidate.evidence)
+            for candidate in result.candidates
+            if with_evidence and candidate.evidence is not None
+        ),
     )
 
 

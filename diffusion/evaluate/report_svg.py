@@ -12,11 +12,18 @@ from collections.abc import Mapping, Sequence
 from diffusion.evaluate.calibration import Reliability
 
 _WIDTH, _HEIGHT = 460, 300
+_STANDALONE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" style="background:#fff; font-family:sans-serif; '
+    '--ink:#222; --faint:#bbb; --c0:#1f6f8b; --c1:#d1793f" '
+)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 14, 44
 
 
-def reliability_plot(curves: Mapping[str, Reliability]) -> str:
-    """Confidence against the rate of exact matches; the diagonal is a perfect calibration."""
+def reliability_plot(curves: Mapping[str, Reliability], *, standalone: bool = False) -> str:
+    """Confidence against the rate of exact matches; the diagonal is a perfect calibration.
+
+    `standalone`: a file of its own, on white, rather than a part of a page.
+    """
     most = max((b.confidence for r in curves.values() for b in r.bins), default=1.0)
     rate = max((b.exact_match for r in curves.values() for b in r.bins), default=1.0)
     top = min(1.0, max(most, rate, 0.05) * 1.1)
@@ -30,7 +37,8 @@ def reliability_plot(curves: Mapping[str, Reliability]) -> str:
             view.dot(b.confidence, b.exact_match, _colour(i), f"{name}: {b.count} cases")
             for b in result.bins
         ]
-    return view.close(parts, list(curves))
+    drawn = view.close(parts, list(curves))
+    return drawn.replace("<svg ", _STANDALONE, 1) if standalone else drawn
 
 
 def curves_plot(

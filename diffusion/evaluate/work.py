@@ -17,11 +17,14 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.cases import Case
 from diffusion.evaluate.infill_eval import Execution, Executor, Filler, Length, evaluate_case
+
+if TYPE_CHECKING:
+    from diffusion.process.sampler import SamplerConfig
 
 FILLERS = ("diffill", "copy", "ngram")
 
@@ -31,7 +34,8 @@ class Plan:
     """What fills the holes, and whether programs are run.
 
     `threads`: processor threads for the model, in each worker. `cpu_s`: processor seconds of an
-    executed program.
+    executed program. `sampler`: in place of the one that serving uses. `evidence`: rows tell of
+    every candidate, and what was known of it.
     """
 
     filler: str = "diffill"
@@ -40,6 +44,8 @@ class Plan:
     threads: int | None = None
     execute: bool = False
     cpu_s: int = 3
+    sampler: SamplerConfig | None = None
+    evidence: bool = False
 
     def __post_init__(self) -> None:
         if self.filler not in FILLERS:
@@ -92,7 +98,11 @@ def load_filler(plan: Plan) -> Filler:
     if plan.filler == "diffill":
         from diffusion.evaluate.model_filler import load_model
 
-        return load_model(plan.model, threads=plan.threads)
+        if plan.sampler is None and not plan.evidence:
+            return load_model(plan.model, threads=plan.threads)
+        return load_model(
+            plan.model, threads=plan.threads, sampler=plan.sampler, evidence=plan.evidence
+        )
     from diffusion.evaluate.baselines import CopyNearestLine, Ngram
 
     return CopyNearestLine() if plan.filler == "copy" else Ngram()

@@ -14,7 +14,7 @@ from diffusion.ranking import FEATURES, Evidence, Ranking, logistic
 from diffusion.text.hole import KINDS
 
 EVIDENCE = Evidence(
-    kind="expression", tokens=3, mean_log_p=-0.5, sum_log_p=-2.0, min_log_p=-1.5, end_log_p=-0.1,
+    kind="expression", finished=True, tokens=3, mean_log_p=-0.5, sum_log_p=-2.0, min_log_p=-1.5, end_log_p=-0.1,
     ended=True, length_prior=-2.0, parses=True, agreement=0.5, consensus=0.75, echo=False, lines=1,
 )  # fmt: skip
 

@@ -1,0 +1,208 @@
+"""Fits a model's `Ranking` to holes of validation text, and says what it is worth.
+
+Input: result rows with `offers` (every candidate of a case with its evidence, see
+`infill_eval`). Two stages: a logistic regression over all finished candidates learns what an
+exact one looks like; then a logistic in its value alone, over the candidates that come first,
+makes up for the fact that the chosen one of several always looks too good. Both are monotone in
+the same value, so one number orders and one scale calibrates.
+
+Every figure is cross-validated: folds are cases, so no case is judged by a fit that saw it. The
+fitted order is kept only if it finds at least as many exact matches as the order by hand; else
+the order by hand gets a calibrated scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from diffusion.errors import EvaluationError
+from diffusion.evaluate.calibration import Reliability, reliability
+from diffusion.model.manifest import WEIGHTS_FILE, FileRecord, Manifest
+from diffusion.ranking import FEATURES, RANKING_FILE, Evidence, Ranking
+
+FOLDS = 5
+_L2 = 4.0
+_FEWEST_EXACT = 5
+_EVIDENCE = tuple(item.name for item in fields(Evidence))
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One candidate of one case."""
+
+    evidence: Evidence
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A fitted ranking, and shares of cases (cross-validated) that say how good it is.
+
+    `by_hand` and `fitted`: exact matches of the first candidate. `best`: of any candidate, the
+    most that any order could reach. `before` and `after`: reliability of the score.
+    """
+
+    ranking: Ranking
+    kept: str
+    cases: int
+    by_hand: float
+    fitted: float
+    best: float
+    before: Reliability
+    after: Reliability
+
+
+def store(folder: Path, ranking: Ranking) -> None:
+    """Put `ranking.json` into a model folder, bound to its weights, and note it in the manifest.
+
+    Raises:
+        EvaluationError: the folder cannot be written.
+    """
+    path, fresh = folder / RANKING_FILE, folder / f"{RANKING_FILE}.new"
+    try:
+        facts = dict(ranking.facts)
+        if (folder / WEIGHTS_FILE).is_file():
+            facts["weights_sha256"] = FileRecord.of(folder / WEIGHTS_FILE).sha256
+        replace(ranking, facts=facts).save(fresh)
+        fresh.replace(path)
+        manifest = Manifest.read(folder)
+        if manifest is not None:
+            files = manifest.files | {RANKING_FILE: FileRecord.of(path)}
+            replace(manifest, files=files).write(folder)
+    except OSError as error:
+        raise EvaluationError(
+            f"cannot write {path} ({error.strerror})", fix="copy the model to a writable folder"
+        ) from error
+
+
+def offers_of(rows: Sequence[dict[str, Any]]) -> list[list[Offer]]:
+    """The finished candidates of each row, without the rows that have none."""
+    found = []
+    for row in rows:
+        offers = [
+            Offer(Evidence(**{name: offer[name] for name in _EVIDENCE}), offer["exact_match"])
+            for offer in row.get("offers", ())
+            if offer["finished"]
+        ]
+        if offers:
+            found.append(offers)
+    return found
+
+
+def calibrate(rows: Sequence[dict[str, Any]]) -> Calibration:
+    """Fit a ranking to result rows with offers.
+
+    Raises:
+        EvaluationError: too few candidates are exact for anything to be learned.
+    """
+    cases = offers_of(rows)
+    exact = sum(offer.exact for offers in cases for offer in offers)
+    if exact < _FEWEST_EXACT:
+        raise EvaluationError(
+            f"only {exact} candidates in {len(cases)} cases are exact",
+            fix="calibrate with more cases, or train the model longer first",
+        )
+    by_hand = Ranking()
+    judged: dict[str, list[dict[str, Any]]] = {"fitted": [], "by hand": []}
+    before: list[dict[str, Any]] = []
+    for fold in range(FOLDS):
+        learn = [offers for i, offers in enumerate(cases) if i % FOLDS != fold]
+        held = [offers for i, offers in enumerate(cases) if i % FOLDS == fold]
+        for name, ranking in (("fitted", _fit(learn)), ("by hand", _scaled(by_hand, learn))):
+            judged[name] += [_judge(ranking, offers) for offers in held]
+        before += [_judge(by_hand, offers) for offers in held]
+    rates = {name: _rate(found) for name, found in judged.items()}
+    kept = "fitted" if rates["fitted"] >= rates["by hand"] else "by hand"
+    ranking = _fit(cases) if kept == "fitted" else _scaled(by_hand, cases)
+    every = len(rows)
+    return Calibration(
+        ranking=ranking,
+        kept=kept,
+        cases=every,
+        by_hand=rates["by hand"] * len(cases) / every,
+        fitted=rates["fitted"] * len(cases) / every,
+        best=sum(any(offer.exact for offer in offers) for offers in cases) / every,
+        before=reliability(before),
+        after=reliability(judged[kept]),
+    )
+
+
+def _judge(ranking: Ranking, offers: Sequence[Offer]) -> dict[str, Any]:
+    """The first candidate as a row that `reliability` reads."""
+    first = max(offers, key=lambda offer: ranking.value(offer.evidence))
+    return {"confidence": ranking.score(first.evidence), "exact_match": first.exact}
+
+
+def _rate(judged: Sequence[dict[str, Any]]) -> float:
+    return sum(row["exact_match"] for row in judged) / len(judged)
+
+
+def _fit(cases: Sequence[Sequence[Offer]]) -> Ranking:
+    """Both stages."""
+    every = [offer for offers in cases for offer in offers]
+    found = [offer.evidence.features() for offer in every]
+    x_ND = np.array([[features.get(name, 0.0) for name in FEATURES] for features in found])
+    y_N = np.array([float(offer.exact) for offer in every])
+    weights_D, bias = logistic_regression(x_ND, y_N, l2=_L2)
+    weights = {name: float(w) for name, w in zip(FEATURES, weights_D, strict=True) if abs(w) > 1e-6}
+    return _scaled(Ranking(weights, bias, calibrated=True), cases)
+
+
+def _scaled(ranking: Ranking, cases: Sequence[Sequence[Offer]]) -> Ranking:
+    """The same order, with a value whose logistic is the rate of exact first candidates."""
+    firsts = [max(offers, key=lambda offer: ranking.value(offer.evidence)) for offers in cases]
+    x_ND = np.array([[ranking.value(offer.evidence)] for offer in firsts])
+    y_N = np.array([float(offer.exact) for offer in firsts])
+    [slope], bias = logistic_regression(x_ND, y_N, l2=0.01)
+    if not slope > 0:  # the firsts say nothing of the order: keep it, correct the rate alone
+        slope, bias = 1e-3, _logit(y_N.mean()) - 1e-3 * x_ND.mean()
+    weights = {name: weight * float(slope) for name, weight in ranking.weights.items()}
+    return Ranking(weights, ranking.bias * float(slope) + float(bias), calibrated=True)
+
+
+def logistic_regression(x_ND: Array, y_N: Array, *, l2: float) -> tuple[Array, float]:
+    """Weights and bias that maximise the likelihood less `l2`/2 of the squared weights.
+
+    The penalty is on standardised features; a feature that never varies gets weight 0. Newton's
+    method, with steps that are halved until they improve.
+    """
+    mean_D, spread_D = x_ND.mean(axis=0), x_ND.std(axis=0)
+    varies_D = spread_D > 1e-9
+    z_ND = np.where(varies_D, (x_ND - mean_D) / np.where(varies_D, spread_D, 1.0), 0.0)
+    z_NE = np.column_stack((z_ND, np.ones(len(z_ND))))
+    penalty_E = np.append(np.full(z_ND.shape[1], l2), 1e-6)
+    w_E = np.append(np.zeros(z_ND.shape[1]), _logit(float(y_N.mean())))
+
+    def loss(w: Array) -> float:
+        value_N = z_NE @ w
+        return float(np.logaddexp(0.0, value_N).sum() - y_N @ value_N + penalty_E @ (w * w) / 2)
+
+    now = loss(w_E)
+    for _ in range(100):
+        p_N = 1.0 / (1.0 + np.exp(-np.clip(z_NE @ w_E, -50, 50)))
+        slope_E = z_NE.T @ (p_N - y_N) + penalty_E * w_E
+        curve_EE = (z_NE * (p_N * (1 - p_N))[:, None]).T @ z_NE + np.diag(penalty_E)
+        step_E = np.linalg.solve(curve_EE + 1e-9 * np.eye(len(w_E)), slope_E)
+        size = 1.0
+        while size > 1e-6 and loss(w_E - size * step_E) > now:
+            size /= 2
+        w_E = w_E - size * step_E
+        gained, now = now - loss(w_E), loss(w_E)
+        if gained < 1e-9:
+            break
+    weights_D = np.where(varies_D, w_E[:-1] / np.where(varies_D, spread_D, 1.0), 0.0)
+    return weights_D, float(w_E[-1] - weights_D @ mean_D)
+
+
+def _logit(rate: float) -> float:
+    rate = min(max(rate, 1e-4), 1 - 1e-4)
+    return math.log(rate / (1 - rate))

@@ -1,0 +1,62 @@
+"""Cases made from the validation documents of a corpus: what may be fitted to.
+
+The holes are drawn as for the length table (a few in a small window, about as long as what people
+leave to a completion), all languages alike, and are the same for the same seed. Fitting anything
+to the public sets would make their figures worthless; these documents are in neither those sets
+nor the training text.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from diffusion.data.batches import DocumentSource
+from diffusion.data.shards import ShardSet
+from diffusion.errors import EvaluationError
+from diffusion.evaluate.cases import Case
+from diffusion.text.hole_sampling import HoleMix, sample_holes
+from diffusion.text.syntax import SyntaxTree
+from diffusion.text.tokenizer import Tokenizer
+
+_WINDOW_TOKENS = 200
+_HOLE_BYTES = 120
+_MOST_DOCUMENT_BYTES = 200_000
+_TRIES_PER_CASE = 50
+
+
+def validation_holes(
+    corpus: Path, tokenizer: Tokenizer, count: int, *, seed: int = 0, split: str = "validation"
+) -> list[Case]:
+    """`count` cases, one from each of as many places.
+
+    Raises:
+        CorpusError: the corpus has no such split.
+        EvaluationError: its documents yield too few holes.
+    """
+    shards = ShardSet.open(corpus, split)
+    source = DocumentSource(shards, tokenizer, dict.fromkeys(shards.languages, 1.0))
+    rng = random.Random(seed)
+    cases: list[Case] = []
+    for _ in range(_TRIES_PER_CASE * count):
+        if len(cases) == count:
+            return cases
+        language, data, window = source.window(rng, _WINDOW_TOKENS)
+        if len(data) > _MOST_DOCUMENT_BYTES:
+            continue
+        tree = SyntaxTree.parse(data, language)
+        holes = sample_holes(tree, data, window, rng, HoleMix(max_holes=1), _HOLE_BYTES)
+        if not holes:
+            continue
+        start, end = holes[0].start, holes[0].end
+        try:
+            texts = [part.decode("utf-8") for part in (data[:start], data[start:end], data[end:])]
+        except UnicodeDecodeError:
+            continue
+        prefix, middle, suffix = texts
+        name = f"{language}/{len(cases)}"
+        cases.append(Case(name, language, prefix, middle, suffix, hole=holes[0].kind))
+    raise EvaluationError(
+        f"the {split} documents of {corpus} yield {len(cases)} holes of the {count} asked for",
+        fix="build a larger corpus, or ask for fewer",
+    )

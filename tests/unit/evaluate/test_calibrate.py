@@ -1,0 +1,112 @@
+"""Fitting a ranking: what it learns from candidates, and that it claims no more than that."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from diffusion.errors import EvaluationError
+from diffusion.evaluate.calibrate import calibrate, logistic_regression, offers_of, store
+from diffusion.model.manifest import FileRecord, Manifest, check_files
+from diffusion.ranking import RANKING_FILE, Evidence, Ranking
+
+
+def evidence(**known: Any) -> Evidence:
+    base: dict[str, Any] = {
+        "kind": "statement", "finished": True, "tokens": 4, "mean_log_p": -1.0, "sum_log_p": -4.0,
+        "min_log_p": -2.0, "end_log_p": 0.0, "ended": False, "length_prior": -2.0, "parses": True,
+        "agreement": 0.0, "consensus": 0.0, "echo": False, "lines": 1,
+    }  # fmt: skip
+    return Evidence(**(base | known))
+
+
+def drawn_rows(count: int, *, truth: str) -> list[dict[str, Any]]:
+    """Two candidates a case, of which the one that agrees more is right as often as it says.
+
+    The mean log-probability misleads: it is higher for the other one.
+    """
+    rng = random.Random(1)
+    rows = []
+    for i in range(count):
+        p = rng.random()
+        right = rng.random() < p
+        known = {"consensus": p, "mean_log_p": -1.5} if truth == "consensus" else {"mean_log_p": 0}
+        good = {"exact_match": right, "text": "a"} | asdict(evidence(**known))
+        bad = {"exact_match": False, "text": "b"} | asdict(evidence(mean_log_p=-0.2))
+        if truth != "consensus":
+            good["consensus"] = bad["consensus"] = p
+        rows.append({"task_id": str(i), "offers": [bad, good] if i % 2 else [good, bad]})
+    return rows
+
+
+def test_a_fit_finds_what_tells_and_its_scores_are_rates() -> None:
+    result = calibrate(drawn_rows(600, truth="consensus"))
+    assert result.kept == "fitted" and result.ranking.calibrated
+    assert result.by_hand < 0.05 and 0.4 < result.fitted <= result.best
+    assert result.after.expected_error < 0.08 < result.before.expected_error
+    sure = result.ranking.score(evidence(consensus=0.95, mean_log_p=-1.5))
+    unsure = result.ranking.score(evidence(consensus=0.1, mean_log_p=-1.5))
+    assert sure > 0.75 and unsure < 0.3
+
+
+def test_where_the_order_by_hand_is_right_no_case_is_lost() -> None:
+    result = calibrate(drawn_rows(300, truth="mean_log_p"))
+    assert max(result.fitted, result.by_hand) == result.best
+    assert result.after.expected_error < 0.15
+
+
+def test_unfinished_candidates_and_empty_rows_teach_nothing() -> None:
+    rows = drawn_rows(3, truth="consensus")
+    for offer in rows[0]["offers"]:
+        offer["finished"] = False
+    assert len(offers_of([*rows, {"task_id": "none"}])) == 2
+
+
+def test_without_exact_candidates_nothing_is_fitted() -> None:
+    rows = drawn_rows(40, truth="consensus")
+    for row in rows:
+        for offer in row["offers"]:
+            offer["exact_match"] = False
+    with pytest.raises(EvaluationError, match="only 0 candidates"):
+        calibrate(rows)
+
+
+def test_logistic_regression_finds_the_weights_that_made_the_data() -> None:
+    generator = np.random.default_rng(0)
+    x_ND = np.column_stack((generator.normal(3, 2, 20_000), np.ones(20_000)))
+    p_N = 1 / (1 + np.exp(-(0.8 * x_ND[:, 0] - 2)))
+    y_N = (generator.random(20_000) < p_N).astype(float)
+    weights_D, bias = logistic_regression(x_ND, y_N, l2=0.1)
+    assert weights_D[0] == pytest.approx(0.8, abs=0.05) and weights_D[1] == 0.0
+    assert bias == pytest.approx(-2, abs=0.12)
+
+
+def test_separable_data_end_in_finite_weights() -> None:
+    x_ND = np.arange(20.0)[:, None]
+    weights_D, bias = logistic_regression(x_ND, (x_ND[:, 0] > 9).astype(float), l2=1e-3)
+    assert math.isfinite(bias) and 0 < weights_D[0] < 1e3
+
+
+def test_a_stored_ranking_is_bound_to_the_weights_and_known_to_the_manifest(
+    tmp_path: Path,
+) -> None:
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"weights")
+    files = {weights.name: FileRecord.of(weights)}
+    Manifest({}, "hash", 0, "", {}, files).write(tmp_path)
+    for _ in range(2):  # again over the first
+        store(tmp_path, Ranking({"echo": -1.0}, calibrated=True, facts={"cases": 3}))
+    manifest = Manifest.read(tmp_path)
+    assert manifest is not None and set(manifest.files) == {weights.name, RANKING_FILE}
+    check_files(tmp_path, manifest.files)
+    path = tmp_path / RANKING_FILE
+    assert Ranking.for_model(path, FileRecord.of(weights).sha256).calibrated
+    assert not Ranking.for_model(path, "0").calibrated
+    with pytest.raises(EvaluationError, match="cannot write"):
+        store(tmp_path / "none", Ranking())

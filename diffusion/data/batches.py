@@ -17,7 +17,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from diffusion.data.examples import Example, ExampleConfig, NoisedExample, build_example, noise
+from diffusion.data.examples import (
+    Example,
+    ExampleConfig,
+    NoisedExample,
+    build_example,
+    next_tokens,
+    noise,
+)
 from diffusion.data.shards import ShardSet
 from diffusion.errors import CorpusError
 from diffusion.model.partition import PAD_SEGMENT, SEGMENTS_PER_DOCUMENT
@@ -37,6 +44,8 @@ class BatchConfig:
     language_weights: Mapping[str, float] = field(default_factory=dict)
     """Relative weight of each language; without an entry, its share of the corpus."""
     example: ExampleConfig = field(default_factory=ExampleConfig)
+    causal: bool = False
+    """Left to right: nothing is masked, every token predicts the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,8 @@ class Batch:
     """Index of the language of each target, into `languages`."""
     tokens: int
     """Tokens that are not padding."""
+    causal: bool = False
+    """Each target is the token after its index, and nothing may look further right."""
 
 
 class DocumentSource:
@@ -118,7 +129,11 @@ def build_row(
 
 
 def collate(
-    rows: list[list[tuple[Example, NoisedExample]]], row_tokens: int, languages: list[str]
+    rows: list[list[tuple[Example, NoisedExample]]],
+    row_tokens: int,
+    languages: list[str],
+    *,
+    causal: bool = False,
 ) -> Batch:
     """Pack noised examples into tensors of [len(rows), row_tokens]."""
     shape = (len(rows), row_tokens)
@@ -153,6 +168,7 @@ def collate(
         weights_M=torch.tensor(weights, dtype=torch.float32),
         group_M=torch.tensor(groups, dtype=torch.long),
         tokens=tokens,
+        causal=causal,
     )
 
 
@@ -169,8 +185,11 @@ def build_batch(
     rows = []
     for _ in range(config.rows):
         examples = build_row(source, tokenizer, rng, config)
-        rows.append([(e, noise(e, rng, config.example.noise, t=t)) for e in examples])
-    return collate(rows, config.row_tokens, source.languages)
+        if config.causal:
+            rows.append([(e, next_tokens(e)) for e in examples])
+        else:
+            rows.append([(e, noise(e, rng, config.example.noise, t=t)) for e in examples])
+    return collate(rows, config.row_tokens, source.languages, causal=config.causal)
 
 
 class BatchStream(IterableDataset[Batch]):

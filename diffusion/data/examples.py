@@ -155,3 +155,20 @@ def noise(
         weights.extend(drawn.weights)
     true_ids = tuple(example.ids[i] for i in targets)
     return NoisedExample(tuple(input_ids), tuple(targets), true_ids, tuple(weights))
+
+
+def next_tokens(example: Example) -> NoisedExample:
+    """Nothing masked: each token is to be predicted from the one before it in its segment.
+
+    The target of index i is the token at i + 1. Nothing predicts across a hole, from one canvas
+    to the next, or a second DEL.
+    """
+    ids, positions, segments = example.ids, example.positions, example.segments
+    targets = tuple(
+        i
+        for i in range(len(ids) - 1)
+        if segments[i] == segments[i + 1]
+        and positions[i] + 1 == positions[i + 1]
+        and not ids[i] == ids[i + 1] == DEL
+    )
+    return NoisedExample(ids, targets, tuple(ids[i + 1] for i in targets), (1.0,) * len(targets))

@@ -126,23 +126,47 @@ def trunk(model: PreTrainedModel) -> nn.Module:
     return encoder
 
 
-def head_logits(model: PreTrainedModel, hidden_MD: torch.Tensor) -> torch.Tensor:
-    """Vocabulary logits [M, V] of M gathered hidden states, with the model's own head.
+def head_features(model: PreTrainedModel, hidden_MD: torch.Tensor) -> torch.Tensor:
+    """What the vocabulary projection of the model's own head reads, [M, D].
 
     Knows the heads of ModernBERT, BERT, RoBERTa and DistilBERT (and families built like them).
     Raises ModelError for any other head.
     """
     parts: Any = model
     if hasattr(model, "decoder") and hasattr(model, "head"):  # ModernBERT
-        return parts.decoder(parts.head(hidden_MD))
+        return parts.head(hidden_MD)
     if hasattr(model, "cls"):  # BERT
-        return parts.cls(hidden_MD)
+        return parts.cls.predictions.transform(hidden_MD)
     if hasattr(model, "lm_head"):  # RoBERTa
-        return parts.lm_head(hidden_MD)
+        return parts.lm_head.layer_norm(nn.functional.gelu(parts.lm_head.dense(hidden_MD)))
     if hasattr(model, "vocab_projector"):  # DistilBERT
-        hidden_MD = parts.activation(parts.vocab_transform(hidden_MD))
-        return parts.vocab_projector(parts.vocab_layer_norm(hidden_MD))
+        return parts.vocab_layer_norm(parts.activation(parts.vocab_transform(hidden_MD)))
     raise ModelError(
         f"{type(model).__name__} keeps its vocabulary head where Diffill does not look",
         fix="use a ModernBERT, BERT, RoBERTa or DistilBERT masked LM",
     )
+
+
+def head_decoder(model: PreTrainedModel) -> nn.Linear:
+    """The vocabulary projection [M, D] -> [M, V], the last layer of the model's head.
+
+    A quantised model has a layer of its own kind in this place, which is called alike.
+    """
+    decoder: Any = model.get_output_embeddings()
+    if decoder is None:
+        raise ModelError(
+            f"{type(model).__name__} has no vocabulary head",
+            fix="load a checkpoint that was saved as a masked LM, with AutoModelForMaskedLM",
+        )
+    projection: nn.Linear = decoder
+    return projection
+
+
+def head_logits(model: PreTrainedModel, hidden_MD: torch.Tensor) -> torch.Tensor:
+    """Vocabulary logits [M, V] of M gathered hidden states, with the model's own head.
+
+    Raises ModelError where `head_features` or `head_decoder` do.
+    """
+    features_MD = head_features(model, hidden_MD)
+    logits_MV: torch.Tensor = head_decoder(model)(features_MD)
+    return logits_MV

@@ -62,7 +62,7 @@ def pretrain(
     for batch in run.batches():
         run.train_on(batch)
         run.keep_house()
-        if run.spent >= 1.0 or (cancel is not None and cancel.is_cancelled):
+        if run.spent >= 1.0 or run.stops(cancel):
             break
     run.finish()
     return run.model
@@ -112,21 +112,26 @@ class _Run:
         return self.budget.progress(self.progress.tokens_seen, self.progress.seconds_trained)
 
     def batches(self) -> Iterator[Batch]:
-        """This process's batches from where the run stands, without end; none if it is over."""
-        if self.spent >= 1.0:
-            return
-        stream = BatchStream(
-            self._shards,
-            self._tokenizer,
-            self.config.batch,
-            first=self.progress.next_batch,
-            rank=self._accelerator.process_index,
-            world=self._accelerator.num_processes,
-        )
-        workers = self.config.workers
-        yield from DataLoader(
-            stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None
-        )
+        """This process's batches from where the run stands, stage by stage; none if it is over."""
+        while self.spent < 1.0:
+            stage = self.config.stage_at(self.spent)
+            self._log.write({"event": "stage", "step": self.progress.step, "name": stage.name})
+            stream = BatchStream(
+                self._shards,
+                self._tokenizer,
+                stage.batch(self.config.batch),
+                first=self.progress.next_batch,
+                rank=self._accelerator.process_index,
+                world=self._accelerator.num_processes,
+            )
+            workers = self.config.workers
+            loader = DataLoader(
+                stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None
+            )
+            for batch in loader:
+                yield batch
+                if self.config.stage_at(self.spent) is not stage or self.spent >= 1.0:
+                    break
 
     def train_on(self, batch: Batch) -> None:
         """One optimiser step. Raises TrainingError before a loss that is no number does harm."""
@@ -134,14 +139,17 @@ class _Run:
         batch = to_device(batch, self._accelerator.device)
         scale = lr_scale(self.progress.step, self.spent, self.config.optimiser)
         set_lr_scale(self._plain_optimisers, scale)
-        loss = self._objective(batch)
+        world = self._accelerator.num_processes
+        # DDP averages gradients over processes; what is wanted is the mean over all tokens.
+        mean_weight = self._accelerator.reduce(batch.weights_M.sum(), "mean")
+        loss = self._objective(batch, mean_weight)
         self._accelerator.backward(loss)
         norm = float(
             self._accelerator.clip_grad_norm_(
                 self.model.parameters(), self.config.optimiser.clip_norm
             )
         )
-        value = float(loss.detach())
+        value = float(self._accelerator.reduce(loss.detach(), "mean"))
         if not math.isfinite(value) or not math.isfinite(norm):
             raise TrainingError(
                 f"loss {value} (gradient norm {norm}) at step {self.progress.step}; the last "
@@ -151,7 +159,10 @@ class _Run:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         seconds = time.monotonic() - started
-        tokens = batch.tokens * self._accelerator.num_processes
+        if world > 1:  # one clock, or the processes would stop at different steps
+            clock = torch.tensor(seconds, device=self._accelerator.device)
+            seconds = float(self._accelerator.reduce(clock, "mean"))
+        tokens = batch.tokens * world
         self.progress = Progress(
             self.progress.step + 1,
             self.progress.next_batch + 1,
@@ -162,6 +173,14 @@ class _Run:
         if self.progress.step % self.config.log_every_steps == 0:
             self._log.write(self._window.event(self.progress, scale, norm, self.spent))
             self._window = _Window()
+
+    def stops(self, cancel: CancelToken | None) -> bool:
+        """Whether the run is cancelled: in one process, so in all, after the same step."""
+        here = cancel is not None and cancel.is_cancelled
+        if self._accelerator.num_processes == 1:
+            return here
+        flag = torch.tensor(float(here), device=self._accelerator.device)
+        return bool(self._accelerator.reduce(flag, "sum") > 0)
 
     def keep_house(self) -> None:
         """Save and validate when it is time."""

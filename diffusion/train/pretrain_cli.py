@@ -25,10 +25,7 @@ def pretrain_command(
     start_from: Annotated[
         Path | None, typer.Option(help="Take the weights of this step-<n> folder: a next stage.")
     ] = None,
-    plain_mlm: Annotated[
-        float, typer.Option(help="Share of windows without holes; 0.7 for the first stage.")
-    ] = 0.15,
-    rows: Annotated[int, typer.Option(help="Rows of a batch.")] = 12,
+    rows: Annotated[int, typer.Option(help="Rows of a batch.")] = 16,
     row_tokens: Annotated[int, typer.Option(help="Tokens of a row.")] = 512,
     decay_share: Annotated[float, typer.Option(help="Last share of the run, rate falling.")] = 0.5,
     matrix_lr: Annotated[float, typer.Option(help="Peak rate of Muon.")] = 0.02,
@@ -45,25 +42,25 @@ def pretrain_command(
 
     from diffusion.cancel import CancelToken
     from diffusion.data.batches import BatchConfig
-    from diffusion.data.examples import ExampleConfig
     from diffusion.errors import DiffillError
     from diffusion.pretrained import bundled_tokenizer_path
     from diffusion.text.tokenizer import Tokenizer
     from diffusion.train.config import Budget, PretrainConfig
     from diffusion.train.export import export_checkpoint, learn_lengths
+    from diffusion.train.heap import keep_freed_memory
     from diffusion.train.optimisers import OptimiserConfig
     from diffusion.train.plots import plot_run
     from diffusion.train.pretrain import pretrain
     from diffusion.train.sampled_match import SampledMatch
 
     console = Console(stderr=True)
+    keep_freed_memory()
     if threads:
         torch.set_num_threads(threads)
     cancel = CancelToken()
     for wanted in (signal.SIGINT, signal.SIGTERM):
         signal.signal(wanted, lambda *_: cancel.cancel())
     tokenizer_path = tokenizer or bundled_tokenizer_path()
-    example = ExampleConfig(plain_mlm=plain_mlm)
     try:
         words = Tokenizer.load(tokenizer_path)
         pretrain(
@@ -72,7 +69,7 @@ def pretrain_command(
             words,
             PretrainConfig(
                 recipe=recipe,
-                batch=BatchConfig(rows=rows, row_tokens=row_tokens, seed=seed, example=example),
+                batch=BatchConfig(rows=rows, row_tokens=row_tokens, seed=seed),
                 optimiser=OptimiserConfig(decay_share=decay_share, matrix_lr=matrix_lr),
                 seed=seed,
                 workers=workers,

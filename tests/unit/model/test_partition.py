@@ -31,3 +31,11 @@ def test_full_attention_stays_within_the_document() -> None:
     assert drawn(partition_mask(segments_BL, blind_context=False)) == [
         "c:ccaab", "c:ccaab", "a:ccaab", "a:ccaab", "b:ccaab", "x:xy", "y:xy", "p:p",
     ]  # fmt: skip
+
+
+def test_causal_takes_away_what_comes_later() -> None:
+    segments_BL = torch.tensor([[0, 0, 1, 1, 2, PAD_SEGMENT]])
+    mask = partition_mask(segments_BL, causal=True)[0, 0]
+    plain = partition_mask(segments_BL)[0, 0]
+    assert torch.equal(mask, plain.tril())
+    assert mask.diagonal().all()

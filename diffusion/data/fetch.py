@@ -171,7 +171,8 @@ def download(source: Source, folder: Path, apt: AptSources, pinned: Lock | None)
         apt.prepare(source)
         command = ["apt-get", *apt.options(), "source", "--download-only"]
         try:
-            _run([*command, f"{source.package}={version}" if version else source.package], folder, source)
+            spec = f"{source.package}={version}" if version else source.package
+            _run([*command, spec], folder, source)
         except FetchError:
             if not version:
                 raise

@@ -75,7 +75,8 @@ class InfillRequest:
     """What to fill. `cursor` is a byte offset into `text` (UTF-8 when it is a str).
 
     `language` is a name, an editor's language id or a grammar such as "tsx".
-    `length` is "predicted" (sizes from the length table) or a number of slots. At `deadline_ms`
+    `length` is "predicted" (sizes from the length table) or a number of slots, of which `exact`
+    says that all of them hold text. At `deadline_ms`
     after the call the best so far is returned.
     """
 
@@ -85,6 +86,7 @@ class InfillRequest:
     length: str | int = PREDICTED
     alternatives: int = 3
     deadline_ms: float | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,10 @@ class Infiller:
         placement = prepared.placement
         canvases = [
             CanvasState(
-                canvas_ids(placement.pins, slots), len(placement.pins), placement.constraint
+                canvas_ids(placement.pins, slots),
+                len(placement.pins),
+                placement.constraint,
+                ends_early=not request.exact,
             )
             for slots in self._sizes(request, prepared)
         ]

@@ -1,7 +1,8 @@
 """The infiller as a filler: how the harness drives the facade.
 
 Invariant: the facade is given what an editor would give it (the document with the hole closed
-up, and a cursor), and nothing of the reference but, for the oracle length, its slot count.
+up, and a cursor), and nothing of the reference but, for the oracle length, its slot count; an
+oracle's canvas does not end early.
 torch is loaded by `load_model`, not by importing this module.
 """
 
@@ -41,19 +42,18 @@ class ModelFiller:
     def prepare(self, case: Case, length: Length) -> Callable[[], Fill]:
         from diffusion.infill import InfillRequest
 
-        def request(slots: Length) -> InfillRequest:
-            return InfillRequest(
-                text=document,
-                cursor=case.cursor,
-                language=case.language,
-                length=slots,
-                alternatives=_ALL if self._evidence else _OFFERED,
-            )
-
         document = case.text_without_middle
+        asked = InfillRequest(
+            text=document,
+            cursor=case.cursor,
+            language=case.language,
+            alternatives=_ALL if self._evidence else _OFFERED,
+        )
         if length == "oracle":
-            length = self._infiller.oracle_slots(request("predicted"), to_bytes(case.middle))
-        asked = request(length)
+            slots = self._infiller.oracle_slots(asked, to_bytes(case.middle))
+            asked = replace(asked, length=slots, exact=True)
+        else:
+            asked = replace(asked, length=length)
         return lambda: _fill(document, self._infiller.infill(asked), self._evidence)
 
 

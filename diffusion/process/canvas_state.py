@@ -23,12 +23,14 @@ class CanvasState:
     `constraint`: bytes that the masked slots, from the leftmost, must spell first.
     `temperature`: overrides the config's, so that one batch may hold a greedy row and bolder
     alternatives.
+    `ends_early`: whether DEL may end it before its last slot. Not, where its length is known.
     """
 
     ids: tuple[int, ...]
     pins: int | tuple[bool, ...] = 0
     constraint: bytes = b""
     temperature: float | None = None
+    ends_early: bool = True
 
     def __post_init__(self) -> None:
         if not self.ids:

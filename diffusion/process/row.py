@@ -2,10 +2,11 @@
 
 The rules of a canvas live here, so that no order and no model can break them:
 - A pin never changes. A filled slot changes only by `remask`, which takes it back first.
-- DEL may be committed only at the leftmost masked slot (all to its left is then filled), not
-  while the constraint is pending, not before there is text beyond the constraint if the row
-  may not be empty, and not left of a slot that already holds a token: such a slot says the hole
-  goes on. It is broadcast to every later slot at once, which ends the row.
+- DEL may be committed only on a canvas that may end early, at the leftmost masked slot (all to
+  its left is then filled), not while the constraint is pending, not before there is text beyond
+  the constraint if the row may not be empty, and not left of a slot that already holds a token:
+  such a slot says the hole goes on. It is broadcast to every later slot at once, which ends the
+  row.
 - While the constraint is pending, only the leftmost masked slot may be filled, and only by a
   token that goes on spelling it.
 """
@@ -41,6 +42,7 @@ class Row:
         self._seed = seed
         self._generator: torch.Generator | None = None
         self._allow_empty = allow_empty
+        self._ends_early = canvas.ends_early
         self._had_slots = bool(self.masked)
         self._log_p: dict[int, float] = {}
         self._constrained: set[int] = set()
@@ -67,7 +69,9 @@ class Row:
 
     def may_end(self, slot: int) -> bool:
         """Whether DEL may be committed at `slot`. See the module's rules."""
-        if not self.masked or slot != self.masked[0] or self.constraint:
+        if not self._ends_early or not self.masked:
+            return False
+        if slot != self.masked[0] or self.constraint:
             return False
         if not self._allow_empty and not self._adds_text():
             return False

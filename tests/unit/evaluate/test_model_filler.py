@@ -54,7 +54,8 @@ def test_the_oracle_length_is_counted_by_the_facade_and_a_number_is_passed_on() 
     infiller = ScriptedInfiller("a")
     for length in ("oracle", 64):
         evaluate_case(ModelFiller(infiller), ADD, length)  # type: ignore[arg-type]
-    assert [request.length for request in infiller.requests] == [len("a + b"), 64]
+    asked = [(request.length, request.exact) for request in infiller.requests]
+    assert asked == [(len("a + b"), True), (64, False)]
 
 
 def test_a_replaced_closer_is_not_counted_twice() -> None:

@@ -48,6 +48,19 @@ def test_a_row_alone_runs_to_its_end_whatever_the_race() -> None:
     assert result.finished
 
 
+def test_a_canvas_of_known_length_does_not_end_early() -> None:
+    def script(call: int, ids: tuple[int, ...], position: int) -> Distribution:
+        return {DEL: 0.8, byte_id("abc"[position]): 0.1}
+
+    for ends_early, text in ((True, b"a"), (False, b"abc")):
+        canvas = CanvasState((MASK,) * 3, ends_early=ends_early)
+        denoise = ScriptedDenoiser(VOCABULARY.size, script)
+        config = SamplerConfig(allow_empty=False)
+        [result] = sample(denoise, [canvas], config, vocabulary=VOCABULARY)
+        assert spelled(result.ids, VOCABULARY) == text
+        assert result.reason == ("ended" if ends_early else "full")
+
+
 def test_a_race_is_a_distance() -> None:
     for wrong in (-1.0, float("nan")):
         with pytest.raises(ConfigError, match="race_nats"):

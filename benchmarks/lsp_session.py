@@ -1,18 +1,28 @@
-"""How fast is the language server in an editing session, from request to answer?
+"""How long does an editor wait for the language server, and how often does it get a candidate?
 
-Starts the real server over stdio, opens a Python file of some thousand lines from the standard
-library, and asks for inline completions at positions spread over it, editing the file as a person
-would: text right of the cursor is deleted first (`mid_line`), or a line is opened (`new_line`), or
-nothing is changed (`line_end`); afterwards the edit is taken back. The last line on stdout is one
-JSON document, which is also written to benchmarks/results/lsp_session.json.
+Starts the real server over stdio, opens a Python file of more than 500 lines (by default one of
+pygls, which is not in the training corpus), and asks at positions spread over it, editing the
+file as a person would: text right of the cursor is deleted first (`mid_line`), a line is opened
+(`new_line`), or nothing is changed (`line_end`). At each place it asks as an editor does while
+one types, then as by key, and, where a line is being written, once more after one typed
+character; afterwards the edit is taken back. Times are split by what the server had to do:
+
+- `cold`: the cursor came from elsewhere, so the context is encoded;
+- `new_line`: a line was opened, so the context is encoded;
+- `same_line`: one more character on the same line, so the context is there;
+- `by_key`: asked again at the same place, several candidates, the context is there.
+
+The last line on stdout is one JSON document, which --out also writes to a file.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import importlib.util
 import io
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -28,8 +38,9 @@ from typing import Any
 
 from diffusion.evaluate.machine import describe
 
-RESULT = Path(__file__).parent / "results" / "lsp_session.json"
-KINDS = ("line_end", "mid_line", "new_line")
+PLACES = ("line_end", "mid_line", "new_line")
+WORK = ("cold", "new_line", "same_line", "by_key")
+AUTOMATIC, INVOKED = 2, 1  # LSP's InlineCompletionTriggerKind
 Json = dict[str, Any]
 
 
@@ -42,6 +53,11 @@ class Place:
     character: int
     deletes: str = ""
     opens: str = ""
+
+    @property
+    def types(self) -> str:
+        """One character that is written next; none where the line is complete."""
+        return {"mid_line": self.deletes[:1], "new_line": "r"}.get(self.kind, "")
 
 
 class Server:
@@ -70,7 +86,8 @@ class Server:
     def stop(self) -> int:
         self.ask("shutdown", None)
         self.notify("exit", {})
-        return self._process.wait(timeout=60)
+        with self._process as process:  # closes the pipes
+            return process.wait(timeout=60)
 
     def memory_mb(self) -> float | None:
         """Peak resident memory, where the system tells."""
@@ -102,21 +119,43 @@ class Server:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--file", type=Path, default=Path(argparse.__file__), metavar="FILE.py")
+    parser.add_argument("--file", type=Path, default=some_file(), metavar="FILE.py")
     parser.add_argument("--positions", type=int, default=50, metavar="N")
-    parser.add_argument("--invoked", action="store_true", help="as if asked for by a key")
+    parser.add_argument("--starts", type=int, default=5, metavar="N", help="start-ups to time")
     parser.add_argument("--model", default="", metavar="DIR", help="another model folder")
     parser.add_argument("--engine", default="local", help=argparse.SUPPRESS)
-    parser.add_argument("--out", type=Path, default=RESULT, metavar="FILE.json")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the result here too")
     options = parser.parse_args()
+    command = [sys.executable, "-m", "lsp_server", "--engine", options.engine]
+    model = str(Path(options.model).resolve()) if options.model else ""
     text = options.file.read_text("utf-8")
     places = spread(list(candidates(text)), options.positions)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     with Path(os.devnull).open("wb") as log:
-        result = session(text, places, options, log)
-    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        starts = [start_up_ms(command, log) for _ in range(options.starts)]
+        result = session(text, places, command, model, log)
+    result = {
+        "benchmark": "lsp_session",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "machine": describe(),
+        "file": options.file.name,
+        "lines": text.count("\n"),
+        "model": Path(model).name or "bundled",
+        "initialize_ms": round(statistics.median(starts)) if starts else None,
+        **result,
+    }
+    if options.out is not None:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(table(result))
     print(json.dumps(result))
+
+
+def some_file() -> Path:
+    """A Python file of some hundred lines that every installation has."""
+    found = importlib.util.find_spec("pygls")
+    if found is None or found.origin is None:
+        raise SystemExit("pygls is not installed; run `make setup`")
+    return Path(found.origin).parent / "protocol" / "json_rpc.py"
 
 
 def candidates(text: str) -> Iterator[Place]:
@@ -146,97 +185,140 @@ def candidates(text: str) -> Iterator[Place]:
 def spread(places: list[Place], count: int) -> list[Place]:
     """`count` places, the kinds in turn, evenly over the file."""
     chosen = []
-    for index, kind in enumerate(KINDS):
+    for index, kind in enumerate(PLACES):
         of_kind = [place for place in places if place.kind == kind]
-        wanted = count // len(KINDS) + (index < count % len(KINDS))
+        wanted = count // len(PLACES) + (index < count % len(PLACES))
         chosen += [of_kind[(2 * n + 1) * len(of_kind) // (2 * wanted)] for n in range(wanted)]
     return sorted(chosen, key=lambda place: (place.line, place.character))
 
 
-def session(
-    text: str, places: list[Place], options: argparse.Namespace, log: io.BufferedWriter
-) -> Json:
-    """Ask at every place; what came of it."""
-    uri, trigger = options.file.as_uri(), 1 if options.invoked else 2
+def start_up_ms(command: list[str], log: io.BufferedWriter) -> float:
+    """From the start of the process to the answer to `initialize`."""
     begun = time.perf_counter()
-    server = Server([sys.executable, "-m", "lsp_server", "--engine", options.engine], log)
-    settings = {"model": {"path": options.model}}
+    server = Server(command, log)
+    _initialize(server, "")
+    milliseconds = _since(begun)
+    server.stop()
+    return milliseconds
+
+
+def _initialize(server: Server, model: str) -> None:
     server.ask(
         "initialize",
         {
             "processId": os.getpid(),
             "rootUri": None,
             "capabilities": {"textDocument": {"inlineCompletion": {}}},
-            "initializationOptions": settings,
+            "initializationOptions": {"model": {"path": model}},
         },
     )
-    initialize_ms = _since(begun)
     server.notify("initialized", {})
-    item = {"uri": uri, "languageId": "python", "version": 1, "text": text}
-    server.notify("textDocument/didOpen", {"textDocument": item})
-    rows: list[Json] = []
-    version = 1
-    first_ms = None
-    for place in [places[0], *places]:  # the first one also waits for the model
-        for edit in _edits(place):
-            version += 1
-            _change(server, uri, version, edit)
-        asked = time.perf_counter()
-        result = server.ask(
+
+
+def session(
+    text: str, places: list[Place], command: list[str], model: str, log: io.BufferedWriter
+) -> Json:
+    """Ask at every place; what came of it."""
+    server = Server(command, log)
+    _initialize(server, model)
+    editor = Editor(server, text)
+    begun = time.perf_counter()
+    editor.ask(0, 0, INVOKED, "load")  # waits for the model
+    first_ms = _since(begun)
+    for place in places:
+        editor.change(_edits(place))
+        work = "new_line" if place.kind == "new_line" else "cold"
+        editor.ask(place.line, place.character, AUTOMATIC, work, place.kind)
+        editor.ask(place.line, place.character, INVOKED, "by_key", place.kind)
+        if place.types:
+            where = _range(place.line, place.character, place.line, place.character)
+            editor.change([{"range": where, "text": place.types}])
+            editor.ask(place.line, place.character + 1, AUTOMATIC, "same_line", place.kind)
+            where = _range(place.line, place.character, place.line, place.character + 1)
+            editor.change([{"range": where, "text": ""}])
+        editor.change(_edits(place, undo=True))
+    memory = server.memory_mb()
+    code = server.stop()
+    rows = [row for row in editor.rows if row["work"] != "load"]
+    return {
+        "first_answer_ms": round(first_ms),
+        "positions": len(places),
+        "got_candidates": _answered(rows, INVOKED),
+        "got_candidates_while_typing": _answered(rows, AUTOMATIC),
+        "unexplained": sum(not row["items"] and not row["reason"] for row in rows),
+        **_times(rows),
+        "by_work": {work: _part(rows, "work", work) for work in WORK},
+        "by_place": {kind: _part(rows, "kind", kind) for kind in PLACES},
+        "reasons": dict(Counter(row["reason"] for row in rows if row["reason"])),
+        "dropped_by": dict(Counter(name for row in rows for name in row["by"])),
+        "peak_memory_mb": memory,
+        "exit_code": code,
+    }
+
+
+class Editor:
+    """One open document, and what the server answered about it."""
+
+    def __init__(self, server: Server, text: str) -> None:
+        self._server, self._version, self._uri = server, 1, "file:///session/file.py"
+        self.rows: list[Json] = []
+        item = {"uri": self._uri, "languageId": "python", "version": 1, "text": text}
+        server.notify("textDocument/didOpen", {"textDocument": item})
+
+    def change(self, edits: list[Json]) -> None:
+        if edits:
+            self._version += 1
+            document = {"uri": self._uri, "version": self._version}
+            params = {"textDocument": document, "contentChanges": edits}
+            self._server.notify("textDocument/didChange", params)
+
+    def ask(self, line: int, character: int, trigger: int, work: str, kind: str = "") -> None:
+        begun = time.perf_counter()
+        result = self._server.ask(
             "textDocument/inlineCompletion",
             {
-                "textDocument": {"uri": uri},
-                "position": {"line": place.line, "character": place.character},
+                "textDocument": {"uri": self._uri},
+                "position": {"line": line, "character": character},
                 "context": {"triggerKind": trigger},
             },
         )
-        milliseconds = _since(asked)
-        trace = server.ask("diffill/explainLast", None)
-        for edit in _edits(place, undo=True):
-            version += 1
-            _change(server, uri, version, edit)
-        if first_ms is None:
-            first_ms = milliseconds
-            continue
-        rows.append(
+        milliseconds = _since(begun)
+        trace = self._server.ask("diffill/explainLast", None)
+        self.rows.append(
             {
-                "kind": place.kind,
+                "work": work,
+                "kind": kind,
+                "trigger": trigger,
                 "ms": milliseconds,
                 "items": len(result["items"]),
                 "reason": trace["reason"],
                 "by": sorted({c["droppedBy"] for c in trace["candidates"] if c["droppedBy"]}),
+                "context_cached": bool(trace.get("cacheHit") or trace.get("contextCached")),
             }
         )
-    memory = server.memory_mb()
-    code = server.stop()
+
+
+def _answered(rows: list[Json], trigger: int) -> int:
+    """At how many places a request of this kind was answered, the first one only."""
+    first = [row for row in rows if row["work"] != "same_line" and row["trigger"] == trigger]
+    return sum(row["items"] > 0 for row in first)
+
+
+def _times(rows: list[Json]) -> Json:
     times = sorted(row["ms"] for row in rows)
-    return {
-        "benchmark": "lsp_session",
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "machine": describe(),
-        "file": options.file.name,
-        "lines": text.count("\n"),
-        "trigger": "invoked" if options.invoked else "automatic",
-        "requests": len(rows),
-        "answered": sum(row["items"] > 0 for row in rows),
-        "ms_p50": round(statistics.median(times), 1),
-        "ms_p95": round(times[min(int(0.95 * len(times)), len(times) - 1)], 1),
-        "initialize_ms": round(initialize_ms),
-        "first_answer_ms": round(first_ms or 0.0),
-        "peak_memory_mb": memory,
-        "exit_code": code,
-        "reasons": dict(Counter(row["reason"] for row in rows if row["reason"])),
-        "dropped_by": dict(Counter(name for row in rows for name in row["by"])),
-        "kinds": {kind: _of_kind(rows, kind) for kind in KINDS},
-    }
+    if not times:
+        return {}
+    at = {f"ms_p{n}": times[math.ceil(n / 100 * len(times)) - 1] for n in (50, 95, 99)}
+    return {name: round(value, 1) for name, value in at.items()}
 
 
-def _of_kind(rows: list[Json], kind: str) -> Json:
-    chosen = [row for row in rows if row["kind"] == kind]
+def _part(rows: list[Json], key: str, value: str) -> Json:
+    chosen = [row for row in rows if row[key] == value]
     return {
         "requests": len(chosen),
         "answered": sum(row["items"] > 0 for row in chosen),
-        "ms_p50": round(statistics.median(row["ms"] for row in chosen), 1) if chosen else None,
+        "context_cached": sum(row["context_cached"] for row in chosen),
+        **_times(chosen),
     }
 
 
@@ -260,13 +342,6 @@ def _range(line: int, character: int, end_line: int, end_character: int) -> Json
     }
 
 
-def _change(server: Server, uri: str, version: int, edit: Json) -> None:
-    server.notify(
-        "textDocument/didChange",
-        {"textDocument": {"uri": uri, "version": version}, "contentChanges": [edit]},
-    )
-
-
 def _since(begun: float) -> float:
     return 1000 * (time.perf_counter() - begun)
 
@@ -274,21 +349,33 @@ def _since(begun: float) -> float:
 def table(result: Json) -> str:
     """The result for people."""
     rows = [
-        f"{result['file']}, {result['lines']} lines, {result['trigger']} requests, "
-        f"{result['machine']}",
+        f"{result['file']}, {result['lines']} lines, model {result['model']}, {result['machine']}",
         "",
-        "| place | requests | answered | p50 ms |",
-        "|---|---|---|---|",
+        "| requests | number | answered | context there | p50 ms | p95 ms | p99 ms |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for kind, part in result["kinds"].items():
-        rows.append(f"| {kind} | {part['requests']} | {part['answered']} | {part['ms_p50']} |")
+    for name, part in {**result["by_work"], "all": {**result, **_sums(result)}}.items():
+        times = " | ".join(str(part.get(f"ms_p{n}", "-")) for n in (50, 95, 99))
+        rows.append(
+            f"| {name} | {part['requests']} | {part['answered']} | {part['context_cached']} "
+            f"| {times} |"
+        )
     rows += [
         "",
-        f"answered {result['answered']} of {result['requests']}, p50 {result['ms_p50']} ms, "
-        f"p95 {result['ms_p95']} ms; initialize {result['initialize_ms']} ms, "
-        f"first answer {result['first_answer_ms']} ms",
+        f"candidates at {result['got_candidates']} of {result['positions']} positions when asked "
+        f"by key, at {result['got_candidates_while_typing']} while typing; "
+        f"initialize {result['initialize_ms']} ms, "
+        f"first answer {result['first_answer_ms']} ms with the model's loading",
     ]
     return "\n".join(rows)
+
+
+def _sums(result: Json) -> Json:
+    parts = result["by_work"].values()
+    return {
+        key: sum(part[key] for part in parts)
+        for key in ("requests", "answered", "context_cached")
+    }
 
 
 if __name__ == "__main__":

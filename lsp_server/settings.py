@@ -45,7 +45,7 @@ class InlineSettings:
     )
     min_confidence: float = _setting(
         0.35,
-        "candidates whose mean token probability is lower are not shown",
+        "candidates whose mean token probability is lower are only shown when asked for",
         validator=_between(0.0, 1.0),
     )
     max_lines: int = _setting(

@@ -1,4 +1,8 @@
-"""Drop a suggestion the model itself does not believe in (`inline.minConfidence`)."""
+"""Drop a suggestion the model itself does not believe in, when nobody asked for one.
+
+The limit is `inline.minConfidence`. Whoever asks by key wants to see what there is, however
+unlikely.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,6 @@ from lsp_server.completion.context import Surroundings
 
 
 def drop_unlikely(suggestion: Suggestion, around: Surroundings) -> Suggestion | Drop:
-    if suggestion.score < around.min_confidence:
+    if around.automatic and suggestion.score < around.min_confidence:
         return Drop(f"confidence {suggestion.score:.2f}, {around.min_confidence:.2f} wanted")
     return suggestion

@@ -19,7 +19,8 @@ HELP = """Cut pieces out of eight example programs and watch the model fill them
 
 Each hole starts out masked and is unmasked step by step; a committed token has the colour of
 its confidence. Whether the answer equals the original is said as it is, and a table of times
-ends the demo. Into a pipe, or with --plain, a few steps are printed line by line.
+ends the demo. Into a pipe, or with --plain, a few steps are printed line by line, and the
+confidence of every token as a number.
 """
 
 

@@ -100,6 +100,12 @@ def _quoted(text: str) -> str:
     return _BREAK.sub(NEWLINE_GLYPH, printable(text))
 
 
+def _confidences(row: Row) -> str:
+    """Every token that the model said, with its probability."""
+    said = [cell for cell in row if cell.state is CellState.COMMITTED]
+    return "  ".join(f"{_quoted(_cell_text(cell)).strip()} {cell.p:.0%}" for cell in said)
+
+
 def _verdict(outcome: Outcome) -> str:
     if outcome.answer is None:
         return "nothing offered"
@@ -137,6 +143,8 @@ class PlainScreen:
         self._line(f"  wanted: {_quoted(hole.removed.decode('utf-8'))}")
         if outcome.answer is not None:
             self._line(f"  answer: {_quoted(outcome.answer)}")
+            for frame in outcome.frames[-1:]:
+                self._line(f"  sure:   {_confidences(frame[outcome.row])}")
         self._line(f"  {_facts(outcome)}")
 
     def closing(self, outcomes: list[Outcome]) -> None:

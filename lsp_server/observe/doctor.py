@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
-import os
 import platform
 import sys
 import time
@@ -18,6 +17,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Literal
 
+from diffusion import threads
 from diffusion.cancel import CancelToken
 from diffusion.text import languages
 from lsp_server import NAME, VERSION
@@ -26,9 +26,14 @@ from lsp_server.engine.engine import EngineConfig, EngineRequest, Filler
 PACKAGES = (
     "pygls",
     "lsprotocol",
+    "attrs",
+    "cattrs",
+    "typer",
+    "rich",
     "tree-sitter",
     "tokenizers",
     "safetensors",
+    "numpy",
     "torch",
     "transformers",
 )
@@ -137,7 +142,7 @@ def _model(path: str, loaded: list[Filler]) -> Check:
 def _threads() -> Check:
     import torch
 
-    cores, used = os.cpu_count() or 1, torch.get_num_threads()
+    cores, used = threads.cores(), torch.get_num_threads()
     detail = f"{used} of {cores} cores"
     if used > cores:
         return Check("threads", "warning", detail, "lower diffill.performance.threads")

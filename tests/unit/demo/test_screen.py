@@ -92,6 +92,10 @@ def test_right_wrong_and_nothing_are_said_as_they_are(shown) -> None:
     assert "self[bold]x" in text  # text of a program is never markup
 
 
+def test_the_plain_screen_tells_how_sure_the_model_is_of_every_token() -> None:
+    assert "  sure:   self 90%  [bold]x 90%" in _plain().splitlines()
+
+
 def test_a_step_that_changed_nothing_is_no_line() -> None:
     out = io.StringIO()
     first, last = _outcome(None).frames[0], _outcome(None).frames[-1]

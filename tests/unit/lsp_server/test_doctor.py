@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
+from diffusion import threads
 from diffusion.text import languages
 from lsp_server.observe import doctor
 from lsp_server.observe.doctor import Check
@@ -41,3 +44,32 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     document = json.loads(capsys.readouterr().out)
     assert document["ok"] is True
     assert document["checks"][0]["name"] == "python"
+
+
+def test_a_model_is_loaded_and_asked(
+    tiny_model_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert doctor.main(["--model", str(tiny_model_dir)]) == 0
+    shown = capsys.readouterr().out
+    assert f"ok model: {tiny_model_dir.name}, loaded in" in shown
+    assert f"of {threads.cores()} cores" in shown
+    assert "`return ` -> " in shown
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_a_model_that_cannot_be_loaded_is_a_failed_check_with_a_fix(
+    tiny_model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model_dir, folder)
+    weights = folder / "model.safetensors"
+    if damage == "missing":
+        weights.unlink()
+    else:
+        weights.write_bytes(weights.read_bytes()[:1000])
+    assert doctor.main(["--model", str(folder), "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    [failed] = [check for check in document["checks"] if check["state"] == "failed"]
+    assert (document["ok"], failed["name"]) == (False, "model")
+    assert str(weights) in failed["detail"] and failed["fix"]
+    assert "infill" not in {check["name"] for check in document["checks"]}

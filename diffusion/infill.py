@@ -27,6 +27,8 @@ from diffusion.model.denoiser import MaskedLMDenoiser
 from diffusion.model.manifest import WEIGHTS_FILE
 from diffusion.model.quantize import Mode, for_cpu
 from diffusion.process.canvas_state import CanvasState, StepSnapshot
+from diffusion.process.copying import COPYING_FILE, CopyIndex, CopyingDenoiser, CopyWeights
+from diffusion.process.denoiser import Denoise
 from diffusion.process.sampler import SamplerConfig, sample
 from diffusion.process.vocabulary import Vocabulary
 from diffusion.ranking import RANKING_FILE, Ranking
@@ -64,6 +66,8 @@ class InfillConfig:
 
     context_tokens: int = 480
     cached_contexts: int = 8
+    copy_bytes: int = 24_000
+    """How much of the document on either side votes for what it says elsewhere."""
     parse_budget_ms: float = 200.0
     sampler: SamplerConfig = field(
         default_factory=lambda: SamplerConfig(allow_empty=False, race_nats=6.0)
@@ -112,6 +116,21 @@ class _Prepared:
     placement: Placement
     added_newline: bytes
 
+    @property
+    def room(self) -> int:
+        """Slots that fit the canvas beside the pins."""
+        return MAX_CANVAS - len(self.placement.pins)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHole:
+    """A hole with its context encoded: what a step calls, with the document's votes or without."""
+
+    placement: Placement
+    room: int
+    model: Denoise
+    copying: CopyingDenoiser
+
 
 class Infiller:
     """A loaded model with its vocabulary, length table and cache of encoded contexts.
@@ -126,14 +145,22 @@ class Infiller:
         lengths: LengthTable,
         config: InfillConfig | None = None,
         ranking: Ranking | None = None,
+        copy_weights: CopyWeights | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.ranking = ranking or Ranking()
+        self.copy_weights = copy_weights or CopyWeights()
         self.lengths = lengths
         self.config = config or InfillConfig()
         self._denoiser = denoiser
         self._vocabulary = Vocabulary.build(tokenizer.token_bytes, tokenizer.vocab_size)
         self._contexts: OrderedDict[Context, ContextCache] = OrderedDict()
+        self._copy_indexes: OrderedDict[tuple[bytes, bytes], CopyIndex] = OrderedDict()
+        self._line_ends = frozenset(
+            i
+            for i in range(tokenizer.vocab_size)
+            if tokenizer.token_bytes(i).startswith((b"\n", b"\r"))
+        )
 
     @classmethod
     def load(
@@ -163,7 +190,8 @@ class Infiller:
         ranking = Ranking.for_model(
             loaded.folder / RANKING_FILE, weights_file.sha256 if weights_file else None
         )
-        return cls(MaskedLMDenoiser(model), tokenizer, lengths, config, ranking)
+        copy_weights = CopyWeights.load(loaded.folder / COPYING_FILE)
+        return cls(MaskedLMDenoiser(model), tokenizer, lengths, config, ranking, copy_weights)
 
     def infill(
         self,
@@ -193,7 +221,10 @@ class Infiller:
         ]
         if cancel is not None:
             cancel.raise_if_cancelled()
-        cache, start_position, cached = self._context(prepared)
+        context, cache, cached = self._context(prepared)
+        denoise: Denoise = self._denoiser.bind(cache, context.hole_positions[0])
+        if self.copy_weights:
+            denoise = self._with_copying(denoise, prepared, context)
         steps = 0
 
         def count(snapshot: StepSnapshot) -> None:
@@ -206,7 +237,7 @@ class Infiller:
         if request.deadline_ms is not None:
             deadline_s = started + request.deadline_ms / 1000.0
         results = sample(
-            self._denoiser.bind(cache, start_position),
+            denoise,
             canvases,
             self.config.sampler,
             vocabulary=self._vocabulary,
@@ -232,12 +263,20 @@ class Infiller:
             reason=None if candidates else reason,
         )
 
+    def open(self, request: InfillRequest) -> OpenHole:
+        """Encode the context of a request and stop there; for fitting and for looking inside."""
+        prepared = self._prepare(request)
+        context, cache, _ = self._context(prepared)
+        model = self._denoiser.bind(cache, context.hole_positions[0])
+        copying = self._with_copying(model, prepared, context)
+        return OpenHole(prepared.placement, prepared.room, model, copying)
+
     def oracle_slots(self, request: InfillRequest, middle: bytes) -> int:
         """How many slots `middle` takes on the canvas of `request`; for evaluation."""
         prepared = self._prepare(request)
         middle = middle.removesuffix(prepared.added_newline)
         needed = len(prepared.placement.slots_needed(self.tokenizer, middle))
-        return max(1, min(needed, MAX_CANVAS - len(prepared.placement.pins)))
+        return max(1, min(needed, prepared.room))
 
     def _prepare(self, request: InfillRequest) -> _Prepared:
         data = request.text
@@ -263,7 +302,7 @@ class Infiller:
         )
 
     def _sizes(self, request: InfillRequest, prepared: _Prepared) -> tuple[int, ...]:
-        room = MAX_CANVAS - len(prepared.placement.pins)
+        room = prepared.room
         if request.length == PREDICTED:
             return self.lengths.sizes(prepared.language, prepared.hole.kind, max_slots=room)
         if not isinstance(request.length, int):
@@ -272,7 +311,7 @@ class Infiller:
             )
         return (min(request.length, room),) if request.length > 0 else (request.length,)
 
-    def _context(self, prepared: _Prepared) -> tuple[ContextCache, int, bool]:
+    def _context(self, prepared: _Prepared) -> tuple[Context, ContextCache, bool]:
         placement = prepared.placement
         window = window_around(self.tokenizer, prepared.data, placement, self.config.context_tokens)
         context = lay_out(self.tokenizer, prepared.data, window, [placement], prepared.language)
@@ -286,7 +325,31 @@ class Infiller:
             if len(self._contexts) > self.config.cached_contexts:
                 self._contexts.popitem(last=False)
         self._contexts.move_to_end(context)
-        return cache, context.hole_positions[0], cached
+        return context, cache, cached
+
+    def _with_copying(
+        self, denoise: Denoise, prepared: _Prepared, context: Context
+    ) -> CopyingDenoiser:
+        """`denoise` with the votes of the document around the hole."""
+        anchor, end = prepared.placement.anchor, prepared.placement.end
+        around = (
+            prepared.data[max(0, anchor - self.config.copy_bytes) : anchor],
+            prepared.data[end : end + self.config.copy_bytes],
+        )
+        index = self._copy_indexes.get(around)
+        if index is None:
+            before, after = (self.tokenizer.encode(part) for part in around)
+            index = CopyIndex((before, after), ending=after)
+            self._copy_indexes[around] = index
+            if len(self._copy_indexes) > self.config.cached_contexts:
+                self._copy_indexes.popitem(last=False)
+        self._copy_indexes.move_to_end(around)
+        before_canvas = [
+            token
+            for token, position in zip(context.ids, context.positions, strict=True)
+            if position < context.hole_positions[0]
+        ]
+        return CopyingDenoiser(denoise, index, self.copy_weights, before_canvas, self._line_ends)
 
 
 def implied_newline(data: bytes, cursor: int) -> bytes:

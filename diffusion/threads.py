@@ -2,9 +2,11 @@
 
 On a machine with other work, every parallel operation waits for the thread that was not
 scheduled, and the others spin meanwhile: on two busy cores one infill took 6.7 s with two
-threads and 0.6 s with one. So one core is left to the rest of the machine,
-and threads spin briefly. Invariants: what the user's environment says is not changed; no torch
-is imported here, and `settle` must be called before anything else imports it.
+threads and 0.6 s with one (docs/decisions/0007). So one core is left to the rest of the
+machine, and threads spin briefly.
+
+Invariants: what the user's environment says is not changed; no torch is imported here, and
+`settle` must be called before anything else imports it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ the order by hand gets a calibrated scale.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import numpy.typing as npt
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.calibration import Reliability, reliability
 from diffusion.model.manifest import WEIGHTS_FILE, FileRecord, Manifest
+from diffusion.process.copying import COPYING_FILE, CopyWeights
 from diffusion.ranking import FEATURES, RANKING_FILE, Evidence, Ranking
 
 FOLDS = 5
@@ -67,16 +68,29 @@ def store(folder: Path, ranking: Ranking) -> None:
     Raises:
         EvaluationError: the folder cannot be written.
     """
-    path, fresh = folder / RANKING_FILE, folder / f"{RANKING_FILE}.new"
-    try:
+
+    def write(path: Path) -> None:
         facts = dict(ranking.facts)
         if (folder / WEIGHTS_FILE).is_file():
             facts["weights_sha256"] = FileRecord.of(folder / WEIGHTS_FILE).sha256
-        replace(ranking, facts=facts).save(fresh)
+        replace(ranking, facts=facts).save(path)
+
+    _put(folder, RANKING_FILE, write)
+
+
+def store_copying(folder: Path, weights: CopyWeights) -> None:
+    """Put `copying.json` into a model folder and note it in the manifest; raises as `store`."""
+    _put(folder, COPYING_FILE, weights.save)
+
+
+def _put(folder: Path, name: str, write: Callable[[Path], None]) -> None:
+    path, fresh = folder / name, folder / f"{name}.new"
+    try:
+        write(fresh)
         fresh.replace(path)
         manifest = Manifest.read(folder)
         if manifest is not None:
-            files = manifest.files | {RANKING_FILE: FileRecord.of(path)}
+            files = manifest.files | {name: FileRecord.of(path)}
             replace(manifest, files=files).write(folder)
     except OSError as error:
         raise EvaluationError(

@@ -1,7 +1,8 @@
-"""`diffill calibrate`: fit the order and the scores of a model's candidates.
+"""`diffill calibrate`: fit the weight of copying, then the order and the scores of candidates.
 
-Invariants: only validation text of a corpus is looked at; the model folder gets `ranking.json`
-(and its manifest a record of it) only when the fit is done; stdout ends with one line of JSON.
+Invariants: only validation text of a corpus is looked at, other holes for each of the two fits;
+the model folder gets `copying.json` and `ranking.json` (and its manifest a record of each) only
+when that fit is done; stdout ends with one line of JSON.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+_COPY_SEED = 1
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -28,6 +31,9 @@ def calibrate_model(
     count: Annotated[
         int, typer.Option("--cases", metavar="N", min=20, help="holes to fit to")
     ] = 800,
+    copy_cases: Annotated[
+        int, typer.Option(metavar="N", min=20, help="holes to fit the weight of copying to")
+    ] = 300,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="processes")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it finds, write nothing")] = (
         False
@@ -39,21 +45,41 @@ def calibrate_model(
         Path | None, typer.Option(metavar="FILE.svg", help="reliability before and after")
     ] = None,
 ) -> None:
-    """Fill holes of validation text, learn which candidates are right, and store it in the model.
+    """Learn from holes of validation text how far to copy and which candidates are right.
 
     Run it once for every new model. It needs two to ten minutes for a nano model.
     """
-    from diffusion.evaluate.calibrate import calibrate, store
+    from rich.console import Console
+    from rich.progress import track
+
+    from diffusion.evaluate.calibrate import calibrate, store, store_copying
     from diffusion.evaluate.eval_cli import watched
+    from diffusion.evaluate.fit_copying import fit_copying
     from diffusion.evaluate.model_filler import served_dir
     from diffusion.evaluate.results import RowFile
     from diffusion.evaluate.validation_holes import validation_holes
     from diffusion.evaluate.work import Plan, run
+    from diffusion.infill import Infiller
     from diffusion.model.manifest import TOKENIZER_FILE
     from diffusion.text.tokenizer import Tokenizer
 
     folder = served_dir(model)
     tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
+    copied = fit_copying(
+        Infiller.load(folder, threads=1),
+        track(
+            validation_holes(corpus, tokenizer, copy_cases, seed=_COPY_SEED),
+            description="copying",
+            console=Console(stderr=True),
+        ),
+    )
+    copy_facts = {
+        "tokens": copied.tokens,
+        "nats_without": round(copied.nats_before, 4),
+        "nats_with": round(copied.nats_after, 4),
+    }
+    if not dry_run:
+        store_copying(folder, replace(copied.weights, facts=copy_facts))
     cases = validation_holes(corpus, tokenizer, count)
     plan = Plan(model=folder, threads=1, evidence=True)
     found = (row for [row] in run(plan, cases, workers=workers))
@@ -64,6 +90,7 @@ def calibrate_model(
                 file.write(row)
     result = calibrate(rows)
     facts: dict[str, Any] = {
+        "copying": copy_facts,
         "cases": result.cases,
         "kept": result.kept,
         "exact_match_by_hand": round(result.by_hand, 4),

@@ -116,6 +116,8 @@ def read_step(
             logits_V[spellings] = allowed
         elif not row.may_end(slots[0]):
             logits_MV[at, DEL] = _FORBIDDEN
+            if row.must_show():
+                logits_MV[at].index_fill_(0, vocabulary.blank_ids.to(logits_MV.device), _FORBIDDEN)
         at += len(slots)
 
     log_p_MV = torch.log_softmax(logits_MV, dim=-1)

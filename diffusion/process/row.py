@@ -3,10 +3,11 @@
 The rules of a canvas live here, so that no order and no model can break them:
 - A pin never changes. A filled slot changes only by `remask`, which takes it back first.
 - DEL may be committed only on a canvas that may end early, at the leftmost masked slot (all to
-  its left is then filled), not while the constraint is pending, not before there is text beyond
-  the constraint if the row may not be empty, and not left of a slot that already holds a token:
-  such a slot says the hole goes on. It is broadcast to every later slot at once, which ends the
-  row.
+  its left is then filled), not while the constraint is pending, not before there is visible text
+  beyond the constraint if the row may not be empty, and not left of a slot that already holds a
+  token: such a slot says the hole goes on. It is broadcast to every later slot at once, which
+  ends the row. Likewise the last slot of a row that may not be empty takes no blank token if it
+  would be.
 - While the constraint is pending, only the leftmost masked slot may be filled, and only by a
   token that goes on spelling it.
 """
@@ -46,7 +47,7 @@ class Row:
         self._had_slots = bool(self.masked)
         self._log_p: dict[int, float] = {}
         self._constrained: set[int] = set()
-        self._only_constraint: set[int] = set()
+        self._adds_nothing: set[int] = set()
         self._before_remask: tuple[list[int], dict[int, float]] | None = None
         self._last_token = self._find_last_token()
         self._ended_at: int | None = None
@@ -82,6 +83,15 @@ class Row:
         """Log-probability (nats) of what was committed so far, a DEL included; 0 at the start."""
         return sum(self._log_p.values())
 
+    def must_show(self) -> bool:
+        """Whether the last masked slot has to hold visible text, for the row would be empty."""
+        return (
+            not self._allow_empty
+            and len(self.masked) == 1
+            and not self.constraint
+            and not self._adds_text()
+        )
+
     def _find_last_token(self) -> int:
         """The last slot that is no pin and holds text; -1 if there is none."""
         for slot in range(len(self.ids) - 1, -1, -1):
@@ -90,19 +100,29 @@ class Row:
         return -1
 
     def _adds_text(self) -> bool:
-        return any(self.ids[s] != DEL and s not in self._only_constraint for s in self._log_p)
+        return any(self.ids[s] != DEL and s not in self._adds_nothing for s in self._log_p)
 
     def spellings(self, vocabulary: Vocabulary) -> list[int] | None:
         """Tokens allowed at the leftmost masked slot by the constraint; None for all.
 
-        In the last slot a token must finish the constraint, if any can.
+        Where slots are scarce, only tokens after which the rest can still be spelled (and, in a
+        row that may not be empty, something be added to it), if there are any.
         """
         if not self.constraint:
             return None
         finishing = vocabulary.completing(self.constraint)
-        if len(self.masked) == 1 and finishing:
-            return finishing
-        return finishing + vocabulary.beginning(self.constraint)
+        beginning = vocabulary.beginning(self.constraint)
+        left = len(self.masked) - 1
+        if left > len(self.constraint):
+            return finishing + beginning
+        needed = vocabulary.least_tokens(self.constraint)
+        spelled = vocabulary.token_bytes
+        wanting = 0 if self._allow_empty else 1
+        fitting = [t for t in beginning if needed[len(spelled[t])] <= left - wanting]
+        fitting += [
+            t for t in finishing if left >= wanting or spelled[t][len(self.constraint) :].strip()
+        ]
+        return fitting or finishing or beginning
 
     def commit(self, slot: int, token: int, log_p: float, vocabulary: Vocabulary) -> Commit:
         """Fill a masked slot. Ends the row if that was the last one, or if it is DEL.
@@ -127,11 +147,11 @@ class Row:
             self.ids[slot] = token
             self.masked.remove(slot)
             self._last_token = max(self._last_token, slot)
+            spelled = vocabulary.token_bytes[token]
+            if not spelled[len(self.constraint) :].strip():
+                self._adds_nothing.add(slot)
             if self.constraint:
-                spelled = vocabulary.token_bytes[token]
                 self._constrained.add(slot)
-                if len(spelled) <= len(self.constraint):
-                    self._only_constraint.add(slot)
                 self.constraint = self.constraint[len(spelled) :]
             if not self.masked:
                 self._close()
@@ -184,6 +204,7 @@ class Row:
         self._before_remask = (list(self.ids), dict(self._log_p))
         for slot in slots:
             self.ids[slot] = MASK
+            self._adds_nothing.discard(slot)
             del self._log_p[slot]
         self._last_token = self._find_last_token()
         self.masked = sorted({*self.masked, *slots})

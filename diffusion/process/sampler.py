@@ -53,7 +53,7 @@ class SamplerConfig:
         temperature: 0 takes the most probable token. A canvas may override it.
         top_p: nucleus of the draw when the temperature is above 0.
         seed: of the draws; each row has its own stream.
-        allow_empty: whether a row may end before it has text beyond the constraint.
+        allow_empty: whether a row may end before it has visible text beyond the constraint.
         end_p: probability above which DEL is committed in the same step as the token before it.
         draft_p: at the deadline or the last step, open slots are filled from the last pass, from
             the left, while the proposal has at least this probability. Above 1: never. A row
@@ -282,6 +282,8 @@ class _Run:
         """Whether the canvas's rules and the guards let `token` stand at `slot`."""
         if token == DEL:
             return row.may_end(slot)
+        if self._vocabulary.blank[token] and row.must_show():
+            return False
         guards = self._config.guards
         if math.exp(log_p) <= guards.equal_neighbour_p and any(
             abs(commit.slot - slot) == 1 and commit.token == token for commit in done

@@ -31,8 +31,12 @@ class Vocabulary:
     """Whether a token has no letter: whitespace, punctuation and digits."""
     line_end: tuple[bool, ...]
     """Whether a token is a newline with nothing but indentation."""
+    blank: tuple[bool, ...]
+    """Whether a token shows nothing: white space only."""
     forbidden_ids: torch.Tensor
     """Ids that a slot may never hold: specials other than DEL, and tokens without bytes."""
+    blank_ids: torch.Tensor
+    """Ids of the blank tokens."""
     _sorted_bytes: tuple[bytes, ...]
     _sorted_ids: tuple[int, ...]
 
@@ -57,6 +61,11 @@ class Vocabulary:
             token_bytes=table,
             wordless=tuple(_WORD_BYTES.isdisjoint(data) for data in table),
             line_end=tuple(b"\n" in data and not data.strip() for data in table),
+            blank=tuple(bool(data) and not data.strip() for data in table),
+            blank_ids=torch.tensor(
+                [token for token, data in enumerate(table) if data and not data.strip()],
+                dtype=torch.long,
+            ),
             forbidden_ids=torch.tensor(forbidden, dtype=torch.long),
             _sorted_bytes=tuple(data for data, _ in spelled),
             _sorted_ids=tuple(token for _, token in spelled),
@@ -78,3 +87,23 @@ class Vocabulary:
                 found.append(self._sorted_ids[at])
                 at += 1
         return found
+
+    def least_tokens(self, wanted: bytes) -> list[int]:
+        """`[i]`: with how few tokens `wanted[i:]` can be spelled; the last may spell more.
+
+        Longer than `wanted` where it cannot.
+        """
+        never = len(wanted) + 1
+        least = [never] * len(wanted) + [0]
+        for i in range(len(wanted) - 1, -1, -1):
+            rest = wanted[i:]
+            if self._any_starts_with(rest):
+                least[i] = 1
+                continue
+            lengths = {len(self.token_bytes[token]) for token in self.beginning(rest)}
+            least[i] = min((1 + least[i + n] for n in lengths), default=never)
+        return least
+
+    def _any_starts_with(self, wanted: bytes) -> bool:
+        at = bisect_left(self._sorted_bytes, wanted)
+        return at < len(self._sorted_bytes) and self._sorted_bytes[at].startswith(wanted)

@@ -1,4 +1,4 @@
-"""Races between the rows of a batch, and running without guards."""
+"""Races between rows, known lengths, emptiness, and running without guards."""
 
 from __future__ import annotations
 
@@ -59,6 +59,21 @@ def test_a_canvas_of_known_length_does_not_end_early() -> None:
         [result] = sample(denoise, [canvas], config, vocabulary=VOCABULARY)
         assert spelled(result.ids, VOCABULARY) == text
         assert result.reason == ("ended" if ends_early else "full")
+
+
+@pytest.mark.parametrize("constraint", [b"", b"re", b"retu", b"\n   "])
+@pytest.mark.parametrize("slots", [1, 2, 3])
+def test_a_row_that_may_not_be_empty_shows_something(constraint: bytes, slots: int) -> None:
+    """However much the model would like to write white space, or only what is typed already."""
+    vocabulary = byte_vocabulary(b"return", b"retu", b"\n    ", b"  x", b"\n   y", b"re")
+    words = {vocabulary.token_bytes[token]: token for token in range(288, vocabulary.size)}
+    liked = {words[b"re"]: 0.3, words[b"retu"]: 0.3, words[b"\n    "]: 0.2, DEL: 0.1}
+    denoise = ScriptedDenoiser(vocabulary.size, lambda call, ids, position: liked)
+    canvas = CanvasState((MASK,) * slots, 0, constraint)
+    config = SamplerConfig(allow_empty=False)
+    [result] = sample(denoise, [canvas], config, vocabulary=vocabulary)
+    text = spelled([token for token in result.ids if token != DEL], vocabulary)
+    assert text.startswith(constraint) and text[len(constraint) :].strip()
 
 
 def test_a_race_is_a_distance() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from diffusion.errors import SamplerError
 from diffusion.process.vocabulary import Vocabulary
-from diffusion.text.tokenizer import DEL, MASK
+from diffusion.text.tokenizer import DEL, MASK, SPECIAL_COUNT
 from tests.support.denoisers import byte_id, byte_vocabulary
 
 WORDS = (
@@ -63,3 +63,13 @@ def test_line_ends_are_newlines_with_indentation() -> None:
 def test_a_vocabulary_of_specials_is_refused() -> None:
     with pytest.raises(SamplerError, match="holds no text"):
         Vocabulary.build(lambda token: b"", 40)
+
+
+def test_least_tokens_counts_overrunning_ones_and_knows_what_cannot_be_spelled() -> None:
+    vocabulary = byte_vocabulary(b"retu", b"return")
+    assert vocabulary.least_tokens(b"retur") == [1, 4, 3, 2, 1, 0]
+    assert vocabulary.least_tokens(b"returns")[0] == 2
+    table = [b""] * SPECIAL_COUNT + [b"a"]
+    sparse = Vocabulary.build(table.__getitem__, len(table))
+    assert sparse.least_tokens(b"ab")[0] > 2
+    assert sparse.least_tokens(b"aa") == [2, 1, 0]

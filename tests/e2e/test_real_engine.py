@@ -13,6 +13,7 @@ from tests.support.lsp_process import Server, command, running
 pytestmark = pytest.mark.slow
 TEXT = "def add(a, b):\n    return \n"
 URI = "file:///work/a.py"
+FIVE_MEGABYTES = "x = 'aaaaaaaaaaaaaaaaaaaaaaaaa'\n" * 156_250
 UNUSUAL = {
     "empty": (0, 0, ""),
     "unclosed": (0, 9, "x = [1, \n"),
@@ -30,7 +31,7 @@ UNUSUAL = {
 REFUSED = {
     "nul": ("python", 0, 4, "x = \0\n", "binary"),
     "picture": ("python", 0, 0, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "binary"),
-    "five megabytes": ("python", 9, 4, "x = 'aaaaaaaaaaaaaaaaaaaaaaaaa'\n" * 156_250, "fileTooLarge"),
+    "five megabytes": ("python", 9, 4, FIVE_MEGABYTES, "fileTooLarge"),
     "below": ("python", 2, 0, "x = \n", "cursorOutside"),
     "cobol": ("cobol", 0, 4, "x = \n", "languageUnknown"),
     "nothing": ("", 0, 4, "x = \n", "languageUnknown"),

@@ -46,6 +46,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert document["checks"][0]["name"] == "python"
 
 
+@pytest.mark.slow  # a random model never ends a hole, so it takes every step there is
 def test_a_model_is_loaded_and_asked(
     tiny_model_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

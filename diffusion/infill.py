@@ -304,7 +304,10 @@ class Infiller:
     def _sizes(self, request: InfillRequest, prepared: _Prepared) -> tuple[int, ...]:
         room = prepared.room
         if request.length == PREDICTED:
-            return self.lengths.sizes(prepared.language, prepared.hole.kind, max_slots=room)
+            return self.lengths.sizes(
+                prepared.language, prepared.hole.kind,
+                max_slots=room, quantiles=self.ranking.quantiles,
+            )  # fmt: skip
         if not isinstance(request.length, int):
             raise HoleError(
                 f"length {request.length!r} is not known", fix="give 'predicted' or a number"

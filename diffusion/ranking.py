@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from diffusion.errors import TextError
 from diffusion.text.hole import KINDS
+from diffusion.text.hole_length import QUANTILES
 
 RANKING_FILE: Final = "ranking.json"
 VERSION: Final = 1
@@ -86,11 +87,16 @@ _BY_HAND: Final = {"mean_log_p": 1.0, "length_prior": 0.1, "parses": 1000.0}
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Weights of features. `calibrated`: whether they were fitted to exact matches."""
+    """Weights of features, and which lengths to try.
+
+    `calibrated`: whether the weights were fitted to exact matches. `quantiles`: the share of
+    lengths that each canvas size is to cover, see `LengthTable.sizes`.
+    """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict(_BY_HAND))
     bias: float = 0.0
     calibrated: bool = False
+    quantiles: tuple[float, ...] = QUANTILES
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How it was fitted, for people."""
 
@@ -113,6 +119,7 @@ class Ranking:
             "version": VERSION,
             "bias": round(self.bias, 6),
             "weights": {name: round(weight, 6) for name, weight in self.weights.items()},
+            "quantiles": list(self.quantiles),
             "facts": dict(self.facts),
         }
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -143,6 +150,7 @@ class Ranking:
                 )
             weights = {str(name): float(weight) for name, weight in document["weights"].items()}
             bias = float(document["bias"])
+            quantiles = tuple(map(float, document.get("quantiles", QUANTILES)))
             facts = dict(document.get("facts", {}))
         except OSError as error:
             raise TextError(f"{path} cannot be read ({error.strerror})", fix=fix) from error
@@ -155,7 +163,9 @@ class Ranking:
             raise TextError(f"{path} weighs the unknown feature {unknown[0]!r}", fix=fix)
         if not all(map(math.isfinite, (bias, *weights.values()))):
             raise TextError(f"{path} holds a weight that is no number", fix=fix)
-        return cls(weights, bias, calibrated=True, facts=facts)
+        if not quantiles or not all(0.0 < share <= 1.0 for share in quantiles):
+            raise TextError(f"{path} has quantiles that are no shares", fix=fix)
+        return cls(weights, bias, calibrated=True, quantiles=quantiles, facts=facts)
 
 
 def logistic(value: float) -> float:

@@ -35,6 +35,10 @@ def calibrate_model(
         int, typer.Option(metavar="N", min=20, help="holes to fit the weight of copying to")
     ] = 300,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="processes")] = 1,
+    quantiles: Annotated[
+        str | None,
+        typer.Option(metavar="Q,...", help="lengths to try: shares of the lengths to be covered"),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it finds, write nothing")] = (
         False
     ),
@@ -61,6 +65,7 @@ def calibrate_model(
     from diffusion.evaluate.work import Plan, run
     from diffusion.infill import Infiller
     from diffusion.model.manifest import TOKENIZER_FILE
+    from diffusion.text.hole_length import QUANTILES
     from diffusion.text.tokenizer import Tokenizer
 
     folder = served_dir(model)
@@ -81,7 +86,8 @@ def calibrate_model(
     if not dry_run:
         store_copying(folder, replace(copied.weights, facts=copy_facts))
     cases = validation_holes(corpus, tokenizer, count)
-    plan = Plan(model=folder, threads=1, evidence=True)
+    shares = tuple(map(float, quantiles.split(","))) if quantiles else None
+    plan = Plan(model=folder, threads=1, evidence=True, quantiles=shares)
     found = (row for [row] in run(plan, cases, workers=workers))
     rows = list(watched(found, len(cases)))
     if rows_file is not None:
@@ -108,6 +114,7 @@ def calibrate_model(
         curves = {"before": result.before, "after": result.after}
         plot.write_text(reliability_plot(curves, standalone=True), encoding="utf-8")
     if not dry_run:
-        store(folder, replace(result.ranking, facts=facts))
+        ranking = replace(result.ranking, facts=facts, quantiles=shares or QUANTILES)
+        store(folder, ranking)
         typer.echo(f"stored in {folder}", err=True)
     print(json.dumps(facts))

@@ -62,11 +62,12 @@ def load_model(
     *,
     threads: int | None = None,
     sampler: SamplerConfig | None = None,
+    quantiles: tuple[float, ...] | None = None,
     evidence: bool = False,
 ) -> ModelFiller:
     """A filler over a model folder, or over the bundled model.
 
-    `sampler` takes the place of serving's. For `evidence` see `ModelFiller`.
+    `sampler` and `quantiles` take the place of serving's. For `evidence` see `ModelFiller`.
 
     Raises:
         CheckpointError: the folder is missing, damaged or another tokenizer's.
@@ -78,6 +79,8 @@ def load_model(
     if sampler is not None:
         config = replace(config, sampler=sampler)
     infiller = Infiller.load(directory, threads=threads, config=config)
+    if quantiles is not None:
+        infiller.ranking = replace(infiller.ranking, quantiles=quantiles)
     return ModelFiller(infiller, weights_hash(served_dir(directory)), evidence=evidence)
 
 

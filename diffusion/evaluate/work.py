@@ -34,8 +34,8 @@ class Plan:
     """What fills the holes, and whether programs are run.
 
     `threads`: processor threads for the model, in each worker. `cpu_s`: processor seconds of an
-    executed program. `sampler`: in place of the one that serving uses. `evidence`: rows tell of
-    every candidate, and what was known of it.
+    executed program. `sampler` and `quantiles` (of lengths to try): in place of those that serving
+    uses. `evidence`: rows tell of every candidate, and what was known of it.
     """
 
     filler: str = "diffill"
@@ -45,6 +45,7 @@ class Plan:
     execute: bool = False
     cpu_s: int = 3
     sampler: SamplerConfig | None = None
+    quantiles: tuple[float, ...] | None = None
     evidence: bool = False
 
     def __post_init__(self) -> None:
@@ -98,10 +99,12 @@ def load_filler(plan: Plan) -> Filler:
     if plan.filler == "diffill":
         from diffusion.evaluate.model_filler import load_model
 
-        if plan.sampler is None and not plan.evidence:
-            return load_model(plan.model, threads=plan.threads)
         return load_model(
-            plan.model, threads=plan.threads, sampler=plan.sampler, evidence=plan.evidence
+            plan.model,
+            threads=plan.threads,
+            sampler=plan.sampler,
+            quantiles=plan.quantiles,
+            evidence=plan.evidence,
         )
     from diffusion.evaluate.baselines import CopyNearestLine, Ngram
 

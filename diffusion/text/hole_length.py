@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import random
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 from math import log
 from pathlib import Path
@@ -85,17 +85,22 @@ class LengthTable:
         return sum(self._counts.get((language, kind), ()))
 
     def sizes(
-        self, language: str, kind: str, *, max_slots: int = SLOT_COUNTS[-1]
+        self,
+        language: str,
+        kind: str,
+        *,
+        max_slots: int = SLOT_COUNTS[-1],
+        quantiles: Sequence[float] = QUANTILES,
     ) -> tuple[int, ...]:
-        """Three or four increasing canvas sizes in slots (fewer if `max_slots` leaves no more).
+        """Three or more increasing canvas sizes in slots (fewer if `max_slots` leaves no more).
 
-        They cover the QUANTILES of the lengths and one token more, which healing may add.
+        They cover the `quantiles` of the lengths and one token more, which healing may add.
         """
         if max_slots < 1:
             raise TextError(f"a canvas of {max_slots} slots holds nothing", fix="allow at least 1")
         ladder = [size for size in SLOT_COUNTS if size <= max_slots] or [max_slots]
         found: set[int] = set()
-        for quantile in QUANTILES:
+        for quantile in quantiles:
             slots = self.quantile(language, kind, quantile) + _HEALED_TOKENS
             found.add(min(bisect_left(ladder, slots), len(ladder) - 1))
         # A narrow table gives fewer than three: take the next larger, then the next smaller.

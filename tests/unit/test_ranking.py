@@ -14,8 +14,9 @@ from diffusion.ranking import FEATURES, Evidence, Ranking, logistic
 from diffusion.text.hole import KINDS
 
 EVIDENCE = Evidence(
-    kind="expression", finished=True, tokens=3, mean_log_p=-0.5, sum_log_p=-2.0, min_log_p=-1.5, end_log_p=-0.1,
-    ended=True, length_prior=-2.0, parses=True, agreement=0.5, consensus=0.75, echo=False, lines=1,
+    kind="expression", finished=True, tokens=3, mean_log_p=-0.5, sum_log_p=-2.0,
+    min_log_p=-1.5, end_log_p=-0.1, ended=True, length_prior=-2.0, parses=True,
+    agreement=0.5, consensus=0.75, echo=False, lines=1,
 )  # fmt: skip
 
 
@@ -38,6 +39,7 @@ def test_by_hand_what_parses_comes_first_and_then_the_probable() -> None:
 
 def test_a_fitted_score_is_the_logistic_of_the_value_and_survives_the_file(tmp_path: Path) -> None:
     fitted = Ranking({"sum_log_p": 0.5, "kind:expression": 1.0}, bias=0.25, calibrated=True)
+    fitted = replace(fitted, quantiles=(0.5, 0.9))
     assert fitted.value(EVIDENCE) == pytest.approx(0.25 - 1.0 + 1.0)
     fitted.save(tmp_path / "ranking.json")
     loaded = Ranking.load(tmp_path / "ranking.json")
@@ -61,6 +63,7 @@ def test_a_fit_for_other_weights_is_not_used(tmp_path: Path) -> None:
         ({"weights": {"echo": float("nan")}}, "no number"),
         ({"weights": [1]}, "no ranking"),
         ({"bias": "high"}, "no ranking"),
+        ({"quantiles": [0.5, 1.5]}, "no shares"),
     ],
 )
 def test_a_damaged_file_is_named_with_the_fix(

@@ -373,8 +373,7 @@ def table(result: Json) -> str:
 def _sums(result: Json) -> Json:
     parts = result["by_work"].values()
     return {
-        key: sum(part[key] for part in parts)
-        for key in ("requests", "answered", "context_cached")
+        key: sum(part[key] for part in parts) for key in ("requests", "answered", "context_cached")
     }
 
 

@@ -21,9 +21,6 @@ from diffusion.data.examples import (
     Example,
     ExampleConfig,
     NoisedExample,
-    build_example,
-    next_tokens,
-    noise,
 )
 from diffusion.data.shards import ShardSet
 from diffusion.errors import CorpusError
@@ -121,7 +118,7 @@ def build_row(
         if window[1] - window[0] < 16:
             continue
         tree = SyntaxTree.parse(data, language)
-        example = build_example(tokenizer, tree, data, window, language, rng, config.example)
+        example = config.example.build(tokenizer, tree, data, window, language, rng)
         if len(example.ids) <= room:
             examples.append(example)
             room -= len(example.ids)
@@ -185,10 +182,9 @@ def build_batch(
     rows = []
     for _ in range(config.rows):
         examples = build_row(source, tokenizer, rng, config)
-        if config.causal:
-            rows.append([(e, next_tokens(e)) for e in examples])
-        else:
-            rows.append([(e, noise(e, rng, config.example.noise, t=t)) for e in examples])
+        rows.append(
+            [(e, config.example.targets(e, rng, causal=config.causal, t=t)) for e in examples]
+        )
     return collate(rows, config.row_tokens, source.languages, causal=config.causal)
 
 

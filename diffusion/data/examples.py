@@ -39,6 +39,24 @@ class ExampleConfig:
     larger_sizes: tuple[float, ...] = (0.5, 0.3, 0.2)
     """Otherwise, the chances of the next size, the one after, and so on."""
 
+    def build(
+        self,
+        tokenizer: Tokenizer,
+        tree: SyntaxTree,
+        data: bytes,
+        window: tuple[int, int],
+        language: str,
+        rng: Random,
+    ) -> Example:
+        """What a window becomes. The autoregressive twin and ablations replace it."""
+        return build_example(tokenizer, tree, data, window, language, rng, self)
+
+    def targets(
+        self, example: Example, rng: Random, *, causal: bool, t: float | None
+    ) -> NoisedExample:
+        """What is to be predicted of an example. `t` fixes the mask share, for validation."""
+        return next_tokens(example) if causal else noise(example, rng, self.noise, t=t)
+
 
 @dataclass(frozen=True, slots=True)
 class CanvasPart:

@@ -24,7 +24,7 @@ from diffusion.errors import CheckpointError, HoleError
 from diffusion.model.checkpoint import default_model_dir, load_checkpoint
 from diffusion.model.context_cache import ContextCache
 from diffusion.model.denoiser import MaskedLMDenoiser
-from diffusion.model.manifest import WEIGHTS_FILE
+from diffusion.model.manifest import DIFFUSION, WEIGHTS_FILE
 from diffusion.model.quantize import Mode, for_cpu
 from diffusion.process.canvas_state import CanvasState, StepSnapshot
 from diffusion.process.copying import COPYING_FILE, CopyIndex, CopyingDenoiser, CopyWeights
@@ -182,6 +182,11 @@ class Infiller:
             raise CheckpointError(
                 f"{loaded.folder} has no tokenizer of Diffill's",
                 fix="use a folder that `diffill pretrain --export` wrote",
+            )
+        if loaded.manifest is not None and loaded.manifest.objective != DIFFUSION:
+            raise CheckpointError(
+                f"{loaded.folder} holds an autoregressive twin, which fills no canvas",
+                fix="name a diffusion model; `diffill eval` is what measures a twin",
             )
         tokenizer = Tokenizer.load(loaded.tokenizer_path)
         lengths = LengthTable.load(loaded.lengths_path) if loaded.lengths_path else LengthTable()

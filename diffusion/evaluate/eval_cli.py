@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from diffusion.evaluate.cases import duplicate_ids, read_cases
 from diffusion.evaluate.infill_eval import Executor, parse_length, totals
 from diffusion.evaluate.results import RowFile
-from diffusion.evaluate.work import Plan, Work, run
+from diffusion.evaluate.work import Plan, Work, load_filler, run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -80,10 +80,8 @@ def eval_cases(
     plan = Plan(lengths=(mode,), model=model, threads=threads, execute=execute, cpu_s=timeout)
     work = None
     if workers == 1:
-        from diffusion.evaluate.model_filler import load_model
-
         executor = _executor(timeout) if execute else None
-        work = Work(plan, filler=load_model(model, threads=threads), executor=executor)
+        work = Work(plan, filler=load_filler(plan), executor=executor)
     model_hash = _model_hash(model)
     rows: list[dict[str, Any]] = []
     file = RowFile(out)

@@ -98,7 +98,10 @@ def load_filler(plan: Plan) -> Filler:
     """
     if plan.filler == "diffill":
         from diffusion.evaluate.model_filler import load_model
+        from diffusion.evaluate.twin_filler import is_twin, load_twin
 
+        if plan.model is not None and is_twin(plan.model):
+            return load_twin(plan.model, threads=plan.threads)
         return load_model(
             plan.model,
             threads=plan.threads,

@@ -31,6 +31,7 @@ from diffusion.errors import CheckpointError
 from diffusion.model.architecture import ModelRecipe
 from diffusion.model.manifest import (
     CONFIG_FILE,
+    DIFFUSION,
     LENGTHS_FILE,
     MANIFEST_FILE,
     TOKENIZER_FILE,
@@ -79,6 +80,7 @@ def save_checkpoint(
     tokens_seen: int = 0,
     training_data: str = "",
     metrics: dict[str, Any] | None = None,
+    objective: str = DIFFUSION,
 ) -> Manifest:
     """Writes a model folder, replacing one of the same name only once the new one is complete.
 
@@ -91,6 +93,7 @@ def save_checkpoint(
         tokens_seen: training tokens so far.
         training_data: digest of the corpus manifest.
         metrics: measured quality, anything JSON can hold.
+        objective: what it was trained for, DIFFUSION or FIM.
 
     Raises:
         CheckpointError: weights are not finite or are quantised, the vocabulary does not fit, or
@@ -115,6 +118,7 @@ def save_checkpoint(
         tokens_seen=tokens_seen,
         training_data=training_data,
         metrics=metrics or {},
+        objective=objective,
     )
     config = copy.deepcopy(model.config)
     config.dtype = torch.bfloat16

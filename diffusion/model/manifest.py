@@ -19,6 +19,8 @@ from typing import Any
 from diffusion.errors import CheckpointError
 
 FORMAT_VERSION = 1
+DIFFUSION, FIM = "diffusion", "fim"
+"""Objectives: masked diffusion, or the autoregressive twin's fill-in-the-middle."""
 MANIFEST_FILE = "manifest.json"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -54,6 +56,8 @@ class Manifest:
     metrics: dict[str, Any]
     files: dict[str, FileRecord] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
+    objective: str = DIFFUSION
+    """What it was trained for; a folder that does not say is older than the twin."""
 
     def write(self, folder: Path) -> None:
         """Writes `manifest.json`."""
@@ -73,6 +77,7 @@ class Manifest:
             raw = json.loads(path.read_text(encoding="utf-8"))
             version = int(raw["format_version"])
             if version <= FORMAT_VERSION:
+                raw.setdefault("objective", DIFFUSION)
                 known = {item.name: raw[item.name] for item in fields(cls)}
                 known["files"] = {
                     str(name): FileRecord(int(record["bytes"]), str(record["sha256"]))

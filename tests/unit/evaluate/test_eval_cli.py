@@ -34,7 +34,7 @@ def cases(tmp_path: Path) -> Path:
 @pytest.fixture
 def filler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loaded]:
     loaded = Loaded(dict(ANSWERS))
-    monkeypatch.setattr(model_filler, "load_model", lambda directory, threads: loaded)
+    monkeypatch.setattr(model_filler, "load_model", lambda directory, **_: loaded)
     monkeypatch.setattr(model_filler, "weights_hash", lambda directory: "0123456789ab")
     yield loaded
 

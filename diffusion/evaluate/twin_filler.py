@@ -130,7 +130,11 @@ def is_twin(directory: Path) -> bool:
 
 
 def load_twin(
-    directory: Path, *, threads: int | None = None, precision: Mode | Literal["auto"] = "auto", order: str = SPM
+    directory: Path,
+    *,
+    threads: int | None = None,
+    precision: Mode | Literal["auto"] = "auto",
+    order: str = SPM,
 ) -> TwinFiller:
     """A filler over a twin's folder, in the precision that serving would choose.
 

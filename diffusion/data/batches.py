@@ -1,7 +1,8 @@
-"""Training batches: documents drawn from the shards, cut into windows, packed into rows.
+"""Training batches: windows of documents packed into rows, rows into tensors.
 
-Job: step number in, tensors out. Batch `n` is a pure function of (seed, n), so a run resumes at
-any step with no state of the data to restore, and workers split the steps between them.
+Job: row numbers in, tensors out. Row `r` is a pure function of (seed, r), and batch `n` of R rows
+is rows n * R to n * R + R - 1. So a run resumes at any step with no state of the data to restore,
+and neither workers, processes nor the number of passes a batch is cut into change what is in it.
 
 Invariant: a row is at most `row_tokens` long; examples never cross rows.
 """
@@ -9,21 +10,19 @@ Invariant: a row is at most `row_tokens` long; examples never cross rows.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from diffusion.data.examples import (
-    Example,
-    ExampleConfig,
-    NoisedExample,
-)
+from diffusion.data.document_source import DocumentSource
+from diffusion.data.examples import Example, ExampleConfig, NoisedExample
 from diffusion.data.shards import ShardSet
-from diffusion.errors import CorpusError
+from diffusion.data.window_quality import worth_repeating
+from diffusion.errors import ConfigError
 from diffusion.model.partition import PAD_SEGMENT, SEGMENTS_PER_DOCUMENT
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import PAD, Tokenizer
@@ -36,6 +35,7 @@ class BatchConfig:
     """Shape of a batch and where its documents come from."""
 
     rows: int = 16
+    """Rows of one optimiser step, those of all processes together."""
     row_tokens: int = 512
     seed: int = 0
     language_weights: Mapping[str, float] = field(default_factory=dict)
@@ -43,6 +43,11 @@ class BatchConfig:
     example: ExampleConfig = field(default_factory=ExampleConfig)
     causal: bool = False
     """Left to right: nothing is masked, every token predicts the next one."""
+    noisings: int = 1
+    """Neighbouring rows that hold the same examples, each noised anew. Laying out an example is
+    most of the work, so a fast accelerator that waits for batches gets more of them with 2."""
+    selective: bool = False
+    """Only windows that `window_quality` likes: the best data, for the end of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,46 +68,13 @@ class Batch:
     """Each target is the token after its index, and nothing may look further right."""
 
 
-class DocumentSource:
-    """Draws windows of documents, each token of a language being equally likely."""
+def window_tokens(room: int, example: ExampleConfig) -> int:
+    """Tokens of a window whose example is likely to fit `room` tokens of a row.
 
-    def __init__(
-        self, shards: ShardSet, tokenizer: Tokenizer, weights: Mapping[str, float]
-    ) -> None:
-        self._shards = shards
-        self._tokenizer = tokenizer
-        self.languages = [name for name in shards.languages if len(shards[name])]
-        if not self.languages:
-            raise CorpusError("the corpus has no documents; run `diffill corpus build` first")
-        self._ends = {name: np.cumsum(shards[name].lengths()) for name in self.languages}
-        self._weights = [
-            weights.get(name, 1.0 if weights else float(self._ends[name][-1]))
-            for name in self.languages
-        ]
-        self._token_length = np.array(
-            [len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)], dtype=np.int64
-        )
-
-    def window(self, rng: random.Random, tokens: int) -> tuple[str, bytes, tuple[int, int]]:
-        """A language, a whole document and a byte window of at most about `tokens` tokens in it."""
-        language = rng.choices(self.languages, self._weights)[0]
-        ends = self._ends[language]
-        at = rng.randrange(int(ends[-1]))
-        index = int(np.searchsorted(ends, at, side="right"))
-        ids = self._shards.document(language, index)
-        offsets = np.concatenate(([0], np.cumsum(self._token_length[ids])))
-        data = self._tokenizer.decode(ids.tolist())
-        inside = at - int(ends[index]) + len(ids)
-        first = max(0, min(inside - rng.randrange(tokens), len(ids) - tokens))
-        start = int(offsets[first])
-        if start > 0:
-            start = max(data.find(b"\n", start), 0)
-        last = int(np.searchsorted(offsets, start)) + tokens
-        end = len(data)
-        if last < len(ids):
-            newline = data.rfind(b"\n", start + 1, int(offsets[last]))
-            end = newline if newline > start else int(offsets[last])
-        return language, data, (start, end)
+    Canvases are longer than their text, and with complementary masks each is there twice.
+    """
+    twins = 1.0 + example.hole_share_high if example.complementary else 1.0
+    return int(room * 0.92 / twins) - 8
 
 
 def build_row(
@@ -111,13 +83,15 @@ def build_row(
     """Examples that together fit one row."""
     examples: list[Example] = []
     room = config.row_tokens
-    for _ in range(8):
+    for attempt in range(8):
         if room < _SMALLEST_WINDOW:
             break
-        language, data, window = source.window(rng, int(room * 0.92) - 8)
+        language, data, window = source.piece(rng, window_tokens(room, config.example))
         if window[1] - window[0] < 16:
             continue
         tree = SyntaxTree.parse(data, language)
+        if config.selective and attempt < 6 and not worth_repeating(tree, data, window):
+            continue
         example = config.example.build(tokenizer, tree, data, window, language, rng)
         if len(example.ids) <= room:
             examples.append(example)
@@ -169,29 +143,55 @@ def collate(
     )
 
 
-def build_batch(
-    source: DocumentSource,
-    tokenizer: Tokenizer,
-    step: int,
-    config: BatchConfig,
-    *,
-    t: float | None = None,
+def build_rows(
+    source: DocumentSource, tokenizer: Tokenizer, numbers: Sequence[int], config: BatchConfig
 ) -> Batch:
-    """Batch number `step`. `t` fixes the mask share, for validation."""
-    rng = random.Random(f"{config.seed}/{step}")
-    rows = []
-    for _ in range(config.rows):
-        examples = build_row(source, tokenizer, rng, config)
+    """The rows with these numbers."""
+    rows: list[list[tuple[Example, NoisedExample]]] = []
+    built: tuple[int, list[Example]] | None = None
+    for number in numbers:
+        group, again = divmod(number, config.noisings)
+        if built is None or built[0] != group:
+            built = group, build_row(
+                source, tokenizer, random.Random(f"{config.seed}/row/{group}"), config
+            )
+        rng = random.Random(f"{config.seed}/noise/{group}/{again}")
         rows.append(
-            [(e, config.example.targets(e, rng, causal=config.causal, t=t)) for e in examples]
+            [(e, config.example.targets(e, rng, causal=config.causal, t=None)) for e in built[1]]
         )
     return collate(rows, config.row_tokens, source.languages, causal=config.causal)
 
 
-class BatchStream(IterableDataset[Batch]):
-    """Batches `first, first + 1, ...` without end, shared out among data-loader workers.
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of every batch that one process trains on, and in how many passes.
 
-    With several processes, process `rank` of `world` takes every `world`-th batch.
+    Process `rank` of `world` takes its share of a batch's rows in order, `rows_per_pass` at a
+    time; None is all at once.
+    """
+
+    rank: int = 0
+    world: int = 1
+    rows_per_pass: int | None = None
+
+    def passes(self, step: int, rows: int) -> list[range]:
+        """Row numbers of each pass of batch `step`, `rows` being those of the whole batch."""
+        own, rest = divmod(rows, self.world)
+        each = self.rows_per_pass or own
+        if rest or own % each:
+            raise ConfigError(
+                f"a batch of {rows} rows cannot be shared by {self.world} processes in passes of "
+                f"{each} rows; choose --batch-tokens so that its rows are a multiple of "
+                f"{self.world * each}"
+            )
+        first = step * rows + self.rank * own
+        return [range(at, at + each) for at in range(first, first + own, each)]
+
+
+class BatchStream(IterableDataset[tuple[Batch, ...]]):
+    """Batches `first, first + 1, ...` without end, each as the passes of one process's share.
+
+    Data-loader workers take turns.
     """
 
     def __init__(
@@ -201,25 +201,43 @@ class BatchStream(IterableDataset[Batch]):
         config: BatchConfig,
         *,
         first: int = 0,
-        rank: int = 0,
-        world: int = 1,
+        share: Share = Share(),
     ) -> None:
+        share.passes(0, config.rows)  # raises where it cannot be shared out
         self._source = DocumentSource(shards, tokenizer, config.language_weights)
         self._tokenizer = tokenizer
         self._config = config
         self._first = first
-        self._rank, self._world = rank, world
+        self._share = share
 
     @property
     def languages(self) -> list[str]:
         """Names that `Batch.group_M` points into."""
         return self._source.languages
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[tuple[Batch, ...]]:
         info = get_worker_info()
         worker, workers = (info.id, info.num_workers) if info else (0, 1)
         step = self._first + worker
         while True:
-            number = step * self._world + self._rank
-            yield build_batch(self._source, self._tokenizer, number, self._config)
+            yield tuple(
+                build_rows(self._source, self._tokenizer, numbers, self._config)
+                for numbers in self._share.passes(step, self._config.rows)
+            )
             step += workers
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """A copy of `batch` with its tensors on `device`; itself when they are there already."""
+    if batch.ids_BL.device == device:
+        return batch
+    return replace(
+        batch,
+        ids_BL=batch.ids_BL.to(device, non_blocking=True),
+        positions_BL=batch.positions_BL.to(device, non_blocking=True),
+        segments_BL=batch.segments_BL.to(device, non_blocking=True),
+        target_index_M=batch.target_index_M.to(device, non_blocking=True),
+        targets_M=batch.targets_M.to(device, non_blocking=True),
+        weights_M=batch.weights_M.to(device, non_blocking=True),
+        group_M=batch.group_M.to(device, non_blocking=True),
+    )

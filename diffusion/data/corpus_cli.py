@@ -1,4 +1,4 @@
-"""`diffill corpus`: fetch packages, build shards, report on them, train the tokenizer.
+"""`diffill corpus`: fetch packages, build shards, pack and report on them, train the tokenizer.
 
 Thin: every command calls one function. The network is used by `fetch` alone.
 """
@@ -116,6 +116,27 @@ def build(
         print(json.dumps({key: manifest[key] for key in ("tokens", "documents", "languages")}))
     else:
         print("\n".join(report_lines(manifest)))
+
+
+@app.command()
+def pack(
+    corpus: Annotated[Path, typer.Option(help="Folder that `diffill corpus build` wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder for the packs.")],
+    max_mb: Annotated[int, typer.Option(min=1, help="Largest size of a pack, in MB.")] = 50,
+    tokenizer: Annotated[Path, typer.Option(help="tokenizer.json.")] = DEFAULT_TOKENIZER,
+) -> None:
+    """Write the corpus as compressed packs, each a fair sample that can be trained on alone."""
+    from diffusion.data.packs import read_header, write_packs
+    from diffusion.text.tokenizer import Tokenizer
+
+    try:
+        words = Tokenizer.load(tokenizer)
+        paths = write_packs(corpus, out, tokenizer_hash=words.hash, max_bytes=max_mb * 1_000_000)
+        for path in paths:
+            size = path.stat().st_size / 1e6
+            print(f"{path}: {size:.1f} MB, {read_header(path).tokens:,} training tokens")
+    except DiffillError as error:
+        raise _fail(error) from error
 
 
 @app.command("train-tokenizer")

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from diffusion.process.noising import NoiseConfig, noise_slots, noise_window
+from diffusion.errors import ConfigError
+from diffusion.model.partition import SEGMENTS_PER_DOCUMENT
+from diffusion.process.noising import Noise, NoiseConfig, complement, noise_slots, noise_window
 from diffusion.text.canvas import MAX_CANVAS, Placement, lay_out, place
 from diffusion.text.hole import Hole
 from diffusion.text.hole_length import SLOT_COUNTS
@@ -38,6 +40,16 @@ class ExampleConfig:
     """Share of canvases as long as their text, without DEL."""
     larger_sizes: tuple[float, ...] = (0.5, 0.3, 0.2)
     """Otherwise, the chances of the next size, the one after, and so on."""
+    complementary: bool = False
+    """Each hole has two canvases over the same context, the twin's masks being those that the
+    first one does not have: every slot is learned from once, for the price of one context."""
+
+    def __post_init__(self) -> None:
+        if self.complementary and 2 * self.mix.max_holes >= SEGMENTS_PER_DOCUMENT:
+            raise ConfigError(
+                f"{self.mix.max_holes} holes with two canvases each need more segments than a "
+                f"document has; use at most {(SEGMENTS_PER_DOCUMENT - 1) // 2} holes"
+            )
 
     def build(
         self,
@@ -66,6 +78,8 @@ class CanvasPart:
     slots: int
     end: int
     kind: str
+    twin: int | None = None
+    """Index of the canvas whose complement this one is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +156,15 @@ def _assemble(
         positions.extend(range(first, first + len(canvas)))
         segments.extend([k + 1] * len(canvas))
         canvases.append(CanvasPart(start, start + len(pins), len(ids), kind))
+    if config.complementary:
+        for k, part in enumerate(tuple(canvases)):
+            start, size = len(ids), part.end - part.start
+            ids.extend(ids[part.start : part.end])
+            positions.extend(positions[part.start : part.end])
+            segments.extend([len(canvases) + 1] * size)
+            canvases.append(
+                CanvasPart(start, start + part.slots - part.start, len(ids), part.kind, twin=k)
+            )
     return Example(tuple(ids), tuple(positions), tuple(segments), tuple(canvases), language)
 
 
@@ -160,10 +183,14 @@ def noise(
     input_ids = list(example.ids)
     targets: list[int] = []
     weights: list[float] = []
-    parts = [
-        (part.slots, noise_slots(example.ids[part.slots : part.end], rng, config, t=t))
-        for part in example.canvases
-    ]
+    parts: list[tuple[int, Noise]] = []
+    for part in example.canvases:
+        slots = example.ids[part.slots : part.end]
+        if part.twin is None:
+            drawn = noise_slots(slots, rng, config, t=t)
+        else:
+            drawn = complement(slots, parts[part.twin][1], rng, config)
+        parts.append((part.slots, drawn))
     if not parts:  # never the language tag
         parts = [(1, noise_window(len(example.ids) - 1, rng, config))]
     for first, drawn in parts:

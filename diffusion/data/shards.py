@@ -23,7 +23,7 @@ Tokens = npt.NDArray[np.uint16]
 _NAME = re.compile(r"^(?P<split>[a-z]+)-(?P<language>[a-z]+)-(?P<number>\d+)\.bin$")
 
 
-def write_shard(path: Path, documents: Iterable[Sequence[int]]) -> int:
+def write_shard(path: Path, documents: Iterable[Sequence[int] | Tokens]) -> int:
     """Write one shard atomically; returns its number of tokens."""
     arrays = [np.asarray(d, dtype=np.uint16) for d in documents]
     offsets = np.concatenate(([0], np.cumsum([len(a) for a in arrays]))).astype(np.uint64)
@@ -89,15 +89,21 @@ class ShardSet:
     @classmethod
     def open(cls, directory: str | Path, split: str) -> ShardSet:
         """Open `split` ("train", "validation"). Raises CorpusError when there is none."""
-        directory = Path(directory)
+        return cls.open_all([Path(directory)], split)
+
+    @classmethod
+    def open_all(cls, directories: Sequence[Path], split: str) -> ShardSet:
+        """Open `split` of several folders as one. Raises CorpusError when there is none."""
         paths: dict[str, list[Path]] = {}
-        for path in sorted(directory.glob(f"{split}-*.bin")):
-            match = _NAME.match(path.name)
-            if match:
-                paths.setdefault(match["language"], []).append(path)
+        for directory in directories:
+            for path in sorted(directory.glob(f"{split}-*.bin")):
+                match = _NAME.match(path.name)
+                if match:
+                    paths.setdefault(match["language"], []).append(path)
         if not paths:
             raise CorpusError(
-                f"no {split} shards in {directory}; run `diffill corpus build --out {directory}`"
+                f"no {split} shards in {directories[0]}; "
+                f"run `diffill corpus build --out {directories[0]}`"
             )
         return cls({name: LanguageShards(found) for name, found in paths.items()})
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-SEGMENTS_PER_DOCUMENT = 16
+SEGMENTS_PER_DOCUMENT = 32
 PAD_SEGMENT = -1
 
 

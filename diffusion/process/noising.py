@@ -74,6 +74,27 @@ def noise_slots(
     return Noise((*text, *tail), (*text, *scored_tail), tuple(weights))
 
 
+def complement(slots: Sequence[int], other: Noise, rng: Random, config: NoiseConfig) -> Noise:
+    """The noise that masks the text slots which `other` does not.
+
+    The tail stays as it is in `other`: masked, or shown. Where `other` masks all of the text, there
+    is no complement, and the twin gets noise of its own.
+    """
+    length = len(slots)
+    while length > 0 and slots[length - 1] == DEL:
+        length -= 1
+    hidden = set(other.masked)
+    text = tuple(i for i in range(length) if i not in hidden)
+    if not text:
+        return noise_slots(slots, rng, config)
+    tail = tuple(i for i in other.masked if i >= length)
+    scored_tail = tuple(i for i in other.scored if i >= length)
+    # A weight that depended on t would be that of the other's t.
+    weight = length / len(text) if config.inverse_t_weight else 1.0
+    weights = [weight] * len(text) + [weight / len(scored_tail) for _ in scored_tail]
+    return Noise((*text, *tail), (*text, *scored_tail), tuple(weights))
+
+
 def noise_window(length: int, rng: Random, config: NoiseConfig) -> Noise:
     """Choose the masked tokens of a plain masked-LM window of `length` tokens."""
     share = rng.uniform(config.window_low, config.window_high)

@@ -7,11 +7,13 @@ pass, which costs H * L * L * 2 bytes a row and layer and saves computing it aga
 
 How a model gets here: `ROWWISE` is registered with transformers' attention and mask registries,
 as `model.context_cache` does for serving; the mask that the objective builds is passed through
-as it is. Elsewhere than on a processor, torch's own attention is used (`training_attention`).
+as it is. On an accelerator `train.flex` takes its place, where Triton is there to build its kernel,
+and torch's own attention elsewhere (`training_attention`).
 """
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -19,12 +21,16 @@ from torch import Tensor
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
+from diffusion.train.flex import FLEX
+
 ROWWISE = "diffill_rowwise"
 
 
 def training_attention(device: torch.device) -> str:
     """The name of the attention function to train with on `device`."""
-    return ROWWISE if device.type == "cpu" else "sdpa"
+    if device.type == "cpu":
+        return ROWWISE
+    return FLEX if device.type == "cuda" and find_spec("triton") is not None else "sdpa"
 
 
 def additive_mask(mask_B1LL: Tensor, dtype: torch.dtype) -> Tensor:

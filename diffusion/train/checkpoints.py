@@ -1,8 +1,9 @@
 """Training checkpoints: everything a run needs to go on bit for bit, without pickle.
 
-A checkpoint is a folder `step-<n>` with the float32 weights, one safetensors file per optimiser
-and `state.json`. It is written under another name and renamed when complete, so a crash leaves
-the previous one; older ones are removed only afterwards.
+A checkpoint is a folder `step-<n>` with the float32 weights, one safetensors file per optimiser,
+`state.json`, and the average of the weights where the run keeps one. It is written under another
+name and renamed when complete, so a crash leaves the previous one; older ones are removed only
+afterwards.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, load_model, save_file, save_model
+from torch import Tensor
 from torch.nn import Module
 from torch.optim import Optimizer
 
 from diffusion.errors import TrainingError
+from diffusion.train.fingerprint import differences
 from diffusion.train.optimisers import load_state_tensors, state_tensors
 
+AVERAGE = "average.safetensors"
 _NAME = re.compile(r"^step-(\d+)$")
 
 
@@ -34,6 +38,24 @@ class Progress:
     next_batch: int = 0
     tokens_seen: int = 0
     seconds_trained: float = 0.0
+    """Wall time, what was spent on waiting for batches, on validation and on saving included."""
+    warm_from_step: int = 0
+    """Where the rate's warm-up begins: at the last step that had no optimiser state."""
+
+    def warming_up(self) -> Progress:
+        """The same place in a run whose optimiser has just been made."""
+        return replace(self, warm_from_step=self.step)
+
+
+def fields_of(raw: dict[str, Any]) -> Progress:
+    """A stored progress; what older versions did not store has its default."""
+    return Progress(
+        int(raw["step"]),
+        int(raw["next_batch"]),
+        int(raw["tokens_seen"]),
+        float(raw["seconds_trained"]),
+        int(raw.get("warm_from_step", 0)),
+    )
 
 
 def newest(directory: Path) -> Path | None:
@@ -48,23 +70,21 @@ def save(
     optimisers: list[Optimizer],
     progress: Progress,
     fingerprint: dict[str, Any],
+    average: dict[str, Tensor] | None = None,
 ) -> Path:
     """Write a checkpoint and drop all older ones but one. Raises TrainingError if it cannot."""
     target = directory / f"step-{progress.step}"
     partial = directory / f".part-{progress.step}-{os.getpid()}"
     try:
-        shutil.rmtree(partial, ignore_errors=True)
+        for stale in directory.glob(".part-*"):  # of a process that was killed while it wrote
+            shutil.rmtree(stale, ignore_errors=True)
         partial.mkdir(parents=True)
         save_model(model, str(partial / "weights.safetensors"))
         for i, optimiser in enumerate(optimisers):
             save_file(state_tensors(optimiser), partial / f"optimiser-{i}.safetensors")
-        state = {
-            "step": progress.step,
-            "next_batch": progress.next_batch,
-            "tokens_seen": progress.tokens_seen,
-            "seconds_trained": progress.seconds_trained,
-            "fingerprint": fingerprint,
-        }
+        if average:
+            save_file(average, partial / AVERAGE)
+        state = {**asdict(progress), "fingerprint": fingerprint}
         (partial / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
@@ -89,16 +109,13 @@ def resume(
     """
     try:
         state = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        if state["fingerprint"] != json.loads(json.dumps(fingerprint)):
-            changed = [
-                k
-                for k, v in json.loads(json.dumps(fingerprint)).items()
-                if state["fingerprint"].get(k) != v
-            ]
+        changed = differences(state["fingerprint"], fingerprint)
+        if changed:
             raise TrainingError(
                 f"checkpoint {path} belongs to a run with another {', '.join(changed)}; "
                 "use the same options, or another --out folder"
             )
+        progress = fields_of(state)
         load_model(model, str(path / "weights.safetensors"))
         for i, optimiser in enumerate(optimisers):
             load_state_tensors(optimiser, load_file(path / f"optimiser-{i}.safetensors"))
@@ -106,9 +123,20 @@ def resume(
         raise TrainingError(
             f"checkpoint {path} cannot be read ({error}); delete it to go on from an older one"
         ) from error
-    return Progress(
-        state["step"], state["next_batch"], state["tokens_seen"], state["seconds_trained"]
-    )
+    return progress
+
+
+def load_average(path: Path) -> dict[str, Tensor] | None:
+    """The average of the weights in a checkpoint, None where it has none. Raises TrainingError."""
+    if not (path / AVERAGE).exists():
+        return None
+    try:
+        return load_file(path / AVERAGE)
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(
+            f"{path / AVERAGE} cannot be read ({error}); delete the checkpoint to go on from an "
+            "older one"
+        ) from error
 
 
 def load_weights(path: Path, model: Module) -> None:

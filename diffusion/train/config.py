@@ -6,18 +6,26 @@ resumed run that differs in anything but its budget is refused.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from diffusion.data.batches import BatchConfig
-from diffusion.data.examples import ExampleConfig
 from diffusion.errors import ConfigError
+from diffusion.train import fingerprint
 from diffusion.train.optimisers import OptimiserConfig
+from diffusion.train.stages import STAGES, Stage
+
+__all__ = ["Budget", "PretrainConfig", "Stage", "STAGES"]
+
+_FEWEST_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When a run is over: at `tokens` seen or `minutes` trained, whichever comes first."""
+    """When a run is over: at `tokens` seen or after `minutes`, whichever comes first.
+
+    Minutes are of wall time, waiting, validation and saving included, over all of a run's starts.
+    """
 
     tokens: int | None = None
     minutes: float | None = None
@@ -39,28 +47,26 @@ class Budget:
             shares.append(seconds_trained / (60.0 * self.minutes))
         return min(1.0, max(shares))
 
+    def check(self, batch_tokens: int, seconds_per_step: float | None = None) -> None:
+        """Raise ConfigError where the budget holds too few steps for the stages and the decay.
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A part of a run with one kind of batch. It lasts until `until` of the budget is spent."""
-
-    name: str
-    until: float
-    causal: bool = False
-    example: ExampleConfig = field(default_factory=ExampleConfig)
-
-    def batch(self, shape: BatchConfig) -> BatchConfig:
-        """Batches of `shape` as this stage wants them; another stage's differ by their seed."""
-        return replace(shape, example=self.example, causal=self.causal)
-
-
-STAGES = (
-    Stage("causal", 0.45, causal=True, example=ExampleConfig(plain_mlm=0.3)),
-    Stage("diffusion", 0.53, example=ExampleConfig(plain_mlm=0.6)),
-    Stage("infill", 1.0, example=ExampleConfig(plain_mlm=0.15)),
-)
-"""Left to right first, since every token is then a label (docs/decisions/0007); masked language
-modelling next, which is one step of diffusion; then what is served: holes, on a clean context."""
+        Without `seconds_per_step` only the tokens are looked at: they hold one batch at least.
+        """
+        if self.tokens is not None and self.tokens < batch_tokens:
+            raise ConfigError(
+                f"--tokens {self.tokens} is less than one batch of {batch_tokens}; give more "
+                "tokens, or smaller batches with --batch-tokens"
+            )
+        if self.minutes is None or seconds_per_step is None:
+            return
+        steps = 60.0 * self.minutes / max(seconds_per_step, 1e-9)
+        if steps < _FEWEST_STEPS:
+            needed = _FEWEST_STEPS * seconds_per_step / 60
+            raise ConfigError(
+                f"--minutes {self.minutes:g} holds {steps:.0f} steps of {seconds_per_step:.1f} s, "
+                f"too few to warm up and decay; give at least {needed:.2g}, or smaller batches "
+                "with --batch-tokens"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +80,22 @@ class PretrainConfig:
     blind_context: bool = True
     """Context does not see canvases. False trains with full attention, for the ablation."""
     mixed_precision: str = "bf16"
-    compile: bool = False
+    ema_decay: float = 0.0
+    """Of the average of the weights that is validated and exported; 0 for the weights as they
+    are."""
     seed: int = 0
+    compile: bool = False
+    attention: str | None = None
+    """A registered attention function instead of the device's own."""
+    rows_per_pass: int | None = None
+    """Rows that go through the model at once, per process; None is a process's whole share."""
     workers: int = 1
     log_every_steps: int = 20
     save_every_minutes: float = 5.0
     validate_every_minutes: float = 15.0
     validation_rows: int = 48
+    export_every_minutes: float | None = None
+    """How often to write a weight export (`train.weight_export`); None is never."""
 
     def stage_at(self, spent: float) -> Stage:
         """The stage that a run is in when `spent` (0..1) of its budget is spent."""
@@ -89,7 +104,9 @@ class PretrainConfig:
     def fingerprint(self) -> dict[str, Any]:
         """What a resumed run must agree on."""
         free = (
-            "compile", "workers", "log_every_steps", "save_every_minutes",
-            "validate_every_minutes", "validation_rows",
+            "compile", "attention", "rows_per_pass", "workers", "log_every_steps",
+            "save_every_minutes", "validate_every_minutes", "validation_rows",
+            "export_every_minutes",
         )  # fmt: skip
-        return {name: value for name, value in asdict(self).items() if name not in free}
+        fixed = {name: value for name, value in asdict(self).items() if name not in free}
+        return {**fixed, "version": fingerprint.VERSION}

@@ -15,11 +15,12 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from diffusion.data.batches import DocumentSource
-from diffusion.data.shards import ShardSet
+from diffusion.data.document_source import DocumentSource
+from diffusion.data.open_corpus import open_corpus
 from diffusion.errors import TrainingError
 from diffusion.model.architecture import build_model, recipe_named
 from diffusion.model.checkpoint import save_checkpoint
+from diffusion.model.manifest import DIFFUSION
 from diffusion.text.hole_length import LengthTable, measure
 from diffusion.text.hole_sampling import HoleMix
 from diffusion.text.tokenizer import Tokenizer
@@ -36,7 +37,7 @@ def learn_lengths(
     corpus: Path, tokenizer: Tokenizer, *, samples: int = LENGTH_SAMPLES, seed: int = 0
 ) -> LengthTable:
     """Measure hole lengths on windows of training documents, all languages alike."""
-    shards = ShardSet.open(corpus, "train")
+    shards = open_corpus(corpus, tokenizer.hash).train
     source = DocumentSource(shards, tokenizer, dict.fromkeys(shards.languages, 1.0))
     rng = random.Random(seed)
 
@@ -58,7 +59,13 @@ def learn_lengths(
 
 
 def export_checkpoint(
-    run: Path, out: Path, tokenizer_path: Path, lengths_path: Path, *, recipe: str
+    run: Path,
+    out: Path,
+    tokenizer_path: Path,
+    lengths_path: Path | None,
+    *,
+    recipe: str,
+    objective: str = DIFFUSION,
 ) -> None:
     """Write the newest checkpoint of `run` as the model folder `out`."""
     newest = checkpoints.newest(run)
@@ -71,6 +78,7 @@ def export_checkpoint(
     export_model(
         model, out, tokenizer_path, lengths_path,
         recipe=recipe, tokens_seen=state["tokens_seen"], metrics=last_validation(run),
+        objective=objective,
     )  # fmt: skip
 
 
@@ -78,21 +86,22 @@ def export_model(
     model: PreTrainedModel,
     out: Path,
     tokenizer_path: Path,
-    lengths_path: Path,
+    lengths_path: Path | None,
     *,
     recipe: str,
     tokens_seen: int,
     corpus_manifest: Path | None = None,
     metrics: dict[str, Any] | None = None,
+    objective: str = DIFFUSION,
 ) -> None:
-    """Write `model` as a folder to serve from."""
+    """Write `model` as a folder to serve from, or as a twin to compare with."""
     digest = ""
     if corpus_manifest is not None and corpus_manifest.exists():
         digest = hashlib.sha256(corpus_manifest.read_bytes()).hexdigest()[:16]
     save_checkpoint(
         out, model, tokenizer_path,
         recipe=recipe_named(recipe), lengths_path=lengths_path, tokens_seen=tokens_seen,
-        training_data=digest, metrics=metrics,
+        training_data=digest, metrics=metrics, objective=objective,
     )  # fmt: skip
 
 

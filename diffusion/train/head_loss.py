@@ -18,6 +18,8 @@ from torch import Tensor
 
 PIECE = 128
 """Targets at a time: 128 x 16,384 bfloat16 logits are 4 MB."""
+ACCELERATOR_PIECE = 4096
+"""On an accelerator: large enough that starting the kernels costs nothing."""
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -36,8 +38,9 @@ class _HeadLoss(torch.autograd.Function):
         x_MD, w_VD = hidden_MD.to(dtype), weight_VD.to(dtype)
         grad_MV = x_MD.new_empty(x_MD.shape[0], w_VD.shape[0])
         total = torch.zeros((), dtype=torch.float32, device=x_MD.device)
-        for start in range(0, x_MD.shape[0], PIECE):
-            piece = slice(start, start + PIECE)
+        at_once = PIECE if x_MD.device.type == "cpu" else ACCELERATOR_PIECE
+        for start in range(0, x_MD.shape[0], at_once):
+            piece = slice(start, start + at_once)
             logits_PV = torch.mm(x_MD[piece], w_VD.t(), out=grad_MV[piece])
             if bias_V is not None:
                 logits_PV.add_(bias_V.to(dtype))

@@ -1,41 +1,47 @@
-"""The pretraining loop: MLM, multi-step diffusion and infilling in one objective.
+"""The pretraining loop: causal warm start, multi-step diffusion and infilling in one objective.
 
 Job: model, corpus and config in; checkpoints, `log.jsonl` and `status.json` out. The device,
 precision and number of processes are accelerate's business.
 
-Invariants: batch n is the same whatever the machine, so a resumed run sees what an unbroken one
-would have seen; a NaN loss stops the run before it reaches a checkpoint.
+Invariants: batch n is the same whatever the machine and the number of processes, so a resumed run
+sees what an unbroken one would have seen; a NaN loss stops the run before it reaches a checkpoint.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedType
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
 from diffusion.cancel import CancelToken
-from diffusion.data.batches import Batch, BatchStream
-from diffusion.data.shards import ShardSet
-from diffusion.errors import TrainingError
+from diffusion.data.batches import Batch, BatchStream, Share, to_device
+from diffusion.data.open_corpus import Corpus, open_corpus, pack_paths
+from diffusion.errors import DiffillError, TrainingError
 from diffusion.model.architecture import build_model, recipe_named
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import checkpoints
 from diffusion.train.checkpoints import Progress
 from diffusion.train.config import Budget, PretrainConfig
-from diffusion.train.objective import Objective
+from diffusion.train.ema import WeightAverage
+from diffusion.train.house import House, SampledMatch
+from diffusion.train.objective import Objective, compile_layers
 from diffusion.train.optimisers import build_optimisers, lr_scale, set_lr_scale
-from diffusion.train.validation import Validator, to_device
+from diffusion.train.run_log import Report, RunLog, Window
+from diffusion.train.validation import Validator
+from diffusion.train.weight_export import resume_from_export
 
-Report = Callable[[dict[str, Any]], None]
-SampledMatch = Callable[[PreTrainedModel], float]
+_LOOK_FOR_PACKS_S = 60.0
+_MEASURED_STEPS = 3
+"""After so many steps of a fresh run, it is known how many fit into its minutes."""
 
 
 def pretrain(
@@ -47,24 +53,40 @@ def pretrain(
     *,
     report: Report = lambda event: None,
     start_from: Path | None = None,
+    resume_export: Path | None = None,
     sampled_match: SampledMatch | None = None,
     cancel: CancelToken | None = None,
 ) -> PreTrainedModel:
     """Train until the budget is spent (or `cancel`), resuming from `out` if it holds a checkpoint.
 
     A fresh run takes its weights from the checkpoint folder `start_from`, if given: the next
-    stage of a recipe, with an optimiser that warms up again. `report` gets each logged event as a
-    dict. `sampled_match` fills real holes with the current weights and returns the share that is
-    exactly right. Raises TrainingError on NaN loss, a full disk, or a checkpoint of another run.
+    stage of a recipe, with an optimiser that warms up again. Or it goes on with the run whose
+    weight export is `resume_export`. `report` gets each logged event as a dict. `sampled_match`
+    fills real holes with the current weights and returns the share that is exactly right.
+
+    Raises:
+        TrainingError: NaN loss, a disk too full for the last checkpoint, or a checkpoint or export
+            that is damaged or of another run.
+        CorpusError: the corpus is missing, damaged or of another vocabulary.
+        ConfigError: the budget is too small, or a batch cannot be shared out.
     """
     out.mkdir(parents=True, exist_ok=True)
-    run = _Run(corpus, out, tokenizer, config, budget, report, start_from, sampled_match)
-    for batch in run.batches():
-        run.train_on(batch)
-        run.keep_house()
-        if run.spent >= 1.0 or run.stops(cancel):
-            break
-    run.finish()
+    accelerator = Accelerator(mixed_precision=config.mixed_precision)
+    log = RunLog(out, report, enabled=accelerator.is_main_process)
+    try:
+        run = _Run(accelerator, log, corpus, out, tokenizer, config, budget)
+        run.begin(start_from, resume_export, sampled_match)
+        stopped = False
+        for passes in run.batches():
+            run.train_on(passes)
+            run.keep_house()
+            stopped = run.stops(cancel)
+            if run.spent >= 1.0 or stopped:
+                break
+        run.finish(stopped=stopped)
+    except DiffillError as error:
+        log.write({"event": "failed", "message": str(error)})
+        raise
     return run.model
 
 
@@ -73,83 +95,166 @@ class _Run:
 
     def __init__(
         self,
+        accelerator: Accelerator,
+        log: RunLog,
         corpus: Path,
         out: Path,
         tokenizer: Tokenizer,
         config: PretrainConfig,
         budget: Budget,
-        report: Report,
-        start_from: Path | None,
-        sampled_match: SampledMatch | None,
     ) -> None:
         self.out, self.config, self.budget = out, config, budget
-        self._sampled_match = sampled_match
-        self._accelerator = Accelerator(mixed_precision=config.mixed_precision)
-        self._log = _Log(out, report, enabled=self._accelerator.is_main_process)
+        self._accelerator, self._log = accelerator, log
+        if accelerator.distributed_type == DistributedType.FSDP:
+            raise TrainingError(
+                "weights shared out by FSDP cannot be saved here; every recipe fits one "
+                "accelerator, so use a launch without --use_fsdp"
+            )
         torch.manual_seed(config.seed)
         self.model = build_model(recipe_named(config.recipe), tokenizer.vocab_size)
-        optimisers = build_optimisers(self.model, config.optimiser)
-        self.progress = _resume(out, self.model, optimisers, config, report)
-        if self.progress.step == 0 and start_from is not None:
+        budget.check(config.batch.rows * config.batch.row_tokens)
+        self._corpus_path, self._tokenizer = corpus, tokenizer
+        self._corpus = self._open_corpus()
+        self._share = Share(
+            accelerator.process_index, accelerator.num_processes, config.rows_per_pass
+        )
+        self._share.passes(0, config.batch.rows)
+        self.progress = Progress()
+        self._window = Window()
+        self._step_seconds: list[float] = []
+        self._tick = time.monotonic()
+        self._looked_for_packs_at_s = 0.0
+
+    def begin(
+        self,
+        start_from: Path | None,
+        resume_export: Path | None,
+        sampled_match: SampledMatch | None,
+    ) -> None:
+        """Load what the run goes on from, and put it on its device."""
+        config = self.config
+        self._plain_optimisers = build_optimisers(self.model, config.optimiser)
+        self._average = WeightAverage(self.model, config.ema_decay)
+        found = checkpoints.newest(self.out)
+        if found is not None:
+            self.progress = checkpoints.resume(
+                found, self.model, self._plain_optimisers, config.fingerprint()
+            )
+        elif resume_export is not None:
+            self.progress = resume_from_export(
+                resume_export, self.model, config.fingerprint(), self._tokenizer.hash
+            )
+        elif start_from is not None:
             checkpoints.load_weights(start_from, self.model)
-        self._plain_optimisers = optimisers
-        self._shards = ShardSet.open(corpus, "train")
-        self._tokenizer = tokenizer
-        held_out = ShardSet.open(corpus, "validation")
-        self._validator = Validator(held_out, tokenizer, config.batch, config.validation_rows)
+        self._fresh = self.progress.step == 0
+        if not self._fresh:
+            self._write("resumed", tokens=self.progress.tokens_seen, progress=self.spent)
+        if config.compile:
+            compile_layers(self.model)
         prepared = self._accelerator.prepare(
-            Objective(self.model, blind_context=config.blind_context), *optimisers
+            Objective(self.model, blind_context=config.blind_context, attention=config.attention),
+            *self._plain_optimisers,
         )
         self._objective, self._optimisers = prepared[0], list(prepared[1:])
-        if config.compile:
-            self._objective = torch.compile(self._objective)
-        self._window = _Window()
-        self._last_save = self._last_validation = time.monotonic()
+        self._average.restart(None if found is None else checkpoints.load_average(found))
+        validator = Validator(
+            self._corpus.validation, self._tokenizer, config.batch, config.validation_rows
+        )
+        self._house = House(
+            self.out,
+            config,
+            self.model,
+            self._plain_optimisers,
+            self._average,
+            validator,
+            self._log,
+            tokenizer_hash=self._tokenizer.hash,
+            autocast=self._accelerator.autocast,
+            sampled_match=sampled_match,
+        )
+
+    def _open_corpus(self) -> Corpus:
+        corpus = open_corpus(self._corpus_path, self._tokenizer.hash)
+        if corpus.packs:
+            self._log.write({"event": "packs", "open": corpus.packs, "of": corpus.packs_in_set})
+        return corpus
+
+    def _write(self, event: str, **figures: Any) -> None:
+        self._log.write({"event": event, "step": self.progress.step, **figures})
 
     @property
     def spent(self) -> float:
         """Share of the budget that is spent, 0..1."""
         return self.budget.progress(self.progress.tokens_seen, self.progress.seconds_trained)
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[tuple[Batch, ...]]:
         """This process's batches from where the run stands, stage by stage; none if it is over."""
+        self._tick = time.monotonic()
+        named = None
         while self.spent < 1.0:
             stage = self.config.stage_at(self.spent)
-            self._log.write({"event": "stage", "step": self.progress.step, "name": stage.name})
+            if stage is not named:
+                self._write("stage", name=stage.name)
+                named = stage
             stream = BatchStream(
-                self._shards,
+                self._corpus.train,
                 self._tokenizer,
                 stage.batch(self.config.batch),
                 first=self.progress.next_batch,
-                rank=self._accelerator.process_index,
-                world=self._accelerator.num_processes,
+                share=self._share,
             )
             workers = self.config.workers
             loader = DataLoader(
                 stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None
             )
-            for batch in loader:
-                yield batch
-                if self.config.stage_at(self.spent) is not stage or self.spent >= 1.0:
+            for passes in loader:
+                yield passes
+                over = self.config.stage_at(self.spent) is not stage or self.spent >= 1.0
+                if over or self._found_packs():
                     break
 
-    def train_on(self, batch: Batch) -> None:
+    def _found_packs(self) -> bool:
+        """Whether packs were added to the corpus, in all processes; they are open then."""
+        if not self._corpus.packs:
+            return False
+        now = self.progress.seconds_trained
+        if now - self._looked_for_packs_at_s < _LOOK_FOR_PACKS_S:
+            return False
+        self._looked_for_packs_at_s = now
+        count = len(pack_paths(self._corpus_path))
+        world = self._accelerator.num_processes
+        total = self._sum(float(count)) if world > 1 else float(count)
+        if total != count * world or count <= self._corpus.packs:
+            return False
+        self._corpus = self._open_corpus()
+        return True
+
+    def train_on(self, passes: tuple[Batch, ...]) -> None:
         """One optimiser step. Raises TrainingError before a loss that is no number does harm."""
         started = time.monotonic()
-        batch = to_device(batch, self._accelerator.device)
-        scale = lr_scale(self.progress.step, self.spent, self.config.optimiser)
+        accelerator, optimiser_config = self._accelerator, self.config.optimiser
+        passes = tuple(to_device(batch, accelerator.device) for batch in passes)
+        step = self.progress.step - self.progress.warm_from_step
+        scale = lr_scale(step, self.spent, optimiser_config)
         set_lr_scale(self._plain_optimisers, scale)
-        world = self._accelerator.num_processes
+        world = accelerator.num_processes
         # DDP averages gradients over processes; what is wanted is the mean over all tokens.
-        mean_weight = self._accelerator.reduce(batch.weights_M.sum(), "mean")
-        loss = self._objective(batch, mean_weight)
-        self._accelerator.backward(loss)
-        norm = float(
-            self._accelerator.clip_grad_norm_(
-                self.model.parameters(), self.config.optimiser.clip_norm
-            )
+        weight = torch.stack([batch.weights_M.sum() for batch in passes]).sum()
+        tokens_and_weight = torch.stack(
+            [weight, weight.new_tensor(float(sum(batch.tokens for batch in passes)))]
         )
-        value = float(self._accelerator.reduce(loss.detach(), "mean"))
+        mean_weight, mean_tokens = accelerator.reduce(tokens_and_weight, "mean").unbind()
+        loss = torch.zeros((), device=accelerator.device)
+        for number, batch in enumerate(passes):
+            last = number == len(passes) - 1
+            with _no_sync(accelerator, self._objective, off=last or world == 1):
+                part = self._objective(batch, mean_weight)
+                accelerator.backward(part)
+            loss += part.detach()
+        norm = float(
+            accelerator.clip_grad_norm_(self.model.parameters(), optimiser_config.clip_norm)
+        )
+        value = float(accelerator.reduce(loss, "mean"))
         if not math.isfinite(value) or not math.isfinite(norm):
             raise TrainingError(
                 f"loss {value} (gradient norm {norm}) at step {self.progress.step}; the last "
@@ -158,134 +263,70 @@ class _Run:
         for optimiser in self._optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        seconds = time.monotonic() - started
-        if world > 1:  # one clock, or the processes would stop at different steps
-            clock = torch.tensor(seconds, device=self._accelerator.device)
-            seconds = float(self._accelerator.reduce(clock, "mean"))
-        tokens = batch.tokens * world
-        self.progress = Progress(
-            self.progress.step + 1,
-            self.progress.next_batch + 1,
-            self.progress.tokens_seen + tokens,
-            self.progress.seconds_trained + seconds,
-        )
-        self._window.add(value, tokens, seconds)
+        self._average.update(self.progress.step)
+        self._count(round(float(mean_tokens) * world), value, time.monotonic() - started)
         if self.progress.step % self.config.log_every_steps == 0:
-            self._log.write(self._window.event(self.progress, scale, norm, self.spent))
-            self._window = _Window()
+            self._log_window(scale, norm)
+
+    def _count(self, tokens: int, loss: float, step_seconds: float) -> None:
+        """Move on by one step of `tokens`, and by the wall time since the last one."""
+        now = time.monotonic()
+        seconds, self._tick = now - self._tick, now
+        if self._accelerator.num_processes > 1:
+            # One clock, or the processes would stop at different steps.
+            seconds = self._sum(seconds) / self._accelerator.num_processes
+        before = self.progress
+        self.progress = Progress(
+            before.step + 1,
+            before.next_batch + 1,
+            before.tokens_seen + tokens,
+            before.seconds_trained + seconds,
+            before.warm_from_step,
+        )
+        self._window.add(loss, tokens, step_seconds)
+        if self._fresh and len(self._step_seconds) < _MEASURED_STEPS:
+            self._step_seconds.append(seconds)
+            if len(self._step_seconds) == _MEASURED_STEPS:  # the first ones warm up, or compile
+                tokens_per_batch = self.config.batch.rows * self.config.batch.row_tokens
+                self.budget.check(min(tokens_per_batch, tokens), min(self._step_seconds))
+
+    def _sum(self, value: float) -> float:
+        there = torch.tensor(value, dtype=torch.float32, device=self._accelerator.device)
+        return float(self._accelerator.reduce(there, "sum"))
+
+    def _log_window(self, scale: float, norm: float) -> None:
+        window, self._window = self._window, Window()
+        minutes = self.progress.seconds_trained / 60
+        self._write(
+            "train",
+            tokens=self.progress.tokens_seen,
+            loss=window.loss / window.steps,
+            gradient_norm=norm,
+            lr_scale=scale,
+            tokens_per_s=window.tokens_per_s,
+            progress=self.spent,
+            minutes=minutes,
+            eta_minutes=minutes * (1.0 - self.spent) / max(self.spent, 1e-6),
+        )
 
     def stops(self, cancel: CancelToken | None) -> bool:
         """Whether the run is cancelled: in one process, so in all, after the same step."""
         here = cancel is not None and cancel.is_cancelled
-        if self._accelerator.num_processes == 1:
-            return here
-        flag = torch.tensor(float(here), device=self._accelerator.device)
-        return bool(self._accelerator.reduce(flag, "sum") > 0)
+        return here if self._accelerator.num_processes == 1 else self._sum(float(here)) > 0
 
     def keep_house(self) -> None:
-        """Save and validate when it is time."""
-        now = time.monotonic()
-        if now - self._last_save > 60 * self.config.save_every_minutes:
-            self.save()
-            self._last_save = time.monotonic()
-        if now - self._last_validation > 60 * self.config.validate_every_minutes:
-            self.validate()
-            self._last_validation = time.monotonic()
-
-    def save(self) -> None:
-        """Write a checkpoint, in the main process."""
+        """Save, export and validate when it is time."""
         if self._accelerator.is_main_process:
-            checkpoints.save(
-                self.out,
-                self.model,
-                self._plain_optimisers,
-                self.progress,
-                self.config.fingerprint(),
-            )
+            self._house.keep(self.progress)
 
-    def validate(self) -> None:
-        """Measure and log the validation figures."""
-        measured = self._validator.measure(
-            self.model, self._accelerator.autocast(), blind_context=self.config.blind_context
-        )
-        event: dict[str, Any] = {
-            "event": "validation",
-            "step": self.progress.step,
-            "tokens": self.progress.tokens_seen,
-            "loss": measured.mean,
-            "by_share": {str(k): v for k, v in measured.by_share.items()},
-            "accuracy": {str(k): v for k, v in measured.accuracy_by_share.items()},
-            "by_language": measured.by_language,
-        }
-        if self._sampled_match is not None:
-            event["sampled_exact_match"] = self._sampled_match(self.model)
-        self._log.write(event)
-
-    def finish(self) -> None:
+    def finish(self, *, stopped: bool) -> None:
         """The last checkpoint and figures."""
-        self.save()
-        self.validate()
-        self._log.write(
-            {"event": "done", "step": self.progress.step, "tokens": self.progress.tokens_seen}
-        )
+        if self._accelerator.is_main_process:
+            self._house.finish(self.progress, stopped=stopped)
+        self._write("stopped" if stopped else "done", tokens=self.progress.tokens_seen)
+        self._accelerator.wait_for_everyone()
 
 
-def _resume(
-    out: Path,
-    model: PreTrainedModel,
-    optimisers: list[torch.optim.Optimizer],
-    config: PretrainConfig,
-    report: Report,
-) -> Progress:
-    found = checkpoints.newest(out)
-    if found is None:
-        return Progress()
-    progress = checkpoints.resume(found, model, optimisers, config.fingerprint())
-    report({"event": "resumed", "step": progress.step, "tokens": progress.tokens_seen})
-    return progress
-
-
-class _Window:
-    """Sums since the last logged line."""
-
-    def __init__(self) -> None:
-        self.loss = 0.0
-        self.steps = 0
-        self.tokens = 0
-        self.seconds = 0.0
-
-    def add(self, loss: float, tokens: int, seconds: float) -> None:
-        self.loss += loss
-        self.steps += 1
-        self.tokens += tokens
-        self.seconds += seconds
-
-    def event(self, progress: Progress, scale: float, norm: float, spent: float) -> dict[str, Any]:
-        return {
-            "event": "train",
-            "step": progress.step,
-            "tokens": progress.tokens_seen,
-            "loss": self.loss / self.steps,
-            "gradient_norm": norm,
-            "lr_scale": scale,
-            "tokens_per_s": self.tokens / max(self.seconds, 1e-9),
-            "progress": spent,
-            "minutes": progress.seconds_trained / 60,
-        }
-
-
-class _Log:
-    """Appends events to `log.jsonl` and keeps the newest in `status.json`."""
-
-    def __init__(self, out: Path, report: Report, *, enabled: bool) -> None:
-        self._out, self._report, self._enabled = out, report, enabled
-
-    def write(self, event: dict[str, Any]) -> None:
-        if not self._enabled:
-            return
-        with (self._out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event) + "\n")
-        partial = self._out / "status.json.part"
-        partial.write_text(json.dumps(event), encoding="utf-8")
-        partial.replace(self._out / "status.json")
-        self._report(event)
+def _no_sync(accelerator: Accelerator, objective: Any, *, off: bool) -> Any:
+    """Gradients stay in this process until its last pass."""
+    return nullcontext() if off else accelerator.no_sync(objective)

@@ -2,58 +2,254 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+import sys
 import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from diffusion.train.config import PretrainConfig
+
 app = typer.Typer(help="Train a base model from scratch on a built corpus.", add_completion=False)
+
+_OF_THE_LAUNCH = ("--daemon", "--processes")
 
 
 @app.callback(invoke_without_command=True)
 def pretrain_command(
-    corpus: Annotated[Path, typer.Option(help="Folder that `diffill corpus build` wrote.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints and log; resumes from it.")],
+    corpus: Annotated[
+        Path | None, typer.Option(help="Folder of shards, folder of packs, or one pack.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoints and log; resumes from it.")
+    ] = None,
+    status: Annotated[
+        Path | None, typer.Option(help="Print how the run in this folder is doing, and end.")
+    ] = None,
     tokenizer: Annotated[
         Path | None, typer.Option(help="tokenizer.json; the bundled one by default.")
     ] = None,
     recipe: Annotated[str, typer.Option(help="Model size: nano, small or base.")] = "nano",
     tokens: Annotated[int | None, typer.Option(help="Stop after this many tokens.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Stop after this much training.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Stop after this much wall time.")] = None,
     start_from: Annotated[
         Path | None, typer.Option(help="Take the weights of this step-<n> folder: a next stage.")
     ] = None,
-    rows: Annotated[int, typer.Option(help="Rows of a batch.")] = 16,
-    row_tokens: Annotated[int, typer.Option(help="Tokens of a row.")] = 512,
+    resume_from_export: Annotated[
+        Path | None, typer.Option(help="Go on with the run that wrote this export-<n> folder.")
+    ] = None,
+    stages: Annotated[str, typer.Option(help="full, three, infill or decay.")] = "full",
+    twin: Annotated[
+        bool, typer.Option("--twin", help="Train the autoregressive twin of this run instead.")
+    ] = False,
+    batch_tokens: Annotated[
+        int | None, typer.Option(help="Tokens of a step, all processes together.")
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option(help="Rows that go through the model at once, per process.")
+    ] = None,
+    row_tokens: Annotated[int | None, typer.Option(help="Tokens of a row.")] = None,
+    noisings: Annotated[
+        int, typer.Option(help="Rows that share an example, each with masks of its own.")
+    ] = 1,
     decay_share: Annotated[float, typer.Option(help="Last share of the run, rate falling.")] = 0.5,
-    matrix_lr: Annotated[float, typer.Option(help="Peak rate of Muon.")] = 0.02,
-    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+    matrix_lr: Annotated[float | None, typer.Option(help="Peak rate of Muon.")] = None,
+    ema_decay: Annotated[
+        float | None, typer.Option(help="Average of the weights to validate and export; 0: none.")
+    ] = None,
+    compile_layers: Annotated[
+        bool | None, typer.Option("--compile/--no-compile", help="Default: on an accelerator.")
+    ] = None,
+    attention: Annotated[
+        str | None, typer.Option(help="sdpa, diffill_flex or diffill_rowwise; default: by device.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of a process.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that build batches.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 0,
+    save_every_minutes: Annotated[float, typer.Option(help="Between checkpoints.")] = 5.0,
+    validate_every_minutes: Annotated[float, typer.Option(help="Between validations.")] = 15.0,
+    sampled_cases: Annotated[
+        int, typer.Option(help="Holes filled at each validation; 0 leaves them out.")
+    ] = 64,
+    export_every_minutes: Annotated[
+        float | None, typer.Option(help="Write bfloat16 weights in 16 MB pieces this often.")
+    ] = None,
     export: Annotated[
         Path | None, typer.Option(help="Write the finished model folder here.")
     ] = None,
+    daemon: Annotated[
+        bool, typer.Option("--daemon", help="Run on after this command, in OUT/daemon.log.")
+    ] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes on this machine, one an accelerator.")
+    ] = 1,
 ) -> None:
     """Train, resuming from OUT if it holds a checkpoint. Ctrl-C saves and stops."""
-    import torch
     from rich.console import Console
 
-    from diffusion.cancel import CancelToken
+    from diffusion.errors import ConfigError, DiffillError
+
+    console = Console(stderr=True)
+    try:
+        if status is not None:
+            print(status_text(status))
+            return
+        if corpus is None or out is None:
+            raise ConfigError("a run needs a corpus and a folder; give --corpus and --out")
+        if daemon or processes > 1:
+            _launch(out, processes, threads, daemon=daemon)
+            return
+
+        from diffusion.train.config import Budget
+
+        config = run_config(
+            recipe, stages=stages, batch_tokens=batch_tokens, rows=rows, row_tokens=row_tokens,
+            matrix_lr=matrix_lr, ema_decay=ema_decay, compiled=compile_layers, seed=seed,
+        )  # fmt: skip
+        config = replace(
+            config,
+            batch=replace(config.batch, noisings=noisings),
+            optimiser=replace(config.optimiser, decay_share=decay_share),
+            attention=attention,
+            workers=workers,
+            save_every_minutes=save_every_minutes,
+            validate_every_minutes=validate_every_minutes,
+            export_every_minutes=export_every_minutes,
+        )
+        if twin:
+            from diffusion.train.twin import twin_config
+
+            config = twin_config(config)
+        _train(
+            console, corpus, out, tokenizer, config, Budget(tokens, minutes),
+            start_from=start_from, resume_export=resume_from_export, threads=threads,
+            sampled_cases=sampled_cases, export=export, twin=twin,
+        )  # fmt: skip
+    except DiffillError as error:
+        console.print(f"error: {error}", style="red", markup=False, highlight=False)
+        raise typer.Exit(2) from error
+
+
+def run_config(
+    recipe: str,
+    *,
+    stages: str = "full",
+    batch_tokens: int | None = None,
+    rows: int | None = None,
+    row_tokens: int | None = None,
+    matrix_lr: float | None = None,
+    ema_decay: float | None = None,
+    compiled: bool | None = None,
+    seed: int = 0,
+) -> PretrainConfig:
+    """The config of a run: the recipe's defaults for this device, and what was asked for.
+
+    `rows` without `batch_tokens` means as many rows in each process, and no more passes.
+    """
     from diffusion.data.batches import BatchConfig
-    from diffusion.errors import DiffillError
+    from diffusion.errors import ConfigError
+    from diffusion.train.config import PretrainConfig
+    from diffusion.train.optimisers import OptimiserConfig
+    from diffusion.train.recipes import defaults_for, rows_per_pass
+    from diffusion.train.stages import plan
+
+    accelerator = _has_accelerator()
+    defaults = defaults_for(recipe, accelerator=accelerator)
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    length = row_tokens or defaults.row_tokens
+    if batch_tokens is None and rows is not None:
+        in_all = rows * world
+    else:
+        in_all = (batch_tokens or defaults.batch_tokens) // length // world * world
+    if in_all < 1:
+        raise ConfigError(
+            f"--batch-tokens {batch_tokens or defaults.batch_tokens} is less than a row of "
+            f"{length} tokens for each of {world} processes; give more"
+        )
+    return PretrainConfig(
+        recipe=recipe,
+        batch=BatchConfig(rows=in_all, row_tokens=length, seed=seed),
+        stages=plan(stages, length),
+        optimiser=OptimiserConfig(
+            matrix_lr=defaults.matrix_lr if matrix_lr is None else matrix_lr,
+            other_lr=defaults.other_lr,
+            warmup_steps=defaults.warmup_steps,
+        ),
+        ema_decay=defaults.ema_decay if ema_decay is None else ema_decay,
+        compile=accelerator if compiled is None else compiled,
+        rows_per_pass=rows_per_pass(in_all, world, rows or defaults.rows_per_pass),
+        seed=seed,
+    )
+
+
+def _has_accelerator() -> bool:
+    import torch
+
+    return torch.cuda.is_available() and not os.environ.get("ACCELERATE_USE_CPU")
+
+
+def _launch(out: Path, processes: int, threads: int | None, *, daemon: bool) -> None:
+    """Start this command again without the options that ask for a launch."""
+    import subprocess
+
+    from diffusion.train.daemon import LOG, command_line, environment, start
+
+    command = command_line(without_launch(sys.argv), processes=processes)
+    env = environment(threads=threads, accelerator=_has_accelerator())
+    if not daemon:
+        raise typer.Exit(subprocess.run(command, env=env, check=False).returncode)
+    pid = start(command, out, env)
+    print(f"process {pid}, log {out / LOG}; `diffill pretrain --status {out}` says how it is doing")
+
+
+def without_launch(argv: Sequence[str]) -> list[str]:
+    """The arguments after `pretrain`, less those that only say how to launch."""
+    kept: list[str] = []
+    given = iter(argv[argv.index("pretrain") + 1 :])
+    for argument in given:
+        if argument == "--processes":
+            next(given, None)
+        elif argument.partition("=")[0] not in _OF_THE_LAUNCH:
+            kept.append(argument)
+    return kept
+
+
+def _train(
+    console: Any,
+    corpus: Path,
+    out: Path,
+    tokenizer: Path | None,
+    config: PretrainConfig,
+    budget: Any,
+    *,
+    start_from: Path | None,
+    resume_export: Path | None,
+    threads: int | None,
+    sampled_cases: int,
+    export: Path | None,
+    twin: bool,
+) -> None:
+    import torch
+
+    from diffusion.cancel import CancelToken
+    from diffusion.model.manifest import DIFFUSION, FIM
     from diffusion.pretrained import bundled_tokenizer_path
     from diffusion.text.tokenizer import Tokenizer
-    from diffusion.train.config import Budget, PretrainConfig
     from diffusion.train.export import export_checkpoint, learn_lengths
     from diffusion.train.heap import keep_freed_memory
-    from diffusion.train.optimisers import OptimiserConfig
     from diffusion.train.plots import plot_run
     from diffusion.train.pretrain import pretrain
     from diffusion.train.sampled_match import SampledMatch
+    from diffusion.train.twin import TwinMatch
 
-    console = Console(stderr=True)
     keep_freed_memory()
     if threads:
         torch.set_num_threads(threads)
@@ -61,35 +257,53 @@ def pretrain_command(
     for wanted in (signal.SIGINT, signal.SIGTERM):
         signal.signal(wanted, lambda *_: cancel.cancel())
     tokenizer_path = tokenizer or bundled_tokenizer_path()
-    try:
-        words = Tokenizer.load(tokenizer_path)
-        pretrain(
-            corpus,
-            out,
-            words,
-            PretrainConfig(
-                recipe=recipe,
-                batch=BatchConfig(rows=rows, row_tokens=row_tokens, seed=seed),
-                optimiser=OptimiserConfig(decay_share=decay_share, matrix_lr=matrix_lr),
-                seed=seed,
-                workers=workers,
-            ),
-            Budget(tokens, minutes),
-            report=lambda event: console.print(_line(event)),
-            start_from=start_from,
-            sampled_match=SampledMatch(corpus, words),
-            cancel=cancel,
-        )
-        plot_run(out / "log.jsonl", out / "loss.png")
-        if export:
-            with tempfile.TemporaryDirectory() as folder:
-                lengths = Path(folder) / "lengths.json"
-                learn_lengths(corpus, words).save(lengths)
-                export_checkpoint(out, export, tokenizer_path, lengths, recipe=recipe)
-            console.print(f"model written to {export}")
-    except DiffillError as error:
-        console.print(f"[red]error:[/red] {error}")
-        raise typer.Exit(2) from error
+    words = Tokenizer.load(tokenizer_path)
+    main = os.environ.get("RANK", "0") == "0"
+    match = TwinMatch if twin else SampledMatch
+    pretrain(
+        corpus, out, words, config, budget,
+        report=lambda event: console.print(_line(event), highlight=False),
+        start_from=start_from,
+        resume_export=resume_export,
+        sampled_match=match(corpus, words, sampled_cases) if main and sampled_cases else None,
+        cancel=cancel,
+    )  # fmt: skip
+    if not main:
+        return
+    plot_run(out / "log.jsonl", out / "loss.png")
+    if export:
+        with tempfile.TemporaryDirectory() as folder:
+            lengths = Path(folder) / "lengths.json"
+            learn_lengths(corpus, words).save(lengths)
+            export_checkpoint(
+                out, export, tokenizer_path, lengths,
+                recipe=config.recipe, objective=FIM if twin else DIFFUSION,
+            )  # fmt: skip
+        console.print(f"model written to {export}")
+
+
+def status_text(out: Path) -> str:
+    """How the run in `out` is doing: one line for people, then the status as JSON."""
+    from diffusion.train.run_log import read_status
+
+    status = read_status(out)
+    state = status.get("state", status["event"])
+    if state == "runs" and not status["alive"]:
+        state = "died; the same command resumes it"
+    words = [state]
+    if "stage" in status:
+        words.append(f"stage {status['stage']}")
+    if "progress" in status:
+        words.append(f"{100 * status['progress']:.1f} %")
+    if "tokens_per_s" in status:
+        words.append(f"{status['tokens_per_s']:,.0f} tokens/s")
+    if "eta_minutes" in status and state == "runs":
+        words.append(f"{status['eta_minutes']:.1f} min left")
+    if "written_unix_s" in status:
+        words.append(f"written {time.time() - status['written_unix_s']:.0f} s ago")
+    if "message" in status:
+        words.append(status["message"])
+    return ", ".join(words) + "\n" + json.dumps(status)
 
 
 def _line(event: dict[str, Any]) -> str:
@@ -104,4 +318,4 @@ def _line(event: dict[str, Any]) -> str:
         match = event.get("sampled_exact_match")
         tail = "" if match is None else f"  exact match {100 * match:.1f} %"
         return f"[bold]validation {event['loss']:.3f}[/bold]  {shares}{tail}"
-    return str(event)
+    return str(event).replace("[", "\\[")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-from diffusion.data.batches import DocumentSource
-from diffusion.data.shards import ShardSet
+from diffusion.data.document_source import DocumentSource
+from diffusion.data.open_corpus import open_corpus
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.model.denoiser import MaskedLMDenoiser
 from diffusion.text.hole_length import LengthTable
@@ -39,7 +39,7 @@ class HoleCase:
 
 def validation_cases(corpus: Path, tokenizer: Tokenizer, count: int) -> list[HoleCase]:
     """The same `count` holes each time, languages weighted alike. Short ones only."""
-    shards = ShardSet.open(corpus, "validation")
+    shards = open_corpus(corpus, tokenizer.hash).validation
     source = DocumentSource(shards, tokenizer, dict.fromkeys(shards.languages, 1.0))
     rng = random.Random(_SEED)
     cases: list[HoleCase] = []

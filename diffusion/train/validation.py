@@ -7,6 +7,7 @@ on the same corpus.
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -16,13 +17,17 @@ import torch
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from diffusion.data.batches import Batch, BatchConfig, DocumentSource, build_batch
+from diffusion.data.batches import Batch, BatchConfig, collate, to_device
+from diffusion.data.document_source import DocumentSource
+from diffusion.data.examples import Example
 from diffusion.data.shards import ShardSet
+from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import DEL, Tokenizer
 from diffusion.train.objective import target_logits
 
 MASK_SHARES = (1.0, 0.5, 0.15)
 _ROWS_PER_BATCH = 8
+_SMALLEST_WINDOW = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,9 @@ class Validator:
         source = DocumentSource(shards, tokenizer, fixed.language_weights)
         self.languages = source.languages
         for number in range(max(1, rows // _ROWS_PER_BATCH)):
-            for share in MASK_SHARES:
-                batch = build_batch(source, tokenizer, number, fixed, t=share)
+            # Left to right there is no mask share: what comes next is unknown, all of it.
+            for share in MASK_SHARES[:1] if config.causal else MASK_SHARES:
+                batch = _fixed_batch(source, tokenizer, number, fixed, share)
                 self._batches.append((share, batch))
 
     def measure(
@@ -89,6 +95,32 @@ class Validator:
         )
 
 
+def _fixed_batch(
+    source: DocumentSource, tokenizer: Tokenizer, number: int, config: BatchConfig, t: float
+) -> Batch:
+    """Batch `number` at mask share `t`: whole documents, and as all runs so far have drawn it."""
+    rng = random.Random(f"{config.seed}/{number}")
+    rows = []
+    for _ in range(config.rows):
+        examples: list[Example] = []
+        room = config.row_tokens
+        for _ in range(8):
+            if room < _SMALLEST_WINDOW:
+                break
+            language, data, window = source.window(rng, int(room * 0.92) - 8)
+            if window[1] - window[0] < 16:
+                continue
+            tree = SyntaxTree.parse(data, language)
+            example = config.example.build(tokenizer, tree, data, window, language, rng)
+            if len(example.ids) <= room:
+                examples.append(example)
+                room -= len(example.ids)
+        rows.append(
+            [(e, config.example.targets(e, rng, causal=config.causal, t=t)) for e in examples]
+        )
+    return collate(rows, config.row_tokens, source.languages, causal=config.causal)
+
+
 def _losses(
     model: PreTrainedModel, batch: Batch, languages: list[str], blind_context: bool
 ) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
@@ -100,19 +132,3 @@ def _losses(
         chosen_M = text_M & (batch.group_M == index)
         if chosen_M.any():
             yield name, losses_M[chosen_M], right_M[chosen_M]
-
-
-def to_device(batch: Batch, device: torch.device) -> Batch:
-    """A copy of `batch` with its tensors on `device`; itself when they are there already."""
-    if batch.ids_BL.device == device:
-        return batch
-    return replace(
-        batch,
-        ids_BL=batch.ids_BL.to(device, non_blocking=True),
-        positions_BL=batch.positions_BL.to(device, non_blocking=True),
-        segments_BL=batch.segments_BL.to(device, non_blocking=True),
-        target_index_M=batch.target_index_M.to(device, non_blocking=True),
-        targets_M=batch.targets_M.to(device, non_blocking=True),
-        weights_M=batch.weights_M.to(device, non_blocking=True),
-        group_M=batch.group_M.to(device, non_blocking=True),
-    )

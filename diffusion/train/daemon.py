@@ -1,0 +1,86 @@
+"""Starts a training run that outlives the shell: its own session, a log file, a pid file.
+
+The run is the same command without `--daemon`. It is also how several processes on one machine
+are started (`torch.distributed.run`, each process one copy of the command). The parent waits until
+the run has written its first event, so that a mistake in the options is told at once.
+
+What stops it: its budget, or SIGTERM to the process in `daemon.pid` (it saves first).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from diffusion.errors import TrainingError
+from diffusion.train.run_log import STATUS, is_alive
+
+LOG, PID = "daemon.log", "daemon.pid"
+_START_S = 180.0
+_LOOK_EVERY_S = 0.2
+
+
+def command_line(arguments: Sequence[str], *, processes: int = 1) -> list[str]:
+    """The command of a run with these arguments of `diffill pretrain`."""
+    own = ["-m", "diffusion", "pretrain", *arguments]
+    if processes == 1:
+        return [sys.executable, *own]
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    return [sys.executable, *launcher, *own]
+
+
+def environment(*, threads: int | None, accelerator: bool) -> dict[str, str]:
+    """This process's environment with what the processes of a run need besides."""
+    found = dict(os.environ)
+    found.setdefault("OMP_NUM_THREADS", str(threads or 1))
+    if not accelerator:
+        found["ACCELERATE_USE_CPU"] = "true"
+    return found
+
+
+def start(command: Sequence[str], out: Path, env: dict[str, str]) -> int:
+    """Start `command` in a session of its own, its output in `out`; returns its process id.
+
+    Raises TrainingError if a daemon is at work in `out` already, or if the run ends before its
+    first event.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        pid_path = out / PID
+        if pid_path.exists() and is_alive(int(pid_path.read_text(encoding="utf-8"))):
+            raise TrainingError(
+                f"a run is at work in {out} already (process {pid_path.read_text()}); stop it "
+                "with kill, or give another --out"
+            )
+        seen = _stamp(out)
+        with (out / LOG).open("ab") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env,
+                start_new_session=True,
+            )  # fmt: skip
+        pid_path.write_text(str(process.pid), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"no daemon could be started in {out} ({error})") from error
+    deadline = time.monotonic() + _START_S
+    while _stamp(out) == seen and time.monotonic() < deadline:
+        try:
+            code = process.wait(_LOOK_EVERY_S)
+        except subprocess.TimeoutExpired:
+            continue
+        if code or _stamp(out) == seen:
+            lines = (out / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+            raise TrainingError(
+                f"the run ended at once with status {code}: {' '.join(lines[-3:]).strip()} "
+                f"(all of it is in {out / LOG})"
+            )
+    return process.pid
+
+
+def _stamp(out: Path) -> int:
+    """When the status was last written, 0 where there is none."""
+    path = out / STATUS
+    return path.stat().st_mtime_ns if path.exists() else 0

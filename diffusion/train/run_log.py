@@ -1,0 +1,110 @@
+"""What a run says about itself: `log.jsonl`, one event a line, and `status.json`, the run now.
+
+`status.json` holds the newest event and, whatever that was, who runs (`pid`), in which `stage`,
+how far (`progress`, `tokens_per_s`, `eta_minutes`) and where the `newest_export` is. It is small
+and replaced whole, so that a program on another machine can fetch it at any time.
+
+Invariant: a full disk here never ends a run; the event is still reported to the console.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from diffusion.errors import TrainingError
+
+LOG, STATUS = "log.jsonl", "status.json"
+Report = Callable[[dict[str, Any]], None]
+
+_KEPT = ("stage", "progress", "tokens", "tokens_per_s", "minutes", "eta_minutes", "newest_export")
+
+
+class RunLog:
+    """Writes the events of one run; does nothing where `enabled` is False (other processes)."""
+
+    def __init__(self, out: Path, report: Report, *, enabled: bool) -> None:
+        self._out, self._report, self._enabled = out, report, enabled
+        self._kept: dict[str, Any] = {}
+
+    def write(self, event: dict[str, Any]) -> None:
+        """Append an event, and renew the status."""
+        if not self._enabled:
+            return
+        if event["event"] == "stage":
+            self._kept["stage"] = event["name"]
+        self._kept.update({name: event[name] for name in _KEPT if name in event})
+        status = {
+            **self._kept,
+            **event,
+            "state": event["event"] if event["event"] in ("done", "stopped", "failed") else "runs",
+            "pid": os.getpid(),
+            "written_unix_s": round(time.time()),
+        }
+        partial = self._out / f"{STATUS}.part"
+        try:
+            with (self._out / LOG).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(event) + "\n")
+            partial.write_text(json.dumps(status), encoding="utf-8")
+            partial.replace(self._out / STATUS)
+        except OSError as error:
+            self._report({"event": "warning", "message": f"the log cannot be written ({error})"})
+        self._report(event)
+
+
+class Window:
+    """Sums since the last logged line."""
+
+    def __init__(self) -> None:
+        self.loss = 0.0
+        self.steps = 0
+        self.tokens = 0
+        self.seconds = 0.0
+
+    def add(self, loss: float, tokens: int, seconds: float) -> None:
+        """One step more."""
+        self.loss += loss
+        self.steps += 1
+        self.tokens += tokens
+        self.seconds += seconds
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Of steps alone: waiting for batches, validation and saving are not in it."""
+        return self.tokens / max(self.seconds, 1e-9)
+
+
+def read_status(out: Path) -> dict[str, Any]:
+    """The status of a run, with `alive`: whether its process still exists on this machine.
+
+    Raises TrainingError where there is none.
+    """
+    path = out / STATUS
+    try:
+        status: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TrainingError(
+            f"there is no run in {out} ({error.strerror} for {STATUS}); name the --out of one"
+        ) from error
+    except ValueError as error:
+        raise TrainingError(f"{path} is damaged ({error}); the next event replaces it") from error
+    return {**status, "alive": "pid" in status and is_alive(int(status["pid"]))}
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this number exists, and is no zombie."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    state = Path(f"/proc/{pid}/stat")
+    try:
+        return state.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True

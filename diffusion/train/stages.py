@@ -1,0 +1,65 @@
+"""The parts of a run, one kind of batch each, and the plans made of them.
+
+Left to right first, since every token is then a label (docs/decisions/0007); masked language
+modelling next, which is one step of diffusion; then what is served: holes, on a clean context.
+The last part has the best data only, with complementary canvases, while the rate falls to nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from diffusion.data.batches import BatchConfig
+from diffusion.data.examples import ExampleConfig
+from diffusion.errors import ConfigError
+from diffusion.text.hole_sampling import HoleMix
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a run with one kind of batch. It lasts until `until` of the budget is spent."""
+
+    name: str
+    until: float
+    causal: bool = False
+    example: ExampleConfig = field(default_factory=ExampleConfig)
+    selective: bool = False
+
+    def batch(self, shape: BatchConfig) -> BatchConfig:
+        """Batches of `shape` as this stage wants them."""
+        return replace(
+            shape,
+            example=self.example,
+            causal=self.causal,
+            selective=self.selective or shape.selective,
+        )
+
+
+STAGES = (
+    Stage("causal", 0.45, causal=True, example=ExampleConfig(plain_mlm=0.3)),
+    Stage("diffusion", 0.53, example=ExampleConfig(plain_mlm=0.6)),
+    Stage("infill", 1.0, example=ExampleConfig(plain_mlm=0.15)),
+)
+"""The plan "three"."""
+
+_DECAY = Stage(
+    "decay", 1.0, example=ExampleConfig(plain_mlm=0.05, complementary=True), selective=True
+)
+
+PLANS: dict[str, tuple[Stage, ...]] = {
+    "full": (STAGES[0], STAGES[1], replace(STAGES[2], until=0.88), _DECAY),
+    "three": STAGES,
+    "infill": STAGES[2:],
+    "decay": (_DECAY,),
+}
+"""What `--stages` names. "infill" and "decay" go on from other weights."""
+
+
+def plan(name: str, row_tokens: int) -> tuple[Stage, ...]:
+    """The stages called `name` for rows of this length: the more room, the more holes."""
+    if name not in PLANS:
+        raise ConfigError(f"no plan of stages is called {name!r}; choose one of {', '.join(PLANS)}")
+    if row_tokens <= 512:
+        return PLANS[name]
+    mix = HoleMix(max_holes=14)
+    return tuple(replace(stage, example=replace(stage.example, mix=mix)) for stage in PLANS[name])

@@ -90,11 +90,13 @@ def write_packs(corpus: Path, out: Path, *, tokenizer_hash: str, max_bytes: int)
         for number, (entries, body) in enumerate(
             _bodies(train, common, everything, count, compressor)
         ):
-            if len(body) > max_bytes - _MAX_HEADER_BYTES // 64:
-                break
             digest = hashlib.sha256(body).hexdigest()
             header = Header(set_id, number, count, tokenizer_hash, entries, len(body), digest)
-            paths.append(_write(out / f"corpus-{number:03}-of-{count:03}{SUFFIX}", header, body))
+            head = json.dumps(asdict(header)).encode()
+            whole = _MAGIC + struct.pack("<Q", len(head)) + head + body
+            if len(whole) > max_bytes:
+                break
+            paths.append(_write(out / f"corpus-{number:03}-of-{count:03}{SUFFIX}", whole))
         else:
             return paths
         for path in paths:
@@ -153,14 +155,11 @@ def _payload(documents: Sequence[Tokens]) -> bytes:
     return lengths.tobytes() + tokens.astype("<u2").tobytes()
 
 
-def _write(path: Path, header: Header, body: bytes) -> Path:
-    head = json.dumps(asdict(header)).encode()
+def _write(path: Path, whole: bytes) -> Path:
     partial = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(_MAGIC + struct.pack("<Q", len(head)) + head)
-            file.write(body)
+        partial.write_bytes(whole)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)

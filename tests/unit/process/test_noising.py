@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffusion.process.loss import masked_token_loss
-from diffusion.process.noising import NoiseConfig, noise_slots, noise_window
+from diffusion.process.noising import NoiseConfig, complement, noise_slots, noise_window
 from diffusion.text.tokenizer import DEL
 
 CONFIG = NoiseConfig()
@@ -87,3 +87,17 @@ def test_loss_is_the_weighted_mean_in_nats() -> None:
 def test_loss_of_nothing_is_zero() -> None:
     empty = torch.zeros(0, 8)
     assert float(masked_token_loss(empty, torch.zeros(0, dtype=torch.long), torch.zeros(0))) == 0.0
+
+
+@given(CANVAS, st.integers(0, 10_000))
+def test_a_canvas_and_its_twin_mask_all_text_between_them(slots: list[int], seed: int) -> None:
+    rng = random.Random(seed)
+    noise = noise_slots(slots, rng, CONFIG)
+    twin = complement(slots, noise, rng, CONFIG)
+    text = {i for i, token in enumerate(slots) if token != DEL}
+    tail = set(range(len(slots))) - text
+    assert text <= set(noise.masked) | set(twin.masked)
+    if not text <= set(noise.masked):
+        assert not set(noise.masked) & set(twin.masked) & text
+        assert set(noise.masked) & tail == set(twin.masked) & tail
+    assert twin.masked and set(twin.scored) <= set(twin.masked)

@@ -1,0 +1,100 @@
+"""Rows are numbered over all processes, so nothing but the number decides what is in a row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from diffusion.data.batches import Batch, BatchConfig, BatchStream, Share, build_rows
+from diffusion.data.document_source import DocumentSource
+from diffusion.data.examples import ExampleConfig
+from diffusion.data.shards import ShardSet
+from diffusion.errors import ConfigError
+from diffusion.pretrained import bundled_tokenizer_path
+from diffusion.text.hole_sampling import HoleMix
+from diffusion.text.tokenizer import DEL, MASK, Tokenizer
+from tests.unit.train.corpora import write_corpus
+
+TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
+CONFIG = BatchConfig(rows=4, row_tokens=128)
+TWINS = ExampleConfig(plain_mlm=0.0, complementary=True)
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
+    return ShardSet.open(write_corpus(tmp_path_factory.mktemp("corpus"), TOKENIZER), "train")
+
+
+@pytest.fixture(scope="module")
+def source(shards: ShardSet) -> DocumentSource:
+    return DocumentSource(shards, TOKENIZER, {})
+
+
+def same(one: Batch, other: Batch) -> bool:
+    names = ("ids_BL", "positions_BL", "segments_BL", "target_index_M", "targets_M", "weights_M")
+    return all(torch.equal(getattr(one, name), getattr(other, name)) for name in names)
+
+
+def first(shards: ShardSet, config: BatchConfig, share: Share, step: int = 0) -> tuple[Batch, ...]:
+    return next(iter(BatchStream(shards, TOKENIZER, config, first=step, share=share)))
+
+
+def test_two_processes_share_the_batch_of_one(shards: ShardSet) -> None:
+    (whole,) = first(shards, CONFIG, Share(), step=3)
+    (low,) = first(shards, CONFIG, Share(0, 2), step=3)
+    (high,) = first(shards, CONFIG, Share(1, 2), step=3)
+    assert torch.equal(whole.ids_BL, torch.cat([low.ids_BL, high.ids_BL]))
+    assert torch.equal(whole.targets_M, torch.cat([low.targets_M, high.targets_M]))
+
+
+def test_passes_cut_the_batch_and_change_nothing(shards: ShardSet) -> None:
+    (whole,) = first(shards, CONFIG, Share())
+    parts = first(shards, CONFIG, Share(rows_per_pass=1))
+    assert len(parts) == 4
+    assert torch.equal(whole.ids_BL, torch.cat([part.ids_BL for part in parts]))
+
+
+def test_a_batch_that_cannot_be_shared_says_what_would(shards: ShardSet) -> None:
+    with pytest.raises(ConfigError, match="a multiple of 6"):
+        BatchStream(shards, TOKENIZER, CONFIG, share=Share(0, 3, 2))
+
+
+def test_another_seed_and_the_next_batch_are_other_rows(source: DocumentSource) -> None:
+    one = build_rows(source, TOKENIZER, range(4), CONFIG)
+    assert same(one, build_rows(source, TOKENIZER, range(4), CONFIG))
+    assert not torch.equal(
+        one.ids_BL, build_rows(source, TOKENIZER, range(4), replace(CONFIG, seed=1)).ids_BL
+    )
+    assert not torch.equal(one.ids_BL, build_rows(source, TOKENIZER, range(4, 8), CONFIG).ids_BL)
+
+
+def test_neighbours_may_share_an_example_but_not_its_noise(source: DocumentSource) -> None:
+    batch = build_rows(source, TOKENIZER, range(4), replace(CONFIG, noisings=2))
+    assert torch.equal(batch.positions_BL[0], batch.positions_BL[1])
+    assert torch.equal(batch.segments_BL[0], batch.segments_BL[1])
+    assert not torch.equal(batch.ids_BL[0], batch.ids_BL[1])
+    assert not torch.equal(batch.positions_BL[1], batch.positions_BL[2])
+
+
+def test_twins_together_learn_every_slot_once(source: DocumentSource) -> None:
+    config = replace(CONFIG, rows=8, row_tokens=256, example=TWINS)
+    batch = build_rows(source, TOKENIZER, range(8), config)
+    ids_N, positions_N = batch.ids_BL.flatten(), batch.positions_BL.flatten()
+    targets = dict(zip(batch.target_index_M.tolist(), batch.targets_M.tolist(), strict=True))
+    seen: dict[tuple[int, int, int], list[int]] = {}
+    for r, row in enumerate(batch.segments_BL.tolist()):
+        for i, segment in enumerate(row):
+            if segment > 0 and segment % 32:
+                place = r * 256 + i
+                seen.setdefault((r, segment // 32, int(positions_N[place])), []).append(place)
+    assert seen and all(len(places) == 2 for places in seen.values())
+    both = [p for p in seen.values() if all(ids_N[i] == MASK for i in p)]
+    once = [p for p in seen.values() if sum(bool(ids_N[i] == MASK) for i in p) == 1]
+    assert len(once) > 2 * len([p for p in both if targets.get(p[0], DEL) != DEL])
+
+
+def test_twins_need_segments() -> None:
+    with pytest.raises(ConfigError, match="at most 15 holes"):
+        ExampleConfig(complementary=True, mix=HoleMix(max_holes=16))

@@ -1,0 +1,159 @@
+"""Ablations: each row changes what it says, is measured like the others, and is run once."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diffusion.cancel import CancelToken
+from diffusion.data.examples import ExampleConfig
+from diffusion.data.gap import GapConfig
+from diffusion.errors import ConfigError, TrainingError
+from diffusion.model import architecture
+from diffusion.model.architecture import ModelRecipe
+from diffusion.model.partition import SEGMENTS_PER_DOCUMENT
+from diffusion.pretrained import bundled_tokenizer_path
+from diffusion.text.canvas import GAP
+from diffusion.text.syntax import SyntaxTree
+from diffusion.text.tokenizer import Tokenizer
+from diffusion.train.ablation_run import RESULTS, Runner, Setting, read_results
+from diffusion.train.ablation_table import mean_spread, tables
+from diffusion.train.ablations import ABLATIONS, BASE, chosen
+from diffusion.train.config import PretrainConfig
+from tests.unit.train.corpora import EXAMPLES, write_corpus
+
+TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
+TINY = ModelRecipe("tiny", width=32, layers=2, inner=32)
+SETTING = Setting(
+    recipe="tiny", tokens=500, rows=2, row_tokens=128, validation_rows=8, cases=2,
+    length_samples=50, workers=0, mixed_precision="no",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(architecture.RECIPES, "tiny", TINY)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"), TOKENIZER)
+
+
+def test_every_row_but_the_base_changes_the_run() -> None:
+    base = SETTING.config(0)
+    fingerprints = [json.dumps(row.change(base).fingerprint()) for row in ABLATIONS]
+    assert len(set(fingerprints)) == len(ABLATIONS)
+    assert ABLATIONS[0].name == BASE and ABLATIONS[0].change(base) == base
+    assert len({row.name for row in ABLATIONS}) == len(ABLATIONS)
+
+
+def test_the_shares_of_a_mix_still_sum_to_one() -> None:
+    for name, cut in (("cuts-0", 0.0), ("cuts-30", 0.3)):
+        [row] = [row for row in ABLATIONS if row.name == name]
+        for stage in row.change(PretrainConfig()).stages:
+            mix = stage.example.mix
+            assert mix.cut == cut
+            assert mix.node + mix.rest_of_line + mix.lines + mix.cut == pytest.approx(1.0)
+
+
+def test_without_the_causal_stage_the_others_fill_the_run() -> None:
+    [row] = [row for row in ABLATIONS if row.name == "no-warm-start"]
+    base = PretrainConfig()
+    config = row.change(base)
+    assert [s.name for s in config.stages] == [s.name for s in base.stages if not s.causal]
+    assert config.stages[-1].until == pytest.approx(1.0)
+    with pytest.raises(ConfigError, match="every stage of the base run is causal"):
+        row.change(replace(base, stages=base.stages[:1]))
+
+
+def test_names_are_checked_and_the_base_is_always_there() -> None:
+    assert [row.name for row in chosen(["adamw"])] == [BASE, "adamw"]
+    assert chosen([]) == ABLATIONS
+    with pytest.raises(ConfigError, match="'adamv'; choose among base, full-attention"):
+        chosen(["adamv"])
+
+
+@pytest.mark.parametrize("gap", [64, 256])
+@pytest.mark.parametrize("complementary", [False, True])
+def test_another_gap_moves_what_follows_and_nothing_else(gap: int, complementary: bool) -> None:
+    data = next(p for p in sorted(EXAMPLES.iterdir()) if p.suffix == ".py").read_bytes()
+    tree = SyntaxTree.parse(data, "python")
+    plain = ExampleConfig(plain_mlm=0.0, complementary=complementary)
+    plain = replace(plain, mix=replace(plain.mix, max_holes=SEGMENTS_PER_DOCUMENT // 2 - 1))
+    one, other = (
+        config.build(TOKENIZER, tree, data, (0, len(data)), "python", random.Random(3))
+        for config in (plain, GapConfig.of(plain, gap))
+    )
+    assert len(one.canvases) > 1
+    assert one.ids == other.ids and one.segments == other.segments
+    # Before every canvas there are as many gaps as canvases before it (their copies left out).
+    for k, part in enumerate(one.canvases):
+        moved = (k if part.twin is None else part.twin) * (gap - GAP)
+        assert other.positions[part.start] == one.positions[part.start] + moved
+    holes = sum(part.twin is None for part in one.canvases)
+    last = max(i for i, segment in enumerate(one.segments) if segment == 0)
+    assert other.positions[last] == one.positions[last] + holes * (gap - GAP)
+    assert other.positions[0] == 0
+
+
+@pytest.mark.slow
+def test_rows_are_trained_once_and_measured_alike(corpus: Path, tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+    rows = chosen(["full-attention", "gap-256"])
+    runner = Runner(corpus, tmp_path, TOKENIZER, SETTING, report=events.append)
+    results = runner.run(rows, [0])
+    assert [r["name"] for r in results] == [BASE, "full-attention", "gap-256"]
+    assert read_results(tmp_path) == results
+    for result in results:
+        assert set(result["loss_by_t"]) == {"1.0", "0.5", "0.15"}
+        assert 0 <= result["exact_match_oracle"] <= 1 and result["cases"] == 2
+    assert not list(tmp_path.glob("*seed0*"))
+    before = len(events)
+    again = Runner(corpus, tmp_path, TOKENIZER, SETTING, report=events.append).run(rows, [0])
+    assert again == results and len(events) == before
+    other = replace(SETTING, tokens=700)
+    assert Runner(corpus, tmp_path, TOKENIZER, other).result(rows[0], 0) not in results
+
+
+def test_a_cancelled_row_leaves_its_checkpoint_and_no_result(corpus: Path, tmp_path: Path) -> None:
+    cancel = CancelToken()
+    cancel.cancel()
+    runner = Runner(corpus, tmp_path, TOKENIZER, SETTING, cancel=cancel)
+    assert runner.run(chosen(["adamw"]), [0]) == []
+    assert read_results(tmp_path) == []
+    assert list(tmp_path.glob("base-seed0-*/step-*"))
+
+
+def test_a_damaged_result_is_named(tmp_path: Path) -> None:
+    (tmp_path / RESULTS).write_text('{"name": "base"}\n{"na', encoding="utf-8")
+    with pytest.raises(TrainingError, match="line 2 is no result"):
+        read_results(tmp_path)
+
+
+def result(name: str, seed: int, loss: float, exact: float) -> dict[str, Any]:
+    return {
+        "name": name, "question": "why", "seed": seed, "recipe": "nano", "tokens": 2_000_000,
+        "row_tokens": 512, "cases": 10, "loss": loss, "exact_match_oracle": exact,
+        "loss_by_t": {"1.0": loss, "0.5": loss, "0.15": loss}, "exact_match_predicted": exact,
+    }  # fmt: skip
+
+
+def test_the_table_has_means_spreads_and_paired_differences() -> None:
+    results = [
+        result(BASE, 0, 5.0, 0.10), result(BASE, 1, 6.0, 0.20),
+        result("adamw", 0, 5.5, 0.05), result("adamw", 1, 6.5, 0.15), result("new", 0, 4.0, 0.3),
+    ]  # fmt: skip
+    lines = tables(results).splitlines()
+    assert lines[0].startswith("nano, 2 million tokens a run")
+    cells = {line.split(" | ")[0]: line.split(" | ") for line in lines[4:]}
+    assert cells["| base"][2:4] == ["2", "5.500 ± 0.707"]
+    assert cells["| adamw"][7] == "+0.500 ± 0.000"
+    assert cells["| adamw"][8:10] == ["10.0 ± 7.1 %", "-5.0 ± 0.0"]
+    assert cells["| new"][2:4] == ["1", "4.000"] and cells["| new"][7] == "-1.000"
+    assert mean_spread([1.0]) == (1.0, None)

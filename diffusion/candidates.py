@@ -1,8 +1,9 @@
 """From finished canvases to ranked candidates.
 
-Job: read slots back as text, check that the document still parses with it, drop duplicates,
-gather the evidence for each (`diffusion.ranking`), and order what is left: finished canvases
-first, then by the model's `Ranking`. Longer canvases pay for more tokens, so plain
+Job: read slots back as text, check that the document still parses with it (and offer the
+longest start that does, where it does not: a closer too many is the commonest fault), drop
+duplicates, gather the evidence for each (`diffusion.ranking`), and order what is left: finished
+canvases first, then by the model's `Ranking`. Longer canvases pay for more tokens, so plain
 log-probability would always prefer the shortest (Calibrated Adaptive Length, 2025, finds the
 same).
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diffusion.process.canvas_state import CanvasResult
 from diffusion.ranking import Evidence, Ranking
@@ -22,6 +23,9 @@ from diffusion.text.canvas import read_back
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import DEL, Tokenizer
+
+_MOST_CUTS = 12
+"""Starts tried of a candidate that does not parse: each costs a parse, a millisecond or less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,13 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A canvas read back: `inserted` has the document's line ends."""
+    """A canvas read back, up to slot `kept`: `inserted` has the document's line ends."""
 
     result: CanvasResult
     inserted: bytes
     text: str
     kept: int
+    trimmed: bool = False
 
 
 def rank(
@@ -85,11 +90,19 @@ def rank(
     ranking = ranking or Ranking()
     drafts, reason = _drafts(tokenizer, site, results, pins, constraint)
     parses: dict[bytes, bool] = {}
-    best: dict[str, tuple[tuple[bool, float], Candidate]] = {}
     for draft in drafts:
         if draft.inserted not in parses:
             parses[draft.inserted] = adds_no_error(site, draft.inserted)
-        evidence = _evidence(lengths, site, draft, drafts, pins, parses[draft.inserted])
+    whole = list(drafts)
+    for draft in whole:
+        if not parses[draft.inserted] and draft.result.finished:
+            trimmed = _trim(tokenizer, site, draft, pins, constraint)
+            if trimmed is not None:
+                parses[trimmed.inserted] = True
+                drafts.append(trimmed)
+    best: dict[str, tuple[tuple[bool, float], Candidate]] = {}
+    for draft in drafts:
+        evidence = _evidence(lengths, site, draft, whole, pins, parses[draft.inserted])
         key = (draft.result.finished, ranking.value(evidence))
         if draft.text in best and key <= best[draft.text][0]:
             continue
@@ -119,7 +132,6 @@ def _drafts(
     """The canvases that hold something to offer, and why one of the others does not."""
     drafts: list[_Draft] = []
     reason = "the model ended the hole at once"
-    crlf = site.data.count(b"\r\n") * 2 > site.data.count(b"\n")
     for result in results:
         if not result.constraint_met:
             reason = "the typed word could not be continued"
@@ -132,7 +144,7 @@ def _drafts(
         if not result.finished and kept == 0:
             reason = f"out of time: {result.reason}"
             continue
-        inserted = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") if crlf else raw
+        inserted = _with_line_ends(raw, site.data)
         try:
             text = inserted.decode("utf-8") + site.suffix
         except UnicodeDecodeError:
@@ -141,6 +153,26 @@ def _drafts(
         drafts.append(_Draft(result, inserted, text, kept))
     # What a race left behind is cut anywhere: it is offered only if all else came to nothing.
     return [d for d in drafts if d.result.reason != "outrun"] or drafts, reason
+
+
+def _trim(
+    tokenizer: Tokenizer, site: Site, draft: _Draft, pins: int, constraint: bytes
+) -> _Draft | None:
+    """The longest start of a draft, by tokens, with which the document parses; if there is one."""
+    slots = draft.result.ids[pins:]
+    for kept in range(draft.kept - 1, max(0, draft.kept - 1 - _MOST_CUTS), -1):
+        spelled = tokenizer.decode(list(slots[:kept]))
+        if not spelled.startswith(constraint) or not spelled[len(constraint) :].strip():
+            return None
+        inserted = _with_line_ends(spelled[len(constraint) :], site.data)
+        if inserted[-1:].isspace() or not adds_no_error(site, inserted):
+            continue
+        try:
+            text = inserted.decode("utf-8") + site.suffix
+        except UnicodeDecodeError:
+            continue
+        return replace(draft, inserted=inserted, text=text, kept=kept, trimmed=True)
+    return None
 
 
 def _evidence(
@@ -152,16 +184,16 @@ def _evidence(
     parses: bool,
 ) -> Evidence:
     result = draft.result
-    ended = result.reason == "ended"
+    ended = result.reason == "ended" and not draft.trimmed
     log_p = [math.log(p) if p > 0 else -math.inf for p in result.token_p[pins:]]
     committed = log_p[: draft.kept + 1] if ended else log_p[: draft.kept]
-    others = [other for other in drafts if other is not draft and other.result.finished]
+    others = [o for o in drafts if o.result is not draft.result and o.result.finished]
     shared = [_shared(draft.text, other.text) for other in others]
     return Evidence(
         kind=site.kind,
         finished=result.finished,
         tokens=draft.kept,
-        mean_log_p=result.mean_log_p,
+        mean_log_p=sum(committed) / len(committed) if draft.trimmed else result.mean_log_p,
         sum_log_p=sum(committed),
         min_log_p=min(committed, default=0.0),
         end_log_p=log_p[draft.kept] if ended and draft.kept < len(log_p) else 0.0,
@@ -172,7 +204,15 @@ def _evidence(
         consensus=sum(shared) / (max(1, len(others)) * max(1, len(draft.text))),
         echo=_echoes(draft.inserted, site.data[site.end : site.end + 400]),
         lines=1 + draft.inserted.strip().count(b"\n"),
+        trimmed=draft.trimmed,
     )
+
+
+def _with_line_ends(text: bytes, document: bytes) -> bytes:
+    """`text` with the document's line ends, when that uses CRLF."""
+    if document.count(b"\r\n") * 2 > document.count(b"\n"):
+        return text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    return text
 
 
 def _shared(a: str, b: str) -> int:

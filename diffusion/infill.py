@@ -70,7 +70,7 @@ class InfillConfig:
     """How much of the document on either side votes for what it says elsewhere."""
     parse_budget_ms: float = 200.0
     sampler: SamplerConfig = field(
-        default_factory=lambda: SamplerConfig(allow_empty=False, race_nats=6.0)
+        default_factory=lambda: SamplerConfig(allow_empty=False, race_nats=3.0)
     )
 
 

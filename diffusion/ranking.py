@@ -42,6 +42,7 @@ class Evidence:
     `length_prior`: log-probability of this length for the kind of hole.
     `agreement`: share of the other finished canvases with the same text. `consensus`: mean share
     of the text that they begin with, too. `echo`: whether the text ends with the line after it.
+    `trimmed`: whether it is the start of a canvas whose whole text did not parse.
     """
 
     kind: str
@@ -58,6 +59,7 @@ class Evidence:
     consensus: float
     echo: bool
     lines: int
+    trimmed: bool = False
 
     def features(self) -> dict[str, float]:
         """The evidence as named numbers of moderate size."""
@@ -74,15 +76,17 @@ class Evidence:
             "consensus": self.consensus,
             "echo": float(self.echo),
             "more_lines": math.log(max(1, self.lines)),
+            "trimmed": float(self.trimmed),
             f"kind:{self.kind}": 1.0,
         }
 
 
 FEATURES: Final[tuple[str, ...]] = (
     "mean_log_p", "sum_log_p", "min_log_p", "end_log_p", "ended", "log_tokens", "length_prior",
-    "parses", "agreement", "consensus", "echo", "more_lines", *(f"kind:{kind}" for kind in KINDS),
+    "parses", "agreement", "consensus", "echo", "more_lines", "trimmed",
+    *(f"kind:{kind}" for kind in KINDS),
 )  # fmt: skip
-_BY_HAND: Final = {"mean_log_p": 1.0, "length_prior": 0.1, "parses": 1000.0}
+_BY_HAND: Final = {"mean_log_p": 1.0, "length_prior": 0.1, "parses": 1000.0, "trimmed": -500.0}
 
 
 @dataclass(frozen=True, slots=True)

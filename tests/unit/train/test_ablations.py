@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -157,3 +159,18 @@ def test_the_table_has_means_spreads_and_paired_differences() -> None:
     assert cells["| adamw"][8:10] == ["10.0 ± 7.1 %", "-5.0 ± 0.0"]
     assert cells["| new"][2:4] == ["1", "4.000"] and cells["| new"][7] == "-1.000"
     assert mean_spread([1.0]) == (1.0, None)
+
+
+@pytest.mark.slow
+def test_without_a_corpus_the_script_shows_what_is_there(tmp_path: Path) -> None:
+    line = json.dumps(result(BASE, 0, 5.0, 0.1))
+    (tmp_path / RESULTS).write_text(line + "\n", encoding="utf-8")
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run(
+        [sys.executable, "benchmarks/ablations.py", "--out", str(tmp_path)],
+        cwd=root, env={"PYTHONPATH": str(root), "PATH": ""},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["finished"] and report["results"] == [json.loads(line)]
+    assert "| base | why | 1 | 5.000 |" in (tmp_path / "table.md").read_text(encoding="utf-8")

@@ -42,8 +42,8 @@ def environment(*, threads: int | None, accelerator: bool) -> dict[str, str]:
     return found
 
 
-def start(command: Sequence[str], out: Path, env: dict[str, str]) -> int:
-    """Start `command` in a session of its own, its output in `out`; returns its process id.
+def start(command: Sequence[str], out: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start `command` in a session of its own, its output in `out`; returns its process.
 
     Raises TrainingError if a daemon is at work in `out` already, or if the run ends before its
     first event.
@@ -77,7 +77,7 @@ def start(command: Sequence[str], out: Path, env: dict[str, str]) -> int:
                 f"the run ended at once with status {code}: {' '.join(lines[-3:]).strip()} "
                 f"(all of it is in {out / LOG})"
             )
-    return process.pid
+    return process
 
 
 def _stamp(out: Path) -> int:

@@ -286,7 +286,8 @@ class _Run:
         self._window.add(loss, tokens, step_seconds)
         if self._fresh and len(self._step_seconds) < _MEASURED_STEPS:
             self._step_seconds.append(seconds)
-            if len(self._step_seconds) == _MEASURED_STEPS:  # the first ones warm up, or compile
+            # The first steps warm up, or compile.
+            if len(self._step_seconds) == _MEASURED_STEPS or self.spent >= 1.0:
                 tokens_per_batch = self.config.batch.rows * self.config.batch.row_tokens
                 self.budget.check(min(tokens_per_batch, tokens), min(self._step_seconds))
 

@@ -61,6 +61,7 @@ def pretrain_command(
         int, typer.Option(help="Rows that share an example, each with masks of its own.")
     ] = 1,
     decay_share: Annotated[float, typer.Option(help="Last share of the run, rate falling.")] = 0.5,
+    optimiser: Annotated[str, typer.Option(help="muon (with AdamW), or adamw.")] = "muon",
     matrix_lr: Annotated[float | None, typer.Option(help="Peak rate of Muon.")] = None,
     ema_decay: Annotated[
         float | None, typer.Option(help="Average of the weights to validate and export; 0: none.")
@@ -73,7 +74,11 @@ def pretrain_command(
     ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads of a process.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that build batches.")] = 1,
+    precision: Annotated[str, typer.Option(help="bf16, or no for float32 throughout.")] = "bf16",
     seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 0,
+    log_every_steps: Annotated[
+        int, typer.Option("--log-every", min=1, help="Steps between logged losses.")
+    ] = 20,
     save_every_minutes: Annotated[float, typer.Option(help="Between checkpoints.")] = 5.0,
     validate_every_minutes: Annotated[float, typer.Option(help="Between validations.")] = 15.0,
     sampled_cases: Annotated[
@@ -117,9 +122,11 @@ def pretrain_command(
         config = replace(
             config,
             batch=replace(config.batch, noisings=noisings),
-            optimiser=replace(config.optimiser, decay_share=decay_share),
+            optimiser=replace(config.optimiser, name=optimiser, decay_share=decay_share),
             attention=attention,
             workers=workers,
+            mixed_precision=precision,
+            log_every_steps=log_every_steps,
             save_every_minutes=save_every_minutes,
             validate_every_minutes=validate_every_minutes,
             export_every_minutes=export_every_minutes,
@@ -206,7 +213,7 @@ def _launch(out: Path, processes: int, threads: int | None, *, daemon: bool) -> 
     env = environment(threads=threads, accelerator=_has_accelerator())
     if not daemon:
         raise typer.Exit(subprocess.run(command, env=env, check=False).returncode)
-    pid = start(command, out, env)
+    pid = start(command, out, env).pid
     print(f"process {pid}, log {out / LOG}; `diffill pretrain --status {out}` says how it is doing")
 
 
@@ -300,7 +307,7 @@ def status_text(out: Path) -> str:
     if "eta_minutes" in status and state == "runs":
         words.append(f"{status['eta_minutes']:.1f} min left")
     if "written_unix_s" in status:
-        words.append(f"written {time.time() - status['written_unix_s']:.0f} s ago")
+        words.append(f"written {max(0.0, time.time() - status['written_unix_s']):.0f} s ago")
     if "message" in status:
         words.append(status["message"])
     return ", ".join(words) + "\n" + json.dumps(status)

@@ -39,4 +39,5 @@ def test_a_token_that_may_not_be_seen_gets_no_gradient() -> None:
 
 def test_only_processors_train_row_by_row() -> None:
     assert training_attention(torch.device("cpu")) == "diffill_rowwise"
-    assert training_attention(torch.device("cuda")) == "sdpa"
+    assert training_attention(torch.device("cuda")) in ("diffill_flex", "sdpa")  # Triton or not
+    assert training_attention(torch.device("mps")) == "sdpa"

@@ -12,32 +12,19 @@ import torch
 from safetensors.torch import load_file
 
 from diffusion.cancel import CancelToken
-from diffusion.data.batches import BatchConfig
 from diffusion.errors import ConfigError, ModelError, TrainingError
 from diffusion.model import architecture
-from diffusion.model.architecture import ModelRecipe
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import checkpoints
-from diffusion.train.config import Budget, PretrainConfig
+from diffusion.train.config import Budget
 from diffusion.train.optimisers import OptimiserConfig, lr_scale
 from diffusion.train.plots import plot_run, read_log
 from diffusion.train.pretrain import pretrain
 from tests.unit.train.corpora import write_corpus
+from tests.unit.train.tiny import CONFIG, TINY
 
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
-TINY = ModelRecipe("tiny", width=32, layers=2, inner=32)
-CONFIG = PretrainConfig(
-    recipe="tiny",
-    batch=BatchConfig(rows=2, row_tokens=128),
-    optimiser=OptimiserConfig(warmup_steps=2, decay_share=0.3),
-    mixed_precision="no",
-    workers=0,
-    log_every_steps=1,
-    validation_rows=8,
-)
-
-
 @pytest.fixture(autouse=True)
 def _tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(architecture.RECIPES, "tiny", TINY)

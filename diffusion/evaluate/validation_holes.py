@@ -12,7 +12,7 @@ import random
 from pathlib import Path
 
 from diffusion.data.batches import DocumentSource
-from diffusion.data.shards import ShardSet
+from diffusion.data.open_corpus import open_corpus
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.cases import Case
 from diffusion.text.hole_sampling import HoleMix, sample_holes
@@ -31,10 +31,12 @@ def validation_holes(
     """`count` cases, one from each of as many places.
 
     Raises:
-        CorpusError: the corpus has no such split.
+        CorpusError: the corpus is missing, damaged or lacks a split.
+        TokenizerError: it was made with another vocabulary.
         EvaluationError: its documents yield too few holes.
     """
-    shards = ShardSet.open(corpus, split)
+    opened = open_corpus(corpus, tokenizer.hash)
+    shards = opened.train if split == "train" else opened.validation
     source = DocumentSource(shards, tokenizer, dict.fromkeys(shards.languages, 1.0))
     rng = random.Random(seed)
     cases: list[Case] = []

@@ -1,4 +1,4 @@
-"""Turns a training checkpoint into a model folder that can be served.
+"""Turns a training checkpoint, or a weight export, into a model folder that can be served.
 
 Job: weights rounded to bfloat16, the vocabulary they were trained with, the length table measured
 on the same corpus, and a manifest that says how the model came to be.
@@ -25,6 +25,7 @@ from diffusion.text.hole_length import LengthTable, measure
 from diffusion.text.hole_sampling import HoleMix
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import checkpoints
+from diffusion.train.weight_export import load_export, read_export
 
 LENGTH_SAMPLES = 20_000
 _WINDOW_TOKENS = 400
@@ -74,11 +75,39 @@ def export_checkpoint(
     tokenizer = Tokenizer.load(tokenizer_path)
     model = build_model(recipe_named(recipe), tokenizer.vocab_size)
     checkpoints.load_weights(newest, model)
+    average = checkpoints.load_average(newest)
+    if average is not None:
+        model.load_state_dict(average, strict=False)  # a tied weight is there under one name
     state = json.loads((newest / "state.json").read_text(encoding="utf-8"))
     export_model(
         model, out, tokenizer_path, lengths_path,
         recipe=recipe, tokens_seen=state["tokens_seen"], metrics=last_validation(run),
         objective=objective,
+    )  # fmt: skip
+
+
+def export_carried(
+    folder: Path,
+    out: Path,
+    tokenizer_path: Path,
+    lengths_path: Path | None,
+    *,
+    objective: str = DIFFUSION,
+) -> None:
+    """Write a weight export, carried here from another machine, as the model folder `out`."""
+    carried = read_export(folder)
+    tokenizer = Tokenizer.load(tokenizer_path)
+    if carried.tokenizer_hash != tokenizer.hash:
+        raise TrainingError(
+            f"{carried.folder} was trained with tokenizer {carried.tokenizer_hash}, not "
+            f"{tokenizer.hash}; give that tokenizer.json as --tokenizer"
+        )
+    recipe = str(carried.fingerprint["recipe"])
+    model = build_model(recipe_named(recipe), tokenizer.vocab_size)
+    load_export(carried, model)
+    export_model(
+        model, out, tokenizer_path, lengths_path,
+        recipe=recipe, tokens_seen=carried.progress.tokens_seen, objective=objective,
     )  # fmt: skip
 
 

@@ -37,7 +37,8 @@ from diffusion.train.objective import Objective, compile_layers
 from diffusion.train.optimisers import build_optimisers, lr_scale, set_lr_scale
 from diffusion.train.run_log import Report, RunLog, Window
 from diffusion.train.validation import Validator
-from diffusion.train.weight_export import resume_from_export
+from diffusion.train.weight_export import MANIFEST as EXPORT_MANIFEST
+from diffusion.train.weight_export import load_export, read_export, resume_from_export
 
 _LOOK_FOR_PACKS_S = 60.0
 _MEASURED_STEPS = 3
@@ -59,8 +60,8 @@ def pretrain(
 ) -> PreTrainedModel:
     """Train until the budget is spent (or `cancel`), resuming from `out` if it holds a checkpoint.
 
-    A fresh run takes its weights from the checkpoint folder `start_from`, if given: the next
-    stage of a recipe, with an optimiser that warms up again. Or it goes on with the run whose
+    A fresh run takes its weights from the checkpoint or weight export `start_from`, if given: the
+    next stage of a recipe, with an optimiser that warms up again. Or it goes on with the run whose
     weight export is `resume_export`. `report` gets each logged event as a dict. `sampled_match`
     fills real holes with the current weights and returns the share that is exactly right.
 
@@ -145,7 +146,10 @@ class _Run:
                 resume_export, self.model, config.fingerprint(), self._tokenizer.hash
             )
         elif start_from is not None:
-            checkpoints.load_weights(start_from, self.model)
+            if (start_from / EXPORT_MANIFEST).exists():
+                load_export(read_export(start_from), self.model)
+            else:
+                checkpoints.load_weights(start_from, self.model)
         self._fresh = self.progress.step == 0
         if not self._fresh:
             self._write("resumed", tokens=self.progress.tokens_seen, progress=self.spent)

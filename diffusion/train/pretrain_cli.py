@@ -41,7 +41,7 @@ def pretrain_command(
     tokens: Annotated[int | None, typer.Option(help="Stop after this many tokens.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after this much wall time.")] = None,
     start_from: Annotated[
-        Path | None, typer.Option(help="Take the weights of this step-<n> folder: a next stage.")
+        Path | None, typer.Option(help="Take the weights of this step-<n> or export-<n> folder.")
     ] = None,
     resume_from_export: Annotated[
         Path | None, typer.Option(help="Go on with the run that wrote this export-<n> folder.")
@@ -106,6 +106,10 @@ def pretrain_command(
     try:
         if status is not None:
             print(status_text(status))
+            return
+        if corpus and out is None and resume_from_export and export:
+            _serve_carried(corpus, resume_from_export, export, tokenizer, twin=twin)
+            console.print(f"model written to {export}", highlight=False)
             return
         if corpus is None or out is None:
             raise ConfigError("a run needs a corpus and a folder; give --corpus and --out")
@@ -287,6 +291,22 @@ def _train(
                 recipe=config.recipe, objective=FIM if twin else DIFFUSION,
             )  # fmt: skip
         console.print(f"model written to {export}")
+
+
+def _serve_carried(
+    corpus: Path, carried: Path, export: Path, tokenizer: Path | None, *, twin: bool
+) -> None:
+    """A weight export as a model folder, without training."""
+    from diffusion.model.manifest import DIFFUSION, FIM
+    from diffusion.pretrained import bundled_tokenizer_path
+    from diffusion.text.tokenizer import Tokenizer
+    from diffusion.train.export import export_carried, learn_lengths
+
+    path = tokenizer or bundled_tokenizer_path()
+    with tempfile.TemporaryDirectory() as folder:
+        lengths = Path(folder) / "lengths.json"
+        learn_lengths(corpus, Tokenizer.load(path)).save(lengths)
+        export_carried(carried, export, path, lengths, objective=FIM if twin else DIFFUSION)
 
 
 def status_text(out: Path) -> str:

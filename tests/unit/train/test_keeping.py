@@ -22,6 +22,8 @@ from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import checkpoints
 from diffusion.train import pretrain as loop
 from diffusion.train.config import Budget
+from diffusion.train.export import export_carried
+from diffusion.train.optimisers import OptimiserConfig
 from diffusion.train.pretrain import pretrain
 from diffusion.train.run_log import read_status
 from diffusion.train.stages import plan
@@ -93,6 +95,20 @@ def test_another_machine_goes_on_from_an_export(corpus: Path, tmp_path: Path) ->
     third = Events()
     run(corpus, tmp_path / "two", third, OFTEN, resume_export=export, budget=Budget(tokens=2_400))
     assert third.of("resumed")[0]["step"] == steps[-1]["step"]
+
+
+def test_an_export_becomes_a_model_folder_and_a_start(corpus: Path, tmp_path: Path) -> None:
+    run(corpus, tmp_path / "one", Events(steps=2), OFTEN)
+    export = newest_export(tmp_path / "one" / "exports")
+    assert export is not None
+    export_carried(export, tmp_path / "model", bundled_tokenizer_path(), None)
+    served = load_file(tmp_path / "model" / "model.safetensors")
+    frozen = replace(CONFIG, optimiser=OptimiserConfig(matrix_lr=0.0, other_lr=0.0))
+    budget = Budget(tokens=300)
+    run(corpus, tmp_path / "two", Events(), frozen, start_from=export, budget=budget)
+    weights = stored(tmp_path / "two", "weights")
+    both = weights.keys() & served.keys()
+    assert both and all(torch.equal(weights[name], served[name].float()) for name in both)
 
 
 @pytest.mark.slow

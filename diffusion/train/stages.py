@@ -1,6 +1,6 @@
 """The parts of a run, one kind of batch each, and the plans made of them.
 
-Left to right first, since every token is then a label (docs/decisions/0007); masked language
+Left to right first, since every token is then a label (docs/decisions/0009); masked language
 modelling next, which is one step of diffusion; then what is served: holes, on a clean context.
 The last part has the best data only, with complementary canvases, while the rate falls to nothing.
 """

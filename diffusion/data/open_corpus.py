@@ -13,12 +13,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffusion.data.manifest import NAME as MANIFEST
 from diffusion.data.packs import SUFFIX, Header, read_documents, read_header
 from diffusion.data.shards import ShardSet, write_shard
 from diffusion.errors import CorpusError, TokenizerError
 
 UNPACKED = ".unpacked"
+MANIFEST = "manifest.json"
+"""`data.manifest.NAME`, without what building a corpus needs: a bare machine trains on packs."""
 
 
 @dataclass(frozen=True, slots=True)

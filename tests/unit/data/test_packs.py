@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from diffusion.data.open_corpus import UNPACKED, open_corpus, pack_paths
+from diffusion.data.manifest import NAME
+from diffusion.data.open_corpus import MANIFEST, UNPACKED, open_corpus, pack_paths
 from diffusion.data.packs import read_documents, read_header, write_packs
 from diffusion.data.shards import ShardSet, write_shard
 from diffusion.errors import CorpusError, TokenizerError
@@ -155,3 +158,16 @@ def test_a_header_counts_what_is_in_it(packs: Path) -> None:
         for entry, found in read_documents(path)
     }
     assert counted == {(e.split, e.language): (e.documents, e.tokens) for e in header.entries}
+
+
+@pytest.mark.slow
+def test_training_needs_nothing_that_only_building_a_corpus_needs() -> None:
+    program = (
+        "import sys, diffusion.train.pretrain, diffusion.train.export\n"
+        "import diffusion.train.sampled_match, diffusion.data.packs\n"
+        "print(*{'datasketch', 'pathspec', 'detect_secrets'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+    assert MANIFEST == NAME

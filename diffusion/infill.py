@@ -192,10 +192,9 @@ class Infiller:
         lengths = LengthTable.load(loaded.lengths_path) if loaded.lengths_path else LengthTable()
         model = for_cpu(loaded.model, precision)  # type: ignore[arg-type]
         weights_file = loaded.manifest.files.get(WEIGHTS_FILE) if loaded.manifest else None
-        ranking = Ranking.for_model(
-            loaded.folder / RANKING_FILE, weights_file.sha256 if weights_file else None
-        )
-        copy_weights = CopyWeights.load(loaded.folder / COPYING_FILE)
+        sha256 = weights_file.sha256 if weights_file else None
+        ranking = Ranking.for_model(loaded.folder / RANKING_FILE, sha256)
+        copy_weights = CopyWeights.for_model(loaded.folder / COPYING_FILE, sha256)
         return cls(MaskedLMDenoiser(model), tokenizer, lengths, config, ranking, copy_weights)
 
     def infill(

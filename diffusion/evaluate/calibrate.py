@@ -14,7 +14,7 @@ the order by hand gets a calibrated scale.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -69,18 +69,25 @@ def store(folder: Path, ranking: Ranking) -> None:
         EvaluationError: the folder cannot be written.
     """
 
-    def write(path: Path) -> None:
-        facts = dict(ranking.facts)
-        if (folder / WEIGHTS_FILE).is_file():
-            facts["weights_sha256"] = FileRecord.of(folder / WEIGHTS_FILE).sha256
-        replace(ranking, facts=facts).save(path)
-
-    _put(folder, RANKING_FILE, write)
+    _put(folder, RANKING_FILE, replace(ranking, facts=_bound(folder, ranking.facts)).save)
 
 
 def store_copying(folder: Path, weights: CopyWeights) -> None:
-    """Put `copying.json` into a model folder and note it in the manifest; raises as `store`."""
-    _put(folder, COPYING_FILE, weights.save)
+    """Put `copying.json` into a model folder, as `store` does with a ranking."""
+    _put(folder, COPYING_FILE, replace(weights, facts=_bound(folder, weights.facts)).save)
+
+
+def _bound(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """`facts` with the hash of the folder's weights, for no other of which a fit is used."""
+    weights = folder / WEIGHTS_FILE
+    if not weights.is_file():
+        return dict(facts)
+    try:
+        return {**facts, "weights_sha256": FileRecord.of(weights).sha256}
+    except OSError as error:
+        raise EvaluationError(
+            f"cannot read {weights} ({error.strerror})", fix="make the model folder readable"
+        ) from error
 
 
 def _put(folder: Path, name: str, write: Callable[[Path], None]) -> None:

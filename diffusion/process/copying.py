@@ -170,6 +170,15 @@ class CopyWeights:
         path.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
+    def for_model(cls, path: Path, weights_sha256: str | None) -> CopyWeights:
+        """The weights at `path`, or zero where they were fitted to another model's probabilities.
+
+        Raises ConfigError as `load` does.
+        """
+        found = cls.load(path)
+        return found if found.facts.get("weights_sha256") in (None, weights_sha256) else cls()
+
+    @classmethod
     def load(cls, path: Path) -> CopyWeights:
         """Read what `save` wrote; no file means weights of zero. Raises ConfigError."""
         try:

@@ -23,7 +23,7 @@ def formatted(
     if error is not None:
         try:
             raise error
-        except Exception:
+        except type(error):
             info = sys.exc_info()
     record = logging.LogRecord(name, logging.ERROR, __file__, 1, message, args, info)
     return formatter.format(record)

@@ -116,3 +116,11 @@ def test_weights_survive_a_file_and_bad_ones_are_refused(tmp_path: Path) -> None
         CopyWeights.load(path)
     with pytest.raises(ConfigError, match="6 rows of 3 numbers"):
         CopyWeights(((1.0,) * 3,) * 6)
+
+
+def test_a_fit_for_other_weights_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "copying.json"
+    bound = CopyWeights(HALF.table, {"weights_sha256": "ours"})
+    bound.save(path)
+    assert CopyWeights.for_model(path, "ours") == bound
+    assert CopyWeights.for_model(path, "theirs") == CopyWeights()

@@ -125,7 +125,7 @@ def _fillers(arguments: argparse.Namespace) -> dict[str, Filler]:
         )
     }
     fillers["served"] = ModelFiller(_infiller(arguments))
-    fillers["bare"] = ModelFiller(_bare(arguments))
+    fillers["bare"] = ModelFiller(_infiller(arguments)).bare()
     return fillers
 
 
@@ -138,16 +138,6 @@ def _infiller(arguments: argparse.Namespace) -> Any:
         precision=arguments.precision,
         config=InfillConfig(cached_contexts=1),
     )
-
-
-def _bare(arguments: argparse.Namespace) -> Any:
-    from diffusion.process.copying import CopyWeights
-    from diffusion.ranking import Ranking
-
-    infiller = _infiller(arguments)
-    infiller.copy_weights = CopyWeights()
-    infiller.ranking = Ranking()
-    return infiller
 
 
 def _in_turn(plan: Plan, fillers: dict[str, Filler], cases: list[Case]) -> Rows:

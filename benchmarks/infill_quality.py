@@ -24,7 +24,7 @@ from diffusion.evaluate.infill_eval import Filler, parse_length
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.report import Run, gains, summary, write_report
 from diffusion.evaluate.results import RowFile
-from diffusion.evaluate.work import FILLERS, Plan, Work, run
+from diffusion.evaluate.work import FILLERS, MODEL_FILLERS, Plan, Work, run
 
 OWN_CASES = Path(__file__).parent / "cases" / "examples.jsonl"
 COLUMNS = (
@@ -169,7 +169,7 @@ def _ngram(arguments: argparse.Namespace, language: str) -> Filler:
 
 
 def _model_hash(arguments: argparse.Namespace) -> str | None:
-    if "diffill" not in arguments.fillers.split(","):
+    if not set(MODEL_FILLERS) & set(arguments.fillers.split(",")):
         return None
     from diffusion.evaluate.model_filler import served_dir, weights_hash
 
@@ -182,7 +182,10 @@ def _arguments() -> argparse.Namespace:
         "--cases", nargs="+", default=[str(OWN_CASES)], metavar="FILE[:N]",
         help="case files; with :N a fixed random N of them",
     )  # fmt: skip
-    parser.add_argument("--fillers", default=",".join(FILLERS), metavar="NAME,...")
+    parser.add_argument(
+        "--fillers", default="diffill,copy,ngram", metavar="NAME,...",
+        help=f"some of {', '.join(FILLERS)}",
+    )  # fmt: skip
     parser.add_argument("--lengths", default="predicted,oracle,64", metavar="LENGTH,...")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N cases of each file")
     parser.add_argument("--sample", type=int, metavar="N", help="a fixed random N of each file")

@@ -2,10 +2,10 @@
 
 Job: read slots back as text, check that the document still parses with it (and offer the
 longest start that does, where it does not: a closer too many is the commonest fault), drop
-duplicates, gather the evidence for each (`diffusion.ranking`), and order what is left: finished
-canvases first, then by the model's `Ranking`. Longer canvases pay for more tokens, so plain
-log-probability would always prefer the shortest (Calibrated Adaptive Length, 2025, finds the
-same).
+duplicates, put quotes beside them, gather the evidence for each (`diffusion.ranking`), and order
+what is left: finished canvases and quotes first, then by the model's `Ranking`. Longer canvases
+pay for more tokens, so plain log-probability would always prefer the shortest (Calibrated
+Adaptive Length, 2025, finds the same).
 
 Invariants: a text is offered once, with its best evidence; the order does not depend on the
 order of the canvases but for exact ties.
@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from diffusion.process.canvas_state import CanvasResult
-from diffusion.ranking import Evidence, Ranking
+from diffusion.quoting import JudgedQuote
+from diffusion.ranking import Evidence, QuoteEvidence, Ranking
 from diffusion.text.canvas import read_back
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.syntax import SyntaxTree
@@ -38,7 +39,7 @@ class TokenScore:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A finished canvas as text.
+    """A finished canvas, or a quote, as text.
 
     `score` is the probability that it is exactly what belongs here, where the model's folder
     has a fitted ranking; otherwise the geometric mean of the tokens' probabilities.
@@ -85,9 +86,11 @@ def rank(
     pins: int,
     constraint: bytes,
     ranking: Ranking | None = None,
+    quotes: Sequence[JudgedQuote] = (),
 ) -> tuple[list[Candidate], str]:
     """Candidates in order, best first, and why there are none if the list is empty."""
     ranking = ranking or Ranking()
+    quoted = _texts_of(site, quotes)
     drafts, reason = _drafts(tokenizer, site, results, pins, constraint)
     parses: dict[bytes, bool] = {}
     for draft in drafts:
@@ -102,7 +105,10 @@ def rank(
                 drafts.append(trimmed)
     best: dict[str, tuple[tuple[bool, float], Candidate]] = {}
     for draft in drafts:
-        evidence = _evidence(lengths, site, draft, whole, pins, parses[draft.inserted])
+        evidence = replace(
+            _evidence(lengths, site, draft, whole, pins, parses[draft.inserted]),
+            quote=_quote_evidence(quoted.get(draft.text)),
+        )
         key = (draft.result.finished, ranking.value(evidence))
         if draft.text in best and key <= best[draft.text][0]:
             continue
@@ -118,6 +124,20 @@ def rank(
             evidence=evidence,
         )
         best[draft.text] = (key, candidate)
+    for text, judged in quoted.items():
+        if text in best and best[text][0][0]:
+            continue
+        evidence = _evidence_of_quote(lengths, site, text, judged, whole)
+        scores = (1.0,) * judged.given + tuple(map(math.exp, judged.judgement.log_p))
+        candidate = Candidate(
+            text=text,
+            score=ranking.score(evidence),
+            tokens=_token_scores(tokenizer, judged.slots, scores, constraint),
+            parses=evidence.parses,
+            canvas_slots=len(judged.slots),
+            evidence=evidence,
+        )
+        best[text] = ((True, ranking.value(evidence)), candidate)
     ordered = sorted(best.values(), key=lambda pair: pair[0], reverse=True)
     return [candidate for _, candidate in ordered], reason
 
@@ -153,6 +173,58 @@ def _drafts(
         drafts.append(_Draft(result, inserted, text, kept))
     # What a race left behind is cut anywhere: it is offered only if all else came to nothing.
     return [d for d in drafts if d.result.reason != "outrun"] or drafts, reason
+
+
+def _texts_of(site: Site, quotes: Sequence[JudgedQuote]) -> dict[str, JudgedQuote]:
+    """Quotes by the text that they would put into the document; those that are text."""
+    found: dict[str, JudgedQuote] = {}
+    for judged in quotes:
+        try:
+            text = _with_line_ends(judged.quote.text, site.data).decode("utf-8") + site.suffix
+        except UnicodeDecodeError:
+            continue
+        found.setdefault(text, judged)
+    return found
+
+
+def _quote_evidence(judged: JudgedQuote | None) -> QuoteEvidence | None:
+    if judged is None:
+        return None
+    return QuoteEvidence(
+        place=judged.place,
+        likeness=judged.quote.likeness,
+        share=judged.quote.share,
+        matched=judged.quote.matched,
+        mean_log_p=judged.judgement.mean_log_p,
+        min_log_p=judged.judgement.min_log_p,
+        end_log_p=judged.judgement.end_log_p,
+    )
+
+
+def _evidence_of_quote(
+    lengths: LengthTable, site: Site, text: str, judged: JudgedQuote, drafts: Sequence[_Draft]
+) -> Evidence:
+    """The evidence for a quote that no finished canvas says, too."""
+    inserted = _with_line_ends(judged.quote.text, site.data)
+    shared = [_shared(text, draft.text) for draft in drafts if draft.result.finished]
+    return Evidence(
+        kind=site.kind,
+        finished=True,
+        tokens=len(judged.slots),
+        mean_log_p=0.0,
+        sum_log_p=0.0,
+        min_log_p=0.0,
+        end_log_p=0.0,
+        ended=False,
+        length_prior=lengths.prior(site.language, site.kind, len(judged.slots)),
+        parses=adds_no_error(site, inserted),
+        agreement=0.0,
+        consensus=sum(shared) / (max(1, len(shared)) * max(1, len(text))),
+        echo=_echoes(inserted, site.data[site.end : site.end + 400]),
+        lines=1 + inserted.strip().count(b"\n"),
+        sampled=False,
+        quote=_quote_evidence(judged),
+    )
 
 
 def _trim(

@@ -1,8 +1,8 @@
 """The facade: a document with a hole in, ranked candidates out. Plain text on both sides.
 
 Flow: select the hole -> place it on a canvas -> lay out and encode the context (or find it in the
-cache) -> denoise several canvas sizes in one batch -> rank. Every stage lives in its own module;
-this file only connects them.
+cache) -> judge quotes of the document -> denoise several canvas sizes in one batch -> rank. Every
+stage lives in its own module; this file only connects them.
 
 Invariants: `Candidate.text` replaces `document[hole.start:hole.end]` exactly; an empty list of
 candidates comes with a reason; nothing outlives a request but encoded contexts.
@@ -31,6 +31,7 @@ from diffusion.process.copying import COPYING_FILE, CopyIndex, CopyingDenoiser, 
 from diffusion.process.denoiser import Denoise
 from diffusion.process.sampler import SamplerConfig, sample
 from diffusion.process.vocabulary import Vocabulary
+from diffusion.quoting import JudgedQuote, judge_quotes
 from diffusion.ranking import RANKING_FILE, Ranking
 from diffusion.text.canvas import (
     MAX_CANVAS,
@@ -43,7 +44,9 @@ from diffusion.text.canvas import (
 )
 from diffusion.text.hole import Hole
 from diffusion.text.hole_length import LengthTable
+from diffusion.text.implied_newline import implied_newline
 from diffusion.text.languages import canonical
+from diffusion.text.quotes import find_quotes
 from diffusion.text.span import select_hole
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import Tokenizer
@@ -227,9 +230,12 @@ class Infiller:
             cancel.raise_if_cancelled()
         context, cache, cached = self._context(prepared)
         denoise: Denoise = self._denoiser.bind(cache, context.hole_positions[0])
+        quotes = self._quotes(request, prepared, denoise)
         if self.copy_weights:
             denoise = self._with_copying(denoise, prepared, context)
-        steps = 0
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        steps = 1 if quotes else 0
 
         def count(snapshot: StepSnapshot) -> None:
             nonlocal steps
@@ -256,7 +262,7 @@ class Infiller:
         )  # fmt: skip
         candidates, reason = rank(
             self.tokenizer, self.lengths, site, results,
-            len(placement.pins), placement.constraint, self.ranking,
+            len(placement.pins), placement.constraint, self.ranking, quotes,
         )  # fmt: skip
         return InfillResult(
             candidates=tuple(candidates[: request.alternatives]),
@@ -318,6 +324,25 @@ class Infiller:
             )
         return (min(request.length, room),) if request.length > 0 else (request.length,)
 
+    def _quotes(
+        self, request: InfillRequest, prepared: _Prepared, denoise: Denoise
+    ) -> list[JudgedQuote]:
+        """What the document says at places like the hole, if the ranking can weigh it."""
+        if not self.ranking.quotes:
+            return []
+        hole = prepared.hole
+        found = find_quotes(prepared.data, hole.start, hole.end, self.ranking.quotes)
+        asked = self._sizes(request, prepared)
+        return judge_quotes(
+            found,
+            denoise,
+            self.tokenizer,
+            self._vocabulary,
+            prepared.placement,
+            room=prepared.room if request.length == PREDICTED else max(asked),
+            exact_slots=asked[0] if request.exact else None,
+        )
+
     def _context(self, prepared: _Prepared) -> tuple[Context, ContextCache, bool]:
         placement = prepared.placement
         window = window_around(self.tokenizer, prepared.data, placement, self.config.context_tokens)
@@ -357,25 +382,3 @@ class Infiller:
             if position < context.hole_positions[0]
         ]
         return CopyingDenoiser(denoise, index, self.copy_weights, before_canvas, self._line_ends)
-
-
-def implied_newline(data: bytes, cursor: int) -> bytes:
-    """The line end that an insertion before a line needs, or nothing.
-
-    At column 0 of a line with code, what is inserted is whole lines, as when a person opens a line
-    there; the model then sees an empty line at the cursor, and candidates end with its line end.
-    """
-    at_line_start = cursor == 0 or data[cursor - 1 : cursor] == b"\n"
-    if cursor >= len(data) or not at_line_start or data[cursor : cursor + 1] in b"\r\n":
-        return b""
-    before = data[:cursor].rstrip()
-    last_line = before[before.rfind(b"\n") + 1 :]
-    indented = last_line[:1] in (b" ", b"\t")
-    if indented and data[cursor : cursor + 1] not in (b" ", b"\t"):
-        # Possibly the rest of a line whose start is missing, rather than a line of its own.
-        return b"" if data[cursor : cursor + 1] not in b"}])" else _line_end(data)
-    return _line_end(data)
-
-
-def _line_end(data: bytes) -> bytes:
-    return b"\r\n" if data.count(b"\r\n") * 2 > data.count(b"\n") else b"\n"

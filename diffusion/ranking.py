@@ -8,7 +8,8 @@ request and tells a user how far to trust the first.
 
 Without a fit (`Ranking()`), candidates that parse come first, then those with the highest mean
 log-probability plus a share of the log-prior of their length; scores are then the geometric mean
-of the tokens' probabilities, which is no calibrated probability.
+of the tokens' probabilities, which is no calibrated probability. Quotes are then not offered:
+nothing says how far to trust one.
 
 Invariants: no torch; a file names every feature it weighs, and one that names an unknown feature
 or has another version is refused; a fit for other weights is not used.
@@ -33,6 +34,38 @@ _LEAST_LOG_P: Final = -30.0
 
 
 @dataclass(frozen=True, slots=True)
+class QuoteEvidence:
+    """What is known of a quote: see `text.quotes.Quote` and `process.judging.Judgement`.
+
+    `place`: its place in the order of likeness, from 0.
+    """
+
+    place: int
+    likeness: float
+    share: float
+    matched: int
+    mean_log_p: float
+    min_log_p: float
+    end_log_p: float
+
+    def features(self) -> dict[str, float]:
+        """The evidence as named numbers of moderate size."""
+        by_lines = not self.matched
+        return {
+            "quoted": 1.0,
+            "quote_place": math.log(self.place + 1.0),
+            "quote_share": self.share,
+            "quote_matched": math.log(self.matched + 1.0),
+            "quote_likeness": 0.0 if by_lines else self.likeness,
+            "quote_by_lines": float(by_lines),
+            "quote_likeness_by_lines": self.likeness if by_lines else 0.0,
+            "quote_mean_log_p": max(self.mean_log_p, _LEAST_LOG_P),
+            "quote_min_log_p": max(self.min_log_p, _LEAST_LOG_P),
+            "quote_end_log_p": max(self.end_log_p, _LEAST_LOG_P),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known of one candidate. Log-probabilities are in nats.
 
@@ -43,6 +76,8 @@ class Evidence:
     `agreement`: share of the other finished canvases with the same text. `consensus`: mean share
     of the text that they begin with, too. `echo`: whether the text ends with the line after it.
     `trimmed`: whether it is the start of a canvas whose whole text did not parse.
+    `sampled`: whether a canvas was filled with it; else it is a quote only, and what is said of
+    committed slots is 0. `quote`: what is known of the quote with the same text, if there is one.
     """
 
     kind: str
@@ -60,9 +95,12 @@ class Evidence:
     echo: bool
     lines: int
     trimmed: bool = False
+    sampled: bool = True
+    quote: QuoteEvidence | None = None
 
     def features(self) -> dict[str, float]:
         """The evidence as named numbers of moderate size."""
+        quoted = {} if self.quote is None else self.quote.features()
         return {
             "mean_log_p": max(self.mean_log_p, _LEAST_LOG_P),
             "sum_log_p": max(self.sum_log_p, _LEAST_LOG_P),
@@ -77,16 +115,26 @@ class Evidence:
             "echo": float(self.echo),
             "more_lines": math.log(max(1, self.lines)),
             "trimmed": float(self.trimmed),
+            "only_quoted": float(not self.sampled),
             f"kind:{self.kind}": 1.0,
+            **quoted,
         }
 
 
 FEATURES: Final[tuple[str, ...]] = (
     "mean_log_p", "sum_log_p", "min_log_p", "end_log_p", "ended", "log_tokens", "length_prior",
     "parses", "agreement", "consensus", "echo", "more_lines", "trimmed",
+    "only_quoted", "quoted", "quote_place", "quote_share", "quote_matched", "quote_likeness",
+    "quote_by_lines", "quote_likeness_by_lines", "quote_mean_log_p", "quote_min_log_p",
+    "quote_end_log_p",
     *(f"kind:{kind}" for kind in KINDS),
 )  # fmt: skip
-_BY_HAND: Final = {"mean_log_p": 1.0, "length_prior": 0.1, "parses": 1000.0, "trimmed": -500.0}
+_BY_HAND: Final = {
+    "mean_log_p": 1.0, "length_prior": 0.1, "parses": 1000.0, "trimmed": -500.0,
+    "only_quoted": -5000.0,
+}  # fmt: skip
+MOST_QUOTES: Final = 4
+"""Quotes that are judged, where a ranking knows how to weigh them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +142,15 @@ class Ranking:
     """Weights of features, and which lengths to try.
 
     `calibrated`: whether the weights were fitted to exact matches. `quantiles`: the share of
-    lengths that each canvas size is to cover, see `LengthTable.sizes`.
+    lengths that each canvas size is to cover, see `LengthTable.sizes`. `quotes`: how many quotes
+    to weigh beside the canvases.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict(_BY_HAND))
     bias: float = 0.0
     calibrated: bool = False
     quantiles: tuple[float, ...] = QUANTILES
+    quotes: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How it was fitted, for people."""
 
@@ -124,6 +174,7 @@ class Ranking:
             "bias": round(self.bias, 6),
             "weights": {name: round(weight, 6) for name, weight in self.weights.items()},
             "quantiles": list(self.quantiles),
+            "quotes": self.quotes,
             "facts": dict(self.facts),
         }
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -155,6 +206,7 @@ class Ranking:
             weights = {str(name): float(weight) for name, weight in document["weights"].items()}
             bias = float(document["bias"])
             quantiles = tuple(map(float, document.get("quantiles", QUANTILES)))
+            quotes = int(document.get("quotes", 0))
             facts = dict(document.get("facts", {}))
         except OSError as error:
             raise TextError(f"{path} cannot be read ({error.strerror})", fix=fix) from error
@@ -169,7 +221,9 @@ class Ranking:
             raise TextError(f"{path} holds a weight that is no number", fix=fix)
         if not quantiles or not all(0.0 < share <= 1.0 for share in quantiles):
             raise TextError(f"{path} has quantiles that are no shares", fix=fix)
-        return cls(weights, bias, calibrated=True, quantiles=quantiles, facts=facts)
+        if quotes < 0:
+            raise TextError(f"{path} asks for {quotes} quotes", fix=fix)
+        return cls(weights, bias, calibrated=True, quantiles=quantiles, quotes=quotes, facts=facts)
 
 
 def logistic(value: float) -> float:

@@ -152,8 +152,9 @@ def build_rows(
     for number in numbers:
         group, again = divmod(number, config.noisings)
         if built is None or built[0] != group:
-            built = group, build_row(
-                source, tokenizer, random.Random(f"{config.seed}/row/{group}"), config
+            built = (
+                group,
+                build_row(source, tokenizer, random.Random(f"{config.seed}/row/{group}"), config),
             )
         rng = random.Random(f"{config.seed}/noise/{group}/{again}")
         rows.append(

@@ -107,9 +107,7 @@ def _after(before: Frame, snapshot: StepSnapshot, token_bytes: Callable[[int], b
     return tuple(rows)
 
 
-def _cell(
-    old: Cell, token: int, p: float | None, token_bytes: Callable[[int], bytes]
-) -> Cell:
+def _cell(old: Cell, token: int, p: float | None, token_bytes: Callable[[int], bytes]) -> Cell:
     if old.state is CellState.PINNED:
         return old
     if token == MASK:

@@ -180,9 +180,7 @@ class LiveScreen:
         title = Text(f"{number}/{count} {hole.title} ", "bold").append(hole.note, "not bold dim")
         self._console.print(Rule(title, align="left", style="dim"))
         frames = outcome.frames or [()]
-        with Live(
-            console=self._console, auto_refresh=False, vertical_overflow="visible"
-        ) as live:
+        with Live(console=self._console, auto_refresh=False, vertical_overflow="visible") as live:
             for step, frame in enumerate(frames):
                 last = step == len(frames) - 1
                 live.update(self._picture(outcome, step, frame, last), refresh=True)
@@ -275,7 +273,5 @@ def _summary(outcomes: list[Outcome]) -> str:
     median = totals[len(totals) // 2]
     text = f"{exact} of {len(outcomes)} exactly as written; median {median:.0f} ms"
     if typed:
-        text += (
-            f", and {typed[len(typed) // 2]:.0f} ms after one more character (context cached)"
-        )
+        text += f", and {typed[len(typed) // 2]:.0f} ms after one more character (context cached)"
     return text + "."

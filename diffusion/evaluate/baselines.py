@@ -1,4 +1,4 @@
-"""Two fillers without a network: copy the nearest line, and n-grams of the file itself.
+"""Fillers without a network: copy the nearest line, n-grams of the file itself, the first quote.
 
 They set the floor that a model has to clear, and go through the same harness. Both see the
 case's prefix and suffix only (the n-gram model can also be given other text); the reference
@@ -15,9 +15,12 @@ from typing import Final
 
 from rapidfuzz.distance import Indel
 
-from diffusion.evaluate.cases import Case
+from diffusion.evaluate.cases import Case, to_text
 from diffusion.evaluate.infill_eval import Fill, Length
 from diffusion.evaluate.pieces import pieces
+from diffusion.ranking import MOST_QUOTES
+from diffusion.text.implied_newline import implied_newline
+from diffusion.text.quotes import find_quotes
 
 MOST_PIECES: Final = 64
 _NEXT_LINE_WEIGHT: Final = 0.5
@@ -116,6 +119,32 @@ def _likeness(a: str, b: str) -> float:
 
 def _indent(line: str) -> str:
     return line[: len(line) - len(line.lstrip())]
+
+
+class FirstQuote:
+    """The likest quote that serving would weigh, taken without asking the model.
+
+    What the model adds to its quotes is what it is better by. The oracle length is a number of
+    pieces, which a quote must have.
+    """
+
+    name = "quote"
+
+    def prepare(self, case: Case, length: Length) -> Callable[[], Fill]:
+        limit = _piece_limit(case, length)
+        return lambda: self._fill(case, limit, exact=length == "oracle")
+
+    def _fill(self, case: Case, limit: int, *, exact: bool) -> Fill:
+        cursor = case.cursor
+        added = implied_newline(case.text_without_middle, cursor)
+        data = case.text_without_middle
+        data = data[:cursor] + added + data[cursor:]
+        for quote in find_quotes(data, cursor, cursor, MOST_QUOTES):
+            text = to_text(quote.text + added)
+            count = len(pieces(text))
+            if count == limit or (count < limit and not exact):
+                return Fill(text, count, 1, quote.likeness)
+        return Fill("", steps=1, reason="no similar place")
 
 
 class NgramTable:

@@ -26,7 +26,7 @@ from diffusion.errors import EvaluationError
 from diffusion.evaluate.calibration import Reliability, reliability
 from diffusion.model.manifest import WEIGHTS_FILE, FileRecord, Manifest
 from diffusion.process.copying import COPYING_FILE, CopyWeights
-from diffusion.ranking import FEATURES, RANKING_FILE, Evidence, Ranking
+from diffusion.ranking import FEATURES, RANKING_FILE, Evidence, QuoteEvidence, Ranking
 
 FOLDS = 5
 _L2 = 4.0
@@ -110,13 +110,20 @@ def offers_of(rows: Sequence[dict[str, Any]]) -> list[list[Offer]]:
     found = []
     for row in rows:
         offers = [
-            Offer(Evidence(**{name: offer[name] for name in _EVIDENCE}), offer["exact_match"])
+            Offer(_evidence_in(offer), offer["exact_match"])
             for offer in row.get("offers", ())
             if offer["finished"]
         ]
         if offers:
             found.append(offers)
     return found
+
+
+def _evidence_in(offer: Mapping[str, Any]) -> Evidence:
+    known = {name: offer[name] for name in _EVIDENCE if name in offer}
+    if known.get("quote") is not None:
+        known["quote"] = QuoteEvidence(**known["quote"])
+    return Evidence(**known)
 
 
 def calibrate(rows: Sequence[dict[str, Any]]) -> Calibration:

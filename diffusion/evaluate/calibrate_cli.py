@@ -15,6 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
+from diffusion.ranking import MOST_QUOTES
+
 _COPY_SEED = 1
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -39,6 +41,9 @@ def calibrate_model(
         str | None,
         typer.Option(metavar="Q,...", help="lengths to try: shares of the lengths to be covered"),
     ] = None,
+    quotes: Annotated[
+        int, typer.Option(metavar="N", min=0, help="texts of the document to weigh; 0: none")
+    ] = MOST_QUOTES,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it finds, write nothing")] = (
         False
     ),
@@ -87,7 +92,7 @@ def calibrate_model(
         store_copying(folder, replace(copied.weights, facts=copy_facts))
     cases = validation_holes(corpus, tokenizer, count)
     shares = tuple(map(float, quantiles.split(","))) if quantiles else None
-    plan = Plan(model=folder, threads=1, evidence=True, quantiles=shares)
+    plan = Plan(model=folder, threads=1, evidence=True, quantiles=shares, quotes=quotes)
     found = (row for [row] in run(plan, cases, workers=workers))
     rows = list(watched(found, len(cases)))
     if rows_file is not None:
@@ -114,7 +119,12 @@ def calibrate_model(
         curves = {"before": result.before, "after": result.after}
         plot.write_text(reliability_plot(curves, standalone=True), encoding="utf-8")
     if not dry_run:
-        ranking = replace(result.ranking, facts=facts, quantiles=shares or QUANTILES)
+        ranking = replace(
+            result.ranking,
+            facts=facts,
+            quantiles=shares or QUANTILES,
+            quotes=quotes if result.kept == "fitted" else 0,
+        )
         store(folder, ranking)
         typer.echo(f"stored in {folder}", err=True)
     print(json.dumps(facts))

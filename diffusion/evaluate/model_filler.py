@@ -39,6 +39,15 @@ class ModelFiller:
         self._evidence = evidence
         self.model_hash = model_hash
 
+    def bare(self) -> ModelFiller:
+        """The model by itself: no quotes, no votes of the document, the order by hand."""
+        from diffusion.process.copying import CopyWeights
+        from diffusion.ranking import Ranking
+
+        self._infiller.ranking = Ranking()
+        self._infiller.copy_weights = CopyWeights()
+        return self
+
     def prepare(self, case: Case, length: Length) -> Callable[[], Fill]:
         from diffusion.infill import InfillRequest
 
@@ -63,11 +72,13 @@ def load_model(
     threads: int | None = None,
     sampler: SamplerConfig | None = None,
     quantiles: tuple[float, ...] | None = None,
+    quotes: int | None = None,
     evidence: bool = False,
 ) -> ModelFiller:
     """A filler over a model folder, or over the bundled model.
 
-    `sampler` and `quantiles` take the place of serving's. For `evidence` see `ModelFiller`.
+    `sampler`, `quantiles` and `quotes` take the place of serving's. For `evidence` see
+    `ModelFiller`.
 
     Raises:
         CheckpointError: the folder is missing, damaged or another tokenizer's.
@@ -81,6 +92,8 @@ def load_model(
     infiller = Infiller.load(directory, threads=threads, config=config)
     if quantiles is not None:
         infiller.ranking = replace(infiller.ranking, quantiles=quantiles)
+    if quotes is not None:
+        infiller.ranking = replace(infiller.ranking, quotes=quotes)
     return ModelFiller(infiller, weights_hash(served_dir(directory)), evidence=evidence)
 
 

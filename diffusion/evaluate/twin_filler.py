@@ -24,10 +24,11 @@ from diffusion.errors import CheckpointError, EvaluationError
 from diffusion.evaluate.cases import Case, to_bytes
 from diffusion.evaluate.infill_eval import Fill, Length
 from diffusion.evaluate.twin_writing import Model, Written, write
-from diffusion.infill import InfillConfig, implied_newline
+from diffusion.infill import InfillConfig
 from diffusion.model.manifest import FIM, Manifest
 from diffusion.process.vocabulary import Vocabulary
 from diffusion.text.canvas import MAX_CANVAS, Placement, place, read_back, window_around
+from diffusion.text.implied_newline import implied_newline
 from diffusion.text.languages import canonical
 from diffusion.text.tokenizer import Tokenizer
 

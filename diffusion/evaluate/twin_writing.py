@@ -90,9 +90,7 @@ def write(
         passes += 1
 
 
-def _allowed(
-    vocabulary: Vocabulary, rest: bytes, least: Sequence[int], left: int
-) -> torch.Tensor:
+def _allowed(vocabulary: Vocabulary, rest: bytes, least: Sequence[int], left: int) -> torch.Tensor:
     """Where a token may stand, bool [V]: any text, or what spells `rest` within `left` tokens.
 
     `least[i]`: with how few tokens `rest[i:]` can be spelled.

@@ -26,7 +26,9 @@ from diffusion.evaluate.infill_eval import Execution, Executor, Filler, Length, 
 if TYPE_CHECKING:
     from diffusion.process.sampler import SamplerConfig
 
-FILLERS = ("diffill", "copy", "ngram")
+MODEL_FILLERS = ("diffill", "canvases", "bare")
+"""As served; without quotes; without quotes, the document's votes and a fitted ranking."""
+FILLERS = (*MODEL_FILLERS, "quote", "copy", "ngram")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,9 @@ class Plan:
     """What fills the holes, and whether programs are run.
 
     `threads`: processor threads for the model, in each worker. `cpu_s`: processor seconds of an
-    executed program. `sampler` and `quantiles` (of lengths to try): in place of those that serving
-    uses. `evidence`: rows tell of every candidate, and what was known of it.
+    executed program. `sampler`, `quantiles` (of lengths to try) and `quotes` (how many to weigh):
+    in place of those that serving uses. `evidence`: rows tell of every candidate, and what was
+    known of it.
     """
 
     filler: str = "diffill"
@@ -46,6 +49,7 @@ class Plan:
     cpu_s: int = 3
     sampler: SamplerConfig | None = None
     quantiles: tuple[float, ...] | None = None
+    quotes: int | None = None
     evidence: bool = False
 
     def __post_init__(self) -> None:
@@ -96,22 +100,27 @@ def load_filler(plan: Plan) -> Filler:
     Raises:
         CheckpointError: the model folder is missing, damaged or another tokenizer's.
     """
-    if plan.filler == "diffill":
+    if plan.filler in MODEL_FILLERS:
         from diffusion.evaluate.model_filler import load_model
         from diffusion.evaluate.twin_filler import is_twin, load_twin
 
         if plan.model is not None and is_twin(plan.model):
             return load_twin(plan.model, threads=plan.threads)
-        return load_model(
+        filler = load_model(
             plan.model,
             threads=plan.threads,
             sampler=plan.sampler,
             quantiles=plan.quantiles,
+            quotes=plan.quotes if plan.filler == "diffill" else 0,
             evidence=plan.evidence,
         )
-    from diffusion.evaluate.baselines import CopyNearestLine, Ngram
+        return filler if plan.filler != "bare" else filler.bare()
+    from diffusion.evaluate.baselines import CopyNearestLine, FirstQuote, Ngram
 
-    return CopyNearestLine() if plan.filler == "copy" else Ngram()
+    baselines: dict[str, Filler] = {
+        filler.name: filler for filler in (FirstQuote(), CopyNearestLine(), Ngram())
+    }
+    return baselines[plan.filler]
 
 
 def run(

@@ -29,9 +29,9 @@ def partition_mask(
     autoregressive twin.
     """
     query_BL1, key_B1L = segments_BL[:, :, None], segments_BL[:, None, :]
-    visible_BLL = torch.div(
-        query_BL1, SEGMENTS_PER_DOCUMENT, rounding_mode="floor"
-    ) == torch.div(key_B1L, SEGMENTS_PER_DOCUMENT, rounding_mode="floor")
+    visible_BLL = torch.div(query_BL1, SEGMENTS_PER_DOCUMENT, rounding_mode="floor") == torch.div(
+        key_B1L, SEGMENTS_PER_DOCUMENT, rounding_mode="floor"
+    )
     if blind_context:
         key_is_context_B1L = (key_B1L >= 0) & (key_B1L % SEGMENTS_PER_DOCUMENT == 0)
         visible_BLL = visible_BLL & (key_is_context_B1L | (query_BL1 == key_B1L))

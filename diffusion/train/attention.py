@@ -52,9 +52,7 @@ class _RowAttention(torch.autograd.Function):
         p_BHLL = q_BHLD.new_empty(rows, heads, length, length)
         for b in range(rows):
             bias_HLL = bias_B1LL[b].expand(heads, length, length)
-            scores_HLL = torch.baddbmm(
-                bias_HLL, q_BHLD[b], k_BHLD[b].transpose(1, 2), alpha=scale
-            )
+            scores_HLL = torch.baddbmm(bias_HLL, q_BHLD[b], k_BHLD[b].transpose(1, 2), alpha=scale)
             torch.softmax(scores_HLL, dim=-1, out=p_BHLL[b])
             torch.bmm(p_BHLL[b], v_BHLD[b], out=out_BHLD[b])
         ctx.save_for_backward(q_BHLD, k_BHLD, v_BHLD, p_BHLL, out_BHLD)

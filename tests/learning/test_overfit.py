@@ -25,7 +25,7 @@ from diffusion.train.optimisers import OptimiserConfig
 from diffusion.train.pretrain import pretrain
 from diffusion.train.sampled_match import SampledMatch
 
-PROGRAM = b'''class Counter:
+PROGRAM = b"""class Counter:
     def __init__(self, start, step):
         self.value = start
         self.step = step
@@ -37,7 +37,7 @@ PROGRAM = b'''class Counter:
     def reset(self, start):
         self.value = start
         return self.value
-'''
+"""
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,8 +11,11 @@ import pytest
 from diffusion.candidates import Candidate, Site, rank
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.process.canvas_state import CanvasResult
+from diffusion.process.judging import Judgement
+from diffusion.quoting import JudgedQuote
 from diffusion.ranking import Ranking
 from diffusion.text.hole_length import LengthTable
+from diffusion.text.quotes import Quote
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import DEL, Tokenizer
 
@@ -35,13 +39,17 @@ def canvas(text: bytes, p: float = 0.5, *, slots: int = 0, **known: Any) -> Canv
 
 
 def ranked(
-    before: bytes, after: bytes, *results: CanvasResult, ranking: Ranking | None = None
+    before: bytes,
+    after: bytes,
+    *results: CanvasResult,
+    ranking: Ranking | None = None,
+    quotes: Sequence[JudgedQuote] = (),
 ) -> list[Candidate]:
     data = before + after
     site = Site(
         SyntaxTree.parse(data, "python"), data, len(before), len(before), "python", "arguments"
     )
-    return rank(TOKENIZER, LengthTable(), site, results, 0, b"", ranking)[0]
+    return rank(TOKENIZER, LengthTable(), site, results, 0, b"", ranking, quotes)[0]
 
 
 def test_a_text_is_offered_once_with_its_best_evidence() -> None:
@@ -82,3 +90,46 @@ def test_a_fitted_ranking_orders_and_scores() -> None:
     found = ranked(b"f(", b")\n", canvas(b"a", 0.9), canvas(b"a, b, c", 0.1), ranking=fitted)
     assert [c.text for c in found] == ["a, b, c", "a"]
     assert found[1].score == pytest.approx(1 / (1 + math.exp(3 - 2 * math.log(2))))
+
+
+WEIGHS_QUOTES = Ranking({"quote_share": 2.0, "sum_log_p": 1.0}, calibrated=True, quotes=2)
+
+
+def quote(text: bytes, share: float = 1.0, log_p: float = -0.5) -> JudgedQuote:
+    slots = tuple(TOKENIZER.encode(text))
+    return JudgedQuote(
+        Quote(text, 0.9, share, 3), 0, slots, 0, Judgement((log_p,) * len(slots), -0.1)
+    )
+
+
+def test_a_quote_stands_beside_the_canvases_with_its_own_evidence() -> None:
+    found = ranked(b"f(", b")\n", canvas(b"a", 0.4), ranking=WEIGHS_QUOTES, quotes=[quote(b"bc")])
+    assert [c.text for c in found] == ["bc", "a"]
+    assert [(t.text, round(math.log(t.p), 3)) for t in found[0].tokens] == [("bc", -0.5)]
+    evidence = found[0].evidence
+    assert evidence is not None and not evidence.sampled and evidence.sum_log_p == 0.0
+    assert evidence.quote is not None and evidence.quote.min_log_p == -0.5
+    assert found[1].evidence is not None and found[1].evidence.quote is None
+
+
+def test_a_canvas_that_says_what_is_quoted_has_both_kinds_of_evidence() -> None:
+    found = ranked(b"f(", b")\n", canvas(b"a", 0.4), ranking=WEIGHS_QUOTES, quotes=[quote(b"a")])
+    [both] = [c.evidence for c in found]
+    assert both is not None and both.sampled and both.quote is not None
+    assert both.sum_log_p < 0
+
+
+def test_a_canvas_that_was_cut_off_gives_way_to_the_quote_of_the_same_text() -> None:
+    cut = canvas(b"a", 0.4, finished=False, reason="deadline")
+    [found] = ranked(b"f(", b")\n", cut, ranking=WEIGHS_QUOTES, quotes=[quote(b"a")])
+    assert found.evidence is not None and found.evidence.finished
+
+
+def test_a_quote_is_parsed_and_compared_with_the_canvases() -> None:
+    found = ranked(b"f(", b")\n", canvas(b"ab", 0.1), ranking=WEIGHS_QUOTES, quotes=[quote(b"a))")])
+    evidence = found[0].evidence
+    assert evidence is not None and not evidence.parses and evidence.consensus == 1 / 3
+
+
+def test_half_a_character_is_no_quote() -> None:
+    assert not ranked(b"f(", b")\n", ranking=WEIGHS_QUOTES, quotes=[quote(b"\xc3")])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from diffusion.errors import TextError
-from diffusion.ranking import FEATURES, Evidence, Ranking, logistic
+from diffusion.ranking import FEATURES, Evidence, QuoteEvidence, Ranking, logistic
 from diffusion.text.hole import KINDS
 
 EVIDENCE = Evidence(
@@ -18,11 +18,17 @@ EVIDENCE = Evidence(
     min_log_p=-1.5, end_log_p=-0.1, ended=True, length_prior=-2.0, parses=True,
     agreement=0.5, consensus=0.75, echo=False, lines=1,
 )  # fmt: skip
+QUOTE = QuoteEvidence(
+    place=1, likeness=0.8, share=0.5, matched=6, mean_log_p=-0.4, min_log_p=-1.0, end_log_p=-0.2
+)
 
 
 def test_every_feature_of_any_evidence_has_a_name_that_files_may_weigh() -> None:
     for kind in KINDS:
         assert set(replace(EVIDENCE, kind=kind).features()) <= set(FEATURES)
+    for quote in (QUOTE, replace(QUOTE, matched=0, mean_log_p=-math.inf)):
+        known = replace(EVIDENCE, quote=quote).features()
+        assert set(known) <= set(FEATURES) and all(map(math.isfinite, known.values()))
     worst = replace(EVIDENCE, mean_log_p=-math.inf, sum_log_p=-math.inf, min_log_p=-math.inf)
     assert all(map(math.isfinite, worst.features().values()))
 
@@ -37,9 +43,16 @@ def test_by_hand_what_parses_comes_first_and_then_the_probable() -> None:
     assert ranking.score(EVIDENCE) == pytest.approx(math.exp(-0.5))
 
 
+def test_by_hand_a_quote_alone_comes_last() -> None:
+    alone = replace(EVIDENCE, sampled=False, mean_log_p=0.0, quote=QUOTE)
+    broken = replace(EVIDENCE, parses=False, mean_log_p=-20.0)
+    assert Ranking().value(alone) < Ranking().value(broken)
+    assert Ranking().quotes == 0, "nothing says how far to trust one"
+
+
 def test_a_fitted_score_is_the_logistic_of_the_value_and_survives_the_file(tmp_path: Path) -> None:
     fitted = Ranking({"sum_log_p": 0.5, "kind:expression": 1.0}, bias=0.25, calibrated=True)
-    fitted = replace(fitted, quantiles=(0.5, 0.9))
+    fitted = replace(fitted, quantiles=(0.5, 0.9), quotes=4)
     assert fitted.value(EVIDENCE) == pytest.approx(0.25 - 1.0 + 1.0)
     fitted.save(tmp_path / "ranking.json")
     loaded = Ranking.load(tmp_path / "ranking.json")
@@ -64,6 +77,7 @@ def test_a_fit_for_other_weights_is_not_used(tmp_path: Path) -> None:
         ({"weights": [1]}, "no ranking"),
         ({"bias": "high"}, "no ranking"),
         ({"quantiles": [0.5, 1.5]}, "no shares"),
+        ({"quotes": -1}, "-1 quotes"),
     ],
 )
 def test_a_damaged_file_is_named_with_the_fix(

@@ -131,5 +131,5 @@ def test_packed_examples_see_what_was_read_before_them_and_no_other_document() -
     languages = [row[0].language]
     batch = collate([noised], length, languages, causal=True)
     mask = partition_mask(batch.segments_BL, causal=batch.causal)[0, 0]
-    assert mask[: first, : first].sum() == first * (first + 1) // 2
+    assert mask[:first, :first].sum() == first * (first + 1) // 2
     assert not mask[first : first + len(row[1].ids), :first].any()

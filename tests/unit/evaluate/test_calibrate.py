@@ -14,7 +14,7 @@ import pytest
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.calibrate import calibrate, logistic_regression, offers_of, store
 from diffusion.model.manifest import FileRecord, Manifest, check_files
-from diffusion.ranking import RANKING_FILE, Evidence, Ranking
+from diffusion.ranking import RANKING_FILE, Evidence, QuoteEvidence, Ranking
 
 
 def evidence(**known: Any) -> Evidence:
@@ -59,6 +59,18 @@ def test_where_the_order_by_hand_is_right_no_case_is_lost() -> None:
     result = calibrate(drawn_rows(300, truth="mean_log_p"))
     assert max(result.fitted, result.by_hand) == result.best
     assert result.after.expected_error < 0.15
+
+
+def test_what_is_known_of_a_quote_is_learned_from_too() -> None:
+    rows = drawn_rows(300, truth="consensus")
+    for row in rows:
+        for offer in row["offers"]:
+            likeness = 0.9 if offer["exact_match"] else 0.2
+            offer["quote"] = asdict(QuoteEvidence(0, likeness, 0.5, 4, -1.0, -2.0, 0.0))
+            offer["consensus"] = 0.0
+    result = calibrate(rows)
+    assert result.kept == "fitted" and result.fitted == result.best
+    assert result.ranking.weights["quote_likeness"] > 0.5
 
 
 def test_unfinished_candidates_and_empty_rows_teach_nothing() -> None:

@@ -116,9 +116,7 @@ def test_lengths() -> None:
     needed = len(TOKENIZER.encode(b" a + b"))
     long = ScriptedModel(TOKENIZER.encode(b" a + b" * 40))
     filler = TwinFiller(long, TOKENIZER)
-    tokens = {
-        length: evaluate_case(filler, ADD, length)["tokens"] for length in ("oracle", 3, 64)
-    }
+    tokens = {length: evaluate_case(filler, ADD, length)["tokens"] for length in ("oracle", 3, 64)}
     assert tokens == {"oracle": needed, 3: 3, 64: 64}
     assert evaluate_case(filler, ADD, "predicted")["tokens"] > 64
     assert "is unknown" in evaluate_case(filler, ADD, "half")["error"]

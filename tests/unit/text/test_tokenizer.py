@@ -98,11 +98,11 @@ def test_too_little_text_is_an_error() -> None:
 
 
 def test_bad_files_name_the_file_and_the_fix(tmp_path) -> None:
-    with pytest.raises(TokenizerError, match="nowhere.json cannot be read"):
+    with pytest.raises(TokenizerError, match=r"nowhere\.json cannot be read"):
         Tokenizer.load(tmp_path / "nowhere.json")
     broken = tmp_path / "broken.json"
     broken.write_text("{", encoding="utf-8")
-    with pytest.raises(TokenizerError, match=r"broken.json is not a readable"):
+    with pytest.raises(TokenizerError, match=r"broken\.json is not a readable"):
         Tokenizer.load(broken)
 
 

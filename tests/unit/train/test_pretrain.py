@@ -25,6 +25,8 @@ from tests.unit.train.corpora import write_corpus
 from tests.unit.train.tiny import CONFIG, TINY
 
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
+
+
 @pytest.fixture(autouse=True)
 def _tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(architecture.RECIPES, "tiny", TINY)

@@ -1,0 +1,229 @@
+"""Quotes: what the document says at the places most like the hole, as texts for the hole.
+
+Code repeats itself with small changes, and a person who fills a hole often looks at a similar
+line nearby. The model judges such texts (`diffusion.quoting`) beside those that it writes itself.
+That text at hand makes good proposals is known from prompt-lookup decoding (Saxena, 2023); here
+the likeness of both sides of the hole chooses the place.
+
+- Blank before the cursor: between which two lines does it look most as it does around the hole?
+  The line there, moved to the hole's indentation; and, where more is missing, the lines after it.
+- Text before the cursor: where does the longest end of what is typed occur again? What follows
+  there, up to the end of its line or to what follows the hole.
+- Where the place differs from the hole in a name or two, the text is also quoted with these names
+  exchanged.
+
+Invariants: deterministic; a quote is visible text, and none occurs twice; bytes of any kind are
+welcome. Cost is linear in `REACH`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from rapidfuzz.distance import Indel
+
+REACH: Final = 24_000
+"""Bytes of the document on either side of the hole that are searched."""
+_LONGEST_LINE: Final = 200
+_MOST_LINES: Final = 6
+_MOST_PLACES: Final = 40
+_LINE_COST: Final = 0.02
+_AFTER_WEIGHT: Final = 0.5
+_FEWEST_TYPED: Final = 2
+_MOST_TYPED: Final = 80
+_RENAMED_GAIN: Final = 0.01
+_RENAMED_LIKENESS: Final = 0.95
+_MOST_RENAMED: Final = 2
+_RIVAL_GAP: Final = 0.05
+_PIECE: Final = re.compile(rb"[A-Za-z_\x80-\xff]\w*|\s+|\d+|.", re.DOTALL)
+_WORD: Final = re.compile(rb"[A-Za-z_\x80-\xff]\w*")
+_CLOSER_OF: Final = {ord("("): ord(")"), ord("["): ord("]"), ord("{"): ord("}")}
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A text for the hole.
+
+    `likeness`, 0 to 1: how far its place looks like the hole's. `share`: of the places that look
+    about as much like it, those that say the same. `matched`: bytes of what is typed that were
+    found again; 0 where the lines around the hole chose the place.
+    """
+
+    text: bytes
+    likeness: float
+    share: float
+    matched: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One text at one place. `distance` is in lines."""
+
+    text: bytes
+    likeness: float
+    distance: int
+    matched: int = 0
+
+
+def find_quotes(data: bytes, start: int, end: int, most: int = 4) -> list[Quote]:
+    """Up to `most` texts for the bytes `[start, end)` of `data`, those of the likest places first.
+
+    Of two places alike the nearer one is taken.
+    """
+    line_start = data.rfind(b"\n", 0, start) + 1
+    typed = data[line_start:start]
+    above = data[max(0, line_start - REACH) : line_start]
+    rest, _, below = data[end : end + REACH].partition(b"\n")
+    if typed.strip():
+        return _best(_continuations(typed, rest.strip(), _lines(above), _lines(below)), most)
+    return _best(_insertions(typed, _lines(above), _lines(rest + b"\n" + below)), most)
+
+
+def _best(found: list[_Found], most: int) -> list[Quote]:
+    found.sort(key=lambda item: (-item.likeness, item.distance))
+    quotes: list[Quote] = []
+    seen: set[bytes] = set()
+    for item in found:
+        if len(quotes) == most:
+            break
+        if item.text in seen or not item.text.strip():
+            continue
+        seen.add(item.text)
+        rivals = Counter(f.text for f in found if abs(f.likeness - item.likeness) <= _RIVAL_GAP)
+        share = rivals[item.text] / rivals.total()
+        quotes.append(Quote(item.text, item.likeness, share, item.matched))
+    return quotes
+
+
+def _lines(text: bytes) -> list[bytes]:
+    return [line[:_LONGEST_LINE] for line in text.splitlines() if line.strip()]
+
+
+def _insertions(typed: bytes, above: list[bytes], below: list[bytes]) -> list[_Found]:
+    """What stands between two lines like those around the hole, at most `_MOST_LINES` of it."""
+    before = above[-1] if above else b""
+    after = below[0] if below else b""
+    like_before = {line: _likeness(line, before) for line in {*above, *below}}
+    like_after = {line: _likeness(line, after) for line in {*above, *below}}
+    places: list[tuple[float, int, list[bytes], int]] = []  # likeness, distance, block, index
+    for block, is_above in ((above, True), (below, False)):
+        for at in range(1, len(block)):
+            follows = like_after[block[at + 1]] if at + 1 < len(block) else 0.0
+            likeness = like_before[block[at - 1]] + _AFTER_WEIGHT * follows
+            places.append((likeness, len(block) - at if is_above else at, block, at))
+    places.sort(key=lambda place: (-place[0], place[1]))
+    found: list[_Found] = []
+    for _, distance, block, at in places[:_MOST_PLACES]:
+        base = block[at - 1]
+        for n in range(1, _MOST_LINES + 1):
+            lines = block[at : at + n]
+            if len(lines) < n or _indent(lines[-1]) < _indent(lines[0]):
+                break
+            follows = like_after[block[at + n]] if at + n < len(block) else 0.0
+            likeness = (like_before[base] + _AFTER_WEIGHT * follows) / (1 + _AFTER_WEIGHT)
+            likeness -= _LINE_COST * (n - 1)
+            text = _moved(lines, base, before, typed)
+            found.append(_Found(text, likeness, distance))
+            renamed = _renamed(text, base.strip(), before.strip())
+            if renamed is not None:
+                found.append(_Found(renamed, likeness + _RENAMED_GAIN, distance))
+    return found
+
+
+def _moved(lines: list[bytes], base: bytes, before: bytes, typed: bytes) -> bytes:
+    """`lines`, found under `base`, with the indentation that they would have under `before`."""
+    shift = _indent(before) - _indent(base)
+    unit = b"\t" if before[:1] == b"\t" or lines[0][:1] == b"\t" else b" "
+    moved = [unit * max(0, _indent(line) + shift) + line.strip() for line in lines]
+    text = b"\n".join(moved)
+    if text.startswith(typed):
+        return text[len(typed) :]
+    return text.lstrip()
+
+
+def _continuations(
+    typed: bytes, rest: bytes, above: list[bytes], below: list[bytes]
+) -> list[_Found]:
+    """What follows the longest end of `typed` elsewhere, if that could stand before `rest`."""
+    typed = typed.lstrip()[-_MOST_TYPED:]
+    near = [(len(above) - i, line) for i, line in enumerate(above)]
+    found: list[_Found] = []
+    for distance, line in (*near, *enumerate(below, 1)):
+        at, length = _longest_end(typed, line)
+        if length < min(_FEWEST_TYPED, len(typed)):
+            continue
+        text = _up_to(line[at:], rest)
+        if text is None:
+            continue
+        found.append(_Found(text, length / len(typed), distance, length))
+        renamed = _renamed(text, line[:at].lstrip(), typed)
+        if renamed is not None:
+            found.append(_Found(renamed, _RENAMED_LIKENESS, distance, length))
+    return found
+
+
+def _longest_end(typed: bytes, line: bytes) -> tuple[int, int]:
+    """Where in `line` the longest end of `typed` stops, and how long that end is."""
+    low, high, at = 0, len(typed), 0
+    while low < high:  # if an end of n bytes occurs, so do all shorter ones
+        middle = (low + high + 1) // 2
+        place = line.find(typed[-middle:])
+        if place >= 0:
+            low, at = middle, place + middle
+        else:
+            high = middle - 1
+    return at, low
+
+
+def _up_to(follows: bytes, rest: bytes) -> bytes | None:
+    """The start of `follows` that could stand before `rest`; None if nothing of it could.
+
+    `rest` has to follow at the depth of brackets at which the hole is; failing that, anywhere.
+    """
+    if not rest:
+        return follows.rstrip()
+    open_brackets: list[int] = []
+    for i, byte in enumerate(follows):
+        if not open_brackets and follows.startswith(rest[:2], i):
+            return follows[:i].rstrip()
+        if byte in _CLOSER_OF:
+            open_brackets.append(_CLOSER_OF[byte])
+        elif open_brackets and byte == open_brackets[-1]:
+            open_brackets.pop()
+        elif not open_brackets and byte in b")]}":
+            break
+    last = follows.rfind(rest)
+    return follows[:last].rstrip() if last >= 0 else None
+
+
+def _renamed(text: bytes, there: bytes, here: bytes) -> bytes | None:
+    """`text` with the names by which `there` differs from `here`; None if that is no renaming.
+
+    `self.width = ` there and `self.height = ` here make `width` of the text `height`.
+    """
+    if there == here:
+        return None
+    old, new = _PIECE.findall(there), _PIECE.findall(here)
+    if len(old) != len(new):
+        return None
+    names: dict[bytes, bytes] = {}
+    for a, b in zip(old, new, strict=True):
+        if a == b:
+            continue
+        if not (_WORD.fullmatch(a) and _WORD.fullmatch(b)) or names.setdefault(a, b) != b:
+            return None
+    if len(names) > _MOST_RENAMED:
+        return None
+    changed = _WORD.sub(lambda match: names.get(match[0], match[0]), text)
+    return changed if changed != text else None
+
+
+def _likeness(a: bytes, b: bytes) -> float:
+    return Indel.normalized_similarity(a.strip(), b.strip())
+
+
+def _indent(line: bytes) -> int:
+    return len(line) - len(line.lstrip())

@@ -1,0 +1,70 @@
+"""Quotes: the likest place of drawn documents, and what holds of any bytes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diffusion.text.quotes import REACH, find_quotes
+from tests.support.drawn import Case, read_cases, read_drawn
+
+CASES = read_cases(Path(__file__).parents[2] / "golden" / "quotes" / "first.txt")
+WORDS = ("a", "self", ".", " = ", "(", ")", ", ", "\n", "\r\n", "    ", "\t", "é", "\x00")
+CODE_LIKE = st.lists(st.sampled_from(WORDS), max_size=60).map(lambda parts: "".join(parts).encode())
+
+
+def closed(case: Case, newline: str = "\n") -> tuple[bytes, int, bytes]:
+    """The document without the hole's text, where the hole is, and that text."""
+    drawn = read_drawn(case.body.replace("\n", newline))
+    [(start, end)] = drawn.holes
+    return drawn.data[:start] + drawn.data[end:], start, drawn.data[start:end]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
+def test_the_likest_place_is_quoted_first(case: Case, newline: str) -> None:
+    data, at, expected = closed(case, newline)
+    assert find_quotes(data, at, at)[0].text == expected
+
+
+def test_several_lines_are_quoted_where_more_may_be_missing() -> None:
+    data = b"def a():\n    open()\n    read()\n    close()\n\ndef b():\n    open()\n    "
+    texts = [quote.text for quote in find_quotes(data, len(data), len(data), 8)]
+    assert texts[0] == b"read()" and b"read()\n    close()" in texts
+
+
+def test_places_that_say_the_same_share_their_votes() -> None:
+    data = b"x = f(1)\nx = f(1)\nx = f(2)\nx = "
+    first, second = find_quotes(data, len(data), len(data))
+    assert (first.text, second.text) == (b"f(2)", b"f(1)")
+    assert first.share == pytest.approx(1 / 3) and second.share == pytest.approx(2 / 3)
+    assert first.likeness == 1.0 and first.matched == 4
+
+
+@pytest.mark.parametrize("document", [b"", b"x", b"only_line(", b"a b c "])
+def test_without_a_like_place_nothing_is_quoted(document: bytes) -> None:
+    assert find_quotes(document, len(document), len(document)) == []
+
+
+def test_what_is_far_away_is_not_searched() -> None:
+    far = b"value = found()\n" + b"#\n" * REACH
+    data = far + b"value = "
+    assert all(q.text != b"found()" for q in find_quotes(data, len(data), len(data)))
+
+
+@given(CODE_LIKE | st.binary(max_size=200), st.data())
+def test_any_bytes(data: bytes, draw: st.DataObject) -> None:
+    at = draw.draw(st.integers(0, len(data)))
+    quotes = find_quotes(data, at, at, 5)
+    assert len(quotes) <= 5
+    assert len({quote.text for quote in quotes}) == len(quotes)
+    for quote in quotes:
+        assert quote.text.strip()
+        assert 0.0 <= quote.share <= 1.0
+        assert quote.likeness <= 1.0 + 0.01
+    assert all(a.likeness >= b.likeness for a, b in pairwise(quotes))
+    assert quotes == find_quotes(data, at, at, 5)

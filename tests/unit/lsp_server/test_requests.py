@@ -23,7 +23,7 @@ SCRIPT = (
     answer("(a)", before="print"),
     answer("b)", before="f(a, ", replace=1),
     answer("\n\n", before="multi ", replace=3),
-    answer("x", score=0.1, before="unsure "),
+    answer("x", score=0.01, before="unsure "),
     answer(before="none ", reason="every canvas came out empty"),
     answer(before="fails ", error="no luck"),
 )
@@ -118,7 +118,7 @@ async def test_a_selection_elsewhere_says_nothing(wire: Wire) -> None:
         ("x = ¦", "plaintext", "languageUnknown", "not one that Diffill reads: one of python"),
         ("x\0 = ¦", "python", "binary", "NUL"),
         ("multi ¦ab\ncd", "python", "notExpressible", "over lines"),
-        ("unsure ¦", "python", "allFiltered", "drop_unlikely: confidence 0.10, 0.35 wanted"),
+        ("unsure ¦", "python", "allFiltered", "drop_unlikely: confidence 0.01, 0.05 wanted"),
         ("none ¦", "python", "noCandidate", "every canvas came out empty"),
         ("fails ¦", "python", "engineFailed", "DiffillError"),
         ("nowhere ¦", "python", "noCandidate", "no answer for this place"),

@@ -52,6 +52,11 @@ class Candidate:
     canvas_slots: int
     evidence: Evidence | None = None
 
+    @property
+    def quoted(self) -> bool:
+        """Whether it stands elsewhere in the document and no canvas said it; `p` is then judged."""
+        return self.evidence is not None and not self.evidence.sampled
+
 
 @dataclass(frozen=True, slots=True)
 class Site:

@@ -10,7 +10,7 @@ start is a pin; one that the sampler committed carries its probability.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from diffusion.text.tokenizer import DEL, MASK
 
 if TYPE_CHECKING:
+    from diffusion.candidates import TokenScore
     from diffusion.process.canvas_state import StepSnapshot
 
 
@@ -115,6 +116,11 @@ def _cell(old: Cell, token: int, p: float | None, token_bytes: Callable[[int], b
     if token == DEL:
         return Cell(b"", CellState.ENDED)
     return Cell(token_bytes(token), CellState.COMMITTED, old.p if p is None else p)
+
+
+def quote_row(tokens: Sequence[TokenScore]) -> Row:
+    """A quote as cells, each with the probability that it was judged to have."""
+    return tuple(Cell(token.text.encode("utf-8"), CellState.COMMITTED, token.p) for token in tokens)
 
 
 def row_of(frame: Frame, text: str) -> int:

@@ -42,7 +42,9 @@ class Outcome:
     hole: ExampleHole
     frames: list[Frame]
     row: int
-    """The row of the frames that became the answer."""
+    """The row of the frames that became the answer or, of a quote, the best beside it."""
+    quote: Row
+    """The answer, where it stands elsewhere in the program; else no cells."""
     answer: str | None
     """None: nothing was offered, and `reason` says why."""
     reason: str
@@ -112,12 +114,16 @@ def _verdict(outcome: Outcome) -> str:
     return "exact" if outcome.exact else "differs"
 
 
+def _source(outcome: Outcome) -> str:
+    return "quoted from the program; " if outcome.quote else ""
+
+
 def _facts(outcome: Outcome) -> str:
     if outcome.answer is None:
         return f"nothing offered: {outcome.reason}"
     parses = "parses" if outcome.parses else "does not parse"
     return (
-        f"{_verdict(outcome)}; score {outcome.score:.2f}; {parses}; "
+        f"{_verdict(outcome)}; {_source(outcome)}score {outcome.score:.2f}; {parses}; "
         f"{outcome.steps} steps, {outcome.total_ms:.0f} ms"
     )
 
@@ -144,7 +150,7 @@ class PlainScreen:
         if outcome.answer is not None:
             self._line(f"  answer: {_quoted(outcome.answer)}")
             for frame in outcome.frames[-1:]:
-                self._line(f"  sure:   {_confidences(frame[outcome.row])}")
+                self._line(f"  sure:   {_confidences(outcome.quote or frame[outcome.row])}")
         self._line(f"  {_facts(outcome)}")
 
     def closing(self, outcomes: list[Outcome]) -> None:
@@ -199,7 +205,7 @@ class LiveScreen:
         above, tail, below = _around(outcome.hole)
         lines = [Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in above]
         for number, row in enumerate(frame):
-            chosen = last and number == outcome.row
+            chosen = last and number == outcome.row and not outcome.quote
             lead = "\u25b8 " if chosen or len(frame) == 1 else "  "
             shown = Text(lead, no_wrap=True, overflow="ellipsis")
             shown.append(_indentation(outcome.hole)).append_text(row_text(row))
@@ -207,6 +213,10 @@ class LiveScreen:
             if last and not chosen:
                 shown.stylize("dim")
             lines.append(shown)
+        if last and outcome.quote:
+            shown = Text("\u275d ", no_wrap=True, overflow="ellipsis")
+            shown.append(_indentation(outcome.hole)).append_text(row_text(outcome.quote))
+            lines.append(shown.append(tail, PINNED_STYLE))
         lines += [Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in below]
         lines.append(Text(f"  step {step}", "dim"))
         return Group(*lines)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from diffusion.demo.cells import Recorder, frames, row_of
+from diffusion.demo.cells import Recorder, frames, quote_row, row_of
 from diffusion.demo.holes import ExampleHole, bundled_examples, load_holes
 from diffusion.demo.screen import LiveScreen, Outcome, PlainScreen, Screen
 from diffusion.errors import ConfigError
@@ -73,10 +73,12 @@ def fill(infiller: Infiller, hole: ExampleHole) -> Outcome:
     exact = best is not None and hole.original == (
         document[: result.hole.start] + best.text.encode("utf-8") + document[result.hole.end :]
     )
+    written = next((c.text for c in result.candidates if not c.quoted), None)
     return Outcome(
         hole=hole,
         frames=drawn,
-        row=row_of(drawn[-1], best.text) if drawn and best is not None else 0,
+        row=row_of(drawn[-1], written) if drawn and written is not None else 0,
+        quote=quote_row(best.tokens) if best is not None and best.quoted else (),
         answer=None if best is None else best.text,
         reason=result.reason or "unknown",
         exact=exact,

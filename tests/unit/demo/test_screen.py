@@ -32,6 +32,7 @@ def _outcome(answer: str | None) -> Outcome:
             ((PINNED, _said("self"), _said("[bold]x"), ENDED),),
         ],
         row=0,
+        quote=(),
         answer=answer,
         reason="the model offered nothing",
         exact=answer == HOLE.removed.decode(),
@@ -45,6 +46,19 @@ def _outcome(answer: str | None) -> Outcome:
 
 
 OUTCOMES = [_outcome("self[bold]x"), _outcome(HOLE.removed.decode()), _outcome(None)]
+
+
+QUOTED = replace(_outcome("self.x"), quote=(_said("self", 0.8), _said(".x", 0.25)))
+
+
+def test_a_quote_is_told_from_what_a_canvas_said() -> None:
+    plain, live = io.StringIO(), io.StringIO()
+    PlainScreen(Console(file=plain, color_system=None, width=80)).hole(1, 1, QUOTED)
+    LiveScreen(Console(file=live, width=80), fast=True).hole(1, 1, QUOTED)
+    assert "quoted from the program; score 0.75" in plain.getvalue()
+    assert "self 80%  .x 25%" in plain.getvalue()
+    assert "quoted from the program" in live.getvalue()
+    assert "\u275d " in live.getvalue()
 
 
 def _plain() -> str:

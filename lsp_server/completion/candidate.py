@@ -9,8 +9,7 @@ from dataclasses import dataclass
 class Suggestion:
     """Text that would replace bytes [start, end) of the document.
 
-    `score` is the geometric mean probability of the tokens, 0 to 1; `parses` what the engine
-    says about the document with the text in it.
+    `score` is the engine's, 0 to 1; `parses` what it says about the document with the text in it.
     """
 
     text: str

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
 from diffusion.cancel import Cancelled, CancelToken
 from lsp_server.completion import context, filters, trigger
@@ -131,10 +132,10 @@ def _filtered(
         if isinstance(outcome, Suggestion) and any(s.text == outcome.text for s in shown):
             outcome, by = Drop("is the same as an earlier one"), "distinct"
         lines = candidate.text.count("\n") + 1
+        fate = Fate(candidate.score, len(candidate.text), lines, quoted=candidate.quoted)
         if isinstance(outcome, Drop):
-            fate = Fate(candidate.score, len(candidate.text), lines, by, outcome.why)
+            fate = replace(fate, dropped_by=by, why=outcome.why)
         else:
-            fate = Fate(candidate.score, len(candidate.text), lines)
             shown.append(outcome)
         trace.fates.append(fate)
     return tuple(shown[: max(request.alternatives, 1)])

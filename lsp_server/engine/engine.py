@@ -32,11 +32,16 @@ class EngineRequest:
 
 @dataclass(frozen=True, slots=True)
 class EngineCandidate:
-    """One fill; `score` is the geometric mean probability of its tokens, 0 to 1."""
+    """One fill; `score` is the probability, 0 to 1, that it is exactly what belongs there.
+
+    Of a model that was not calibrated it is the geometric mean probability of the tokens.
+    `quoted`: the text stands elsewhere in the document, and the model only judged it.
+    """
 
     text: str
     score: float
     parses: bool = True
+    quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ class LocalFiller:
         )
         return EngineAnswer(
             candidates=tuple(
-                EngineCandidate(c.text, float(c.score), c.parses) for c in result.candidates
+                EngineCandidate(c.text, float(c.score), c.parses, c.quoted)
+                for c in result.candidates
             ),
             start=result.hole.start,
             end=result.hole.end,

@@ -35,6 +35,7 @@ class Fate:
     lines: int
     dropped_by: str | None = None
     why: str | None = None
+    quoted: bool = False
 
 
 @dataclass(slots=True)
@@ -112,6 +113,7 @@ class Trace:
                     "score": round(fate.score, 4),
                     "characters": fate.characters,
                     "lines": fate.lines,
+                    "quoted": fate.quoted,
                     "droppedBy": fate.dropped_by,
                     "why": fate.why,
                 }

@@ -152,9 +152,9 @@ def test_blanks(drawn: str, text: str, left: str) -> None:
 
 
 def test_low_confidence() -> None:
-    assert run("x = ¦", "1", score=0.2) == "dropped by drop_unlikely"
-    assert run("x = ¦", "1", score=0.2, min_confidence=0.1) == "1"
-    assert run("x = ¦", "1", score=0.2, automatic=False) == "1"
+    assert run("x = ¦", "1", score=0.02) == "dropped by drop_unlikely"
+    assert run("x = ¦", "1", score=0.02, min_confidence=0.01) == "1"
+    assert run("x = ¦", "1", score=0.02, automatic=False) == "1"
 
 
 @pytest.mark.parametrize(

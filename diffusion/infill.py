@@ -11,7 +11,6 @@ candidates comes with a reason; nothing outlives a request but encoded contexts.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,14 +19,14 @@ import torch
 
 from diffusion.cancel import CancelToken
 from diffusion.candidates import Candidate, Site, TokenScore, rank
+from diffusion.contexts import Contexts, EncodedContext
 from diffusion.errors import CheckpointError, HoleError
 from diffusion.model.checkpoint import default_model_dir, load_checkpoint
-from diffusion.model.context_cache import ContextCache
 from diffusion.model.denoiser import MaskedLMDenoiser
 from diffusion.model.manifest import DIFFUSION, WEIGHTS_FILE
 from diffusion.model.quantize import Mode, for_cpu
 from diffusion.process.canvas_state import CanvasState, StepSnapshot
-from diffusion.process.copying import COPYING_FILE, CopyIndex, CopyingDenoiser, CopyWeights
+from diffusion.process.copying import COPYING_FILE, CopyingDenoiser, CopyWeights
 from diffusion.process.denoiser import Denoise
 from diffusion.process.sampler import SamplerConfig, sample
 from diffusion.process.vocabulary import Vocabulary
@@ -35,12 +34,9 @@ from diffusion.quoting import JudgedQuote, judge_quotes
 from diffusion.ranking import RANKING_FILE, Ranking
 from diffusion.text.canvas import (
     MAX_CANVAS,
-    Context,
     Placement,
     canvas_ids,
-    lay_out,
     place,
-    window_around,
 )
 from diffusion.text.hole import Hole
 from diffusion.text.hole_length import LengthTable
@@ -157,8 +153,13 @@ class Infiller:
         self.config = config or InfillConfig()
         self._denoiser = denoiser
         self._vocabulary = Vocabulary.build(tokenizer.token_bytes, tokenizer.vocab_size)
-        self._contexts: OrderedDict[Context, ContextCache] = OrderedDict()
-        self._copy_indexes: OrderedDict[tuple[bytes, bytes], CopyIndex] = OrderedDict()
+        self.contexts = Contexts(
+            denoiser,
+            tokenizer,
+            context_tokens=self.config.context_tokens,
+            copy_bytes=self.config.copy_bytes,
+            places=self.config.cached_contexts,
+        )
         self._line_ends = frozenset(
             i
             for i in range(tokenizer.vocab_size)
@@ -228,11 +229,11 @@ class Infiller:
         ]
         if cancel is not None:
             cancel.raise_if_cancelled()
-        context, cache, cached = self._context(prepared)
-        denoise: Denoise = self._denoiser.bind(cache, context.hole_positions[0])
+        encoded = self.contexts.encode(prepared.data, placement, prepared.language)
+        denoise: Denoise = self._denoiser.bind(encoded.cache, encoded.hole_position)
         quotes = self._quotes(request, prepared, denoise)
         if self.copy_weights:
-            denoise = self._with_copying(denoise, prepared, context)
+            denoise = self._with_copying(denoise, prepared, encoded)
         if cancel is not None:
             cancel.raise_if_cancelled()
         steps = 1 if quotes else 0
@@ -269,16 +270,29 @@ class Infiller:
             hole=hole,
             ms=(time.perf_counter() - started) * 1000.0,
             steps=steps,
-            context_cached=cached,
+            context_cached=encoded.was_there,
             reason=None if candidates else reason,
         )
+
+    def encode_ahead(self, request: InfillRequest, cancel: CancelToken) -> bool:
+        """Encode the context of a request that may come; says whether it was missing.
+
+        Raises as `infill` does; Cancelled within one layer of the model.
+        """
+        prepared = self._prepare(request)
+        cancel.raise_if_cancelled()
+        placement = prepared.placement
+        encoded = self.contexts.encode(prepared.data, placement, prepared.language, cancel)
+        if self.copy_weights:
+            self.contexts.index(prepared.data, placement)
+        return not encoded.was_there
 
     def open(self, request: InfillRequest) -> OpenHole:
         """Encode the context of a request and stop there; for fitting and for looking inside."""
         prepared = self._prepare(request)
-        context, cache, _ = self._context(prepared)
-        model = self._denoiser.bind(cache, context.hole_positions[0])
-        copying = self._with_copying(model, prepared, context)
+        encoded = self.contexts.encode(prepared.data, prepared.placement, prepared.language)
+        model = self._denoiser.bind(encoded.cache, encoded.hole_position)
+        copying = self._with_copying(model, prepared, encoded)
         return OpenHole(prepared.placement, prepared.room, model, copying)
 
     def oracle_slots(self, request: InfillRequest, middle: bytes) -> int:
@@ -343,42 +357,10 @@ class Infiller:
             exact_slots=asked[0] if request.exact else None,
         )
 
-    def _context(self, prepared: _Prepared) -> tuple[Context, ContextCache, bool]:
-        placement = prepared.placement
-        window = window_around(self.tokenizer, prepared.data, placement, self.config.context_tokens)
-        context = lay_out(self.tokenizer, prepared.data, window, [placement], prepared.language)
-        cache = self._contexts.get(context)
-        cached = cache is not None
-        if cache is None:
-            cache = self._denoiser.encode_context(
-                torch.tensor([context.ids]), torch.tensor([context.positions])
-            )
-            self._contexts[context] = cache
-            if len(self._contexts) > self.config.cached_contexts:
-                self._contexts.popitem(last=False)
-        self._contexts.move_to_end(context)
-        return context, cache, cached
-
     def _with_copying(
-        self, denoise: Denoise, prepared: _Prepared, context: Context
+        self, denoise: Denoise, prepared: _Prepared, encoded: EncodedContext
     ) -> CopyingDenoiser:
         """`denoise` with the votes of the document around the hole."""
-        anchor, end = prepared.placement.anchor, prepared.placement.end
-        around = (
-            prepared.data[max(0, anchor - self.config.copy_bytes) : anchor],
-            prepared.data[end : end + self.config.copy_bytes],
-        )
-        index = self._copy_indexes.get(around)
-        if index is None:
-            before, after = (self.tokenizer.encode(part) for part in around)
-            index = CopyIndex((before, after), ending=after)
-            self._copy_indexes[around] = index
-            if len(self._copy_indexes) > self.config.cached_contexts:
-                self._copy_indexes.popitem(last=False)
-        self._copy_indexes.move_to_end(around)
-        before_canvas = [
-            token
-            for token, position in zip(context.ids, context.positions, strict=True)
-            if position < context.hole_positions[0]
-        ]
-        return CopyingDenoiser(denoise, index, self.copy_weights, before_canvas, self._line_ends)
+        index = self.contexts.index(prepared.data, prepared.placement)
+        before = encoded.ids_before_canvas
+        return CopyingDenoiser(denoise, index, self.copy_weights, before, self._line_ends)

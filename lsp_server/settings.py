@@ -71,6 +71,9 @@ class PerformanceSettings:
         "threads for the model; auto: one less than there are cores",
         validator=validators.or_(validators.in_(["auto"]), _between(1, 256)),
     )
+    encode_ahead: bool = _setting(
+        True, "encode the context of the next line while nobody waits for anything"
+    )
     max_file_kb: int = _setting(
         1024, "larger documents get no suggestions", validator=_between(1, 1_000_000)
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel
 
+from diffusion.cancel import CancelToken
 from diffusion.model.architecture import head_logits, trunk
 from diffusion.model.context_cache import ContextCache
 from diffusion.model.denoiser import BoundDenoiser, MaskedLMDenoiser
@@ -31,7 +32,12 @@ class _RememberedContext(ContextCache):
 class FullAttentionDenoiser(MaskedLMDenoiser):
     """Everything sees everything: the usual masked LM, context included."""
 
-    def encode_context(self, ids_1C: torch.Tensor, positions_1C: torch.Tensor) -> ContextCache:
+    def encode_context(
+        self,
+        ids_1C: torch.Tensor,
+        positions_1C: torch.Tensor,
+        cancel: CancelToken | None = None,
+    ) -> ContextCache:
         """Keeps the context; it cannot be encoded without its canvas."""
         self.positions.check(int(positions_1C.max()))
         return _RememberedContext((), positions_1C.to(self.device), ids_1C.to(self.device))
@@ -75,8 +81,13 @@ class GapDenoiser(MaskedLMDenoiser):
         super().__init__(model)
         self._extra = gap - GAP
 
-    def encode_context(self, ids_1C: torch.Tensor, positions_1C: torch.Tensor) -> ContextCache:
+    def encode_context(
+        self,
+        ids_1C: torch.Tensor,
+        positions_1C: torch.Tensor,
+        cancel: CancelToken | None = None,
+    ) -> ContextCache:
         """Encodes a context with one hole at most, what follows it moved."""
         after_1C = torch.zeros_like(positions_1C)
         after_1C[:, 1:] = (positions_1C.diff(dim=1) > 1).cumsum(dim=1)
-        return super().encode_context(ids_1C, positions_1C + after_1C * self._extra)
+        return super().encode_context(ids_1C, positions_1C + after_1C * self._extra, cancel)

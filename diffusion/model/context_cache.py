@@ -30,6 +30,7 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from diffusion.cancel import CancelToken
 from diffusion.errors import ModelError
 
 ATTENTION = "diffill_cached"
@@ -78,8 +79,10 @@ class Pass(Protocol):
 class WritePass:
     """Encodes a context: attention among its tokens, keeping each layer's keys and values."""
 
-    def __init__(self) -> None:
+    def __init__(self, cancel: CancelToken | None = None) -> None:
+        """`cancel` is looked at before every layer; once set, the pass ends with Cancelled."""
         self._layers: list[LayerContext] = []
+        self._cancel = cancel
 
     def attend(
         self,
@@ -89,6 +92,8 @@ class WritePass:
         scaling: float | None,
     ) -> torch.Tensor:
         """Attention among the context; remembers this layer."""
+        if self._cancel is not None:
+            self._cancel.raise_if_cancelled()
         # Contiguous copies: a view would keep the whole fused query-key-value tensor alive.
         layer = LayerContext(
             key_1HLD.clone(memory_format=torch.contiguous_format),

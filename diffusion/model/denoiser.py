@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from diffusion.cancel import CancelToken
 from diffusion.errors import ModelError, PositionError
 from diffusion.model.architecture import head_logits, trunk
 from diffusion.model.context_cache import ATTENTION, PASS, ContextCache, ReadPass, WritePass
@@ -81,16 +82,23 @@ class MaskedLMDenoiser:
         return self.model.device
 
     @torch.inference_mode()
-    def encode_context(self, ids_1C: torch.Tensor, positions_1C: torch.Tensor) -> ContextCache:
+    def encode_context(
+        self,
+        ids_1C: torch.Tensor,
+        positions_1C: torch.Tensor,
+        cancel: CancelToken | None = None,
+    ) -> ContextCache:
         """Encodes the clean tokens around a hole.
 
         Args:
             ids_1C: token ids of prefix and suffix, int64.
             positions_1C: their positions; the suffix starts a fixed gap after the prefix.
+            cancel: looked at before every layer.
 
         Raises:
             ModelError: shapes disagree or the context is empty.
             PositionError: a position lies beyond what the encoder has learned.
+            Cancelled: `cancel` was cancelled.
         """
         if ids_1C.ndim != 2 or ids_1C.shape[0] != 1 or ids_1C.shape != positions_1C.shape:
             raise ModelError(
@@ -102,7 +110,7 @@ class MaskedLMDenoiser:
             raise ModelError("the context has no token", fix="start it with BOF at least")
         self.positions.check(int(positions_1C.max()))
         positions_1C = positions_1C.to(self.device)
-        write = WritePass()
+        write = WritePass(cancel)
         self._trunk(
             input_ids=ids_1C.to(self.device),
             position_ids=positions_1C + self.positions.offset,

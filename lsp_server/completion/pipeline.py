@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from diffusion.cancel import Cancelled, CancelToken
-from lsp_server.completion import context, filters, trigger
+from lsp_server.completion import ahead, context, filters, trigger
 from lsp_server.completion.cache import ForwardCache
 from lsp_server.completion.candidate import Drop, Suggestion
 from lsp_server.completion.trigger import CompletionRequest
@@ -66,6 +66,10 @@ async def complete(
     if not shown:
         trace.nothing(Reason.ALL_FILTERED, _fates(trace.fates))
     cache.store(request, shown)
+
+    # 6. While the person looks: what they may ask for next.
+    if settings.performance.encode_ahead:
+        engine.ahead(ahead.next_requests(request, shown))
     return shown
 
 

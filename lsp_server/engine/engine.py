@@ -7,7 +7,7 @@ of the request's text; an empty answer carries a reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
@@ -104,6 +104,10 @@ class Filler(Protocol):
         """
         ...
 
+    def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
+        """Do what can be done ahead for a request that may come. Cancelled as `infill` is."""
+        ...
+
 
 Load = Callable[[EngineConfig], Filler]
 """Loads a model; may take seconds, may raise."""
@@ -122,6 +126,10 @@ class Engine(Protocol):
         The future raises Cancelled when `cancel` was set, EngineUnavailable when there is no
         model to ask, and whatever the model raised.
         """
+        ...
+
+    def ahead(self, requests: Sequence[EngineRequest]) -> None:
+        """Prepare for requests that may come, in this order, until a real one does."""
         ...
 
     def status(self) -> EngineStatus: ...

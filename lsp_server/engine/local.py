@@ -21,7 +21,7 @@ from lsp_server.engine.engine import (
 from lsp_server.engine.worker import WorkerEngine
 
 if TYPE_CHECKING:
-    from diffusion.infill import Infiller
+    from diffusion.infill import Infiller, InfillRequest
 
 
 class LocalFiller:
@@ -32,18 +32,7 @@ class LocalFiller:
         self.model = model
 
     def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
-        from diffusion.infill import InfillRequest
-
-        result = self._infiller.infill(
-            InfillRequest(
-                text=request.text,
-                cursor=request.cursor,
-                language=request.language,
-                alternatives=request.alternatives,
-                deadline_ms=request.deadline_ms,
-            ),
-            cancel=cancel,
-        )
+        result = self._infiller.infill(_asked(request), cancel=cancel)
         return EngineAnswer(
             candidates=tuple(
                 EngineCandidate(c.text, float(c.score), c.parses, c.quoted)
@@ -57,6 +46,21 @@ class LocalFiller:
             context_cached=result.context_cached,
             reason=result.reason,
         )
+
+    def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
+        self._infiller.encode_ahead(_asked(request), cancel)
+
+
+def _asked(request: EngineRequest) -> InfillRequest:
+    from diffusion.infill import InfillRequest
+
+    return InfillRequest(
+        text=request.text,
+        cursor=request.cursor,
+        language=request.language,
+        alternatives=request.alternatives,
+        deadline_ms=request.deadline_ms,
+    )
 
 
 def load(config: EngineConfig) -> Filler:

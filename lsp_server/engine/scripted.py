@@ -69,6 +69,7 @@ class ScriptedFiller:
         self.noise = noise
         self.requests = 0
         self.steps = 0
+        self.prepared: list[EngineRequest] = []
         self._permits = threading.Semaphore(0) if gated else None
         self.on_event: EventListener | None = None
 
@@ -106,6 +107,14 @@ class ScriptedFiller:
             steps=answer.steps,
             reason=reason,
         )
+
+    def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
+        """Notes the request; with a gate, waits for one permit first."""
+        if self._permits is not None:
+            self._permits.acquire()
+        cancel.raise_if_cancelled()
+        self.prepared.append(request)
+        self._tell("prepared", len(self.prepared), 0)
 
     def _tell(self, event: str, request: int, step: int) -> None:
         if self.on_event is not None:

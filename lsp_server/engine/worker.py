@@ -2,7 +2,8 @@
 
 Invariants: the model is loaded and called on this thread only, one request at a time, in the
 order of arrival; a request whose token is set before its turn is never started; whatever
-loading or filling raises ends in that request's future and never ends the thread.
+loading or filling raises ends in that request's future and never ends the thread; work ahead of
+need is dropped as soon as a request arrives, and never loads a model.
 
 The thread is our own and a daemon: pygls reads stdin from its pool, which inference must not
 fill, and the threads of a `ThreadPoolExecutor` are joined at interpreter exit, which would hang
@@ -15,7 +16,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -43,6 +44,12 @@ class _Job:
     future: Future[EngineAnswer]
 
 
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    request: EngineRequest
+    cancel: CancelToken
+
+
 class WorkerEngine:
     """An `Engine` whose model is made by `load`."""
 
@@ -56,7 +63,8 @@ class WorkerEngine:
         self._load = load
         self._config = config or EngineConfig()
         self._on_state = on_state
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | _Ahead | None] = queue.SimpleQueue()
+        self._ahead = CancelToken()
         self._filler: Filler | None = None
         self._loaded_config: EngineConfig | None = None
         self._status = EngineStatus(EngineState.IDLE)
@@ -76,8 +84,17 @@ class WorkerEngine:
         if self._status.state is EngineState.CLOSED:
             future.set_exception(EngineUnavailable("the engine is closed"))
         else:
+            self._ahead.cancel("superseded")
             self._put(_Job(request, cancel, future))
         return future
+
+    def ahead(self, requests: Sequence[EngineRequest]) -> None:
+        self._ahead.cancel("superseded")
+        if self._status.state is not EngineState.READY:
+            return
+        self._ahead = token = CancelToken()
+        for request in requests:
+            self._put(_Ahead(request, token))
 
     def status(self) -> EngineStatus:
         status = self._status
@@ -91,6 +108,7 @@ class WorkerEngine:
             self._change(EngineStatus(EngineState.IDLE))
 
     def close(self) -> None:
+        self._ahead.cancel("shutting down")
         self._change(EngineStatus(EngineState.CLOSED))
         self._jobs.put(None)
 
@@ -100,7 +118,7 @@ class WorkerEngine:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def _put(self, job: _Job | None) -> None:
+    def _put(self, job: _Job | _Ahead | None) -> None:
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(
@@ -113,12 +131,14 @@ class WorkerEngine:
         while True:
             job = self._jobs.get()
             if self._status.state is EngineState.CLOSED:
-                if job is not None and job.future.set_running_or_notify_cancel():
+                if isinstance(job, _Job) and job.future.set_running_or_notify_cancel():
                     job.future.set_exception(EngineUnavailable("the engine is closed"))
                 if self._jobs.empty():
                     return
             elif job is None:
                 self._ready()
+            elif isinstance(job, _Ahead):
+                self._prepare(job)
             else:
                 self._answer(job)
 
@@ -138,6 +158,17 @@ class WorkerEngine:
                 logger.error("the inference thread was asked to stop by %s", type(error).__name__)
         else:
             job.future.set_result(answer)
+
+    def _prepare(self, job: _Ahead) -> None:
+        if self._filler is None or self._loaded_config != self._config or job.cancel.is_cancelled:
+            return
+        try:
+            self._filler.prepare(job.request, job.cancel)
+        except Cancelled:
+            pass
+        except Exception:
+            # Nobody waits for this; the request itself will tell its owner what is wrong.
+            logger.exception("work ahead of need failed")
 
     def _ready(self) -> Filler | None:
         """The loaded model, loading it first if need be; None where loading failed."""

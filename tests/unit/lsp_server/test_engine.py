@@ -195,3 +195,52 @@ def test_a_bad_script_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ScriptError, match=r"script\.json is no script"):
         ScriptedEngine.from_file(path)
+
+
+def prepared(engine: ScriptedEngine) -> list[bytes]:
+    return [request.text for request in engine.filler.prepared]
+
+
+def test_work_ahead_of_need_is_done_in_order_when_nobody_waits(engine: ScriptedEngine) -> None:
+    engine.filler.release(100)
+    submit(engine).result(WAIT_S)
+    engine.ahead([EngineRequest(text, 0, "python") for text in (b"a", b"b")])
+    submit(engine).result(WAIT_S)  # answered after both, or instead of them
+    assert prepared(engine) in ([], [b"a"], [b"a", b"b"])
+    told = threading.Semaphore(0)
+    engine.filler.on_event = lambda event: told.release() if event["event"] == "prepared" else None
+    engine.ahead([EngineRequest(text, 0, "python") for text in (b"c", b"d")])
+    assert told.acquire(timeout=WAIT_S) and told.acquire(timeout=WAIT_S)
+    assert prepared(engine)[-2:] == [b"c", b"d"]
+
+
+def test_a_request_takes_the_place_of_work_ahead(engine: ScriptedEngine) -> None:
+    engine.filler.release(10)
+    submit(engine).result(WAIT_S)
+    engine.ahead([EngineRequest(text, 0, "python") for text in (b"a", b"b")])
+    future = submit(engine)
+    engine.filler.release(100)  # the first of them may have begun; it notices here
+    assert future.result(WAIT_S).candidates
+    assert prepared(engine) == []
+
+
+def test_nothing_is_done_ahead_before_a_model_is_loaded(engine: ScriptedEngine) -> None:
+    engine.ahead([REQUEST])
+    assert engine._thread is None
+    assert prepared(engine) == []
+
+
+def test_a_failure_ahead_of_need_is_logged_and_ends_nothing(
+    engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(request: EngineRequest, cancel: CancelToken) -> None:
+        raise DiffillError("no luck")
+
+    engine.filler.release(100)
+    submit(engine).result(WAIT_S)
+    failed = threading.Event()
+    monkeypatch.setattr(engine.filler, "prepare", broken)
+    monkeypatch.setattr("lsp_server.engine.worker.logger.exception", lambda *args: failed.set())
+    engine.ahead([REQUEST])
+    assert failed.wait(WAIT_S)
+    assert submit(engine).result(WAIT_S).candidates

@@ -27,14 +27,14 @@ def test_every_key_can_be_set() -> None:
             "maxLines": 1,
         },
         "completion": {"enable": "always"},
-        "performance": {"threads": 2, "maxFileKB": 64, "maxLineLength": 200},
+        "performance": {"threads": 2, "encodeAhead": False, "maxFileKB": 64, "maxLineLength": 200},
         "model": {"path": "/models/mine"},
         "privacy": {"logCode": True},
     }
     settings, problems = read({"diffill": raw})
     assert problems == ()
     paths = {path for path, _, _ in describe()}
-    assert len(paths) == 13
+    assert len(paths) == 14
     flat = {
         f"diffill.{key}.{inner}"
         if isinstance(value, dict) and key != "languages"

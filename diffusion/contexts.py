@@ -1,0 +1,118 @@
+"""The places that were asked about last: their contexts encoded, their documents indexed.
+
+Keys are contents, so typing on a line, going back to a place, undo and another alternative find
+what is there, and an edit elsewhere in the window does not. Least recently used places go first.
+
+Invariants: a context is kept whole or not at all; what is kept is never written to.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+
+from diffusion.cancel import CancelToken
+from diffusion.model.context_cache import ContextCache
+from diffusion.model.denoiser import MaskedLMDenoiser
+from diffusion.process.copying import CopyIndex
+from diffusion.text.canvas import Context, Placement, lay_out, window_around
+from diffusion.text.tokenizer import Tokenizer
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedContext:
+    """A context with its keys and values. `was_there`: nothing had to be computed for it."""
+
+    context: Context
+    cache: ContextCache
+    was_there: bool
+
+    @property
+    def hole_position(self) -> int:
+        """The position at which the canvas begins."""
+        return self.context.hole_positions[0]
+
+    @property
+    def ids_before_canvas(self) -> list[int]:
+        """The tokens that stand left of the canvas."""
+        return [
+            token
+            for token, position in zip(self.context.ids, self.context.positions, strict=True)
+            if position < self.hole_position
+        ]
+
+
+class Contexts:
+    """At most `places` contexts of `context_tokens`, and as many indexes of documents.
+
+    `copy_bytes`: how much of a document on either side of the hole is indexed.
+    """
+
+    def __init__(
+        self,
+        denoiser: MaskedLMDenoiser,
+        tokenizer: Tokenizer,
+        *,
+        context_tokens: int,
+        copy_bytes: int,
+        places: int,
+    ) -> None:
+        self._denoiser = denoiser
+        self._tokenizer = tokenizer
+        self._context_tokens = context_tokens
+        self._copy_bytes = copy_bytes
+        self._places = places
+        self._caches: OrderedDict[Context, ContextCache] = OrderedDict()
+        self._indexes: OrderedDict[tuple[bytes, bytes], CopyIndex] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._caches)
+
+    def clear(self) -> None:
+        """Forget every place."""
+        self._caches.clear()
+        self._indexes.clear()
+
+    def encode(
+        self, data: bytes, placement: Placement, language: str, cancel: CancelToken | None = None
+    ) -> EncodedContext:
+        """The context of one hole of `data`. Raises Cancelled within one layer of the model."""
+        window = window_around(self._tokenizer, data, placement, self._context_tokens)
+        context = lay_out(self._tokenizer, data, window, [placement], language)
+
+        def make() -> ContextCache:
+            ids_1C, positions_1C = torch.tensor([context.ids]), torch.tensor([context.positions])
+            return self._denoiser.encode_context(ids_1C, positions_1C, cancel)
+
+        was_there = context in self._caches
+        return EncodedContext(context, self._recall(self._caches, context, make), was_there)
+
+    def index(self, data: bytes, placement: Placement) -> CopyIndex:
+        """What `data` says around the hole, made ready for votes."""
+        anchor, end = placement.anchor, placement.end
+        around = (
+            data[max(0, anchor - self._copy_bytes) : anchor],
+            data[end : end + self._copy_bytes],
+        )
+
+        def make() -> CopyIndex:
+            before, after = (self._tokenizer.encode(part) for part in around)
+            return CopyIndex((before, after), ending=after)
+
+        return self._recall(self._indexes, around, make)
+
+    def _recall(self, kept: OrderedDict[K, V], key: K, make: Callable[[], V]) -> V:
+        value = kept.get(key)
+        if value is None:
+            value = kept[key] = make()
+            if len(kept) > self._places:
+                kept.popitem(last=False)
+        kept.move_to_end(key)
+        return value

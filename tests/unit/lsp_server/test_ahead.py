@@ -1,0 +1,50 @@
+"""What is prepared ahead of need: the line below, as it would be asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from lsp_server.completion.ahead import next_requests
+from lsp_server.completion.candidate import Suggestion
+from lsp_server.completion.trigger import CompletionRequest
+from lsp_server.document import Document
+
+CURSOR = "\u2038"
+
+
+def predicted(drawn: str, *texts: str) -> list[str]:
+    before, _, after = drawn.partition(CURSOR)
+    at = len(before.encode())
+    document = Document.open("file:///a.py", "python", 1, before + after)
+    shown = [Suggestion(text, at, at, 0.5) for text in texts]
+    return [
+        (asked.text[: asked.cursor] + CURSOR.encode() + asked.text[asked.cursor :]).decode()
+        for asked in next_requests(CompletionRequest(document, at, automatic=True), shown)
+    ]
+
+
+def test_the_suggestion_accepted_then_the_line_as_it_is() -> None:
+    assert predicted("def f():\n    x = \u2038\nend\n", "é(1)", "2") == [
+        "def f():\n    x = é(1)\n    \u2038\nend\n",
+        "def f():\n    x = \n    \u2038\nend\n",
+    ]
+
+
+def test_an_empty_line_is_not_left_behind() -> None:
+    assert predicted("    \u2038\n", "pass") == ["    pass\n    \u2038\n"]
+    assert predicted("    \u2038\n") == []
+
+
+@pytest.mark.parametrize("drawn", ["f(\u2038)\n", "a \u2038 b\n"])
+def test_amid_a_line_nothing_is_predicted(drawn: str) -> None:
+    assert predicted(drawn, "x") == []
+
+
+def test_line_ends_are_those_of_the_document() -> None:
+    assert predicted("a\r\nb\u2038\r\n") == ["a\r\nb\r\n\u2038\r\n"]
+
+
+def test_several_lines_go_on_from_the_last() -> None:
+    assert predicted("if a:\n    \u2038", "x\n        y") == [
+        "if a:\n    x\n        y\n        \u2038"
+    ]

@@ -1,0 +1,44 @@
+"""Contexts encoded ahead of need: found by the request, and given up within a layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from diffusion.cancel import Cancelled, CancelToken
+from diffusion.infill import Infiller, InfillRequest
+
+BEFORE = "def f(x):\n    y = x\n"
+REQUEST = InfillRequest(BEFORE + "    \n", len(BEFORE) + 4, "python", length=3)
+TYPED = InfillRequest(BEFORE + "    ret\n", len(BEFORE) + 7, "python", length=3)
+
+
+@pytest.fixture
+def infiller(tiny_model_dir: Path) -> Infiller:
+    return Infiller.load(tiny_model_dir, threads=1)
+
+
+def test_what_was_encoded_ahead_is_found_and_answers_alike(infiller: Infiller) -> None:
+    plain = infiller.infill(TYPED)
+    infiller.contexts.clear()
+    assert infiller.encode_ahead(REQUEST, CancelToken())
+    assert not infiller.encode_ahead(REQUEST, CancelToken())
+    ahead = infiller.infill(TYPED)
+    assert ahead.context_cached and not plain.context_cached
+    assert ahead.candidates == plain.candidates
+
+
+def test_encoding_ahead_is_given_up_between_layers(infiller: Infiller) -> None:
+    class SecondLook(CancelToken):
+        looks = 0
+
+        def raise_if_cancelled(self) -> None:
+            self.looks += 1
+            if self.looks == 3:  # once before the pass, once before the first layer
+                self.cancel("superseded")
+            super().raise_if_cancelled()
+
+    with pytest.raises(Cancelled, match="superseded"):
+        infiller.encode_ahead(REQUEST, SecondLook())
+    assert not len(infiller.contexts), "half a context is never kept"

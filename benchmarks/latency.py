@@ -1,0 +1,345 @@
+"""How long after a key does the answer come, while somebody types at the speed of people?
+
+Types lines of a real file again, into the real server over stdio: keys with gaps drawn from a
+log-normal distribution around 150 ms, pauses before a line, mistypings that are taken back, Enter
+with the editor's indentation, and a suggestion accepted where it is the rest of the line. Every
+key sends the change and asks for an inline completion, as VS Code and Neovim do; a request that
+is still open when the next key comes is cancelled. The same seed types the same keys.
+
+Answers are split by what the server had to do:
+
+- `cold`: the cursor came from elsewhere;
+- `new_line`: the first answer on a line that Enter opened;
+- `same_line`: a later key on a line, so the context is there;
+- `cache_hit`: the key continued the suggestion that was shown.
+
+A cancelled request counts as `overtaken`; its time, to the reply that says so, is told apart. The
+last line on stdout is one JSON document, which --out also writes to a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import queue
+import random
+import statistics
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lsp_session import AUTOMATIC, Server, some_file
+
+from diffusion.evaluate.machine import describe
+
+WORK = ("cold", "new_line", "same_line", "cache_hit")
+KEY_MEDIAN_MS, KEY_SPREAD = 150.0, 0.45
+PAUSE_MS = (500.0, 1600.0)
+TYPO_SHARE, LINES_AT_A_PLACE = 0.03, 3
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: a character, "\\n" or "\\b", and the milliseconds since the one before it."""
+
+    character: str
+    gap_ms: float
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request under way, and what became of it."""
+
+    work: str
+    begun_s: float
+    version: int = 0
+    ms: float = 0.0
+    items: list[str] = field(default_factory=list)
+    trace: Json = field(default_factory=dict)
+    overtaken: bool = False
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+def keys_for(line: str, rng: random.Random) -> list[Key]:
+    """How a person types `line`, without its indentation and its end."""
+    keys: list[Key] = []
+    for character in line.strip():
+        gap_ms = min(KEY_MEDIAN_MS * math.exp(rng.gauss(0.0, KEY_SPREAD)), 900.0)
+        if not keys:
+            gap_ms = rng.uniform(*PAUSE_MS)
+        if rng.random() < TYPO_SHARE and character.isalpha():
+            keys.append(Key(rng.choice("etaoin"), gap_ms))
+            keys.append(Key("\b", 2 * KEY_MEDIAN_MS))
+            gap_ms = KEY_MEDIAN_MS
+        keys.append(Key(character, gap_ms))
+    return keys
+
+
+class Connection:
+    """A server whose replies are read on a thread of their own, so that keys never wait."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._waiting: dict[int, Asked] = {}
+        self._traces: queue.SimpleQueue[Json] = queue.SimpleQueue()
+        self._next = 1_000_000
+        self._lock = threading.Lock()
+
+    def listen(self) -> None:
+        """Read replies until `shut_down`."""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def request(self, method: str, params: Json | None, asked: Asked) -> int:
+        with self._lock:
+            self._next += 1
+            number = self._next
+            self._waiting[number] = asked
+            self._server._send({"id": number, "method": method, "params": params})
+        return number
+
+    def notify(self, method: str, params: Json) -> None:
+        with self._lock:
+            self._server.notify(method, params)
+
+    def shut_down(self) -> None:
+        last = Asked("", time.perf_counter())
+        self.request("shutdown", None, last)
+        last.done.wait(60)
+        self.notify("exit", {})
+        self._thread.join(60)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                message = self._server._read()
+            except RuntimeError:  # the server has ended
+                return
+            asked = self._waiting.pop(message.get("id", -1), None)
+            if asked is None or "method" in message:
+                continue
+            if asked.work == "trace":
+                asked.trace = message.get("result") or {}
+            else:
+                asked.ms = 1000 * (time.perf_counter() - asked.begun_s)
+                asked.overtaken = "error" in message
+                result = message.get("result") or {}
+                asked.items = [item["insertText"] for item in result.get("items", ())]
+            asked.done.set()
+
+
+class Typist:
+    """One document, a cursor, and a person who sees what the server offers."""
+
+    uri = "file:///typing/file.py"
+
+    def __init__(self, connection: Connection, text: str) -> None:
+        self._connection = connection
+        self._version = 1
+        self.asked: list[Asked] = []
+        self.accepted = 0
+        self._open: tuple[int, Asked] | None = None
+        document = {"uri": self.uri, "languageId": "python", "version": 1, "text": text}
+        connection.notify("textDocument/didOpen", {"textDocument": document})
+
+    def retype(self, line: int, lines: list[str], rng: random.Random) -> None:
+        """Delete `lines`, which begin at `line`, and type them again."""
+        self._change((line, 0), (line + len(lines), 0), "\n")
+        for offset, target in enumerate(lines):
+            indent = target[: len(target) - len(target.lstrip())]
+            at = (line + offset, 0)
+            self._change(at, at, indent)
+            column, work = len(indent), "new_line" if offset else "cold"
+            self._ask((line + offset, column), work)
+            column = self._type(line + offset, column, target, keys_for(target, rng))
+            end = (line + offset, column)
+            self._change((line + offset, 0), end, target)  # whatever was mistyped is mended
+            if offset + 1 < len(lines):
+                time.sleep(KEY_MEDIAN_MS / 1000)
+                end = (line + offset, len(target))
+                self._change(end, end, "\n")
+
+    def _type(self, line: int, column: int, target: str, keys: list[Key]) -> int:
+        """Type a line, or accept what is offered for the rest of it; the column reached."""
+        for key in keys:
+            time.sleep(key.gap_ms / 1000)
+            rest = target[column:]
+            if key.character != "\b" and rest and self._offered() == rest:
+                self._change((line, column), (line, column), rest)
+                self.accepted += 1
+                return column + len(rest)
+            if key.character == "\b":
+                self._change((line, column - 1), (line, column), "")
+                column -= 1
+            else:
+                self._change((line, column), (line, column), key.character)
+                column += 1
+            self._ask((line, column), "same_line")
+        return column
+
+    def _offered(self) -> str | None:
+        if self._open is None or not self._open[1].done.is_set():
+            return None
+        items = self._open[1].items
+        return items[0] if items else None
+
+    def _ask(self, at: tuple[int, int], work: str) -> None:
+        if self._open is not None and not self._open[1].done.is_set():
+            self._connection.notify("$/cancelRequest", {"id": self._open[0]})
+        asked = Asked(work, time.perf_counter(), self._version)
+        params = {
+            "textDocument": {"uri": self.uri},
+            "position": {"line": at[0], "character": at[1]},
+            "context": {"triggerKind": AUTOMATIC},
+        }
+        number = self._connection.request("textDocument/inlineCompletion", params, asked)
+        self._open = (number, asked)
+        self.asked.append(asked)
+        threading.Thread(target=self._explain, args=(asked,), daemon=True).start()
+
+    def _explain(self, asked: Asked) -> None:
+        """Fetch the trail as soon as the answer is there."""
+        if asked.done.wait(60) and not asked.overtaken:
+            trail = Asked("trace", time.perf_counter())
+            self._connection.request("diffill/explainLast", None, trail)
+            if trail.done.wait(60) and trail.trace.get("version") == asked.version:
+                asked.trace = trail.trace
+
+    def _change(self, start: tuple[int, int], end: tuple[int, int], text: str) -> None:
+        self._version += 1
+        where = {
+            "start": {"line": start[0], "character": start[1]},
+            "end": {"line": end[0], "character": end[1]},
+        }
+        self._connection.notify(
+            "textDocument/didChange",
+            {
+                "textDocument": {"uri": self.uri, "version": self._version},
+                "contentChanges": [{"range": where, "text": text}],
+            },
+        )
+
+
+def places(text: str, count: int) -> list[tuple[int, list[str]]]:
+    """`count` runs of code lines, evenly over the file."""
+    lines = text.split("\n")
+    runs = [
+        (at, lines[at : at + LINES_AT_A_PLACE])
+        for at in range(len(lines) - LINES_AT_A_PLACE)
+        if all(len(line.strip()) > 3 and '"""' not in line for line in lines[at : at + 3])
+    ]
+    return [runs[(2 * n + 1) * len(runs) // (2 * count)] for n in range(count)]
+
+
+def measure(arguments: argparse.Namespace) -> Json:
+    """Type at every place; what came of it."""
+    text = arguments.file.read_text("utf-8")
+    rng = random.Random(arguments.seed)
+    with Path(os.devnull).open("wb") as log:
+        server = Server([sys.executable, "-m", "lsp_server"], log)
+        options: Json = {"performance": {"encodeAhead": not arguments.no_ahead}}
+        if arguments.model:
+            options["model"] = {"path": str(Path(arguments.model).resolve())}
+        server.ask(
+            "initialize",
+            {
+                "processId": os.getpid(),
+                "rootUri": None,
+                "capabilities": {"textDocument": {"inlineCompletion": {}}},
+                "initializationOptions": options,
+            },
+        )
+        server.notify("initialized", {})
+        connection = Connection(server)
+        connection.listen()
+        typist = Typist(connection, text)
+        typist._ask((0, 0), "load")
+        typist.asked[0].done.wait(120)
+        for line, lines in places(text, arguments.places):
+            typist.retype(line, lines, rng)
+        typist.asked[-1].done.wait(60)
+        memory_mb = server.memory_mb()
+        connection.shut_down()
+    facts = {"file": arguments.file.name, "encode_ahead": not arguments.no_ahead}
+    return facts | summary(typist, memory_mb)
+
+
+def summary(typist: Typist, memory_mb: float | None) -> Json:
+    """Times by what had to be done, per-stage medians, and how often something was offered."""
+    rows = typist.asked[1:]
+    answered = [asked for asked in rows if asked.done.is_set() and not asked.overtaken]
+    for asked in answered:
+        if asked.trace.get("cacheHit"):
+            asked.work = "cache_hit"
+    stages: dict[str, list[float]] = defaultdict(list)
+    for asked in answered:
+        for stage in asked.trace.get("stages", ()):
+            stages[stage["name"]].append(stage["ms"])
+    return {
+        "keys": len(rows),
+        "answered": len(answered),
+        "overtaken": sum(asked.overtaken for asked in rows),
+        "offered": sum(bool(asked.items) for asked in answered),
+        "accepted_lines": typist.accepted,
+        **_times([asked.ms for asked in answered]),
+        "overtaken_reply": _times([asked.ms for asked in rows if asked.overtaken]),
+        "by_work": {
+            work: {
+                "answered": len(found := [a for a in answered if a.work == work]),
+                "context_cached": sum(bool(a.trace.get("contextCached")) for a in found),
+                **_times([a.ms for a in found]),
+            }
+            for work in WORK
+        },
+        "stage_ms_p50": {name: round(statistics.median(ms), 2) for name, ms in stages.items()},
+        "steps_p50": _median([a.trace["steps"] for a in answered if "steps" in a.trace]),
+        "reasons": dict(Counter(a.trace.get("reason") for a in answered if not a.items)),
+        "peak_memory_mb": memory_mb,
+    }
+
+
+def _median(values: list[float]) -> float | None:
+    return statistics.median(values) if values else None
+
+
+def _times(times: list[float]) -> Json:
+    ordered = sorted(times)
+    return {
+        f"ms_p{n}": round(ordered[math.ceil(n / 100 * len(ordered)) - 1], 1)
+        for n in (50, 95, 99)
+        if ordered
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--file", type=Path, default=some_file(), metavar="FILE.py")
+    parser.add_argument("--places", type=int, default=12, metavar="N", help="of three lines each")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--model", default="", metavar="DIR", help="another model folder")
+    parser.add_argument("--no-ahead", action="store_true", help="encode nothing ahead of need")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the result here too")
+    arguments = parser.parse_args()
+    result = {
+        "benchmark": "latency",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "machine": describe(),
+        "model": Path(arguments.model).name or "bundled",
+        **measure(arguments),
+    }
+    if arguments.out is not None:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

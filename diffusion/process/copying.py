@@ -8,8 +8,11 @@ how long the match is and how far the votes agree, and that was fitted to valida
 (`diffusion.evaluate.fit_copying`). The idea is the cache language model (Kuhn and De Mori 1990;
 Grave et al. 2017 for neural ones), with unbounded matches as in infini-gram (Liu et al. 2024).
 
-Invariants: a slot whose left neighbour is masked keeps the model's probabilities; votes depend on
-the document and on what is filled to the left, never on other rows; probabilities still sum to 1.
+Where the token of a masked slot is as good as certain, the slot after it gets the votes that
+it would have with that token in place, so that a sampler can take several copied tokens in a step.
+
+Invariants: a slot whose left neighbour is open keeps the model's probabilities; votes depend on
+the document and on what is to the left, never on other rows; probabilities still sum to 1.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ _MATCH_STEPS: Final = (1, 2, 3, 4, 6, 9)
 _AGREEMENT_STEPS: Final = (0.0, 0.5, 0.9)
 _END_SHARE: Final = 0.7
 """Of a vote for the line end that follows the hole, the share that means "the hole ends"."""
+_SETTLED_P: Final = 0.95
+"""A masked slot counts as filled for the votes of the next one when its token is this probable."""
 _SEPARATOR: Final = -1
 
 Ids = NDArray[np.int64]
@@ -233,13 +238,22 @@ class CopyingDenoiser:
         log_p_MV = torch.log_softmax(self._denoise(ids_BN, lengths_B, wanted_BN), dim=-1)
         rows = ids_BN.tolist()
         for m, (row, slot) in enumerate(wanted_BN.nonzero().tolist()):
-            votes = self.votes(rows[row], slot)
-            share = 0.0 if votes is None else self._weights.weight(votes)
-            if votes is None or share == 0.0:
-                continue
-            log_p_V = log_p_MV[m]
-            log_p_V += math.log1p(-share)
-            ids_T = torch.tensor(votes.tokens, device=log_p_V.device)
-            log_share_T = torch.tensor(votes.shares, device=log_p_V.device).log() + math.log(share)
-            log_p_V[ids_T] = torch.logaddexp(log_p_V[ids_T], log_share_T)
+            canvas = rows[row]
+            votes = self.votes(canvas, slot)
+            if votes is not None:
+                self._mix(log_p_MV[m], votes)
+            if canvas[slot] == MASK and (slot == 0 or canvas[slot - 1] != MASK):
+                log_p, token = log_p_MV[m].max(dim=-1)
+                if float(log_p) > math.log(_SETTLED_P) and int(token) != DEL:
+                    canvas[slot] = int(token)
         return log_p_MV
+
+    def _mix(self, log_p_V: torch.Tensor, votes: Votes) -> None:
+        """Mix the votes into one slot's log-probabilities, in place."""
+        share = self._weights.weight(votes)
+        if share == 0.0:
+            return
+        log_p_V += math.log1p(-share)
+        ids_T = torch.tensor(votes.tokens, device=log_p_V.device)
+        log_share_T = torch.tensor(votes.shares, device=log_p_V.device).log() + math.log(share)
+        log_p_V[ids_T] = torch.logaddexp(log_p_V[ids_T], log_share_T)

@@ -94,6 +94,25 @@ def test_the_mixture_is_a_distribution_and_only_slots_with_a_known_neighbour_cha
     torch.testing.assert_close(p_SV[1], torch.full((VOCAB,), 1 / VOCAB))
 
 
+def test_a_copied_token_that_is_certain_lets_the_next_be_copied_in_the_same_step() -> None:
+    sure = CopyWeights(((0.98,) * 3,) * 6)
+    denoise = CopyingDenoiser(uniform, CopyIndex([[A, B, C, D]]), sure, (), frozenset())
+    p_SV = p_of_slots(denoise, [A, MASK, MASK, MASK])
+    assert [int(p_V.argmax()) for p_V in p_SV] == [B, C, D]
+    torch.testing.assert_close(p_SV.sum(-1), torch.ones(3))
+    alone = p_of_slots(denoise, [A, B, MASK])[0]
+    torch.testing.assert_close(p_SV[1], alone)
+
+
+def test_behind_the_end_of_the_hole_nothing_is_settled() -> None:
+    sure = CopyWeights(((0.98,) * 3,) * 6)
+    index = CopyIndex([[A, B, C, D]], ending=[B, C])
+    denoise = CopyingDenoiser(uniform, index, sure, (), frozenset())
+    p_SV = p_of_slots(denoise, [A, MASK, MASK])
+    assert int(p_SV[0].argmax()) == DEL
+    torch.testing.assert_close(p_SV[1], torch.full((VOCAB,), 1 / VOCAB))
+
+
 def test_history_reaches_back_into_the_context() -> None:
     index = CopyIndex([[D, A, B], [E, A, C]])
     denoise = CopyingDenoiser(uniform, index, HALF, before=(D,), line_ends=frozenset())

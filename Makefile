@@ -8,7 +8,8 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check
 FAST   := not slow and not editor and not gpu
 ARGS   ?=
 # The others need a corpus, a second model or earlier results: benchmarks/README.md says which.
-BENCHES := benchmarks/lsp_session.py benchmarks/infill_quality.py
+BENCHES := benchmarks/lsp_session.py benchmarks/latency.py benchmarks/footprint.py \
+  benchmarks/infill_quality.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -80,7 +80,8 @@ class InfillRequest:
     `language` is a name, an editor's language id or a grammar such as "tsx".
     `length` is "predicted" (sizes from the length table) or a number of slots, of which `exact`
     says that all of them hold text. At `deadline_ms`
-    after the call the best so far is returned.
+    after the call the best so far is returned. `elsewhere`: other documents that may be quoted,
+    the nearest first.
     """
 
     text: str | bytes
@@ -90,6 +91,7 @@ class InfillRequest:
     alternatives: int = 3
     deadline_ms: float | None = None
     exact: bool = False
+    elsewhere: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +347,9 @@ class Infiller:
         if not self.ranking.quotes:
             return []
         hole = prepared.hole
-        found = find_quotes(prepared.data, hole.start, hole.end, self.ranking.quotes)
+        found = find_quotes(
+            prepared.data, hole.start, hole.end, self.ranking.quotes, request.elsewhere
+        )
         asked = self._sizes(request, prepared)
         return judge_quotes(
             found,

@@ -20,6 +20,8 @@ from lsp_server.reasons import Reason
 from lsp_server.settings import Problem, Settings, merge, read
 
 logger = logging.getLogger(__name__)
+OTHERS = 4
+"""Open documents that may be quoted beside the one that is edited."""
 
 
 class Session:
@@ -31,7 +33,7 @@ class Session:
         self.encoding = "utf-16"
         self.settings = Settings()
         self.problems: tuple[Problem, ...] = ()
-        self.documents: dict[str, Document] = {}
+        self.documents: dict[str, Document] = {}  # the last touched one last
         self.cache = ForwardCache()
         self.traces = TraceRing()
         self._flights: dict[tuple[str, str], CancelToken] = {}
@@ -66,7 +68,7 @@ class Session:
     def put(self, document: Document) -> None:
         """Open a document."""
         self._cancel(document.uri, Reason.STALE)
-        self.documents[document.uri] = document
+        self._touch(document)
         if (
             self.settings.enable
             and document.language != languages.TEXT
@@ -77,7 +79,20 @@ class Session:
     def change(self, document: Document) -> None:
         """The next version of an open document."""
         self._cancel(document.uri, Reason.STALE)
+        self._touch(document)
+
+    def _touch(self, document: Document) -> None:
+        self.documents.pop(document.uri, None)
         self.documents[document.uri] = document
+
+    def others(self, document: Document) -> tuple[Document, ...]:
+        """Other open documents in the language of `document`, the last touched first."""
+        alike = [
+            other
+            for other in reversed(self.documents.values())
+            if other.uri != document.uri and other.language == document.language
+        ]
+        return tuple(alike[:OTHERS])
 
     def drop(self, uri: str) -> None:
         """Close a document."""

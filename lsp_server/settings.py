@@ -83,6 +83,15 @@ class PerformanceSettings:
 
 
 @frozen(kw_only=True)
+class ContextSettings:
+    """`diffill.context.*`: what is looked at beside the document."""
+
+    open_files: bool = _setting(
+        True, "quote from other open documents in the same language, where they fit"
+    )
+
+
+@frozen(kw_only=True)
 class ModelSettings:
     """`diffill.model.*`."""
 
@@ -107,6 +116,7 @@ class Settings:
     )
     inline: InlineSettings = field(factory=InlineSettings)
     completion: CompletionSettings = field(factory=CompletionSettings)
+    context: ContextSettings = field(factory=ContextSettings)
     performance: PerformanceSettings = field(factory=PerformanceSettings)
     model: ModelSettings = field(factory=ModelSettings)
     privacy: PrivacySettings = field(factory=PrivacySettings)

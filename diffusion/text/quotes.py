@@ -1,4 +1,4 @@
-"""Quotes: what the document says at the places most like the hole, as texts for the hole.
+"""Quotes: what is written at the places most like the hole, as texts for the hole.
 
 Code repeats itself with small changes, and a person who fills a hole often looks at a similar
 line nearby. The model judges such texts (`diffusion.quoting`) beside those that it writes itself.
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +29,7 @@ from rapidfuzz.distance import Indel
 REACH: Final = 24_000
 """Bytes of the document on either side of the hole that are searched."""
 _LONGEST_LINE: Final = 200
+_FAR: Final = 1_000_000
 _MOST_LINES: Final = 6
 _MOST_PLACES: Final = 40
 _LINE_COST: Final = 0.02
@@ -68,18 +70,44 @@ class _Found:
     matched: int = 0
 
 
-def find_quotes(data: bytes, start: int, end: int, most: int = 4) -> list[Quote]:
+def find_quotes(
+    data: bytes, start: int, end: int, most: int = 4, elsewhere: Sequence[bytes] = ()
+) -> list[Quote]:
     """Up to `most` texts for the bytes `[start, end)` of `data`, those of the likest places first.
 
-    Of two places alike the nearer one is taken.
+    `elsewhere`: other documents, of which the first `2 * REACH` bytes are searched. Of two places
+    alike the nearer one is taken, and one in `data` before one elsewhere.
     """
     line_start = data.rfind(b"\n", 0, start) + 1
     typed = data[line_start:start]
     above = data[max(0, line_start - REACH) : line_start]
     rest, _, below = data[end : end + REACH].partition(b"\n")
+    others = [_lines(document[: 2 * REACH]) for document in elsewhere]
     if typed.strip():
-        return _best(_continuations(typed, rest.strip(), _lines(above), _lines(below)), most)
-    return _best(_insertions(typed, _lines(above), _lines(rest + b"\n" + below)), most)
+        blocks = _blocks(_lines(above), _lines(below), others)
+        return _best(_continuations(typed, rest.strip(), blocks), most)
+    blocks = _blocks(_lines(above), _lines(rest + b"\n" + below), others)
+    return _best(_insertions(typed, blocks), most)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Lines of code without a hole among them, and how far each is from the hole, in lines."""
+
+    lines: list[bytes]
+    nearest: int
+    hole_below: bool = False
+
+    def distance(self, at: int) -> int:
+        return self.nearest + (len(self.lines) - 1 - at if self.hole_below else at)
+
+
+def _blocks(
+    above: list[bytes], below: list[bytes], others: Sequence[list[bytes]]
+) -> tuple[_Block, ...]:
+    """What stands above the hole, what stands below it, and other documents, in this order."""
+    found = [_Block(above, 1, hole_below=True), _Block(below, 1)]
+    return (*found, *(_Block(lines, _FAR * n) for n, lines in enumerate(others, 1)))
 
 
 def _best(found: list[_Found], most: int) -> list[Quote]:
@@ -102,27 +130,30 @@ def _lines(text: bytes) -> list[bytes]:
     return [line[:_LONGEST_LINE] for line in text.splitlines() if line.strip()]
 
 
-def _insertions(typed: bytes, above: list[bytes], below: list[bytes]) -> list[_Found]:
+def _insertions(typed: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
     """What stands between two lines like those around the hole, at most `_MOST_LINES` of it."""
+    above, below = blocks[0].lines, blocks[1].lines
     before = above[-1] if above else b""
     after = below[0] if below else b""
-    like_before = {line: _likeness(line, before) for line in {*above, *below}}
-    like_after = {line: _likeness(line, after) for line in {*above, *below}}
-    places: list[tuple[float, int, list[bytes], int]] = []  # likeness, distance, block, index
-    for block, is_above in ((above, True), (below, False)):
-        for at in range(1, len(block)):
-            follows = like_after[block[at + 1]] if at + 1 < len(block) else 0.0
-            likeness = like_before[block[at - 1]] + _AFTER_WEIGHT * follows
-            places.append((likeness, len(block) - at if is_above else at, block, at))
+    every = {line for block in blocks for line in block.lines}
+    like_before = {line: _likeness(line, before) for line in every}
+    like_after = {line: _likeness(line, after) for line in every}
+    places: list[tuple[float, int, list[bytes], int]] = []  # likeness, distance, lines, index
+    for block in blocks:
+        around = block.lines
+        for at in range(1, len(around)):
+            follows = like_after[around[at + 1]] if at + 1 < len(around) else 0.0
+            likeness = like_before[around[at - 1]] + _AFTER_WEIGHT * follows
+            places.append((likeness, block.distance(at), around, at))
     places.sort(key=lambda place: (-place[0], place[1]))
     found: list[_Found] = []
-    for _, distance, block, at in places[:_MOST_PLACES]:
-        base = block[at - 1]
+    for _, distance, around, at in places[:_MOST_PLACES]:
+        base = around[at - 1]
         for n in range(1, _MOST_LINES + 1):
-            lines = block[at : at + n]
+            lines = around[at : at + n]
             if len(lines) < n or _indent(lines[-1]) < _indent(lines[0]):
                 break
-            follows = like_after[block[at + n]] if at + n < len(block) else 0.0
+            follows = like_after[around[at + n]] if at + n < len(around) else 0.0
             likeness = (like_before[base] + _AFTER_WEIGHT * follows) / (1 + _AFTER_WEIGHT)
             likeness -= _LINE_COST * (n - 1)
             text = _moved(lines, base, before, typed)
@@ -144,20 +175,18 @@ def _moved(lines: list[bytes], base: bytes, before: bytes, typed: bytes) -> byte
     return text.lstrip()
 
 
-def _continuations(
-    typed: bytes, rest: bytes, above: list[bytes], below: list[bytes]
-) -> list[_Found]:
+def _continuations(typed: bytes, rest: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
     """What follows the longest end of `typed` elsewhere, if that could stand before `rest`."""
     typed = typed.lstrip()[-_MOST_TYPED:]
-    near = [(len(above) - i, line) for i, line in enumerate(above)]
     found: list[_Found] = []
-    for distance, line in (*near, *enumerate(below, 1)):
+    for block, index, line in ((b, i, line) for b in blocks for i, line in enumerate(b.lines)):
         at, length = _longest_end(typed, line)
         if length < min(_FEWEST_TYPED, len(typed)):
             continue
         text = _up_to(line[at:], rest)
         if text is None:
             continue
+        distance = block.distance(index)
         found.append(_Found(text, length / len(typed), distance, length))
         renamed = _renamed(text, line[:at].lstrip(), typed)
         if renamed is not None:

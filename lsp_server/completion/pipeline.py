@@ -86,6 +86,7 @@ async def _ask(
         language=request.document.grammar,
         alternatives=request.alternatives,
         deadline_ms=settings.inline.max_latency_ms,
+        elsewhere=tuple(document.data for document in request.elsewhere),
     )
     future = engine.submit(wanted, cancel)
     try:

@@ -16,12 +16,16 @@ from lsp_server.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """Fill the hole at byte `cursor` of a document snapshot."""
+    """Fill the hole at byte `cursor` of a document snapshot.
+
+    `elsewhere`: other open documents in its language, the last touched first.
+    """
 
     document: Document
     cursor: int
     automatic: bool
     alternatives: int = 1
+    elsewhere: tuple[Document, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class EngineRequest:
     language: str
     alternatives: int = 1
     deadline_ms: float | None = None
+    elsewhere: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

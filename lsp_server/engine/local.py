@@ -60,6 +60,7 @@ def _asked(request: EngineRequest) -> InfillRequest:
         language=request.language,
         alternatives=request.alternatives,
         deadline_ms=request.deadline_ms,
+        elsewhere=request.elsewhere,
     )
 
 

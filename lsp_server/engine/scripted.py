@@ -69,6 +69,7 @@ class ScriptedFiller:
         self.noise = noise
         self.requests = 0
         self.steps = 0
+        self.asked: EngineRequest | None = None
         self.prepared: list[EngineRequest] = []
         self._permits = threading.Semaphore(0) if gated else None
         self.on_event: EventListener | None = None
@@ -80,6 +81,7 @@ class ScriptedFiller:
 
     def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
         self.requests += 1
+        self.asked = request
         number = self.requests
         if self.noise:
             os.write(1, self.noise.encode())

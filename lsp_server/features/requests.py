@@ -67,7 +67,8 @@ def begin(
         document = document.apply([edit], document.version)
         cursor = edit.start + len(edit.data)
     alternatives = session.settings.inline.alternatives
-    asked.request = CompletionRequest(document, cursor, automatic, alternatives)
+    others = session.others(document) if session.settings.context.open_files else ()
+    asked.request = CompletionRequest(document, cursor, automatic, alternatives, others)
     return asked
 
 

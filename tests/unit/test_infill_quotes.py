@@ -46,3 +46,10 @@ def test_a_quote_keeps_to_the_length_that_was_asked_for(infiller: Infiller) -> N
         result = infiller.infill(asked(length=slots, exact=True))
         quoted = {c.text for c in result.candidates if c.evidence and c.evidence.quote}
         assert ("height" in quoted) is (slots == needed)
+
+
+def test_other_documents_are_quoted_too(infiller: Infiller) -> None:
+    infiller.ranking = TRUSTS_QUOTES
+    elsewhere = (b"self.height = self.parent.height\n",)
+    result = infiller.infill(asked(elsewhere=elsewhere))
+    assert "self.parent.height" in {c.text for c in result.candidates}

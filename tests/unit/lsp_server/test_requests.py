@@ -360,3 +360,19 @@ async def test_completion_turned_off_later_is_explained(wire: Wire) -> None:
     )
     assert (await ask_completion(wire, line, character))["items"] == []
     assert await wire.reason() == "completionDisabled"
+
+
+async def test_other_open_documents_of_the_language_go_along_the_last_touched_first(
+    wire: Wire,
+) -> None:
+    await wire.initialize()
+    for name, language in (("a", "python"), ("b", "python"), ("c", "go")):
+        wire.open(f"{name} = 1\n", uri=f"file:///{name}", language=language)
+    wire.open("x = return \n", uri="file:///x", language="python")
+    await wire.inline(0, 11, uri="file:///x")
+    asked = wire.engine.filler.asked
+    assert asked is not None and asked.elsewhere == (b"b = 1\n", b"a = 1\n")
+    wire.server.session.configure({"context": {"openFiles": False}})
+    await wire.inline(0, 10, uri="file:///x")
+    asked = wire.engine.filler.asked
+    assert asked is not None and asked.elsewhere == ()

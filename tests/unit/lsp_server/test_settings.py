@@ -27,6 +27,7 @@ def test_every_key_can_be_set() -> None:
             "maxLines": 1,
         },
         "completion": {"enable": "always"},
+        "context": {"openFiles": False},
         "performance": {"threads": 2, "encodeAhead": False, "maxFileKB": 64, "maxLineLength": 200},
         "model": {"path": "/models/mine"},
         "privacy": {"logCode": True},
@@ -34,7 +35,7 @@ def test_every_key_can_be_set() -> None:
     settings, problems = read({"diffill": raw})
     assert problems == ()
     paths = {path for path, _, _ in describe()}
-    assert len(paths) == 14
+    assert len(paths) == 15
     flat = {
         f"diffill.{key}.{inner}"
         if isinstance(value, dict) and key != "languages"

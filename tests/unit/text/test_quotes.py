@@ -50,6 +50,22 @@ def test_without_a_like_place_nothing_is_quoted(document: bytes) -> None:
     assert find_quotes(document, len(document), len(document)) == []
 
 
+def test_another_document_is_quoted_where_this_one_has_nothing_as_like() -> None:
+    data = b"value = here()\nother = "
+    at = len(data)
+    elsewhere = [b"x = 1\nother = there()\n", b"value = far()\nother = farther()\n"]
+    assert [q.text for q in find_quotes(data, at, at, 3)] == [b"here()"]
+    assert [q.text for q in find_quotes(data, at, at, 2, elsewhere)] == [b"there()", b"farther()"]
+    data = b"other = here()\nother = "
+    assert find_quotes(data, len(data), len(data), 1, elsewhere)[0].text == b"here()"
+
+
+def test_whole_lines_are_quoted_from_another_document() -> None:
+    data = b"def main():\n    setup()\n    "
+    elsewhere = [b"def other():\n    setup()\n    run()\n"]
+    assert find_quotes(data, len(data), len(data), 1, elsewhere)[0].text == b"run()"
+
+
 def test_what_is_far_away_is_not_searched() -> None:
     far = b"value = found()\n" + b"#\n" * REACH
     data = far + b"value = "

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from diffusion.cancel import CancelToken
 from diffusion.candidates import Candidate, Site, TokenScore, rank
+from diffusion.config import InfillConfig
 from diffusion.contexts import Contexts, EncodedContext
 from diffusion.errors import CheckpointError, HoleError
 from diffusion.model.checkpoint import default_model_dir, load_checkpoint
@@ -28,7 +29,7 @@ from diffusion.model.quantize import Mode, for_cpu
 from diffusion.process.canvas_state import CanvasState, StepSnapshot
 from diffusion.process.copying import COPYING_FILE, CopyingDenoiser, CopyWeights
 from diffusion.process.denoiser import Denoise
-from diffusion.process.sampler import SamplerConfig, sample
+from diffusion.process.sampler import sample
 from diffusion.process.vocabulary import Vocabulary
 from diffusion.quoting import JudgedQuote, judge_quotes
 from diffusion.ranking import RANKING_FILE, Ranking
@@ -57,20 +58,6 @@ __all__ = [
 ]
 
 PREDICTED = "predicted"
-
-
-@dataclass(frozen=True, slots=True)
-class InfillConfig:
-    """Serving choices. `context_tokens` is the budget of prefix and suffix together."""
-
-    context_tokens: int = 480
-    cached_contexts: int = 8
-    copy_bytes: int = 24_000
-    """How much of the document on either side votes for what it says elsewhere."""
-    parse_budget_ms: float = 200.0
-    sampler: SamplerConfig = field(
-        default_factory=lambda: SamplerConfig(allow_empty=False, race_nats=3.0)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +120,14 @@ class OpenHole:
     copying: CopyingDenoiser
 
 
+@dataclass(frozen=True, slots=True)
+class OpenRange(OpenHole):
+    """An open hole that stands for text that is there, with the document's syntax tree."""
+
+    tree: SyntaxTree
+    language: str
+
+
 class Infiller:
     """A loaded model with its vocabulary, length table and cache of encoded contexts.
 
@@ -154,7 +149,7 @@ class Infiller:
         self.lengths = lengths
         self.config = config or InfillConfig()
         self._denoiser = denoiser
-        self._vocabulary = Vocabulary.build(tokenizer.token_bytes, tokenizer.vocab_size)
+        self.vocabulary = Vocabulary.build(tokenizer.token_bytes, tokenizer.vocab_size)
         self.contexts = Contexts(
             denoiser,
             tokenizer,
@@ -235,7 +230,7 @@ class Infiller:
         denoise: Denoise = self._denoiser.bind(encoded.cache, encoded.hole_position)
         quotes = self._quotes(request, prepared, denoise)
         if self.copy_weights:
-            denoise = self._with_copying(denoise, prepared, encoded)
+            denoise = self._with_copying(denoise, prepared.data, placement, encoded)
         if cancel is not None:
             cancel.raise_if_cancelled()
         steps = 1 if quotes else 0
@@ -253,7 +248,7 @@ class Infiller:
             denoise,
             canvases,
             self.config.sampler,
-            vocabulary=self._vocabulary,
+            vocabulary=self.vocabulary,
             cancel=cancel,
             deadline_s=deadline_s,
             on_step=count,
@@ -294,8 +289,34 @@ class Infiller:
         prepared = self._prepare(request)
         encoded = self.contexts.encode(prepared.data, prepared.placement, prepared.language)
         model = self._denoiser.bind(encoded.cache, encoded.hole_position)
-        copying = self._with_copying(model, prepared, encoded)
+        copying = self._with_copying(model, prepared.data, prepared.placement, encoded)
         return OpenHole(prepared.placement, prepared.room, model, copying)
+
+    def open_range(
+        self,
+        data: bytes,
+        start: int,
+        end: int,
+        language: str,
+        cancel: CancelToken | None = None,
+    ) -> OpenRange:
+        """Encode the context of bytes `[start, end)`, which are then open as a hole is.
+
+        Raises HoleError for a range outside the document, and Cancelled.
+        """
+        if not 0 <= start <= end <= len(data):
+            raise HoleError(
+                f"bytes {start}..{end} lie outside the document of {len(data)}",
+                fix="give two offsets inside the document, the first one first",
+            )
+        tree = SyntaxTree.parse(data, language, budget_ms=self.config.parse_budget_ms)
+        language = canonical(language)
+        placement = place(self.tokenizer, data, start, end)
+        encoded = self.contexts.encode(data, placement, language, cancel)
+        model = self._denoiser.bind(encoded.cache, encoded.hole_position)
+        copying = self._with_copying(model, data, placement, encoded)
+        room = MAX_CANVAS - len(placement.pins)
+        return OpenRange(placement, room, model, copying, tree, language)
 
     def oracle_slots(self, request: InfillRequest, middle: bytes) -> int:
         """How many slots `middle` takes on the canvas of `request`; for evaluation."""
@@ -355,16 +376,16 @@ class Infiller:
             found,
             denoise,
             self.tokenizer,
-            self._vocabulary,
+            self.vocabulary,
             prepared.placement,
             room=prepared.room if request.length == PREDICTED else max(asked),
             exact_slots=asked[0] if request.exact else None,
         )
 
     def _with_copying(
-        self, denoise: Denoise, prepared: _Prepared, encoded: EncodedContext
+        self, denoise: Denoise, data: bytes, placement: Placement, encoded: EncodedContext
     ) -> CopyingDenoiser:
         """`denoise` with the votes of the document around the hole."""
-        index = self.contexts.index(prepared.data, prepared.placement)
+        index = self.contexts.index(data, placement)
         before = encoded.ids_before_canvas
         return CopyingDenoiser(denoise, index, self.copy_weights, before, self._line_ends)

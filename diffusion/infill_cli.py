@@ -68,12 +68,12 @@ def infill(
         data = read_document(file)
         cursor = offset_of(data, parse_position(at), name=str(file))
         slots = _slots(length)
-        _check_range("--alternatives", alternatives, 1, MAX_ALTERNATIVES)
+        check_range("--alternatives", alternatives, 1, MAX_ALTERNATIVES)
         if deadline_ms is not None and not deadline_ms > 0:
             raise ConfigError(
                 f"--deadline-ms is {deadline_ms:g}", fix="give a time above 0 milliseconds"
             )
-        chosen = _language(file, data, language)
+        chosen = language_of(file, data, language)
         result = _run(data, cursor, chosen, slots, alternatives, deadline_ms, model)
     except DiffillError as error:
         typer.echo(f"error: {error}", err=True)
@@ -141,16 +141,18 @@ def _slots(length: str) -> str | int:
         raise ConfigError(
             f"--length is {length!r}", fix=f"give 'predicted' or a number from 1 to {MAX_SLOTS}"
         )
-    _check_range("--length", int(length), 1, MAX_SLOTS)
+    check_range("--length", int(length), 1, MAX_SLOTS)
     return int(length)
 
 
-def _check_range(option: str, value: int, least: int, most: int) -> None:
+def check_range(option: str, value: int, least: int, most: int) -> None:
+    """Raises ConfigError if a number on the command line is out of bounds."""
     if not least <= value <= most:
         raise ConfigError(f"{option} is {value}", fix=f"give a number from {least} to {most}")
 
 
-def _language(file: Path, data: bytes, asked: str | None) -> str:
+def language_of(file: Path, data: bytes, asked: str | None) -> str:
+    """The language asked for, or that of the file; an unknown one is said and read as text."""
     from diffusion.text import languages
 
     if asked is None:

@@ -1,0 +1,229 @@
+"""Rewrite a selection: noise it at a strength, restore it with both sides in view.
+
+Corrupt and restore, the two passes of diffusion, on text that is there already. Every token of
+the selection is judged first; the least probable share of them, the strength, is masked, and the
+sampler fills the slots. At low strength only what the model finds oddest is touched; at strength
+1 all of it is written anew, in several lengths. Below that a run of masked slots may gain or lose
+one, so that a name of two tokens can become one of three.
+
+Invariants: what is masked at one strength is masked at every higher one; a token that is not
+masked comes back as it was; nothing outside the selection changes; a rewrite that says what is
+there already is not offered.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from rapidfuzz.distance import Indel
+
+from diffusion.cancel import CancelToken
+from diffusion.candidates import Site, adds_no_error
+from diffusion.errors import CanvasError, HoleError
+from diffusion.infill import Infiller, OpenRange
+from diffusion.process.canvas_state import CanvasResult, CanvasState
+from diffusion.process.judging import FilledCanvas, judge
+from diffusion.process.sampler import sample
+from diffusion.text.canvas import MAX_CANVAS, canvas_ids, read_back
+from diffusion.text.hole_length import SLOT_COUNTS
+from diffusion.text.tokenizer import DEL, MASK
+
+_TEMPERATURE = 0.8
+"""Of the alternatives after the greedy ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteRequest:
+    """Rewrite bytes `[start, end)` of `text`.
+
+    `strength`, above 0 and at most 1: the share of the selection's tokens that is masked.
+    """
+
+    text: str | bytes
+    start: int
+    end: int
+    language: str
+    strength: float = 0.5
+    alternatives: int = 3
+    deadline_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A text for the selection.
+
+    `score`: geometric mean probability of the tokens that were written. `changed`: share of
+    tokens that differ, 0 to 1.
+    """
+
+    text: str
+    score: float
+    changed: float
+    parses: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteResult:
+    """Rewrites, best first. `masked`: how many tokens were. `reason` says why there are none."""
+
+    rewrites: tuple[Rewrite, ...]
+    masked: int
+    ms: float
+    steps: int
+    reason: str | None = None
+
+
+def rewrite(
+    infiller: Infiller, request: RewriteRequest, *, cancel: CancelToken | None = None
+) -> RewriteResult:
+    """Rewrite a selection.
+
+    Raises:
+        HoleError: the selection lies outside the document, is blank, or the strength is no share.
+        CanvasError: the selection has more tokens than a canvas.
+        Cancelled: `cancel` was cancelled.
+    """
+    started = time.perf_counter()
+    data = _checked(request)
+    opened = infiller.open_range(data, request.start, request.end, request.language, cancel)
+    placement = opened.placement
+    original = placement.slots_needed(infiller.tokenizer, data[request.start : request.end])
+    if len(original) > opened.room:
+        raise CanvasError(
+            f"the selection takes {len(original)} tokens, {opened.room} fit a canvas; select less"
+        )
+    # The first slot finishes the word that the selection begins in; only all of it is worth that.
+    given = 1 if placement.constraint and len(original) > 1 and request.strength < 1 else 0
+    filled = FilledCanvas(placement.pins, original, given=given)
+    [judgement] = judge(opened.model, [filled], infiller.vocabulary)
+    masked = masked_slots([0.0] * given + list(judgement.log_p), given, request.strength)
+    canvases = _canvases(opened, original, masked, request)
+    steps = 1
+
+    def count(_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    results = sample(
+        opened.copying if infiller.copy_weights else opened.model,
+        canvases,
+        replace(infiller.config.sampler, race_nats=None),
+        vocabulary=infiller.vocabulary,
+        cancel=cancel,
+        deadline_s=None if request.deadline_ms is None else started + request.deadline_ms / 1000,
+        on_step=count,
+    )
+    found = _read(infiller, opened, request, data, original, results)
+    return RewriteResult(
+        rewrites=tuple(found[: request.alternatives]),
+        masked=len(masked),
+        ms=(time.perf_counter() - started) * 1000,
+        steps=steps,
+        reason=None if found else "the model would leave it as it is",
+    )
+
+
+def masked_slots(log_p: Sequence[float], given: int, strength: float) -> list[int]:
+    """The slots to mask: the least probable share of those that are not given, at least one."""
+    order = sorted(range(given, len(log_p)), key=lambda slot: (log_p[slot], slot))
+    return sorted(order[: max(1, math.ceil(strength * len(order)))])
+
+
+def _checked(request: RewriteRequest) -> bytes:
+    data = request.text
+    if isinstance(data, str):
+        data = data.encode("utf-8", "surrogatepass")
+    if not 0 <= request.start <= request.end <= len(data):
+        raise HoleError(
+            f"the selection is bytes {request.start}..{request.end}, the document has {len(data)}",
+            fix="give two offsets inside the document, the first one first",
+        )
+    if not data[request.start : request.end].strip():
+        raise HoleError("the selection is blank", fix="select some code, or complete instead")
+    if not 0.0 < request.strength <= 1.0:
+        raise HoleError(
+            f"the strength is {request.strength}", fix="give a share above 0 and at most 1"
+        )
+    return data
+
+
+def _canvases(
+    opened: OpenRange, original: tuple[int, ...], masked: list[int], request: RewriteRequest
+) -> list[CanvasState]:
+    """Greedy ones of several lengths, then bolder ones of the original's."""
+    pins = opened.placement.pins
+    if len(masked) == len(original):
+        sizes = [size for size in SLOT_COUNTS if size >= len(original)][:2]
+        sizes = sorted({len(original), *(min(size, opened.room) for size in sizes)})
+        greedy = [
+            CanvasState(canvas_ids(pins, size), len(pins), opened.placement.constraint)
+            for size in sizes
+        ]
+    else:
+        greedy = [
+            CanvasState(
+                (*pins, *slots), len(pins), b"" if original[0] == slots[0] else
+                opened.placement.constraint, ends_early=False,
+            )
+            for slots in _lengths(original, masked, MAX_CANVAS - len(pins))
+        ]  # fmt: skip
+    bold = [replace(greedy[0], temperature=_TEMPERATURE)] * request.alternatives
+    return greedy + bold
+
+
+def _lengths(original: tuple[int, ...], masked: list[int], room: int) -> list[list[int]]:
+    """The canvas with its masks, and with one mask more and one less in its longest run."""
+    hidden = set(masked)
+    slots = [MASK if slot in hidden else token for slot, token in enumerate(original)]
+    runs: list[list[int]] = [[masked[0]]]
+    for before, slot in pairwise(masked):
+        if slot == before + 1:
+            runs[-1].append(slot)
+        else:
+            runs.append([slot])
+    longest = max(runs, key=len)
+    found = [slots]
+    if len(slots) < room:
+        found.append([*slots[: longest[0]], MASK, *slots[longest[0] :]])
+    if len(longest) > 1:
+        found.append([*slots[: longest[0]], *slots[longest[0] + 1 :]])
+    return found
+
+
+def _read(
+    infiller: Infiller,
+    opened: OpenRange,
+    request: RewriteRequest,
+    data: bytes,
+    original: tuple[int, ...],
+    results: Sequence[CanvasResult],
+) -> list[Rewrite]:
+    site = Site(
+        opened.tree, data, request.start, request.end, opened.language, "inline"
+    )  # fmt: skip
+    best: dict[str, Rewrite] = {}
+    for result in results:
+        if not result.finished or not result.constraint_met:
+            continue
+        slots = result.ids[len(opened.placement.pins) :]
+        slots = slots[: slots.index(DEL)] if DEL in slots else slots
+        new = read_back(infiller.tokenizer, slots, opened.placement.constraint)
+        if new == data[request.start : request.end] or not new.strip():
+            continue
+        try:
+            text = new.decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        found = Rewrite(
+            text=text,
+            score=math.exp(result.mean_log_p),
+            changed=float(Indel.normalized_distance(original, slots)),
+            parses=adds_no_error(site, new),
+        )
+        if text not in best or best[text].score < found.score:
+            best[text] = found
+    return sorted(best.values(), key=lambda r: (not r.parses, -r.score))

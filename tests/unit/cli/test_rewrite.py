@@ -1,0 +1,65 @@
+"""`diffill rewrite` on a tiny random model: its two forms, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lsp_server.commands import app
+
+PROGRAM = "def f(x):\n    é = x + 1\n    return é\n"
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    file = tmp_path / "program.py"
+    file.write_bytes(PROGRAM.encode())
+    return file
+
+
+def run(program: Path, *words: str) -> tuple[int, str, str]:
+    answer = CliRunner().invoke(app, ["rewrite", str(program), *words])
+    return answer.exit_code, answer.stdout, answer.stderr
+
+
+def test_json_is_one_document_and_offsets_count_bytes(program: Path, tiny_model_dir: Path) -> None:
+    words = ("--from", "2:8", "--to", "2:13", "--json", "--model", str(tiny_model_dir))
+    code, out, _ = run(program, *words, "--strength", "1", "--alternatives", "2")
+    assert code == 0
+    document = json.loads(out)
+    start = len("def f(x):\n    é = ".encode())
+    assert document["selection"] == {"start": start, "end": start + 5}
+    assert 0 < len(document["rewrites"]) <= 2
+    for found in document["rewrites"]:
+        assert set(found) == {"text", "score", "changed", "parses"}
+    assert program.read_bytes() == PROGRAM.encode()
+
+
+def test_people_get_a_diff(program: Path, tiny_model_dir: Path) -> None:
+    words = ("--from", "2:8", "--to", "2:13", "--model", str(tiny_model_dir))
+    code, out, _ = run(program, *words)
+    assert code == 0
+    assert "-    é = x + 1" in out and "+    é = " in out
+    assert "tokens masked" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--from", "2:9", "--to", "2:3"), "give the earlier place first"),
+        (("--from", "2:9", "--to", "99:0"), "lines run from 1 to 4"),
+        (("--from", "2", "--to", "2:9"), "write LINE:COL"),
+        (("--from", "2:0", "--to", "2:9", "--strength", "2"), "above 0, at most 1"),
+        (("--from", "2:0", "--to", "2:9", "--alternatives", "0"), "1 to 8"),
+        (("--from", "2:0", "--to", "2:3"), "the selection is blank"),
+    ],
+)
+def test_bad_input_is_named_with_the_fix(
+    program: Path, tiny_model_dir: Path, words: tuple[str, ...], said: str
+) -> None:
+    code, out, err = run(program, *words, "--json", "--model", str(tiny_model_dir))
+    assert code == 2
+    assert said in json.loads(out)["error"] and said in err

@@ -1,0 +1,93 @@
+"""Rewriting a selection: what is touched, what is kept, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diffusion.cancel import Cancelled, CancelToken
+from diffusion.errors import CanvasError, HoleError
+from diffusion.infill import Infiller
+from diffusion.rewriting import RewriteRequest, masked_slots, rewrite
+from tests.support.drawn import read_drawn
+
+DRAWN = read_drawn(
+    "def total(items):\n    ⟦result = sum(item.price for item in items)⟧\n    return result\n"
+)
+[(START, END)] = DRAWN.holes
+REQUEST = RewriteRequest(DRAWN.data, START, END, "python")
+STRENGTHS = (0.1, 0.3, 0.6, 1.0)
+
+
+@pytest.fixture(scope="module")
+def infiller(tiny_model_dir: Path) -> Infiller:
+    return Infiller.load(tiny_model_dir, threads=1, precision="fp32")
+
+
+@given(st.lists(st.floats(-20, 0), min_size=1, max_size=40), st.integers(0, 1))
+def test_what_is_masked_grows_with_the_strength(log_p: list[float], given: int) -> None:
+    given = min(given, len(log_p) - 1)
+    chosen = [set(masked_slots(log_p, given, strength)) for strength in STRENGTHS]
+    assert all(low <= high for low, high in pairwise(chosen)), "each is part of the next"
+    assert chosen[0] and chosen[-1] == set(range(given, len(log_p)))
+    kept = set(range(given, len(log_p))) - chosen[1]
+    assert all(log_p[k] >= log_p[m] for k in kept for m in chosen[1]), "the oddest first"
+
+
+def test_alternatives_differ_from_the_text_and_from_each_other(infiller: Infiller) -> None:
+    for strength in STRENGTHS:
+        result = rewrite(infiller, replace(REQUEST, strength=strength))
+        texts = [found.text for found in result.rewrites]
+        assert texts and len(texts) == len(set(texts))
+        assert DRAWN.data[START:END].decode() not in texts
+        assert all(0 < found.changed <= 1 and 0 <= found.score <= 1 for found in result.rewrites)
+
+
+def test_low_strength_leaves_the_probable_tokens_as_they_are(infiller: Infiller) -> None:
+    low = rewrite(infiller, replace(REQUEST, strength=0.1))
+    high = rewrite(infiller, replace(REQUEST, strength=1.0))
+    assert low.masked == 2 < high.masked
+    assert min(r.changed for r in low.rewrites) < min(r.changed for r in high.rewrites)
+    assert all(r.changed <= 0.35 for r in low.rewrites)
+
+
+def test_a_selection_in_the_middle_of_a_word(infiller: Infiller) -> None:
+    inside = replace(REQUEST, start=START + 3, end=START + 8)
+    for strength in (0.5, 1.0):
+        for found in rewrite(infiller, replace(inside, strength=strength)).rewrites:
+            assert found.text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"start": 5, "end": 4}, "two offsets"),
+        ({"end": 10_000}, "the document has"),
+        ({"start": START - 4, "end": START}, "is blank"),
+        ({"strength": 0.0}, "above 0"),
+        ({"strength": 1.5}, "above 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    infiller: Infiller, change: dict[str, float], said: str
+) -> None:
+    with pytest.raises(HoleError, match=said):
+        rewrite(infiller, replace(REQUEST, **change))  # type: ignore[arg-type]
+
+
+def test_a_long_selection_is_refused_with_the_limit(infiller: Infiller) -> None:
+    text = b"".join(b"value_%d = compute(%d)\n" % (n, n) for n in range(60))
+    with pytest.raises(CanvasError, match="fit a canvas; select less"):
+        rewrite(infiller, RewriteRequest(text, 0, len(text), "python"))
+
+
+def test_a_cancelled_rewrite_stops(infiller: Infiller) -> None:
+    cancel = CancelToken()
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        rewrite(infiller, REQUEST, cancel=cancel)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EXPLAIN_LAST = "diffill/explainLast"
+REWRITE = "diffill/rewrite"
 STATUS = "diffill/status"
 STATUS_DID_CHANGE = "diffill/statusDidChange"
 
@@ -67,7 +68,7 @@ class OwnRequest:
     params: Any = None
 
 
-_OWN_TYPES: dict[str, type[Any]] = {EXPLAIN_LAST: OwnRequest, STATUS: OwnRequest}
+_OWN_TYPES: dict[str, type[Any]] = dict.fromkeys((EXPLAIN_LAST, REWRITE, STATUS), OwnRequest)
 
 
 class ForgetfulProgress(Progress):

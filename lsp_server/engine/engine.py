@@ -60,6 +60,40 @@ class EngineAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineRewriteRequest:
+    """Rewrite bytes `[start, end)`; `strength`, 0 to 1, is the share of tokens that is masked."""
+
+    text: bytes
+    start: int
+    end: int
+    language: str
+    strength: float
+    alternatives: int = 3
+    deadline_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRewrite:
+    """One text for the selection. `changed`: share of tokens that differ, 0 to 1."""
+
+    text: str
+    score: float
+    changed: float
+    parses: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRewriteAnswer:
+    """What the model offers for one selection, best first."""
+
+    rewrites: tuple[EngineRewrite, ...]
+    masked: int = 0
+    ms: float = 0.0
+    steps: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EngineConfig:
     """Which model, and how much of the machine it may use."""
 
@@ -105,6 +139,10 @@ class Filler(Protocol):
         """
         ...
 
+    def rewrite(self, request: EngineRewriteRequest, cancel: CancelToken) -> EngineRewriteAnswer:
+        """Rewrite a selection. Cancelled as `infill` is; DiffillError for what cannot be done."""
+        ...
+
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
         """Do what can be done ahead for a request that may come. Cancelled as `infill` is."""
         ...
@@ -127,6 +165,12 @@ class Engine(Protocol):
         The future raises Cancelled when `cancel` was set, EngineUnavailable when there is no
         model to ask, and whatever the model raised.
         """
+        ...
+
+    def submit_rewrite(
+        self, request: EngineRewriteRequest, cancel: CancelToken
+    ) -> Future[EngineRewriteAnswer]:
+        """Queue a rewrite, as `submit` does a hole."""
         ...
 
     def ahead(self, requests: Sequence[EngineRequest]) -> None:

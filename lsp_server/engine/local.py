@@ -16,6 +16,9 @@ from lsp_server.engine.engine import (
     EngineCandidate,
     EngineConfig,
     EngineRequest,
+    EngineRewrite,
+    EngineRewriteAnswer,
+    EngineRewriteRequest,
     Filler,
 )
 from lsp_server.engine.worker import WorkerEngine
@@ -44,6 +47,29 @@ class LocalFiller:
             ms=result.ms,
             steps=result.steps,
             context_cached=result.context_cached,
+            reason=result.reason,
+        )
+
+    def rewrite(self, request: EngineRewriteRequest, cancel: CancelToken) -> EngineRewriteAnswer:
+        from diffusion.rewriting import RewriteRequest, rewrite
+
+        asked = RewriteRequest(
+            text=request.text,
+            start=request.start,
+            end=request.end,
+            language=request.language,
+            strength=request.strength,
+            alternatives=request.alternatives,
+            deadline_ms=request.deadline_ms,
+        )
+        result = rewrite(self._infiller, asked, cancel=cancel)
+        return EngineRewriteAnswer(
+            rewrites=tuple(
+                EngineRewrite(r.text, r.score, r.changed, r.parses) for r in result.rewrites
+            ),
+            masked=result.masked,
+            ms=result.ms,
+            steps=result.steps,
             reason=result.reason,
         )
 

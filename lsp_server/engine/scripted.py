@@ -28,7 +28,15 @@ from typing import Any
 
 from diffusion.cancel import CancelToken
 from diffusion.errors import DiffillError
-from lsp_server.engine.engine import EngineAnswer, EngineCandidate, EngineConfig, EngineRequest
+from lsp_server.engine.engine import (
+    EngineAnswer,
+    EngineCandidate,
+    EngineConfig,
+    EngineRequest,
+    EngineRewrite,
+    EngineRewriteAnswer,
+    EngineRewriteRequest,
+)
 from lsp_server.engine.worker import WorkerEngine
 from lsp_server.errors import ScriptError
 
@@ -108,6 +116,17 @@ class ScriptedFiller:
             kind="scripted",
             steps=answer.steps,
             reason=reason,
+        )
+
+    def rewrite(self, request: EngineRewriteRequest, cancel: CancelToken) -> EngineRewriteAnswer:
+        """The candidates of the answer for the selection's start, each as a rewrite."""
+        at = EngineRequest(request.text, request.start, request.language, request.alternatives)
+        answer = self.infill(at, cancel)
+        return EngineRewriteAnswer(
+            tuple(EngineRewrite(c.text, c.score, request.strength) for c in answer.candidates),
+            masked=1,
+            steps=answer.steps,
+            reason=answer.reason,
         )
 
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import DiffillError
@@ -26,6 +27,8 @@ from lsp_server.engine.engine import (
     EngineAnswer,
     EngineConfig,
     EngineRequest,
+    EngineRewriteAnswer,
+    EngineRewriteRequest,
     EngineState,
     EngineStatus,
     Filler,
@@ -35,13 +38,14 @@ from lsp_server.errors import EngineUnavailable, ServerError
 
 logger = logging.getLogger(__name__)
 StateListener = Callable[[EngineStatus], None]
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    request: EngineRequest
+    call: Callable[[Filler], Any]
     cancel: CancelToken
-    future: Future[EngineAnswer]
+    future: Future[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +84,20 @@ class WorkerEngine:
             self._put(None)
 
     def submit(self, request: EngineRequest, cancel: CancelToken) -> Future[EngineAnswer]:
-        future: Future[EngineAnswer] = Future()
+        return self._submit(lambda filler: filler.infill(request, cancel), cancel)
+
+    def submit_rewrite(
+        self, request: EngineRewriteRequest, cancel: CancelToken
+    ) -> Future[EngineRewriteAnswer]:
+        return self._submit(lambda filler: filler.rewrite(request, cancel), cancel)
+
+    def _submit(self, call: Callable[[Filler], Answer], cancel: CancelToken) -> Future[Answer]:
+        future: Future[Answer] = Future()
         if self._status.state is EngineState.CLOSED:
             future.set_exception(EngineUnavailable("the engine is closed"))
         else:
             self._ahead.cancel("superseded")
-            self._put(_Job(request, cancel, future))
+            self._put(_Job(call, cancel, future))
         return future
 
     def ahead(self, requests: Sequence[EngineRequest]) -> None:
@@ -151,7 +163,7 @@ class WorkerEngine:
             if filler is None:
                 raise EngineUnavailable(self._status.detail)
             job.cancel.raise_if_cancelled()
-            answer = filler.infill(job.request, job.cancel)
+            answer = job.call(filler)
         except BaseException as error:
             job.future.set_exception(error)
             if not isinstance(error, (Exception, Cancelled)):

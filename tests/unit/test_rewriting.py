@@ -15,6 +15,7 @@ from diffusion.errors import CanvasError, HoleError
 from diffusion.infill import Infiller
 from diffusion.rewriting import RewriteRequest, masked_slots, rewrite
 from tests.support.drawn import read_drawn
+from tests.support.reference import example_holes
 
 DRAWN = read_drawn(
     "def total(items):\n    ⟦result = sum(item.price for item in items)⟧\n    return result\n"
@@ -91,3 +92,20 @@ def test_a_cancelled_rewrite_stops(infiller: Infiller) -> None:
     cancel.cancel()
     with pytest.raises(Cancelled):
         rewrite(infiller, REQUEST, cancel=cancel)
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_on_real_code_the_changed_share_grows_with_the_strength(bundled_infiller: Infiller) -> None:
+    """Over holes of the demo's programs as selections: the mean of the best rewrites."""
+    means = []
+    for strength in STRENGTHS:
+        changed = []
+        for opened in example_holes(24, seed=4):
+            text = opened.text[: opened.cursor] + opened.middle + opened.text[opened.cursor :]
+            end = opened.cursor + len(opened.middle)
+            asked = RewriteRequest(text, opened.cursor, end, opened.language, strength)
+            result = rewrite(bundled_infiller, asked)
+            changed.append(result.rewrites[0].changed if result.rewrites else 0.0)
+        means.append(sum(changed) / len(changed))
+    assert all(low < high for low, high in pairwise(means)), means

@@ -67,6 +67,7 @@ def export_checkpoint(
     *,
     recipe: str,
     objective: str = DIFFUSION,
+    corpus_manifest: Path | None = None,
 ) -> None:
     """Write the newest checkpoint of `run` as the model folder `out`."""
     newest = checkpoints.newest(run)
@@ -82,7 +83,7 @@ def export_checkpoint(
     export_model(
         model, out, tokenizer_path, lengths_path,
         recipe=recipe, tokens_seen=state["tokens_seen"], metrics=last_validation(run),
-        objective=objective,
+        objective=objective, corpus_manifest=corpus_manifest,
     )  # fmt: skip
 
 
@@ -93,6 +94,7 @@ def export_carried(
     lengths_path: Path | None,
     *,
     objective: str = DIFFUSION,
+    corpus_manifest: Path | None = None,
 ) -> None:
     """Write a weight export, carried here from another machine, as the model folder `out`."""
     carried = read_export(folder)
@@ -108,6 +110,7 @@ def export_carried(
     export_model(
         model, out, tokenizer_path, lengths_path,
         recipe=recipe, tokens_seen=carried.progress.tokens_seen, objective=objective,
+        corpus_manifest=corpus_manifest,
     )  # fmt: skip
 
 

@@ -289,6 +289,7 @@ def _train(
             export_checkpoint(
                 out, export, tokenizer_path, lengths,
                 recipe=config.recipe, objective=FIM if twin else DIFFUSION,
+                corpus_manifest=corpus / "manifest.json",
             )  # fmt: skip
         console.print(f"model written to {export}")
 
@@ -306,7 +307,10 @@ def _serve_carried(
     with tempfile.TemporaryDirectory() as folder:
         lengths = Path(folder) / "lengths.json"
         learn_lengths(corpus, Tokenizer.load(path)).save(lengths)
-        export_carried(carried, export, path, lengths, objective=FIM if twin else DIFFUSION)
+        export_carried(
+            carried, export, path, lengths,
+            objective=FIM if twin else DIFFUSION, corpus_manifest=corpus / "manifest.json",
+        )  # fmt: skip
 
 
 def status_text(out: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from diffusion.data.fim import FimConfig
 from diffusion.evaluate.twin_filler import is_twin, load_twin
 from diffusion.model import architecture
 from diffusion.model.architecture import ModelRecipe
-from diffusion.model.manifest import FIM
+from diffusion.model.manifest import FIM, Manifest
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train.config import Budget, PretrainConfig
@@ -69,7 +70,10 @@ def test_it_learns_and_its_folder_says_what_it_is(tmp_path: Path) -> None:
     assert 0 <= check["sampled_exact_match"] <= 1
     export_checkpoint(
         tmp_path / "run", tmp_path / "model", bundled_tokenizer_path(), None,
-        recipe="tiny", objective=FIM,
+        recipe="tiny", objective=FIM, corpus_manifest=corpus / "manifest.json",
     )  # fmt: skip
+    manifest = Manifest.read(tmp_path / "model")
+    digest = hashlib.sha256((corpus / "manifest.json").read_bytes()).hexdigest()
+    assert manifest is not None and manifest.training_data == digest[:16]
     assert is_twin(tmp_path / "model")
     assert load_twin(tmp_path / "model", precision="fp32").name == "twin"

@@ -68,6 +68,7 @@ def test_it_learns_and_its_folder_says_what_it_is(tmp_path: Path) -> None:
     check = next(e for e in events if e["event"] == "validation")
     assert set(check["by_share"]) == {"1.0"}
     assert 0 <= check["sampled_exact_match"] <= 1
+    (corpus / "manifest.json").write_text("{}")
     export_checkpoint(
         tmp_path / "run", tmp_path / "model", bundled_tokenizer_path(), None,
         recipe="tiny", objective=FIM, corpus_manifest=corpus / "manifest.json",

@@ -172,7 +172,7 @@ class Typist:
         for key in keys:
             time.sleep(key.gap_ms / 1000)
             rest = target[column:]
-            if key.character != "\b" and rest and self._offered() == rest:
+            if key.character != "\b" and rest and self._offered() == target:
                 self._change((line, column), (line, column), rest)
                 self.accepted += 1
                 return column + len(rest)
@@ -186,6 +186,7 @@ class Typist:
         return column
 
     def _offered(self) -> str | None:
+        """The line as it would be: an item replaces the whole of it."""
         if self._open is None or not self._open[1].done.is_set():
             return None
         items = self._open[1].items

@@ -215,6 +215,7 @@ class Infiller:
         started = time.perf_counter()
         prepared = self._prepare(request)
         placement = prepared.placement
+        sizes = self._sizes(request, prepared)
         canvases = [
             CanvasState(
                 canvas_ids(placement.pins, slots),
@@ -222,13 +223,13 @@ class Infiller:
                 placement.constraint,
                 ends_early=not request.exact,
             )
-            for slots in self._sizes(request, prepared)
+            for slots in sizes
         ]
         if cancel is not None:
             cancel.raise_if_cancelled()
         encoded = self.contexts.encode(prepared.data, placement, prepared.language)
         denoise: Denoise = self._denoiser.bind(encoded.cache, encoded.hole_position)
-        quotes = self._quotes(request, prepared, denoise)
+        quotes = self._quotes(request, prepared, sizes, denoise)
         if self.copy_weights:
             denoise = self._with_copying(denoise, prepared.data, placement, encoded)
         if cancel is not None:
@@ -276,12 +277,13 @@ class Infiller:
 
         Raises as `infill` does; Cancelled within one layer of the model.
         """
-        prepared = self._prepare(request)
+        data, _ = self._document(request)  # no tree: the context does not depend on it
+        placement = place(self.tokenizer, data, request.cursor, request.cursor)
         cancel.raise_if_cancelled()
-        placement = prepared.placement
-        encoded = self.contexts.encode(prepared.data, placement, prepared.language, cancel)
+        encoded = self.contexts.encode(data, placement, canonical(request.language), cancel)
+        cancel.raise_if_cancelled()
         if self.copy_weights:
-            self.contexts.index(prepared.data, placement)
+            self.contexts.index(data, placement)
         return not encoded.was_there
 
     def open(self, request: InfillRequest) -> OpenHole:
@@ -325,7 +327,8 @@ class Infiller:
         needed = len(prepared.placement.slots_needed(self.tokenizer, middle))
         return max(1, min(needed, prepared.room))
 
-    def _prepare(self, request: InfillRequest) -> _Prepared:
+    def _document(self, request: InfillRequest) -> tuple[bytes, bytes]:
+        """The text with the line end that an insertion implies, and that line end."""
         data = request.text
         if isinstance(data, str):
             data = data.encode("utf-8", "surrogatepass")
@@ -336,9 +339,12 @@ class Infiller:
                 fix=f"give an offset from 0 to {len(data)}",
             )
         added = implied_newline(data, cursor)
-        data = data[:cursor] + added + data[cursor:]
+        return data[:cursor] + added + data[cursor:], added
+
+    def _prepare(self, request: InfillRequest) -> _Prepared:
+        data, added = self._document(request)
         tree = SyntaxTree.parse(data, request.language, budget_ms=self.config.parse_budget_ms)
-        hole = select_hole(tree, data, cursor)
+        hole = select_hole(tree, data, request.cursor)
         return _Prepared(
             data=data,
             language=canonical(request.language),
@@ -362,7 +368,7 @@ class Infiller:
         return (min(request.length, room),) if request.length > 0 else (request.length,)
 
     def _quotes(
-        self, request: InfillRequest, prepared: _Prepared, denoise: Denoise
+        self, request: InfillRequest, prepared: _Prepared, sizes: tuple[int, ...], denoise: Denoise
     ) -> list[JudgedQuote]:
         """What the document says at places like the hole, if the ranking can weigh it."""
         if not self.ranking.quotes:
@@ -371,15 +377,14 @@ class Infiller:
         found = find_quotes(
             prepared.data, hole.start, hole.end, self.ranking.quotes, request.elsewhere
         )
-        asked = self._sizes(request, prepared)
         return judge_quotes(
             found,
             denoise,
             self.tokenizer,
             self.vocabulary,
             prepared.placement,
-            room=prepared.room if request.length == PREDICTED else max(asked),
-            exact_slots=asked[0] if request.exact else None,
+            room=prepared.room if request.length == PREDICTED else max(sizes),
+            exact_slots=sizes[0] if request.exact else None,
         )
 
     def _with_copying(

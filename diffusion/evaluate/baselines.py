@@ -20,7 +20,7 @@ from diffusion.evaluate.infill_eval import Fill, Length
 from diffusion.evaluate.pieces import pieces
 from diffusion.ranking import MOST_QUOTES
 from diffusion.text.implied_newline import implied_newline
-from diffusion.text.quotes import find_quotes
+from diffusion.text.quotes import find_quotes, longest_end
 
 MOST_PIECES: Final = 64
 _NEXT_LINE_WEIGHT: Final = 0.5
@@ -91,26 +91,13 @@ def _rest_of_line(typed: str, rest: str, above: list[str], below: list[str]) -> 
     typed = typed.lstrip()
     best, best_match = "", 0
     for line in [*above, *below]:
-        at, match = _longest_end(typed, line)
+        at, match = longest_end(typed, line)
         if match >= best_match and match > 0 and line[at:].strip():
             best, best_match = line[at:], match
     closing = rest.strip()
     if closing and closing in best:
         best = best[: best.rindex(closing)]
     return best.rstrip(), best_match / len(typed)
-
-
-def _longest_end(typed: str, line: str) -> tuple[int, int]:
-    """Where in `line` the longest end of `typed` stops, and how long that end is."""
-    low, high, at = 0, len(typed), 0
-    while low < high:  # if an end of n characters occurs, so do all shorter ones
-        middle = (low + high + 1) // 2
-        found = line.find(typed[-middle:])
-        if found >= 0:
-            low, at = middle, found + middle
-        else:
-            high = middle - 1
-    return at, low
 
 
 def _likeness(a: str, b: str) -> float:

@@ -17,10 +17,9 @@ import torch
 
 from diffusion.errors import SamplerError
 from diffusion.process.denoiser import Denoise
+from diffusion.process.reading import call_denoiser
 from diffusion.process.vocabulary import Vocabulary
-from diffusion.text.tokenizer import DEL, MASK, PAD
-
-_FORBIDDEN = -1e9
+from diffusion.text.tokenizer import DEL, MASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +61,35 @@ class Judgement:
 def judge(
     denoise: Denoise, canvases: Sequence[FilledCanvas], vocabulary: Vocabulary
 ) -> list[Judgement]:
-    """One judgement per canvas, in order."""
-    if not canvases:
-        return []
-    longest = max(len(c.pins) + len(c.text) + c.spare for c in canvases)
+    """One judgement per canvas, in order. Raises SamplerError for NaN or a wrong shape."""
     rows: list[list[int]] = []
-    wanted: list[tuple[int, int, int, int]] = []
-    """Canvas, index in its text, row, place in the row."""
+    wanted: list[list[int]] = []
+    true_ids: list[int] = []
+    places: list[tuple[int, int]] = []
+    """Canvas, and index in its text, of every id in `true_ids`."""
     for number, canvas in enumerate(canvases):
         first = len(canvas.pins)
-        judged = range(canvas.given, len(canvas.text) + (canvas.spare > 0))
+        expected = (*canvas.text, DEL)[: len(canvas.text) + (canvas.spare > 0)]
         for parity in (0, 1):
             row = [*canvas.pins, *canvas.text, *[DEL] * canvas.spare]
-            for i in judged:
-                if i % 2 != parity:
-                    continue
-                wanted.append((number, i, len(rows), first + i))
-                if i < len(canvas.text):
-                    row[first + i] = MASK
-                else:  # the DELs of a hole are one decision
+            masked = [i for i in range(canvas.given, len(expected)) if i % 2 == parity]
+            for i in masked:
+                row[first + i] = MASK
+                if i == len(canvas.text):  # the DELs of a hole are one decision
                     row[first + i :] = [MASK] * canvas.spare
             rows.append(row)
-    log_p_M = _log_p(denoise, rows, longest, wanted, canvases, vocabulary)
+            wanted.append([first + i for i in masked])
+            true_ids += [expected[i] for i in masked]
+            places += [(number, i) for i in masked]
     found: list[dict[int, float]] = [{} for _ in canvases]
-    for (number, i, _, _), log_p in zip(wanted, log_p_M, strict=True):
-        found[number][i] = log_p
+    if places:
+        logits_MV = call_denoiser(denoise, rows, wanted, vocabulary)
+        true_M1 = torch.tensor(true_ids, device=logits_MV.device)[:, None]
+        log_p_M = torch.log_softmax(logits_MV, dim=-1).gather(1, true_M1)[:, 0]
+        if not bool(torch.isfinite(log_p_M).all()):
+            raise SamplerError("the denoiser returned NaN", fix="use another model or float32")
+        for (number, i), log_p in zip(places, log_p_M.tolist(), strict=True):
+            found[number][i] = log_p
     return [
         Judgement(
             tuple(known[i] for i in range(canvas.given, len(canvas.text))),
@@ -94,27 +97,3 @@ def judge(
         )
         for canvas, known in zip(canvases, found, strict=True)
     ]
-
-
-def _log_p(
-    denoise: Denoise,
-    rows: Sequence[Sequence[int]],
-    longest: int,
-    wanted: Sequence[tuple[int, int, int, int]],
-    canvases: Sequence[FilledCanvas],
-    vocabulary: Vocabulary,
-) -> list[float]:
-    """Log-probabilities of the true tokens at the wanted places, which are in row-major order."""
-    if not wanted:
-        return []
-    ids_BN = torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows])
-    wanted_BN = torch.zeros(ids_BN.shape, dtype=torch.bool)
-    wanted_BN[[row for _, _, row, _ in wanted], [place for *_, place in wanted]] = True
-    logits_MV = denoise(ids_BN, torch.tensor([len(row) for row in rows]), wanted_BN)
-    logits_MV.index_fill_(1, vocabulary.forbidden_ids.to(logits_MV.device), _FORBIDDEN)
-    logits_MV[:, vocabulary.size :] = _FORBIDDEN
-    true_M = torch.tensor([(*canvases[number].text, DEL)[i] for number, i, _, _ in wanted])
-    picked_M1 = torch.log_softmax(logits_MV, dim=-1).gather(1, true_M[:, None].to(logits_MV.device))
-    if not bool(torch.isfinite(picked_M1).all()):
-        raise SamplerError("the denoiser returned NaN", fix="use another model or float32")
-    return list(map(float, picked_M1[:, 0].tolist()))

@@ -60,16 +60,19 @@ class Reading:
 
 
 def call_denoiser(
-    denoise: Denoise, rows: Sequence[Row], wanted: Sequence[Sequence[int]], vocabulary: Vocabulary
+    denoise: Denoise,
+    rows: Sequence[list[int]],
+    wanted: Sequence[Sequence[int]],
+    vocabulary: Vocabulary,
 ) -> torch.Tensor:
-    """Logits [M, V] of the `wanted` slots of each row, forbidden ids taken out.
+    """Logits [M, V] of the `wanted` slots of each row of ids, forbidden ids taken out.
 
     Raises:
         SamplerError: the denoiser returned another shape than was asked for.
     """
-    longest = max(len(row.ids) for row in rows)
-    ids_BN = torch.tensor([row.ids + [PAD] * (longest - len(row.ids)) for row in rows])
-    lengths_B = torch.tensor([len(row.ids) for row in rows])
+    longest = max(map(len, rows))
+    ids_BN = torch.tensor([row + [PAD] * (longest - len(row)) for row in rows])
+    lengths_B = torch.tensor([len(row) for row in rows])
     wanted_BN = torch.zeros(ids_BN.shape, dtype=torch.bool)
     for b, slots in enumerate(wanted):
         wanted_BN[b, list(slots)] = True
@@ -103,7 +106,7 @@ def read_step(
         SamplerError: the denoiser returned NaN, or logits of a wrong shape.
     """
     wanted = [row.window(window) for row in rows]
-    logits_MV = call_denoiser(denoise, rows, wanted, vocabulary)
+    logits_MV = call_denoiser(denoise, [row.ids for row in rows], wanted, vocabulary)
     starts: list[int] = []
     at = 0
     for row, slots in zip(rows, wanted, strict=True):

@@ -331,7 +331,9 @@ class _Run:
         rows = self._to_rescore()
         self._rescored = True
         wanted = [row.revisable() for row in rows]
-        logits_MV = call_denoiser(self._denoise, rows, wanted, self._vocabulary)
+        logits_MV = call_denoiser(
+            self._denoise, [row.ids for row in rows], wanted, self._vocabulary
+        )
         p_MV = torch.softmax(logits_MV, dim=-1)
         remasked: dict[int, tuple[int, ...]] = {}
         at = 0

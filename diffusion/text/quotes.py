@@ -22,7 +22,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import AnyStr, Final
 
 from rapidfuzz.distance import Indel
 
@@ -180,7 +180,7 @@ def _continuations(typed: bytes, rest: bytes, blocks: tuple[_Block, ...]) -> lis
     typed = typed.lstrip()[-_MOST_TYPED:]
     found: list[_Found] = []
     for block, index, line in ((b, i, line) for b in blocks for i, line in enumerate(b.lines)):
-        at, length = _longest_end(typed, line)
+        at, length = longest_end(typed, line)
         if length < min(_FEWEST_TYPED, len(typed)):
             continue
         text = _up_to(line[at:], rest)
@@ -194,10 +194,10 @@ def _continuations(typed: bytes, rest: bytes, blocks: tuple[_Block, ...]) -> lis
     return found
 
 
-def _longest_end(typed: bytes, line: bytes) -> tuple[int, int]:
+def longest_end(typed: AnyStr, line: AnyStr) -> tuple[int, int]:
     """Where in `line` the longest end of `typed` stops, and how long that end is."""
     low, high, at = 0, len(typed), 0
-    while low < high:  # if an end of n bytes occurs, so do all shorter ones
+    while low < high:  # if an end of some length occurs, so do all shorter ones
         middle = (low + high + 1) // 2
         place = line.find(typed[-middle:])
         if place >= 0:

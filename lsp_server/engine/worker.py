@@ -179,7 +179,8 @@ class WorkerEngine:
         except Cancelled:
             pass
         except Exception:
-            # Nobody waits for this; the request itself will tell its owner what is wrong.
+            # One of the broad catches of the engine's thread: nobody waits for this, and the
+            # request itself will tell its owner what is wrong.
             logger.exception("work ahead of need failed")
 
     def _ready(self) -> Filler | None:

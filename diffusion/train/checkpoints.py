@@ -24,7 +24,7 @@ from torch.optim import Optimizer
 
 from diffusion.errors import TrainingError
 from diffusion.train.fingerprint import differences
-from diffusion.train.optimisers import load_state_tensors, state_tensors
+from diffusion.train.optimisers import load_state_tensors
 
 AVERAGE = "average.safetensors"
 _NAME = re.compile(r"^step-(\d+)$")
@@ -67,7 +67,7 @@ def newest(directory: Path) -> Path | None:
 def save(
     directory: Path,
     model: Module,
-    optimisers: list[Optimizer],
+    optimiser_states: list[dict[str, Tensor]],
     progress: Progress,
     fingerprint: dict[str, Any],
     average: dict[str, Tensor] | None = None,
@@ -80,12 +80,12 @@ def save(
             shutil.rmtree(stale, ignore_errors=True)
         partial.mkdir(parents=True)
         save_model(model, str(partial / "weights.safetensors"))
-        for i, optimiser in enumerate(optimisers):
-            save_file(state_tensors(optimiser), partial / f"optimiser-{i}.safetensors")
+        for i, state in enumerate(optimiser_states):
+            save_file(state, partial / f"optimiser-{i}.safetensors")
         if average:
             save_file(average, partial / AVERAGE)
-        state = {**asdict(progress), "fingerprint": fingerprint}
-        (partial / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
+        about = {**asdict(progress), "fingerprint": fingerprint}
+        (partial / "state.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
     except (OSError, SafetensorError) as error:
@@ -100,10 +100,8 @@ def save(
     return target
 
 
-def resume(
-    path: Path, model: Module, optimisers: list[Optimizer], fingerprint: dict[str, Any]
-) -> Progress:
-    """Load a checkpoint into model and optimisers.
+def resume(path: Path, model: Module, fingerprint: dict[str, Any]) -> Progress:
+    """Load a checkpoint's weights into `model`, which is whole yet.
 
     Raises TrainingError if it is damaged or was made by a run with another configuration.
     """
@@ -117,13 +115,24 @@ def resume(
             )
         progress = fields_of(state)
         load_model(model, str(path / "weights.safetensors"))
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise _unreadable(path, error) from error
+    return progress
+
+
+def resume_optimisers(path: Path, optimisers: list[Optimizer]) -> None:
+    """Load the optimisers' states, sharded as their parameters are. Raises TrainingError."""
+    try:
         for i, optimiser in enumerate(optimisers):
             load_state_tensors(optimiser, load_file(path / f"optimiser-{i}.safetensors"))
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise TrainingError(
-            f"checkpoint {path} cannot be read ({error}); delete it to go on from an older one"
-        ) from error
-    return progress
+    except (OSError, SafetensorError, ValueError, KeyError, IndexError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> TrainingError:
+    return TrainingError(
+        f"checkpoint {path} cannot be read ({error}); delete it to go on from an older one"
+    )
 
 
 def load_average(path: Path) -> dict[str, Tensor] | None:

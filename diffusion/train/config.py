@@ -87,6 +87,8 @@ class PretrainConfig:
     compile: bool = False
     attention: str | None = None
     """A registered attention function instead of the device's own."""
+    shard: bool = False
+    """Weights and optimiser state shared out over the processes (`train.sharding`)."""
     rows_per_pass: int | None = None
     """Rows that go through the model at once, per process; None is a process's whole share."""
     workers: int = 1
@@ -104,7 +106,7 @@ class PretrainConfig:
     def fingerprint(self) -> dict[str, Any]:
         """What a resumed run must agree on."""
         free = (
-            "compile", "attention", "rows_per_pass", "workers", "log_every_steps",
+            "compile", "attention", "shard", "rows_per_pass", "workers", "log_every_steps",
             "save_every_minutes", "validate_every_minutes", "validation_rows",
             "export_every_minutes",
         )  # fmt: skip

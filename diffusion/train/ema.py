@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from diffusion.train.placement import laid_out_like, whole
+
 
 class WeightAverage:
     """`decay` of 0 keeps no average; the weights themselves stand in for it."""
@@ -51,12 +53,13 @@ class WeightAverage:
                 self._average[name] = kept
 
     def tensors(self) -> dict[str, Tensor]:
-        """The average by name, empty where none is kept."""
-        return {n: a.cpu().contiguous() for n, a in self._average.items()}
+        """The average by name, empty where none is kept. Collective where it is sharded."""
+        return {n: whole(a).cpu().contiguous() for n, a in self._average.items()}
 
     @torch.no_grad()
     def restart(self, tensors: dict[str, Tensor] | None = None) -> None:
         """Go on from `tensors`, or begin anew with the model's weights as they are now."""
         for name, parameter in self._model.named_parameters():
             if name in self._average:
-                self._average[name].copy_(parameter if tensors is None else tensors[name])
+                given = parameter if tensors is None else laid_out_like(tensors[name], parameter)
+                self._average[name].copy_(given)

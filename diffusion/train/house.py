@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from torch.optim import Optimizer
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from diffusion.errors import TrainingError
@@ -39,7 +39,7 @@ class House:
         out: Path,
         config: PretrainConfig,
         model: PreTrainedModel,
-        optimisers: list[Optimizer],
+        optimiser_states: Callable[[], list[dict[str, Tensor]]],
         average: WeightAverage,
         validator: Validator,
         log: RunLog,
@@ -49,7 +49,8 @@ class House:
         sampled_match: SampledMatch | None,
     ) -> None:
         self._out, self._config = out, config
-        self._model, self._optimisers, self._average = model, optimisers, average
+        self._model, self._average = model, average
+        self._optimiser_states = optimiser_states
         self._validator, self._log = validator, log
         self._tokenizer_hash = tokenizer_hash
         self._autocast = autocast
@@ -57,13 +58,23 @@ class House:
         now = time.monotonic()
         self._last = {"save": now, "validate": now, "export": now}
 
-    def keep(self, progress: Progress) -> None:
+    def due(self) -> frozenset[str]:
+        """What it is time for, of "save", "export" and "validate"; their clocks start again."""
+        config = self._config
+        every_minutes = {
+            "save": config.save_every_minutes,
+            "export": config.export_every_minutes,
+            "validate": config.validate_every_minutes,
+        }
+        return frozenset(what for what, often in every_minutes.items() if self._due(what, often))
+
+    def keep(self, progress: Progress, due: frozenset[str]) -> None:
         """Do what is due."""
-        if self._due("save", self._config.save_every_minutes):
+        if "save" in due:
             self._or_warn(self.save, progress)
-        if self._due("export", self._config.export_every_minutes):
+        if "export" in due:
             self._or_warn(self.export, progress)
-        if self._due("validate", self._config.validate_every_minutes):
+        if "validate" in due:
             self.validate(progress)
 
     def finish(self, progress: Progress, *, stopped: bool) -> None:
@@ -92,7 +103,7 @@ class House:
         checkpoints.save(
             self._out,
             self._model,
-            self._optimisers,
+            self._optimiser_states(),
             progress,
             self._config.fingerprint(),
             self._average.tensors(),

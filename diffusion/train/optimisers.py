@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
 
+from diffusion.train.placement import laid_out_like, whole
+
 
 @dataclass(frozen=True, slots=True)
 class OptimiserConfig:
@@ -77,13 +79,16 @@ def set_lr_scale(optimisers: list[Optimizer], scale: float) -> None:
 
 
 def state_tensors(optimiser: Optimizer) -> dict[str, torch.Tensor]:
-    """The optimiser's state as flat named tensors, for safetensors (no pickle)."""
+    """The optimiser's state as flat named tensors, for safetensors (no pickle).
+
+    Where the weights are sharded, all processes must call this.
+    """
     flat: dict[str, torch.Tensor] = {}
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     for index, parameter in enumerate(parameters):
         for key, value in optimiser.state.get(parameter, {}).items():
             tensor = value if isinstance(value, torch.Tensor) else torch.tensor(float(value))
-            flat[f"{index}.{key}"] = tensor.detach().cpu().contiguous()
+            flat[f"{index}.{key}"] = whole(tensor.detach()).cpu().contiguous()
     return flat
 
 
@@ -93,5 +98,5 @@ def load_state_tensors(optimiser: Optimizer, flat: dict[str, torch.Tensor]) -> N
     for name, tensor in flat.items():
         index, key = name.split(".", 1)
         parameter = parameters[int(index)]
-        place = tensor if tensor.ndim == 0 else tensor.to(parameter.device)
+        place = tensor if tensor.ndim == 0 else laid_out_like(tensor, parameter)
         optimiser.state[parameter][key] = place.clone()

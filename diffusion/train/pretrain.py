@@ -12,13 +12,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
+from torch import Tensor
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
@@ -34,8 +35,10 @@ from diffusion.train.config import Budget, PretrainConfig
 from diffusion.train.ema import WeightAverage
 from diffusion.train.house import House, SampledMatch
 from diffusion.train.objective import Objective, compile_layers
-from diffusion.train.optimisers import build_optimisers, lr_scale, set_lr_scale
+from diffusion.train.optimisers import build_optimisers, lr_scale, set_lr_scale, state_tensors
+from diffusion.train.placement import whole
 from diffusion.train.run_log import Report, RunLog, Window
+from diffusion.train.sharding import Sharded
 from diffusion.train.validation import Validator
 from diffusion.train.weight_export import MANIFEST as EXPORT_MANIFEST
 from diffusion.train.weight_export import load_export, read_export, resume_from_export
@@ -88,7 +91,7 @@ def pretrain(
     except DiffillError as error:
         log.write({"event": "failed", "message": str(error)})
         raise
-    return run.model
+    return run.trained
 
 
 class _Run:
@@ -108,8 +111,8 @@ class _Run:
         self._accelerator, self._log = accelerator, log
         if accelerator.distributed_type == DistributedType.FSDP:
             raise TrainingError(
-                "weights shared out by FSDP cannot be saved here; every recipe fits one "
-                "accelerator, so use a launch without --use_fsdp"
+                "accelerate's own FSDP would flatten the matrices that Muon needs; launch without "
+                "--use_fsdp and give diffill --shard instead"
             )
         torch.manual_seed(config.seed)
         self.model = build_model(recipe_named(config.recipe), tokenizer.vocab_size)
@@ -134,13 +137,9 @@ class _Run:
     ) -> None:
         """Load what the run goes on from, and put it on its device."""
         config = self.config
-        self._plain_optimisers = build_optimisers(self.model, config.optimiser)
-        self._average = WeightAverage(self.model, config.ema_decay)
         found = checkpoints.newest(self.out)
         if found is not None:
-            self.progress = checkpoints.resume(
-                found, self.model, self._plain_optimisers, config.fingerprint()
-            )
+            self.progress = checkpoints.resume(found, self.model, config.fingerprint())
         elif resume_export is not None:
             self.progress = resume_from_export(
                 resume_export, self.model, config.fingerprint(), self._tokenizer.hash
@@ -155,11 +154,7 @@ class _Run:
             self._write("resumed", tokens=self.progress.tokens_seen, progress=self.spent)
         if config.compile:
             compile_layers(self.model)
-        prepared = self._accelerator.prepare(
-            Objective(self.model, blind_context=config.blind_context, attention=config.attention),
-            *self._plain_optimisers,
-        )
-        self._objective, self._optimisers = prepared[0], list(prepared[1:])
+        self._place(found)
         self._average.restart(None if found is None else checkpoints.load_average(found))
         validator = Validator(
             self._corpus.validation, self._tokenizer, config.batch, config.validation_rows
@@ -167,15 +162,40 @@ class _Run:
         self._house = House(
             self.out,
             config,
-            self.model,
-            self._plain_optimisers,
-            self._average,
+            self.model if self._sharded is None else self._sharded.copy,
+            self._optimiser_states,
+            self._average if self._sharded is None else self._sharded.average,
             validator,
             self._log,
             tokenizer_hash=self._tokenizer.hash,
             autocast=self._accelerator.autocast,
             sampled_match=sampled_match,
         )
+
+    def _place(self, found: Path | None) -> None:
+        """Bring model and optimisers to their devices, the optimisers' state being `found`'s."""
+        config, accelerator = self.config, self._accelerator
+        objective = Objective(
+            self.model, blind_context=config.blind_context, attention=config.attention
+        )
+        self._sharded: Sharded | None = None
+        if config.shard:
+            self._sharded = Sharded(self.model, config.ema_decay, accelerator)
+            self._sharded.shard(objective)
+        self._plain_optimisers = build_optimisers(self.model, config.optimiser)
+        self._average = WeightAverage(self.model, config.ema_decay)
+        if found is not None:
+            checkpoints.resume_optimisers(found, self._plain_optimisers)
+        self._objective: Any = objective
+        self._optimisers: list[Any] = list(self._plain_optimisers)
+        if self._sharded is None:
+            prepared = accelerator.prepare(objective, *self._plain_optimisers)
+            self._objective, self._optimisers = prepared[0], list(prepared[1:])
+
+    def _optimiser_states(self) -> list[dict[str, Tensor]]:
+        if self._sharded is not None:
+            return self._sharded.optimiser_states
+        return [state_tensors(optimiser) for optimiser in self._plain_optimisers]
 
     def _open_corpus(self) -> Corpus:
         corpus = open_corpus(self._corpus_path, self._tokenizer.hash)
@@ -185,6 +205,11 @@ class _Run:
 
     def _write(self, event: str, **figures: Any) -> None:
         self._log.write({"event": event, "step": self.progress.step, **figures})
+
+    @property
+    def trained(self) -> PreTrainedModel:
+        """The model, whole."""
+        return self.model if self._sharded is None else self._sharded.copy
 
     @property
     def spent(self) -> float:
@@ -251,13 +276,11 @@ class _Run:
         loss = torch.zeros((), device=accelerator.device)
         for number, batch in enumerate(passes):
             last = number == len(passes) - 1
-            with _no_sync(accelerator, self._objective, off=last or world == 1):
+            with self._in_pass(syncs=last or world == 1):
                 part = self._objective(batch, mean_weight)
                 accelerator.backward(part)
             loss += part.detach()
-        norm = float(
-            accelerator.clip_grad_norm_(self.model.parameters(), optimiser_config.clip_norm)
-        )
+        norm = self._clip(optimiser_config.clip_norm)
         value = float(accelerator.reduce(loss, "mean"))
         if not math.isfinite(value) or not math.isfinite(norm):
             raise TrainingError(
@@ -319,19 +342,39 @@ class _Run:
         here = cancel is not None and cancel.is_cancelled
         return here if self._accelerator.num_processes == 1 else self._sum(float(here)) > 0
 
+    def _in_pass(self, *, syncs: bool) -> AbstractContextManager[Any]:
+        """Around one pass: its precision, and whether gradients leave this process after it."""
+        if self._sharded is not None:
+            self._objective.set_requires_gradient_sync(syncs)
+            return self._accelerator.autocast()
+        return nullcontext() if syncs else self._accelerator.no_sync(self._objective)
+
+    def _clip(self, most: float) -> float:
+        """Scale the gradient down to a norm of `most`; returns its norm before that."""
+        parameters = self.model.parameters()
+        if self._sharded is None:
+            return float(self._accelerator.clip_grad_norm_(parameters, most))
+        return float(whole(torch.nn.utils.clip_grad_norm_(parameters, most)))
+
+    def _gather(self) -> None:
+        """Bring what is saved up to date; all processes come here at once."""
+        if self._sharded is not None:
+            self._sharded.gather(self.model, self._average, self._plain_optimisers)
+
     def keep_house(self) -> None:
         """Save, export and validate when it is time."""
-        if self._accelerator.is_main_process:
-            self._house.keep(self.progress)
+        main = self._accelerator.is_main_process
+        due = self._house.due() if main else frozenset()
+        if self._sharded is not None and self._sum(float(len(due))) > 0:
+            self._gather()
+        if main:
+            self._house.keep(self.progress, due)
 
     def finish(self, *, stopped: bool) -> None:
         """The last checkpoint and figures."""
+        self._gather()
         if self._accelerator.is_main_process:
             self._house.finish(self.progress, stopped=stopped)
         self._write("stopped" if stopped else "done", tokens=self.progress.tokens_seen)
         self._accelerator.wait_for_everyone()
 
-
-def _no_sync(accelerator: Accelerator, objective: Any, *, off: bool) -> Any:
-    """Gradients stay in this process until its last pass."""
-    return nullcontext() if off else accelerator.no_sync(objective)

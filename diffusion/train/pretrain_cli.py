@@ -96,6 +96,9 @@ def pretrain_command(
     processes: Annotated[
         int, typer.Option(min=1, help="Processes on this machine, one an accelerator.")
     ] = 1,
+    shard: Annotated[
+        bool, typer.Option("--shard", help="Share the weights out over the processes (FSDP).")
+    ] = False,
 ) -> None:
     """Train, resuming from OUT if it holds a checkpoint. Ctrl-C saves and stops."""
     from rich.console import Console
@@ -128,6 +131,7 @@ def pretrain_command(
             batch=replace(config.batch, noisings=noisings),
             optimiser=replace(config.optimiser, name=optimiser, decay_share=decay_share),
             attention=attention,
+            shard=shard,
             workers=workers,
             mixed_precision=precision,
             log_every_steps=log_every_steps,

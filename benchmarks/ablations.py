@@ -36,7 +36,8 @@ def main() -> None:
         if arguments.corpus is not None:
             for wanted in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(wanted, lambda *_: cancel.cancel())
-            _runner(arguments, cancel).run(rows, range(arguments.seeds))
+            first = arguments.first_seed
+            _runner(arguments, cancel).run(rows, range(first, first + arguments.seeds))
         results = read_results(arguments.out)
     except DiffillError as error:
         sys.exit(f"error: {error}")
@@ -69,6 +70,8 @@ def _runner(arguments: argparse.Namespace, cancel: CancelToken) -> Runner:
         cases=arguments.cases,
         workers=arguments.workers,
         mixed_precision=arguments.precision,
+        stages=arguments.stages,
+        start_from=arguments.start_from,
     )
     tokenizer = Tokenizer.load(arguments.tokenizer or bundled_tokenizer_path())
     return Runner(
@@ -103,11 +106,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="this row, beside the base"
     )
-    parser.add_argument("--seeds", type=int, default=2, metavar="N", help="seeds 0 to N - 1")
+    parser.add_argument("--seeds", type=int, default=2, metavar="N", help="how many seeds")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="the first of them")
     parser.add_argument("--tokens", type=int, default=DEFAULT.tokens, metavar="N", help="of a run")
     parser.add_argument("--recipe", default=DEFAULT.recipe, metavar="NAME", help="model size")
     parser.add_argument("--rows", type=int, default=DEFAULT.rows, metavar="N")
     parser.add_argument("--row-tokens", type=int, default=DEFAULT.row_tokens, metavar="N")
+    parser.add_argument("--stages", default=DEFAULT.stages, metavar="PLAN", help="as in pretrain")
+    parser.add_argument(
+        "--start-from", type=Path, metavar="DIR", help="checkpoint that every row begins with"
+    )
     parser.add_argument("--cases", type=int, default=DEFAULT.cases, metavar="N", help="holes")
     parser.add_argument("--workers", type=int, default=DEFAULT.workers, metavar="N")
     parser.add_argument("--precision", choices=("bf16", "no"), default=DEFAULT.mixed_precision)

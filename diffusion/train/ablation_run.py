@@ -44,6 +44,7 @@ from diffusion.train.ablations import Ablation
 from diffusion.train.config import Budget, PretrainConfig
 from diffusion.train.export import learn_lengths
 from diffusion.train.pretrain import Report, pretrain
+from diffusion.train.stages import plan
 from diffusion.train.validation import Validator
 
 RESULTS = "results.jsonl"
@@ -64,6 +65,25 @@ class Setting:
     length_samples: int = 5_000
     workers: int = 1
     mixed_precision: str = "bf16"
+    stages: str = "three"
+    """The plan of stages of every run."""
+    start_from: Path | None = None
+    """A checkpoint whose weights every run begins with; None is nothing but the seed."""
+
+    def start(self) -> str:
+        """The first twelve digits of the first weights' SHA-256; "nothing" for random ones.
+
+        Raises TrainingError where there are no such weights.
+        """
+        if self.start_from is None:
+            return "nothing"
+        try:
+            data = (self.start_from / "weights.safetensors").read_bytes()
+        except OSError as error:
+            raise TrainingError(
+                f"{self.start_from} holds no weights ({error.strerror}); name a step-<n> folder"
+            ) from error
+        return hashlib.sha256(data).hexdigest()[:12]
 
     def config(self, seed: int) -> PretrainConfig:
         """The base run."""
@@ -71,6 +91,7 @@ class Setting:
             recipe=self.recipe,
             batch=BatchConfig(rows=self.rows, row_tokens=self.row_tokens, seed=seed),
             mixed_precision=self.mixed_precision,
+            stages=plan(self.stages, self.row_tokens),
             seed=seed,
             workers=self.workers,
             validate_every_minutes=_NEVER_MINUTES,
@@ -98,7 +119,7 @@ class Runner:
         """`keep`: leave the checkpoints of finished rows in place."""
         out.mkdir(parents=True, exist_ok=True)
         self._corpus, self._out, self._tokenizer = corpus, out, tokenizer
-        self.setting = setting
+        self.setting, self._start = setting, setting.start()
         self._report, self._cancel, self._keep = report, cancel, keep
         self._data = open_corpus(corpus, tokenizer.hash)
         self._common: _Common | None = None
@@ -129,7 +150,7 @@ class Runner:
         folder = self._out / f"{row.name}-seed{seed}-{digest[:8]}"
         model = pretrain(
             self._corpus, folder, self._tokenizer, config, Budget(tokens=self.setting.tokens),
-            report=self._report, cancel=self._cancel,
+            report=self._report, cancel=self._cancel, start_from=self.setting.start_from,
         )  # fmt: skip
         if self._cancel is not None and self._cancel.is_cancelled:
             return None
@@ -141,6 +162,8 @@ class Runner:
             "seed": seed,
             "digest": digest,
             **{name: getattr(self.setting, name) for name in ("recipe", "tokens", "row_tokens")},
+            "stages": self.setting.stages,
+            "start": self._start,
             **_validation(self._common, self._tokenizer, model, row, config, self.setting),
             **_filled(self._common, self._tokenizer, model, row, config),
             "minutes": round((time.monotonic() - started) / 60, 1),
@@ -155,6 +178,7 @@ class Runner:
     def _digest(self, row: Ablation, config: PretrainConfig) -> str:
         measured = asdict(self.setting)
         del measured["workers"]
+        measured["start_from"] = self._start
         shaped = {
             "config": config.fingerprint(),
             "gap": row.gap,

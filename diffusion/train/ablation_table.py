@@ -12,7 +12,7 @@ from typing import Any
 
 from diffusion.train.ablations import BASE
 
-_SETTING = ("recipe", "tokens", "row_tokens")
+_SETTING = ("recipe", "tokens", "row_tokens", "stages", "start")
 _HEAD = (
     "row", "what is changed", "seeds", "loss", "t = 1", "t = 0.5", "t = 0.15", "loss over base",
     "exact, oracle", "over base", "exact, predicted", "over base",
@@ -25,9 +25,10 @@ def tables(results: Sequence[dict[str, Any]]) -> str:
     parts = []
     for setting in sorted(settings, key=lambda found: -found[1]):
         rows = [r for r in results if tuple(r[name] for name in _SETTING) == setting]
-        recipe, tokens, row_tokens = setting
+        recipe, tokens, row_tokens, stages, start = setting
         parts.append(
-            f"{recipe}, {tokens / 1e6:g} million tokens a run, rows of {row_tokens}, "
+            f"{recipe}, {tokens / 1e6:g} million tokens a run from {start}, stages {stages}, "
+            f"rows of {row_tokens}, "
             f"{rows[0]['cases']} validation holes; mean and standard deviation over seeds\n\n"
             + _table(rows)
         )

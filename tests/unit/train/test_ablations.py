@@ -141,7 +141,8 @@ def test_a_damaged_result_is_named(tmp_path: Path) -> None:
 def result(name: str, seed: int, loss: float, exact: float) -> dict[str, Any]:
     return {
         "name": name, "question": "why", "seed": seed, "recipe": "nano", "tokens": 2_000_000,
-        "row_tokens": 512, "cases": 10, "loss": loss, "exact_match_oracle": exact,
+        "row_tokens": 512, "stages": "three", "start": "nothing",
+        "cases": 10, "loss": loss, "exact_match_oracle": exact,
         "loss_by_t": {"1.0": loss, "0.5": loss, "0.15": loss}, "exact_match_predicted": exact,
     }  # fmt: skip
 
@@ -174,3 +175,23 @@ def test_without_a_corpus_the_script_shows_what_is_there(tmp_path: Path) -> None
     report = json.loads(done.stdout.splitlines()[-1])
     assert report["finished"] and report["results"] == [json.loads(line)]
     assert "| base | why | 1 | 5.000 |" in (tmp_path / "table.md").read_text(encoding="utf-8")
+
+
+def test_rows_may_begin_with_weights(corpus: Path, tmp_path: Path) -> None:
+    [base] = chosen([BASE])[:1]
+    first = Runner(corpus, tmp_path / "first", TOKENIZER, SETTING, keep=True).result(base, 0)
+    assert first is not None and first["start"] == "nothing"
+    [run] = (tmp_path / "first").glob("base-seed0-*")
+    [step, *_] = sorted(run.glob("step-*"), reverse=True)
+    from_there = replace(SETTING, stages="infill", start_from=step)
+    result = Runner(corpus, tmp_path / "then", TOKENIZER, from_there).result(base, 0)
+    assert result is not None and len(result["start"]) == 12
+    assert result["loss"] != first["loss"]
+    assert result["digest"] != first["digest"]
+    assert f"from {result['start']}, stages infill" in tables([result])
+
+
+def test_first_weights_that_are_not_there_are_named(corpus: Path, tmp_path: Path) -> None:
+    lost = replace(SETTING, start_from=tmp_path / "step-9")
+    with pytest.raises(TrainingError, match="step-9 holds no weights"):
+        Runner(corpus, tmp_path, TOKENIZER, lost)

@@ -16,8 +16,8 @@ from typing import TypeVar
 import torch
 
 from diffusion.cancel import CancelToken
+from diffusion.model.caching import CachingDenoiser
 from diffusion.model.context_cache import ContextCache
-from diffusion.model.denoiser import MaskedLMDenoiser
 from diffusion.process.copying import CopyIndex
 from diffusion.text.canvas import Context, Placement, lay_out, window_around
 from diffusion.text.tokenizer import Tokenizer
@@ -57,7 +57,7 @@ class Contexts:
 
     def __init__(
         self,
-        denoiser: MaskedLMDenoiser,
+        denoiser: CachingDenoiser,
         tokenizer: Tokenizer,
         *,
         context_tokens: int,

@@ -21,11 +21,11 @@ from diffusion.cancel import CancelToken
 from diffusion.candidates import Candidate, Site, TokenScore, rank
 from diffusion.config import InfillConfig
 from diffusion.contexts import Contexts, EncodedContext
-from diffusion.errors import CheckpointError, HoleError
-from diffusion.model.checkpoint import default_model_dir, load_checkpoint
-from diffusion.model.denoiser import MaskedLMDenoiser
-from diffusion.model.manifest import DIFFUSION, WEIGHTS_FILE
-from diffusion.model.quantize import Mode, for_cpu
+from diffusion.errors import HoleError
+from diffusion.model.caching import CachingDenoiser
+from diffusion.model.folder import default_model_dir
+from diffusion.model.quantize import Mode
+from diffusion.model.served import load_served
 from diffusion.process.canvas_state import CanvasState, StepSnapshot
 from diffusion.process.copying import COPYING_FILE, CopyingDenoiser, CopyWeights
 from diffusion.process.denoiser import Denoise
@@ -136,7 +136,7 @@ class Infiller:
 
     def __init__(
         self,
-        denoiser: MaskedLMDenoiser,
+        denoiser: CachingDenoiser,
         tokenizer: Tokenizer,
         lengths: LengthTable,
         config: InfillConfig | None = None,
@@ -178,25 +178,16 @@ class Infiller:
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        loaded = load_checkpoint(Path(model_dir) if model_dir else default_model_dir())
-        if loaded.tokenizer_path is None:
-            raise CheckpointError(
-                f"{loaded.folder} has no tokenizer of Diffill's",
-                fix="use a folder that `diffill pretrain --export` wrote",
-            )
-        if loaded.manifest is not None and loaded.manifest.objective != DIFFUSION:
-            raise CheckpointError(
-                f"{loaded.folder} holds an autoregressive twin, which fills no canvas",
-                fix="name a diffusion model; `diffill eval` is what measures a twin",
-            )
-        tokenizer = Tokenizer.load(loaded.tokenizer_path)
-        lengths = LengthTable.load(loaded.lengths_path) if loaded.lengths_path else LengthTable()
-        model = for_cpu(loaded.model, precision)  # type: ignore[arg-type]
-        weights_file = loaded.manifest.files.get(WEIGHTS_FILE) if loaded.manifest else None
-        sha256 = weights_file.sha256 if weights_file else None
-        ranking = Ranking.for_model(loaded.folder / RANKING_FILE, sha256)
-        copy_weights = CopyWeights.for_model(loaded.folder / COPYING_FILE, sha256)
-        return cls(MaskedLMDenoiser(model), tokenizer, lengths, config, ranking, copy_weights)
+        served = load_served(Path(model_dir) if model_dir else default_model_dir(), precision)
+        folder, sha256 = served.folder, served.weights_sha256
+        return cls(
+            served.denoiser,
+            served.tokenizer,
+            served.lengths,
+            config,
+            Ranking.for_model(folder / RANKING_FILE, sha256),
+            CopyWeights.for_model(folder / COPYING_FILE, sha256),
+        )
 
     def infill(
         self,

@@ -17,8 +17,9 @@ from transformers import PreTrainedModel
 
 from diffusion.cancel import CancelToken
 from diffusion.model.architecture import head_logits, trunk
+from diffusion.model.caching import BoundDenoiser
 from diffusion.model.context_cache import ContextCache
-from diffusion.model.denoiser import BoundDenoiser, MaskedLMDenoiser
+from diffusion.model.denoiser import MaskedLMDenoiser
 from diffusion.text.canvas import GAP
 
 

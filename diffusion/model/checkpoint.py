@@ -12,7 +12,6 @@ network; weights that are not finite are neither saved nor loaded.
 from __future__ import annotations
 
 import copy
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -29,25 +28,18 @@ from transformers.utils import logging as transformers_logging
 
 from diffusion.errors import CheckpointError
 from diffusion.model.architecture import ModelRecipe
+from diffusion.model.folder import FETCH_AGAIN, check_vocabulary, first_not_finite, verify
 from diffusion.model.manifest import (
     CONFIG_FILE,
     DIFFUSION,
     LENGTHS_FILE,
-    MANIFEST_FILE,
     TOKENIZER_FILE,
     WEIGHTS_FILE,
     Manifest,
-    check_files,
     records_of,
-    wrong_tokenizer,
 )
 from diffusion.model.quantize import is_quantized
-from diffusion.pretrained import bundled_model_dir
 from diffusion.text.tokenizer import Tokenizer
-
-MODEL_DIR_VARIABLE = "DIFFILL_MODEL"
-
-_FETCH_AGAIN = "copy or download the folder again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +54,6 @@ class LoadedModel:
     folder: Path
     tokenizer_path: Path | None
     lengths_path: Path | None
-
-
-def default_model_dir() -> Path:
-    """The folder named by the environment variable DIFFILL_MODEL, else the bundled model's."""
-    named = os.environ.get(MODEL_DIR_VARIABLE)
-    return Path(named).expanduser() if named else bundled_model_dir()
 
 
 def save_checkpoint(
@@ -104,14 +90,14 @@ def save_checkpoint(
             "an int8 model cannot be saved", fix="save the model before for_cpu rounds it"
         )
     weights = _weights_in_bf16(model)
-    not_finite = _first_not_finite(weights)
+    not_finite = first_not_finite(weights)
     if not_finite is not None:
         raise CheckpointError(
             f"weight {not_finite} holds NaN or infinity, so {folder} was not written",
             fix="go back to an earlier checkpoint and lower the learning rate",
         )
     tokenizer = Tokenizer.load(tokenizer_path)
-    _check_vocabulary(tokenizer, model, tokenizer_path)
+    check_vocabulary(tokenizer, model.config.vocab_size, tokenizer_path)
     manifest = Manifest(
         recipe={} if recipe is None else asdict(recipe),
         tokenizer_hash=tokenizer.hash,
@@ -141,35 +127,6 @@ def save_checkpoint(
     return manifest
 
 
-def verify(folder: Path) -> Manifest | None:
-    """Checks a folder's files without building the model. None for a foreign checkpoint.
-
-    Raises CheckpointError naming the first missing, truncated or altered file.
-    """
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"model folder {folder} does not exist",
-            fix=f"name an existing one, in {MODEL_DIR_VARIABLE} or with --model, or reinstall",
-        )
-    manifest = Manifest.read(folder)
-    if manifest is not None:
-        required = {CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE}
-        for name in sorted(required - manifest.files.keys()):
-            raise CheckpointError(f"{folder / MANIFEST_FILE} lists no {name}", fix=_FETCH_AGAIN)
-        check_files(folder, manifest.files)
-        if Tokenizer.load(folder / TOKENIZER_FILE).hash != manifest.tokenizer_hash:
-            raise wrong_tokenizer(folder / TOKENIZER_FILE)
-        return manifest
-    if not (folder / CONFIG_FILE).is_file():
-        raise CheckpointError(f"{folder / CONFIG_FILE} is missing", fix=_FETCH_AGAIN)
-    if not any(folder.glob("*.safetensors")):
-        raise CheckpointError(
-            f"{folder / WEIGHTS_FILE} is missing",
-            fix="Diffill reads safetensors only: save the model again with transformers 5",
-        )
-    return None
-
-
 def load_checkpoint(folder: Path, *, dtype: torch.dtype = torch.float32) -> LoadedModel:
     """Loads a model folder, ours or any Hugging Face masked LM's, onto the CPU in eval mode.
 
@@ -195,7 +152,7 @@ def load_checkpoint(folder: Path, *, dtype: torch.dtype = torch.float32) -> Load
             )
     except SafetensorError as error:
         raise CheckpointError(
-            f"{weights_path} is truncated or damaged ({error})", fix=_FETCH_AGAIN
+            f"{weights_path} is truncated or damaged ({error})", fix=FETCH_AGAIN
         ) from error
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
         raise CheckpointError(
@@ -209,7 +166,7 @@ def load_checkpoint(folder: Path, *, dtype: torch.dtype = torch.float32) -> Load
             f"the first is {missing[0]}",
             fix="use a checkpoint that was saved as a masked LM",
         )
-    not_finite = _first_not_finite(model.state_dict())
+    not_finite = first_not_finite(model.state_dict())
     if not_finite is not None:
         raise CheckpointError(
             f"{weights_path}: weight {not_finite} holds NaN or infinity",
@@ -217,7 +174,7 @@ def load_checkpoint(folder: Path, *, dtype: torch.dtype = torch.float32) -> Load
         )
     tokenizer_path = folder / TOKENIZER_FILE
     if manifest is not None:
-        _check_vocabulary(Tokenizer.load(tokenizer_path), model, tokenizer_path)
+        check_vocabulary(Tokenizer.load(tokenizer_path), model.config.vocab_size, tokenizer_path)
     lengths_path = folder / LENGTHS_FILE
     return LoadedModel(
         model=model.eval(),
@@ -235,21 +192,6 @@ def _weights_in_bf16(model: PreTrainedModel) -> dict[str, torch.Tensor]:
         for name, weight in model.state_dict().items()
         if name not in tied
     }
-
-
-def _first_not_finite(weights: dict[str, torch.Tensor]) -> str | None:
-    for name, weight in weights.items():
-        if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
-            return name
-    return None
-
-
-def _check_vocabulary(tokenizer: Tokenizer, model: PreTrainedModel, path: Path) -> None:
-    if tokenizer.vocab_size != model.config.vocab_size:
-        raise CheckpointError(
-            f"{path} has {tokenizer.vocab_size} tokens, the model {model.config.vocab_size}",
-            fix="use the vocabulary the model was trained with",
-        )
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from diffusion.errors import ModelError
 from diffusion.model.architecture import head_logits, trunk
-from diffusion.model.context_cache import PASS
+from diffusion.model.attention import PASS
 from diffusion.model.denoiser import MaskedLMDenoiser
 
 

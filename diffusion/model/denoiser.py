@@ -1,56 +1,33 @@
 """Turns any Hugging Face masked LM into a denoiser with an exact context cache.
 
-`MaskedLMDenoiser.encode_context` runs the context once; `bind` gives the process the function it
-calls at every step; `uncached` computes the same logits in one masked forward pass through
-transformers' own attention and exists to be compared with.
-
-Invariants: a step never changes the cache, and its logits do not depend on padding, on the other
-canvases of the batch (beyond float rounding), or on which positions are wanted. No state is kept
-between calls, so one denoiser may be used from several threads.
+`uncached` computes the logits of a step in one masked forward pass through transformers' own
+attention and exists to be compared with. The invariants are `diffusion.model.caching`'s.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from diffusion.cancel import CancelToken
-from diffusion.errors import ModelError, PositionError
+from diffusion.errors import ModelError
 from diffusion.model.architecture import head_logits, trunk
-from diffusion.model.context_cache import ATTENTION, PASS, ContextCache, ReadPass, WritePass
+from diffusion.model.attention import ATTENTION, PASS
+from diffusion.model.caching import CachingDenoiser, PositionRange
+from diffusion.model.context_cache import Pass
 
 
-@dataclass(frozen=True, slots=True)
-class PositionRange:
-    """How an encoder numbers positions. `limit` None: any position (rotary)."""
-
-    offset: int = 0  # added to our positions before the encoder sees them
-    limit: int | None = None  # positions 0 .. limit - 1 exist
-
-    @classmethod
-    def of(cls, model: PreTrainedModel) -> PositionRange:
-        """Reads the embedding table, if there is one. RoBERTa's starts after its padding row."""
-        embeddings = getattr(trunk(model), "embeddings", None)
-        table = getattr(embeddings, "position_embeddings", None)
-        if not isinstance(table, nn.Embedding):
-            return cls()
-        offset = 0 if table.padding_idx is None else table.padding_idx + 1
-        return cls(offset=offset, limit=table.num_embeddings - offset)
-
-    def check(self, last_position: int) -> None:
-        """Raises PositionError when the encoder has no such position."""
-        if self.limit is not None and last_position >= self.limit:
-            raise PositionError(
-                f"position {last_position} is needed, but this encoder has learned positions "
-                f"0..{self.limit - 1} only (the gap reserved for the canvas counts too)",
-                fix="use a smaller context, or an encoder with rotary positions",
-            )
+def position_range(model: PreTrainedModel) -> PositionRange:
+    """Reads the embedding table, if there is one. RoBERTa's starts after its padding row."""
+    embeddings = getattr(trunk(model), "embeddings", None)
+    table = getattr(embeddings, "position_embeddings", None)
+    if not isinstance(table, nn.Embedding):
+        return PositionRange()
+    offset = 0 if table.padding_idx is None else table.padding_idx + 1
+    return PositionRange(offset=offset, limit=table.num_embeddings - offset)
 
 
-class MaskedLMDenoiser:
+class MaskedLMDenoiser(CachingDenoiser):
     """A masked LM that denoises canvases on a cached context.
 
     Puts the model in eval mode and sets its attention implementation; the model still works as
@@ -73,85 +50,28 @@ class MaskedLMDenoiser:
         model.eval()
         model.set_attn_implementation(ATTENTION)
         self.model = model
-        self.positions = PositionRange.of(model)
+        self.positions = position_range(model)
         self._trunk = trunk(model)
 
     @property
     def device(self) -> torch.device:
-        """Where the model runs; ids given to it are moved there."""
         return self.model.device
 
-    @torch.inference_mode()
-    def encode_context(
-        self,
-        ids_1C: torch.Tensor,
-        positions_1C: torch.Tensor,
-        cancel: CancelToken | None = None,
-    ) -> ContextCache:
-        """Encodes the clean tokens around a hole.
+    @property
+    def vocab_size(self) -> int:
+        return int(self.model.config.vocab_size)
 
-        Args:
-            ids_1C: token ids of prefix and suffix, int64.
-            positions_1C: their positions; the suffix starts a fixed gap after the prefix.
-            cancel: looked at before every layer.
-
-        Raises:
-            ModelError: shapes disagree or the context is empty.
-            PositionError: a position lies beyond what the encoder has learned.
-            Cancelled: `cancel` was cancelled.
-        """
-        if ids_1C.ndim != 2 or ids_1C.shape[0] != 1 or ids_1C.shape != positions_1C.shape:
-            raise ModelError(
-                f"a context is one row of ids and one of positions, not {tuple(ids_1C.shape)} "
-                f"and {tuple(positions_1C.shape)}",
-                fix="pass both as [1, C]",
-            )
-        if ids_1C.shape[1] == 0:
-            raise ModelError("the context has no token", fix="start it with BOF at least")
-        self.positions.check(int(positions_1C.max()))
-        positions_1C = positions_1C.to(self.device)
-        write = WritePass(cancel)
-        self._trunk(
-            input_ids=ids_1C.to(self.device),
-            position_ids=positions_1C + self.positions.offset,
-            **{PASS: write},
-        )
-        return write.finish(positions_1C)
-
-    def bind(self, cache: ContextCache, start_position: int) -> BoundDenoiser:
-        """The step function for canvases whose first token has position `start_position`."""
-        return BoundDenoiser(self, cache, start_position)
-
-    @torch.inference_mode()
-    def step(
-        self,
-        cache: ContextCache,
-        start_position: int,
-        ids_BN: torch.Tensor,
-        lengths_B: torch.Tensor,
-        wanted_BN: torch.Tensor,
+    def _hidden(
+        self, ids_T: torch.Tensor, positions_T: torch.Tensor, under_way: Pass
     ) -> torch.Tensor:
-        """Logits [M, V] float32 of the M wanted positions, row by row. See `BoundDenoiser`."""
-        column_N = torch.arange(ids_BN.shape[1], device=ids_BN.device)
-        valid_BN = column_N < lengths_B.to(ids_BN.device)[:, None]
-        if bool((wanted_BN & ~valid_BN).any()):
-            raise ModelError(
-                "logits are wanted where a canvas has no token",
-                fix="want positions below each row's length only",
-            )
-        if not bool(wanted_BN.any()):
-            return torch.empty(0, self.model.config.vocab_size, device=self.device)
-        self.positions.check(start_position + int(lengths_B.max()) - 1)
-        canvas_of_T, column_of_T = (part.to(self.device) for part in valid_BN.nonzero().unbind(1))
-        read = ReadPass(cache, canvas_of_T)
         output = self._trunk(
-            input_ids=ids_BN[valid_BN].to(self.device)[None],
-            position_ids=(column_of_T + (start_position + self.positions.offset))[None],
-            **{PASS: read},
+            input_ids=ids_T[None], position_ids=positions_T[None], **{PASS: under_way}
         )
-        read.finish()
-        wanted_T = wanted_BN[valid_BN].to(self.device)
-        return head_logits(self.model, output.last_hidden_state[0][wanted_T]).float()
+        hidden_TD: torch.Tensor = output.last_hidden_state[0]
+        return hidden_TD
+
+    def _logits(self, hidden_MD: torch.Tensor) -> torch.Tensor:
+        return head_logits(self.model, hidden_MD).float()
 
     @torch.inference_mode()
     def uncached(
@@ -185,34 +105,3 @@ class MaskedLMDenoiser:
             attention_mask=mask_BLL[:, None],
         )
         return head_logits(self.model, output.last_hidden_state[:, context:]).float()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BoundDenoiser:
-    """One hole's step function: what the process calls a `Denoise`."""
-
-    denoiser: MaskedLMDenoiser
-    cache: ContextCache
-    start_position: int
-
-    def __call__(
-        self, ids_BN: torch.Tensor, lengths_B: torch.Tensor, wanted_BN: torch.Tensor
-    ) -> torch.Tensor:
-        """One denoising pass over B canvases.
-
-        Args:
-            ids_BN: canvas tokens, int64; anything at and beyond a row's length is padding.
-            lengths_B: tokens of each canvas, int64, 0..N.
-            wanted_BN: bool, where logits are needed.
-
-        Returns:
-            Logits [M, V] float32 of the M wanted positions in row-major order.
-
-        Raises:
-            ModelError: logits are wanted at padding.
-            PositionError: the canvas runs past what the encoder has learned.
-        """
-        # A clone made outside inference mode is an ordinary tensor that callers may write to.
-        return self.denoiser.step(
-            self.cache, self.start_position, ids_BN, lengths_B, wanted_BN
-        ).clone()

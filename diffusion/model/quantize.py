@@ -16,13 +16,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
 
 from diffusion.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Mode = Literal["fp32", "bf16", "int8"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -53,6 +55,13 @@ class Int8Linear(nn.Module):
         bias_N = None if linear.bias is None else linear.bias.detach().float()
         self.register_buffer("bias_N", bias_N)
         self.in_features, self.out_features = linear.in_features, linear.out_features
+
+    @classmethod
+    def of(cls, weight_NK: torch.Tensor) -> Int8Linear:
+        """A layer with these weights, rounded, and no bias."""
+        linear = nn.Linear(weight_NK.shape[1], weight_NK.shape[0], bias=False, device="meta")
+        linear.weight = nn.Parameter(weight_NK, requires_grad=False)
+        return cls(linear)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """[..., K] float32 -> [..., N] float32."""
@@ -118,10 +127,15 @@ def fastest_mode(model: nn.Module) -> Mode:
     if not linears:
         return "fp32"
     trunk_linears = linears[:-1] or linears  # the last one is the vocabulary head
-    linear = max(trunk_linears, key=lambda layer: layer.weight.numel())
-    plain = nn.Linear(linear.in_features, linear.out_features, bias=False)
-    plain.weight.copy_(linear.weight)
-    input_TK = torch.randn(_RACE_TOKENS, linear.in_features)
+    return fastest_mode_for(max(trunk_linears, key=lambda layer: layer.weight.numel()).weight)
+
+
+@torch.inference_mode()
+def fastest_mode_for(weight_NK: torch.Tensor) -> Mode:
+    """Races the precisions on a layer of these weights. See `fastest_mode`."""
+    plain = nn.Linear(weight_NK.shape[1], weight_NK.shape[0], bias=False)
+    plain.weight.copy_(weight_NK)
+    input_TK = torch.randn(_RACE_TOKENS, weight_NK.shape[1])
     half, half_TK = _copy_in_bf16(plain), input_TK.to(torch.bfloat16)
     rounded = Int8Linear(plain)
     best_ms = {

@@ -6,6 +6,7 @@ What serving does with caches must give the answers of this.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import torch
@@ -13,6 +14,7 @@ import torch
 from diffusion.cancel import CancelToken
 from diffusion.demo.holes import bundled_examples, load_holes
 from diffusion.infill import Infiller
+from diffusion.model.checkpoint import load_checkpoint
 from diffusion.model.context_cache import ContextCache
 from diffusion.model.denoiser import MaskedLMDenoiser
 from diffusion.text.hole_sampling import HoleMix, sample_holes
@@ -50,10 +52,10 @@ class ReferenceDenoiser(MaskedLMDenoiser):
         return logits_BNV[wanted_BN]
 
 
-def reference_of(infiller: Infiller) -> Infiller:
-    """An infiller with the same model and the same fits that remembers nothing."""
+def reference_of(infiller: Infiller, folder: Path) -> Infiller:
+    """An infiller with the same model and fits that remembers nothing, run by transformers."""
     plain = Infiller(
-        ReferenceDenoiser(infiller._denoiser.model),
+        ReferenceDenoiser(load_checkpoint(folder).model),
         infiller.tokenizer,
         infiller.lengths,
         infiller.config,

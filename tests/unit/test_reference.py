@@ -31,7 +31,7 @@ def check(folder: Path, count: int) -> None:
     """Ask as an editor does: ahead of need, at once, after a key, and after coming back."""
     config = InfillConfig(context_tokens=120)  # what the reference pays for at every step
     served = Infiller.load(folder, threads=2, precision="fp32", config=config)
-    plain = reference_of(Infiller.load(folder, threads=2, precision="fp32", config=config))
+    plain = reference_of(served, folder)
     differ = []
     for number, opened in enumerate(example_holes(count)):
         typed = 1 if opened.middle[:1].isascii() else 0

@@ -14,13 +14,8 @@ from transformers import AutoModelForMaskedLM, ModernBertForMaskedLM
 
 from diffusion.errors import CheckpointError, ModelError
 from diffusion.model.architecture import build_model
-from diffusion.model.checkpoint import (
-    MODEL_DIR_VARIABLE,
-    default_model_dir,
-    load_checkpoint,
-    save_checkpoint,
-    verify,
-)
+from diffusion.model.checkpoint import load_checkpoint, save_checkpoint
+from diffusion.model.folder import MODEL_DIR_VARIABLE, default_model_dir, verify
 from diffusion.model.manifest import FileRecord, Manifest
 from diffusion.model.quantize import for_cpu
 from diffusion.text.tokenizer_training import MIN_VOCAB_SIZE, train_tokenizer

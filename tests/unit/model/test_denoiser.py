@@ -11,7 +11,8 @@ from transformers import ModernBertConfig, ModernBertForMaskedLM, PreTrainedMode
 
 from diffusion.errors import ModelError, PositionError
 from diffusion.model.architecture import head_logits, trunk
-from diffusion.model.context_cache import PASS, ContextCache, WritePass
+from diffusion.model.attention import PASS
+from diffusion.model.context_cache import ContextCache, WritePass
 from diffusion.model.denoiser import MaskedLMDenoiser
 from tests.unit.model.conftest import START, VOCAB, Case, random_model
 

@@ -1,0 +1,159 @@
+"""An encoder's two uses: a context in, its cache out; canvases in, logits out.
+
+`CachingDenoiser` is what both the facade and the tests call. What computes is a subclass's: any
+transformers model (`diffusion.model.denoiser`), or the bundled one without transformers
+(`diffusion.model.lean_denoiser`).
+
+Invariants: a step never changes the cache, and its logits do not depend on padding, on the other
+canvases of the batch (beyond float rounding), or on which positions are wanted. No state is kept
+between calls, so one denoiser may be used from several threads.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+
+from diffusion.cancel import CancelToken
+from diffusion.errors import ModelError, PositionError
+from diffusion.model.context_cache import ContextCache, Pass, ReadPass, WritePass
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRange:
+    """How an encoder numbers positions. `limit` None: any position (rotary)."""
+
+    offset: int = 0  # added to our positions before the encoder sees them
+    limit: int | None = None  # positions 0 .. limit - 1 exist
+
+    def check(self, last_position: int) -> None:
+        """Raises PositionError when the encoder has no such position."""
+        if self.limit is not None and last_position >= self.limit:
+            raise PositionError(
+                f"position {last_position} is needed, but this encoder has learned positions "
+                f"0..{self.limit - 1} only (the gap reserved for the canvas counts too)",
+                fix="use a smaller context, or an encoder with rotary positions",
+            )
+
+
+class CachingDenoiser(ABC):
+    """Denoises canvases on a cached context."""
+
+    positions = PositionRange()
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where the model runs; ids given to it are moved there."""
+
+    @property
+    @abstractmethod
+    def vocab_size(self) -> int:
+        """Number of logits of a token."""
+
+    @abstractmethod
+    def _hidden(
+        self, ids_T: torch.Tensor, positions_T: torch.Tensor, under_way: Pass
+    ) -> torch.Tensor:
+        """Last hidden states [T, D] of a row of tokens that attends through `under_way`."""
+
+    @abstractmethod
+    def _logits(self, hidden_MD: torch.Tensor) -> torch.Tensor:
+        """Vocabulary logits [M, V] float32 of M hidden states."""
+
+    @torch.inference_mode()
+    def encode_context(
+        self,
+        ids_1C: torch.Tensor,
+        positions_1C: torch.Tensor,
+        cancel: CancelToken | None = None,
+    ) -> ContextCache:
+        """Encodes the clean tokens around a hole.
+
+        Args:
+            ids_1C: token ids of prefix and suffix, int64.
+            positions_1C: their positions; the suffix starts a fixed gap after the prefix.
+            cancel: looked at before every layer.
+
+        Raises:
+            ModelError: shapes disagree or the context is empty.
+            PositionError: a position lies beyond what the encoder has learned.
+            Cancelled: `cancel` was cancelled.
+        """
+        if ids_1C.ndim != 2 or ids_1C.shape[0] != 1 or ids_1C.shape != positions_1C.shape:
+            raise ModelError(
+                f"a context is one row of ids and one of positions, not {tuple(ids_1C.shape)} "
+                f"and {tuple(positions_1C.shape)}",
+                fix="pass both as [1, C]",
+            )
+        if ids_1C.shape[1] == 0:
+            raise ModelError("the context has no token", fix="start it with BOF at least")
+        self.positions.check(int(positions_1C.max()))
+        positions_1C = positions_1C.to(self.device)
+        write = WritePass(cancel)
+        self._hidden(ids_1C[0].to(self.device), positions_1C[0] + self.positions.offset, write)
+        return write.finish(positions_1C)
+
+    def bind(self, cache: ContextCache, start_position: int) -> BoundDenoiser:
+        """The step function for canvases whose first token has position `start_position`."""
+        return BoundDenoiser(self, cache, start_position)
+
+    @torch.no_grad()
+    def step(
+        self,
+        cache: ContextCache,
+        start_position: int,
+        ids_BN: torch.Tensor,
+        lengths_B: torch.Tensor,
+        wanted_BN: torch.Tensor,
+    ) -> torch.Tensor:
+        """Logits [M, V] float32 of the M wanted positions, row by row. See `BoundDenoiser`."""
+        column_N = torch.arange(ids_BN.shape[1], device=ids_BN.device)
+        valid_BN = column_N < lengths_B.to(ids_BN.device)[:, None]
+        if bool((wanted_BN & ~valid_BN).any()):
+            raise ModelError(
+                "logits are wanted where a canvas has no token",
+                fix="want positions below each row's length only",
+            )
+        if not bool(wanted_BN.any()):
+            return torch.empty(0, self.vocab_size, device=self.device)
+        self.positions.check(start_position + int(lengths_B.max()) - 1)
+        canvas_of_T, column_of_T = (part.to(self.device) for part in valid_BN.nonzero().unbind(1))
+        read = ReadPass(cache, canvas_of_T)
+        hidden_TD = self._hidden(
+            ids_BN[valid_BN].to(self.device),
+            column_of_T + (start_position + self.positions.offset),
+            read,
+        )
+        read.finish()
+        return self._logits(hidden_TD[wanted_BN[valid_BN].to(self.device)])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundDenoiser:
+    """One hole's step function: what the process calls a `Denoise`."""
+
+    denoiser: CachingDenoiser
+    cache: ContextCache
+    start_position: int
+
+    def __call__(
+        self, ids_BN: torch.Tensor, lengths_B: torch.Tensor, wanted_BN: torch.Tensor
+    ) -> torch.Tensor:
+        """One denoising pass over B canvases.
+
+        Args:
+            ids_BN: canvas tokens, int64; anything at and beyond a row's length is padding.
+            lengths_B: tokens of each canvas, int64, 0..N.
+            wanted_BN: bool, where logits are needed.
+
+        Returns:
+            Logits [M, V] float32 of the M wanted positions in row-major order.
+
+        Raises:
+            ModelError: logits are wanted at padding.
+            PositionError: the canvas runs past what the encoder has learned.
+        """
+        return self.denoiser.step(self.cache, self.start_position, ids_BN, lengths_B, wanted_BN)

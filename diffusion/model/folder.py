@@ -1,0 +1,80 @@
+"""A model folder seen from outside: where it is, and whether it is whole. No transformers.
+
+Invariant: nothing is read from weights before their sizes and digests are known to be right.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from diffusion.errors import CheckpointError
+from diffusion.model.manifest import (
+    CONFIG_FILE,
+    MANIFEST_FILE,
+    TOKENIZER_FILE,
+    WEIGHTS_FILE,
+    Manifest,
+    check_files,
+    wrong_tokenizer,
+)
+from diffusion.pretrained import bundled_model_dir
+from diffusion.text.tokenizer import Tokenizer
+
+MODEL_DIR_VARIABLE = "DIFFILL_MODEL"
+FETCH_AGAIN = "copy or download the folder again"
+
+
+def default_model_dir() -> Path:
+    """The folder named by the environment variable DIFFILL_MODEL, else the bundled model's."""
+    named = os.environ.get(MODEL_DIR_VARIABLE)
+    return Path(named).expanduser() if named else bundled_model_dir()
+
+
+def verify(folder: Path) -> Manifest | None:
+    """Checks a folder's files without building the model. None for a foreign checkpoint.
+
+    Raises CheckpointError naming the first missing, truncated or altered file.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"model folder {folder} does not exist",
+            fix=f"name an existing one, in {MODEL_DIR_VARIABLE} or with --model, or reinstall",
+        )
+    manifest = Manifest.read(folder)
+    if manifest is not None:
+        required = {CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE}
+        for name in sorted(required - manifest.files.keys()):
+            raise CheckpointError(f"{folder / MANIFEST_FILE} lists no {name}", fix=FETCH_AGAIN)
+        check_files(folder, manifest.files)
+        if Tokenizer.load(folder / TOKENIZER_FILE).hash != manifest.tokenizer_hash:
+            raise wrong_tokenizer(folder / TOKENIZER_FILE)
+        return manifest
+    if not (folder / CONFIG_FILE).is_file():
+        raise CheckpointError(f"{folder / CONFIG_FILE} is missing", fix=FETCH_AGAIN)
+    if not any(folder.glob("*.safetensors")):
+        raise CheckpointError(
+            f"{folder / WEIGHTS_FILE} is missing",
+            fix="Diffill reads safetensors only: save the model again with transformers 5",
+        )
+    return None
+
+
+def first_not_finite(weights: Mapping[str, torch.Tensor]) -> str | None:
+    """The name of the first weight that holds NaN or infinity."""
+    for name, weight in weights.items():
+        if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
+            return name
+    return None
+
+
+def check_vocabulary(tokenizer: Tokenizer, vocab_size: int, path: Path) -> None:
+    """Raises CheckpointError where a vocabulary is not the model's."""
+    if tokenizer.vocab_size != vocab_size:
+        raise CheckpointError(
+            f"{path} has {tokenizer.vocab_size} tokens, the model {vocab_size}",
+            fix="use the vocabulary the model was trained with",
+        )

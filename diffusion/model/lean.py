@@ -1,0 +1,209 @@
+"""The bundled encoder without transformers: the same ModernBERT, written as it is computed here.
+
+A step is a hundred small operations, and what stands between them (modules, hooks, keyword
+arguments, fresh rotations) costs as much as they do; importing transformers costs a server half of
+its start. `LeanEncoder` runs a `ModernBertForMaskedLM` whose layers all attend globally and have
+no biases (Warner et al. 2024; `diffusion.model.architecture`) from its named weights.
+
+Rotary positions (Su et al. 2021): the rows of query and key weights are put in another order when
+the model is loaded, so that the two numbers that turn together lie side by side. All of a layer's
+queries and keys then turn in one complex product, and no dot product changes.
+
+In int8, too, attention runs in bfloat16, and so is what a cache holds: half the memory.
+
+Invariants: the weights given are not changed; in float32 the logits are those of transformers to
+rounding (`tests/unit/model/test_lean.py`); nothing is kept between calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu, layer_norm, linear
+
+from diffusion.errors import ModelError
+from diffusion.model.context_cache import Pass
+from diffusion.model.quantize import Int8Linear, Mode
+
+Project = Callable[[Tensor], Tensor]
+_BIASES = ("attention_bias", "mlp_bias", "norm_bias", "classifier_bias", "decoder_bias")
+
+
+@dataclass(frozen=True, slots=True)
+class LeanShape:
+    """What a config says that the weights do not."""
+
+    width: int
+    layers: int
+    heads: int
+    vocab_size: int
+    norm_eps: float
+    rope_theta: float
+    max_positions: int
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> LeanShape | None:
+        """The shape that a Hugging Face config.json describes; None for any other model."""
+        layers = config.get("num_hidden_layers")
+        plain = (
+            config.get("model_type") == "modernbert"
+            and config.get("layer_types") == ["full_attention"] * int(layers or 0)
+            and not any(config.get(name, True) for name in _BIASES)
+            and config.get("hidden_activation") == config.get("classifier_activation") == "gelu"
+            and config.get("tie_word_embeddings") is True
+        )
+        rope = (config.get("rope_parameters") or {}).get("full_attention") or {}
+        if not plain or rope.get("rope_type") != "default":
+            return None
+        return cls(
+            int(config["hidden_size"]),
+            int(config["num_hidden_layers"]),
+            int(config["num_attention_heads"]),
+            int(config["vocab_size"]),
+            float(config["norm_eps"]),
+            float(rope["rope_theta"]),
+            int(config["max_position_embeddings"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layer:
+    """One block. `attention_norm_D` is None in the first, which takes its input as it is."""
+
+    attention_norm_D: Tensor | None
+    query_key_value: Project
+    attention_out: Project
+    mlp_norm_D: Tensor
+    mlp_in: Project
+    mlp_out: Project
+
+
+class LeanEncoder:
+    """Token ids and positions in, hidden states out; and hidden states in, logits out."""
+
+    def __init__(self, weights: Mapping[str, Tensor], shape: LeanShape, mode: Mode) -> None:
+        """`weights` are a `ModernBertForMaskedLM`'s, in any precision.
+
+        Raises ModelError naming a weight that is missing or of another shape.
+        """
+        self.shape, self.mode = shape, mode
+        self.dtype = torch.bfloat16 if mode == "bf16" else torch.float32
+        self.attention_dtype = torch.float32 if mode == "fp32" else torch.bfloat16
+        taken = _Weights(weights, self.dtype, mode)
+        width, heads = shape.width, shape.heads
+        self._embedding_VD = taken.plain("model.embeddings.tok_embeddings.weight")
+        self._embedding_norm_D = taken.plain("model.embeddings.norm.weight", width)
+        self._layers = tuple(
+            _Layer(
+                taken.plain(f"{at}.attn_norm.weight", width) if number else None,
+                taken.turned(f"{at}.attn.Wqkv.weight", heads),
+                taken.project(f"{at}.attn.Wo.weight"),
+                taken.plain(f"{at}.mlp_norm.weight", width),
+                taken.project(f"{at}.mlp.Wi.weight"),
+                taken.project(f"{at}.mlp.Wo.weight"),
+            )
+            for number in range(shape.layers)
+            for at in [f"model.layers.{number}"]
+        )
+        self._final_norm_D = taken.plain("model.final_norm.weight", width)
+        self._head_dense = taken.project("head.dense.weight")
+        self._head_norm_D = taken.plain("head.norm.weight", width)
+        self._decoder = taken.project("model.embeddings.tok_embeddings.weight")
+        self._turns_PE = _turns(shape)
+
+    def hidden(self, ids_T: Tensor, positions_T: Tensor, under_way: Pass) -> Tensor:
+        """The last hidden states [T, D] of a row of tokens; `under_way` does the attention."""
+        eps, heads = self.shape.norm_eps, self.shape.heads
+        width = (self.shape.width,)
+        turns_T1E = self._turns_PE[positions_T][:, None]
+        hidden_TD = layer_norm(
+            self._embedding_VD[ids_T], width, self._embedding_norm_D, None, eps
+        )
+        for layer in self._layers:
+            norm_D = layer.attention_norm_D
+            input_TD = hidden_TD
+            if norm_D is not None:
+                input_TD = layer_norm(hidden_TD, width, norm_D, None, eps)
+            qkv_TGD = layer.query_key_value(input_TD).view(len(ids_T), 3 * heads, -1)
+            turned_TGD = _turn(qkv_TGD[:, : 2 * heads], turns_T1E).to(self.attention_dtype)
+            value_THD = qkv_TGD[:, 2 * heads :].to(self.attention_dtype)
+            mixed_1HTD = under_way.attend(
+                *(
+                    part_THD.transpose(0, 1)[None]
+                    for part_THD in (turned_TGD[:, :heads], turned_TGD[:, heads:], value_THD)
+                ),
+                None,
+            )
+            mixed_TD = mixed_1HTD[0].transpose(0, 1).reshape(len(ids_T), -1).to(self.dtype)
+            hidden_TD = hidden_TD + layer.attention_out(mixed_TD)
+            input_TD = layer_norm(hidden_TD, width, layer.mlp_norm_D, None, eps)
+            inner_TI, gate_TI = layer.mlp_in(input_TD).chunk(2, dim=1)
+            hidden_TD = hidden_TD + layer.mlp_out(gelu(inner_TI) * gate_TI)
+        return layer_norm(hidden_TD, width, self._final_norm_D, None, eps)
+
+    def logits(self, hidden_MD: Tensor) -> Tensor:
+        """Vocabulary logits [M, V] float32."""
+        features_MD = gelu(self._head_dense(hidden_MD))
+        features_MD = layer_norm(
+            features_MD, (self.shape.width,), self._head_norm_D, None, self.shape.norm_eps
+        )
+        return self._decoder(features_MD).float()
+
+
+def _turns(shape: LeanShape) -> Tensor:
+    """The rotation of every position as unit complex numbers, [P, E] with E = head width / 2."""
+    width = shape.width // shape.heads
+    speed_E = shape.rope_theta ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
+    angle_PE = torch.arange(shape.max_positions, dtype=torch.float32)[:, None] * speed_E
+    return torch.polar(torch.ones_like(angle_PE), angle_PE)
+
+
+def _turn(pairs_TGD: Tensor, turns_T1E: Tensor) -> Tensor:
+    """Rotate each pair of neighbouring features by its position's angle."""
+    shape = pairs_TGD.shape
+    complex_TGE = torch.view_as_complex(pairs_TGD.float().reshape(*shape[:2], -1, 2))
+    return torch.view_as_real(complex_TGE * turns_T1E).reshape(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """Named weights, taken in the precision of a mode."""
+
+    named: Mapping[str, Tensor]
+    dtype: torch.dtype
+    mode: Mode
+
+    def plain(self, name: str, *shape: int) -> Tensor:
+        if name not in self.named:
+            raise ModelError(
+                f"weight {name} is missing", fix="use a checkpoint that was saved as a masked LM"
+            )
+        weight = self.named[name].detach().to("cpu", self.dtype)
+        if shape and tuple(weight.shape) != shape:
+            raise ModelError(
+                f"weight {name} has shape {tuple(weight.shape)}, the config says {shape}",
+                fix="check that config.json and model.safetensors belong together",
+            )
+        return weight
+
+    def project(self, name: str) -> Project:
+        return self._projecting(self.plain(name))
+
+    def turned(self, name: str, heads: int) -> Project:
+        """Query, key and value in one; the pairs of query and key features side by side."""
+        weight_ND = self.plain(name)
+        query_key_GPED, value_ND = (
+            weight_ND[: 2 * len(weight_ND) // 3].view(2 * heads, 2, -1, weight_ND.shape[1]),
+            weight_ND[2 * len(weight_ND) // 3 :],
+        )
+        side_by_side_ND = query_key_GPED.transpose(1, 2).reshape(-1, weight_ND.shape[1])
+        return self._projecting(torch.cat((side_by_side_ND, value_ND)))
+
+    def _projecting(self, weight_ND: Tensor) -> Project:
+        if self.mode == "int8":
+            return Int8Linear.of(weight_ND)
+        return lambda input_TD: linear(input_TD, weight_ND)

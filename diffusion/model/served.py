@@ -1,0 +1,71 @@
+"""A model folder made ready to serve: the lean way where it can be, through transformers where not.
+
+Invariant: transformers is imported only for a model that needs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from diffusion.errors import CheckpointError, ModelError
+from diffusion.model.caching import CachingDenoiser
+from diffusion.model.folder import check_vocabulary, verify
+from diffusion.model.lean_denoiser import LeanDenoiser, read_config, read_weights
+from diffusion.model.manifest import DIFFUSION, LENGTHS_FILE, TOKENIZER_FILE, WEIGHTS_FILE
+from diffusion.text.hole_length import LengthTable
+from diffusion.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A denoiser with its vocabulary and length table."""
+
+    denoiser: CachingDenoiser
+    tokenizer: Tokenizer
+    lengths: LengthTable
+    folder: Path
+    weights_sha256: str | None
+    """None where no manifest has it."""
+
+
+def load_served(folder: Path, precision: str = "auto") -> ServedModel:
+    """Load a diffusion model onto the CPU, in "fp32", "bf16", "int8" or "auto"matic precision.
+
+    Raises CheckpointError naming the file that is missing or damaged, ConfigError for another
+    precision.
+    """
+    manifest = verify(folder)
+    tokenizer_path, lengths_path = folder / TOKENIZER_FILE, folder / LENGTHS_FILE
+    if not tokenizer_path.is_file():
+        raise CheckpointError(
+            f"{folder} has no tokenizer of Diffill's",
+            fix="use a folder that `diffill pretrain --export` wrote",
+        )
+    if manifest is not None and manifest.objective != DIFFUSION:
+        raise CheckpointError(
+            f"{folder} holds an autoregressive twin, which fills no canvas",
+            fix="name a diffusion model; `diffill eval` is what measures a twin",
+        )
+    tokenizer = Tokenizer.load(tokenizer_path)
+    denoiser = _denoiser(folder, precision)
+    if manifest is not None:
+        check_vocabulary(tokenizer, denoiser.vocab_size, tokenizer_path)
+    lengths = LengthTable.load(lengths_path) if lengths_path.is_file() else LengthTable()
+    weights = manifest.files.get(WEIGHTS_FILE) if manifest else None
+    return ServedModel(denoiser, tokenizer, lengths, folder, weights.sha256 if weights else None)
+
+
+def _denoiser(folder: Path, precision: str) -> CachingDenoiser:
+    if (folder / WEIGHTS_FILE).is_file():  # a foreign model may be cut into several
+        try:
+            lean = LeanDenoiser.of(read_config(folder), read_weights(folder), precision)
+        except ModelError as error:
+            raise CheckpointError(f"{folder / WEIGHTS_FILE}: {error}") from error
+        if lean is not None:
+            return lean
+    from diffusion.model.checkpoint import load_checkpoint
+    from diffusion.model.denoiser import MaskedLMDenoiser
+    from diffusion.model.quantize import for_cpu
+
+    return MaskedLMDenoiser(for_cpu(load_checkpoint(folder).model, precision))  # type: ignore[arg-type]

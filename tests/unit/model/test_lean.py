@@ -1,0 +1,175 @@
+"""The encoder without transformers computes what transformers computes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from diffusion.cancel import Cancelled, CancelToken
+from diffusion.errors import CheckpointError, ConfigError, ModelError, PositionError
+from diffusion.model.checkpoint import save_checkpoint
+from diffusion.model.denoiser import MaskedLMDenoiser
+from diffusion.model.lean import LeanEncoder, LeanShape
+from diffusion.model.lean_denoiser import LeanDenoiser, read_config, read_weights
+from diffusion.model.manifest import WEIGHTS_FILE
+from diffusion.model.quantize import for_cpu
+from diffusion.model.served import load_served
+from diffusion.pretrained import bundled_model_dir, bundled_tokenizer_path
+from tests.unit.model.conftest import FAMILIES, START, Case, random_model
+
+MODES = ("fp32", "bf16", "int8")
+
+
+def lean_of(model: PreTrainedModel, mode: str = "fp32") -> LeanDenoiser:
+    found = LeanDenoiser.of(model.config.to_dict(), model.state_dict(), mode)
+    assert found is not None
+    return found
+
+
+def logits(denoiser: LeanDenoiser | MaskedLMDenoiser, case: Case) -> torch.Tensor:
+    cache = denoiser.encode_context(case.context_ids_1C, case.context_positions_1C)
+    return denoiser.bind(cache, START)(case.ids_BN, case.lengths_B, case.valid_BN)
+
+
+def test_in_float32_the_logits_are_those_of_transformers(case: Case) -> None:
+    model = random_model("modernbert")
+    expected = logits(MaskedLMDenoiser(model), case)
+    assert expected.abs().max() > 1
+    torch.testing.assert_close(logits(lean_of(model), case), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["bf16", "int8"])
+def test_rounded_it_is_as_near_to_float32_as_transformers_is(mode: str, case: Case) -> None:
+    expected = logits(MaskedLMDenoiser(random_model("modernbert", gain=1.0)), case)
+    theirs = MaskedLMDenoiser(for_cpu(random_model("modernbert", gain=1.0), mode))  # type: ignore[arg-type]
+    ours = lean_of(random_model("modernbert", gain=1.0), mode)
+    error = (logits(ours, case) - expected).square().mean()
+    assert error < 2.0 * (logits(theirs, case) - expected).square().mean()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_canvas_does_not_depend_on_its_company(mode: str, case: Case) -> None:
+    denoiser = lean_of(random_model("modernbert", gain=1.0), mode)
+    cache = denoiser.encode_context(case.context_ids_1C, case.context_positions_1C)
+    step = denoiser.bind(cache, START)
+    together = step(case.ids_BN, case.lengths_B, case.valid_BN)
+    rows = [
+        step(case.ids_BN[b : b + 1], case.lengths_B[b : b + 1], case.valid_BN[b : b + 1])
+        for b in range(len(case.ids_BN))
+    ]
+    tolerance = {"fp32": 1e-4, "bf16": 0.05, "int8": 0.1}[mode]
+    torch.testing.assert_close(torch.cat(rows), together, atol=tolerance, rtol=0.0)
+
+
+def test_a_reduced_cache_takes_half_the_memory(case: Case) -> None:
+    sizes = {
+        mode: lean_of(random_model("modernbert"), mode)
+        .encode_context(case.context_ids_1C, case.context_positions_1C)
+        .bytes
+        for mode in MODES
+    }
+    assert sizes["fp32"] == 2 * sizes["int8"] == 2 * sizes["bf16"]
+
+
+def test_the_weights_given_are_left_as_they_are(case: Case) -> None:
+    model = random_model("modernbert")
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    for mode in MODES:
+        logits(lean_of(model, mode), case)
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, before[name])
+
+
+def test_encoding_can_be_cancelled(case: Case) -> None:
+    token = CancelToken()
+    token.cancel("typed on")
+    with pytest.raises(Cancelled):
+        lean_of(random_model("modernbert")).encode_context(
+            case.context_ids_1C, case.context_positions_1C, token
+        )
+
+
+def test_positions_end_where_the_table_ends(case: Case) -> None:
+    with pytest.raises(PositionError, match="position 99999 is needed"):
+        lean_of(random_model("modernbert")).encode_context(
+            case.context_ids_1C, torch.full_like(case.context_positions_1C, 99_999)
+        )
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "modernbert"])
+def test_other_families_are_left_to_transformers(family: str) -> None:
+    model = random_model(family)
+    assert LeanDenoiser.of(model.config.to_dict(), model.state_dict()) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"layer_types": ["full_attention", "sliding_attention", "full_attention"]},
+        {"mlp_bias": True},
+        {"hidden_activation": "silu"},
+        {"tie_word_embeddings": False},
+        {"rope_parameters": {"full_attention": {"rope_type": "yarn", "rope_theta": 1e4}}},
+    ],
+)
+def test_other_modernberts_are_left_to_transformers(change: dict[str, object]) -> None:
+    config = random_model("modernbert").config.to_dict()
+    assert LeanShape.of(config) is not None
+    assert LeanShape.of({**config, **change}) is None
+
+
+def test_what_does_not_fit_is_named() -> None:
+    model = random_model("modernbert")
+    shape = LeanShape.of(model.config.to_dict())
+    assert shape is not None
+    weights = model.state_dict()
+    missing = {n: w for n, w in weights.items() if n != "model.layers.1.mlp.Wo.weight"}
+    with pytest.raises(ModelError, match=r"layers\.1\.mlp\.Wo\.weight is missing"):
+        LeanEncoder(missing, shape, "fp32")
+    short = {**weights, "model.final_norm.weight": torch.ones(3)}
+    with pytest.raises(ModelError, match="final_norm"):
+        LeanEncoder(short, shape, "fp32")
+    with pytest.raises(ConfigError, match="'int4'"):
+        lean_of(model, "int4")
+
+
+def test_damaged_folders_are_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"config\.json cannot be read"):
+        read_config(tmp_path)
+    (tmp_path / WEIGHTS_FILE).write_bytes(b"not weights")
+    with pytest.raises(CheckpointError, match="truncated or damaged"):
+        read_weights(tmp_path)
+
+
+def test_a_saved_model_is_served_the_lean_way(tmp_path: Path, case: Case) -> None:
+    from diffusion.model.architecture import ModelRecipe, build_model
+
+    torch.manual_seed(3)
+    model = build_model(ModelRecipe("tiny", width=64, layers=2, inner=48), 16_384).eval()
+    save_checkpoint(tmp_path / "m", model, bundled_tokenizer_path())
+    served = load_served(tmp_path / "m", "fp32")
+    assert isinstance(served.denoiser, LeanDenoiser)
+    in_bf16 = model.to(torch.bfloat16).float()
+    expected = logits(MaskedLMDenoiser(in_bf16), case)
+    torch.testing.assert_close(logits(served.denoiser, case), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.model
+def test_the_bundled_model_is_served_without_transformers() -> None:
+    program = (
+        "import sys; from diffusion.infill import Infiller, InfillRequest; "
+        "found = Infiller.load(threads=1).infill(InfillRequest('x = 1\\ny = \\n', 10, 'python')); "
+        "assert found.candidates; heavy = {'transformers', 'torch._dynamo', 'sympy', 'scipy'}; "
+        "sys.exit(str(sorted(heavy & set(sys.modules))) if heavy & set(sys.modules) else 0)"
+    )
+    assert bundled_model_dir().is_dir()
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

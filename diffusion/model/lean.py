@@ -131,13 +131,11 @@ class LeanEncoder:
             qkv_TGD = layer.query_key_value(input_TD).view(len(ids_T), 3 * heads, -1)
             turned_TGD = _turn(qkv_TGD[:, : 2 * heads], turns_T1E).to(self.attention_dtype)
             value_THD = qkv_TGD[:, 2 * heads :].to(self.attention_dtype)
-            mixed_1HTD = under_way.attend(
-                *(
-                    part_THD.transpose(0, 1)[None]
-                    for part_THD in (turned_TGD[:, :heads], turned_TGD[:, heads:], value_THD)
-                ),
-                None,
+            query_1HTD, key_1HTD, value_1HTD = (
+                part_THD.transpose(0, 1)[None]
+                for part_THD in (turned_TGD[:, :heads], turned_TGD[:, heads:], value_THD)
             )
+            mixed_1HTD = under_way.attend(query_1HTD, key_1HTD, value_1HTD, None)
             mixed_TD = mixed_1HTD[0].transpose(0, 1).reshape(len(ids_T), -1).to(self.dtype)
             hidden_TD = hidden_TD + layer.attention_out(mixed_TD)
             input_TD = layer_norm(hidden_TD, width, layer.mlp_norm_D, None, eps)

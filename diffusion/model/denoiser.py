@@ -11,6 +11,7 @@ between calls, so one denoiser may be used from several threads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,7 @@ from diffusion.cancel import CancelToken
 from diffusion.errors import ModelError, PositionError
 from diffusion.model.architecture import head_logits, trunk
 from diffusion.model.context_cache import ATTENTION, PASS, ContextCache, ReadPass, WritePass
+from diffusion.text.tokenizer import DEL, MASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,12 @@ class MaskedLMDenoiser:
         )
         return write.finish(positions_1C)
 
+    def bind_jointly(
+        self, cache: ContextCache, start_positions: Sequence[int]
+    ) -> JointBoundDenoiser:
+        """The step function for several holes; hole k's canvas begins at `start_positions[k]`."""
+        return JointBoundDenoiser(self, cache, tuple(start_positions))
+
     def bind(self, cache: ContextCache, start_position: int) -> BoundDenoiser:
         """The step function for canvases whose first token has position `start_position`."""
         return BoundDenoiser(self, cache, start_position)
@@ -132,6 +140,36 @@ class MaskedLMDenoiser:
         wanted_BN: torch.Tensor,
     ) -> torch.Tensor:
         """Logits [M, V] float32 of the M wanted positions, row by row. See `BoundDenoiser`."""
+        starts_B = torch.full_like(lengths_B, start_position)
+        return self._read(cache, starts_B, None, ids_BN, lengths_B, wanted_BN)
+
+    @torch.inference_mode()
+    def joint_step(
+        self,
+        cache: ContextCache,
+        starts_B: torch.Tensor,
+        drafts_B: torch.Tensor,
+        ids_BN: torch.Tensor,
+        lengths_B: torch.Tensor,
+        wanted_BN: torch.Tensor,
+    ) -> torch.Tensor:
+        """As `step`, for canvases of several holes of one context.
+
+        `starts_B`: the position at which each canvas begins. Canvases with the same number in
+        `drafts_B` see the text on each other: everything but MASK and DEL.
+        """
+        return self._read(cache, starts_B, drafts_B, ids_BN, lengths_B, wanted_BN)
+
+    def _read(
+        self,
+        cache: ContextCache,
+        starts_B: torch.Tensor,
+        drafts_B: torch.Tensor | None,
+        ids_BN: torch.Tensor,
+        lengths_B: torch.Tensor,
+        wanted_BN: torch.Tensor,
+    ) -> torch.Tensor:
+        """One pass over all canvases as one row of T tokens."""
         column_N = torch.arange(ids_BN.shape[1], device=ids_BN.device)
         valid_BN = column_N < lengths_B.to(ids_BN.device)[:, None]
         if bool((wanted_BN & ~valid_BN).any()):
@@ -141,12 +179,19 @@ class MaskedLMDenoiser:
             )
         if not bool(wanted_BN.any()):
             return torch.empty(0, self.model.config.vocab_size, device=self.device)
-        self.positions.check(start_position + int(lengths_B.max()) - 1)
+        self.positions.check(int((starts_B + lengths_B).max()) - 1)
         canvas_of_T, column_of_T = (part.to(self.device) for part in valid_BN.nonzero().unbind(1))
-        read = ReadPass(cache, canvas_of_T)
+        ids_T = ids_BN[valid_BN].to(self.device)
+        sees_TT = canvas_of_T[:, None] == canvas_of_T[None, :]
+        if drafts_B is not None:
+            draft_of_T = drafts_B.to(self.device)[canvas_of_T]
+            is_text_T = (ids_T != MASK) & (ids_T != DEL)
+            sees_TT |= (draft_of_T[:, None] == draft_of_T[None, :]) & is_text_T[None, :]
+        read = ReadPass(cache, sees_TT)
+        start_of_T = starts_B.to(self.device)[canvas_of_T] + self.positions.offset
         output = self._trunk(
-            input_ids=ids_BN[valid_BN].to(self.device)[None],
-            position_ids=(column_of_T + (start_position + self.positions.offset))[None],
+            input_ids=ids_T[None],
+            position_ids=(column_of_T + start_of_T)[None],
             **{PASS: read},
         )
         read.finish()
@@ -215,4 +260,31 @@ class BoundDenoiser:
         # A clone made outside inference mode is an ordinary tensor that callers may write to.
         return self.denoiser.step(
             self.cache, self.start_position, ids_BN, lengths_B, wanted_BN
+        ).clone()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JointBoundDenoiser:
+    """The step function of several holes of one context: what the process calls a `JointDenoise`.
+
+    One draft fills every hole; its canvases see the text on each other, those of other drafts
+    do not.
+    """
+
+    denoiser: MaskedLMDenoiser
+    cache: ContextCache
+    start_positions: tuple[int, ...]
+
+    def __call__(
+        self,
+        ids_BN: torch.Tensor,
+        lengths_B: torch.Tensor,
+        wanted_BN: torch.Tensor,
+        holes_B: torch.Tensor,
+        drafts_B: torch.Tensor,
+    ) -> torch.Tensor:
+        """One pass; see `BoundDenoiser`. `holes_B` says which hole each canvas is in."""
+        starts_B = torch.tensor(self.start_positions)[holes_B]
+        return self.denoiser.joint_step(
+            self.cache, starts_B, drafts_B, ids_BN, lengths_B, wanted_BN
         ).clone()

@@ -49,7 +49,6 @@ from diffusion.model.context_cache import ContextCache
 from diffusion.model.denoiser import MaskedLMDenoiser
 from diffusion.process.joint import JointOrder
 from diffusion.text import languages
-from diffusion.text.hole_length import SLOT_COUNTS
 from diffusion.text.syntax import SyntaxTree
 
 REACH_BYTES = 700
@@ -164,7 +163,7 @@ def at_once(infiller: Infiller, case: Case) -> tuple[list[str], int]:
 def in_turn(infiller: Infiller, case: Case, surest: bool = False) -> tuple[list[str], int]:
     """One hole after another, the rest being cut out."""
     data, steps = case.data, 0
-    left = {number: span for number, span in enumerate(case.holes)}
+    left = dict(enumerate(case.holes))
     texts = [""] * len(case.holes)
     while left:
         chosen = list(left) if surest else [min(left)]

@@ -113,9 +113,7 @@ def agree(
     return [part for part in agreed if part is not None], passes
 
 
-def _texts(
-    number: int, current: Sequence[bytes], drafts: Sequence[Sequence[bytes]]
-) -> list[bytes]:
+def _texts(number: int, current: Sequence[bytes], drafts: Sequence[Sequence[bytes]]) -> list[bytes]:
     """What part `number` may say, the current text first; each once."""
     whole = [current[number], *(draft[number] for draft in drafts)]
     others = [text for other, text in enumerate(current) if other != number]
@@ -164,9 +162,7 @@ def _judged(
             slots=canvas.text,
             log_p=(0.0,) * canvas.given + said.log_p,
             end_log_p=said.end_log_p,
-            prior=infiller.lengths.prior(
-                setting.language, setting.kinds[number], len(canvas.text)
-            ),
+            prior=infiller.lengths.prior(setting.language, setting.kinds[number], len(canvas.text)),
         )
         for (text, canvas), said in zip(fitting, judged, strict=True)
     ]

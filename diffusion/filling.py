@@ -218,7 +218,8 @@ def _fill_group(
         elif read.texts not in best or best[read.texts].value < read.value:
             best[read.texts] = read
     drafts = sorted(best.values(), key=lambda d: (d.finished, d.parses, d.value), reverse=True)
-    if drafts and request.agreeing and not any(part.beside_pin for part in parts):
+    pinned = any(part.beside_pin for part in parts)
+    if drafts and request.agreeing and len(parts) > 1 and not pinned:
         in_time = deadline_s is None or time.perf_counter() < deadline_s
         texts = [draft.texts for draft in drafts]
         agreed = agree(infiller, opened, setting, texts, cancel) if in_time else None
@@ -268,9 +269,11 @@ def _canvases(
         sizes.append(
             tuple(min(size, room) for size in request.sizes)
             or infiller.lengths.sizes(
-                canonical(request.language), kind,
-                max_slots=room, quantiles=infiller.ranking.quantiles,
-            )  # fmt: skip
+                canonical(request.language),
+                kind,
+                max_slots=room,
+                quantiles=infiller.ranking.quantiles,
+            )
         )
 
     def draft(rank: int, temperature: float | None = None) -> list[CanvasState]:

@@ -241,9 +241,7 @@ class CopyingDenoiser:
         assert self._denoise is not None
         log_p_MV = torch.log_softmax(self._denoise(ids_BN, lengths_B, wanted_BN), dim=-1)
         rows = ids_BN.tolist()
-        self.add_votes(
-            log_p_MV, [(rows[row], slot) for row, slot in wanted_BN.nonzero().tolist()]
-        )
+        self.add_votes(log_p_MV, [(rows[row], slot) for row, slot in wanted_BN.nonzero().tolist()])
         return log_p_MV
 
     def add_votes(self, log_p_MV: torch.Tensor, slots: Sequence[tuple[list[int], int]]) -> None:

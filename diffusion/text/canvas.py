@@ -55,9 +55,7 @@ class Context:
     hole_positions: tuple[int, ...]
 
 
-def place(
-    tokenizer: Tokenizer, data: bytes, start: int, end: int, *, floor: int = 0
-) -> Placement:
+def place(tokenizer: Tokenizer, data: bytes, start: int, end: int, *, floor: int = 0) -> Placement:
     """Anchor the hole `[start, end)` of `data` (bytes) and split what is typed before it.
 
     `floor`: where the hole before it ends, if that is on the same line; the canvas begins no

@@ -350,7 +350,8 @@ def _fills(
         holes: list[str] = []
         written: list[tuple[TokenScore, ...]] = []
         for number, (start, end) in enumerate(request.holes):
-            out, at, scores = bytearray(), start, []
+            out, at = bytearray(), start
+            scores: list[TokenScore] = []
             for part, text, said in zip(parts, texts, tokens, strict=True):
                 if part.hole == number:
                     out += data[at : part.start] + text

@@ -107,7 +107,7 @@ class Answered(Generic[Answer]):
 async def answered(future: Future[Answer], what: str) -> Answered[Answer]:
     """The engine's answer, or a sentence. `what` names it in the log."""
     try:
-        return Answered(await asyncio.wrap_future(future))
+        answer: Answer = await asyncio.wrap_future(future)
     except Cancelled as cancelled:
         reason = SENTENCES[Reason(cancelled.reason)]
     except (EngineUnavailable, DiffillError) as error:
@@ -116,6 +116,8 @@ async def answered(future: Future[Answer], what: str) -> Answered[Answer]:
         # As in the pipeline: a bug of the model's must not end in a pop-up of the client's.
         logger.exception("%s failed", what)
         reason = SENTENCES[Reason.ENGINE_FAILED]
+    else:
+        return Answered(answer)
     return Answered(None, reason)
 
 

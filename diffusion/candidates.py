@@ -121,7 +121,7 @@ def rank(
         candidate = Candidate(
             text=draft.text,
             score=ranking.score(evidence),
-            tokens=_token_scores(
+            tokens=token_scores(
                 tokenizer, slots[: draft.kept], draft.result.token_p[pins:], constraint
             ),
             parses=evidence.parses,
@@ -137,7 +137,7 @@ def rank(
         candidate = Candidate(
             text=text,
             score=ranking.score(evidence),
-            tokens=_token_scores(tokenizer, judged.slots, scores, constraint),
+            tokens=token_scores(tokenizer, judged.slots, scores, constraint),
             parses=evidence.parses,
             canvas_slots=len(judged.slots),
             evidence=evidence,
@@ -169,7 +169,7 @@ def _drafts(
         if not result.finished and kept == 0:
             reason = f"out of time: {result.reason}"
             continue
-        inserted = _with_line_ends(raw, site.data)
+        inserted = with_line_ends(raw, site.data)
         try:
             text = inserted.decode("utf-8") + site.suffix
         except UnicodeDecodeError:
@@ -185,7 +185,7 @@ def _texts_of(site: Site, quotes: Sequence[JudgedQuote]) -> dict[str, JudgedQuot
     found: dict[str, JudgedQuote] = {}
     for judged in quotes:
         try:
-            text = _with_line_ends(judged.quote.text, site.data).decode("utf-8") + site.suffix
+            text = with_line_ends(judged.quote.text, site.data).decode("utf-8") + site.suffix
         except UnicodeDecodeError:
             continue
         found.setdefault(text, judged)
@@ -210,7 +210,7 @@ def _evidence_of_quote(
     lengths: LengthTable, site: Site, text: str, judged: JudgedQuote, drafts: Sequence[_Draft]
 ) -> Evidence:
     """The evidence for a quote that no finished canvas says, too."""
-    inserted = _with_line_ends(judged.quote.text, site.data)
+    inserted = with_line_ends(judged.quote.text, site.data)
     shared = [_shared(text, draft.text) for draft in drafts if draft.result.finished]
     return Evidence(
         kind=site.kind,
@@ -241,7 +241,7 @@ def _trim(
         spelled = tokenizer.decode(list(slots[:kept]))
         if not spelled.startswith(constraint) or not spelled[len(constraint) :].strip():
             return None
-        inserted = _with_line_ends(spelled[len(constraint) :], site.data)
+        inserted = with_line_ends(spelled[len(constraint) :], site.data)
         if inserted[-1:].isspace() or not adds_no_error(site, inserted):
             continue
         try:
@@ -285,7 +285,7 @@ def _evidence(
     )
 
 
-def _with_line_ends(text: bytes, document: bytes) -> bytes:
+def with_line_ends(text: bytes, document: bytes) -> bytes:
     """`text` with the document's line ends, when that uses CRLF."""
     if document.count(b"\r\n") * 2 > document.count(b"\n"):
         return text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
@@ -324,7 +324,7 @@ def adds_no_error(site: Site, text: bytes) -> bool:
     return not after.has_error(site.start, site.start + len(text)) or count < before
 
 
-def _token_scores(
+def token_scores(
     tokenizer: Tokenizer, ids: Sequence[int], token_p: Sequence[float], constraint: bytes
 ) -> tuple[TokenScore, ...]:
     """Scores of the tokens that the candidate adds, without the bytes of the constraint."""

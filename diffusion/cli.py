@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from diffusion import demo, infill_cli, rewrite_cli
+from diffusion import demo, fill_cli, infill_cli, rewrite_cli
 from diffusion.cancel import Cancelled
 from diffusion.errors import DiffillError
 
@@ -36,6 +36,8 @@ def add_commands(app: typer.Typer) -> None:
     """Register every command of this package on `app`."""
     app.command("infill", help=infill_cli.HELP)(infill_cli.infill)
     app.command("rewrite", help=rewrite_cli.HELP)(rewrite_cli.rewrite)
+    app.command("fill", help=fill_cli.FILL_HELP)(fill_cli.fill)
+    app.command("bridge", help=fill_cli.BRIDGE_HELP)(fill_cli.bridge)
     app.command("demo", help=demo.HELP)(demo.demo)
     for name, (module, summary) in GROUPS.items():
         add_group(app, name, module, summary)

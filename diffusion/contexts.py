@@ -9,8 +9,9 @@ Invariants: a context is kept whole or not at all; what is kept is never written
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -84,8 +85,28 @@ class Contexts:
         self, data: bytes, placement: Placement, language: str, cancel: CancelToken | None = None
     ) -> EncodedContext:
         """The context of one hole of `data`. Raises Cancelled within one layer of the model."""
-        window = window_around(self._tokenizer, data, placement, self._context_tokens)
-        context = lay_out(self._tokenizer, data, window, [placement], language)
+        return self.encode_around(data, [placement], language, cancel)
+
+    def encode_around(
+        self,
+        data: bytes,
+        placements: Sequence[Placement],
+        language: str,
+        cancel: CancelToken | None = None,
+    ) -> EncodedContext:
+        """The context of several holes, in order and apart, as `encode` does for one.
+
+        What stands between them counts towards the budget, but leaves a third of it to the rest.
+        """
+        first, last = placements[0], placements[-1]
+        between = sum(
+            len(self._tokenizer.encode(data[one.end : other.anchor]))
+            for one, other in pairwise(placements)
+        )
+        budget = max(self._context_tokens - between, self._context_tokens // 3)
+        outside = Placement(first.anchor, last.end, (), b"")
+        window = window_around(self._tokenizer, data, outside, budget)
+        context = lay_out(self._tokenizer, data, window, placements, language)
 
         def make() -> ContextCache:
             ids_1C, positions_1C = torch.tensor([context.ids]), torch.tensor([context.positions])

@@ -33,12 +33,7 @@ from diffusion.process.sampler import sample
 from diffusion.process.vocabulary import Vocabulary
 from diffusion.quoting import JudgedQuote, judge_quotes
 from diffusion.ranking import RANKING_FILE, Ranking
-from diffusion.text.canvas import (
-    MAX_CANVAS,
-    Placement,
-    canvas_ids,
-    place,
-)
+from diffusion.text.canvas import MAX_CANVAS, Placement, canvas_ids, place
 from diffusion.text.hole import Hole
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.implied_newline import implied_newline
@@ -157,11 +152,16 @@ class Infiller:
             copy_bytes=self.config.copy_bytes,
             places=self.config.cached_contexts,
         )
-        self._line_ends = frozenset(
+        self.line_ends = frozenset(
             i
             for i in range(tokenizer.vocab_size)
             if tokenizer.token_bytes(i).startswith((b"\n", b"\r"))
         )
+
+    @property
+    def denoiser(self) -> CachingDenoiser:
+        """What encodes a context and runs a step, for those who open several holes at once."""
+        return self._denoiser
 
     @classmethod
     def load(
@@ -384,4 +384,4 @@ class Infiller:
         """`denoise` with the votes of the document around the hole."""
         index = self.contexts.index(data, placement)
         before = encoded.ids_before_canvas
-        return CopyingDenoiser(denoise, index, self.copy_weights, before, self._line_ends)
+        return CopyingDenoiser(denoise, index, self.copy_weights, before, self.line_ends)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diffusion.document import offset_of, parse_position, read_document
+from diffusion.document import offset_of, parse_position, range_of, read_document
 from diffusion.errors import ConfigError, DiffillError
 from diffusion.infill_cli import MAX_ALTERNATIVES, check_range, language_of
 from diffusion.threads import settle
@@ -41,6 +41,10 @@ def rewrite(
     strength: Annotated[
         float, typer.Option(metavar="S", help="above 0: a touch; 1: written anew")
     ] = 0.5,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="L:C-L:C", help="a range that stays as it is; may be given again"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
     alternatives: Annotated[
         int, typer.Option(metavar="N", help=f"most rewrites shown, 1-{MAX_ALTERNATIVES}")
@@ -65,7 +69,8 @@ def rewrite(
                 f"--from {begin} is not before --to {end}", fix="give the earlier place first"
             )
         chosen = language_of(file, data, language)
-        result = _run(data, (start, stop), chosen, strength, alternatives, model)
+        kept = tuple(range_of(data, text) for text in keep or ())
+        result = _run(data, (start, stop), chosen, strength, alternatives, model, kept)
     except DiffillError as error:
         typer.echo(f"error: {error}", err=True)
         if as_json:
@@ -106,13 +111,15 @@ def _run(
     strength: float,
     alternatives: int,
     model: Path | None,
+    keep: tuple[tuple[int, int], ...],
 ) -> RewriteResult:
     threads = settle()
     from diffusion.infill import Infiller
     from diffusion.rewriting import RewriteRequest, rewrite
 
     infiller = Infiller.load(model, threads)
-    return rewrite(infiller, RewriteRequest(data, *selection, language, strength, alternatives))
+    asked = RewriteRequest(data, *selection, language, strength, alternatives, keep=keep)
+    return rewrite(infiller, asked)
 
 
 def _show(data: bytes, start: int, end: int, result: RewriteResult, name: str) -> None:

@@ -7,8 +7,8 @@ sampler fills the slots. At low strength only what the model finds oddest is tou
 one, so that a name of two tokens can become one of three.
 
 Invariants: what is masked at one strength is masked at every higher one; a token that is not
-masked comes back as it was; nothing outside the selection changes; a rewrite that says what is
-there already is not offered.
+masked comes back as it was, and none that holds a byte of a range to be kept is; nothing outside
+the selection changes; a rewrite that says what is there already is not offered.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class RewriteRequest:
     """Rewrite bytes `[start, end)` of `text`.
 
     `strength`, above 0 and at most 1: the share of the selection's tokens that is masked.
+    `keep`: byte ranges of the text that stay as they are; outside the selection they say nothing.
     """
 
     text: str | bytes
@@ -50,6 +51,7 @@ class RewriteRequest:
     strength: float = 0.5
     alternatives: int = 3
     deadline_ms: float | None = None
+    keep: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +99,15 @@ def rewrite(
             f"the selection takes {len(original)} tokens, {opened.room} fit a canvas; select less"
         )
     # The first slot finishes the word that the selection begins in; only all of it is worth that.
-    given = 1 if placement.constraint and len(original) > 1 and request.strength < 1 else 0
+    anew = request.strength >= 1 and not request.keep
+    given = 1 if placement.constraint and len(original) > 1 and not anew else 0
     filled = FilledCanvas(placement.pins, original, given=given)
     [judgement] = judge(opened.model, [filled], infiller.vocabulary)
-    masked = masked_slots([0.0] * given + list(judgement.log_p), given, request.strength)
+    log_p = [0.0] * given + list(judgement.log_p)
+    kept = _kept_slots(infiller, placement.constraint, data, request)
+    masked = masked_slots(log_p, given, request.strength, kept)
+    if not masked:
+        raise HoleError("all of the selection is kept", fix="keep less of it, or select more")
     canvases = _canvases(opened, original, masked, request)
     steps = 1
 
@@ -127,10 +134,32 @@ def rewrite(
     )
 
 
-def masked_slots(log_p: Sequence[float], given: int, strength: float) -> list[int]:
-    """The slots to mask: the least probable share of those that are not given, at least one."""
-    order = sorted(range(given, len(log_p)), key=lambda slot: (log_p[slot], slot))
+def masked_slots(
+    log_p: Sequence[float], given: int, strength: float, kept: frozenset[int] = frozenset()
+) -> list[int]:
+    """The slots to mask: the least probable share of those that are neither given nor kept.
+
+    At least one, where there is one.
+    """
+    order = sorted(
+        (slot for slot in range(given, len(log_p)) if slot not in kept),
+        key=lambda slot: (log_p[slot], slot),
+    )
     return sorted(order[: max(1, math.ceil(strength * len(order)))])
+
+
+def _kept_slots(
+    infiller: Infiller, constraint: bytes, data: bytes, request: RewriteRequest
+) -> frozenset[int]:
+    """The slots that hold a byte of what is to be kept."""
+    _, ends = infiller.tokenizer.encode_with_ends(constraint + data[request.start : request.end])
+    shift = request.start - len(constraint)
+    starts = [0, *ends[:-1]]
+    return frozenset(
+        slot
+        for slot, (start, end) in enumerate(zip(starts, ends, strict=True))
+        if any(low < end + shift and start + shift < high for low, high in request.keep)
+    )
 
 
 def _checked(request: RewriteRequest) -> bytes:

@@ -44,7 +44,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+ALTERNATIVES = "diffill/alternatives"
+BRIDGE = "diffill/bridge"
 EXPLAIN_LAST = "diffill/explainLast"
+FILL = "diffill/fill"
+FROM_COMMENT = "diffill/fromComment"
 REWRITE = "diffill/rewrite"
 STATUS = "diffill/status"
 STATUS_DID_CHANGE = "diffill/statusDidChange"
@@ -68,7 +72,9 @@ class OwnRequest:
     params: Any = None
 
 
-_OWN_TYPES: dict[str, type[Any]] = dict.fromkeys((EXPLAIN_LAST, REWRITE, STATUS), OwnRequest)
+_OWN_TYPES: dict[str, type[Any]] = dict.fromkeys(
+    (ALTERNATIVES, BRIDGE, EXPLAIN_LAST, FILL, FROM_COMMENT, REWRITE, STATUS), OwnRequest
+)
 
 
 class ForgetfulProgress(Progress):

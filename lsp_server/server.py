@@ -21,9 +21,12 @@ from lsp_server import NAME, VERSION
 from lsp_server.engine.engine import Engine
 from lsp_server.errors import AddressError
 from lsp_server.features import (
+    alternatives,
+    code_action,
     completion,
     configuration,
     explain,
+    fill,
     inline_completion,
     lifecycle,
     rewrite,
@@ -44,6 +47,9 @@ FEATURES = (
     inline_completion,
     completion,
     rewrite,
+    fill,
+    alternatives,
+    code_action,
     status,
     explain,
     scripted_control,

@@ -48,7 +48,7 @@ class FullAttentionDenoiser(MaskedLMDenoiser):
         assert isinstance(cache, _RememberedContext), "a context of another denoiser"
         return super().bind(cache, start_position)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def step(
         self,
         cache: ContextCache,

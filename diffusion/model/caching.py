@@ -12,6 +12,7 @@ between calls, so one denoiser may be used from several threads.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,7 @@ import torch
 from diffusion.cancel import CancelToken
 from diffusion.errors import ModelError, PositionError
 from diffusion.model.context_cache import ContextCache, Pass, ReadPass, WritePass
+from diffusion.text.tokenizer import DEL, MASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,12 @@ class CachingDenoiser(ABC):
         """The step function for canvases whose first token has position `start_position`."""
         return BoundDenoiser(self, cache, start_position)
 
+    def bind_jointly(
+        self, cache: ContextCache, start_positions: Sequence[int]
+    ) -> JointBoundDenoiser:
+        """The step function for several holes; hole k's canvas begins at `start_positions[k]`."""
+        return JointBoundDenoiser(self, cache, tuple(start_positions))
+
     @torch.no_grad()
     def step(
         self,
@@ -110,6 +118,36 @@ class CachingDenoiser(ABC):
         wanted_BN: torch.Tensor,
     ) -> torch.Tensor:
         """Logits [M, V] float32 of the M wanted positions, row by row. See `BoundDenoiser`."""
+        starts_B = torch.full_like(lengths_B, start_position)
+        return self._read(cache, starts_B, None, ids_BN, lengths_B, wanted_BN)
+
+    @torch.no_grad()
+    def joint_step(
+        self,
+        cache: ContextCache,
+        starts_B: torch.Tensor,
+        drafts_B: torch.Tensor,
+        ids_BN: torch.Tensor,
+        lengths_B: torch.Tensor,
+        wanted_BN: torch.Tensor,
+    ) -> torch.Tensor:
+        """As `step`, for canvases of several holes of one context.
+
+        `starts_B`: the position at which each canvas begins. Canvases with the same number in
+        `drafts_B` see the text on each other: everything but MASK and DEL.
+        """
+        return self._read(cache, starts_B, drafts_B, ids_BN, lengths_B, wanted_BN)
+
+    def _read(
+        self,
+        cache: ContextCache,
+        starts_B: torch.Tensor,
+        drafts_B: torch.Tensor | None,
+        ids_BN: torch.Tensor,
+        lengths_B: torch.Tensor,
+        wanted_BN: torch.Tensor,
+    ) -> torch.Tensor:
+        """One pass over all canvases as one row of T tokens."""
         column_N = torch.arange(ids_BN.shape[1], device=ids_BN.device)
         valid_BN = column_N < lengths_B.to(ids_BN.device)[:, None]
         if bool((wanted_BN & ~valid_BN).any()):
@@ -119,14 +157,17 @@ class CachingDenoiser(ABC):
             )
         if not bool(wanted_BN.any()):
             return torch.empty(0, self.vocab_size, device=self.device)
-        self.positions.check(start_position + int(lengths_B.max()) - 1)
+        self.positions.check(int((starts_B + lengths_B).max()) - 1)
         canvas_of_T, column_of_T = (part.to(self.device) for part in valid_BN.nonzero().unbind(1))
-        read = ReadPass(cache, canvas_of_T)
-        hidden_TD = self._hidden(
-            ids_BN[valid_BN].to(self.device),
-            column_of_T + (start_position + self.positions.offset),
-            read,
-        )
+        ids_T = ids_BN[valid_BN].to(self.device)
+        sees_TT = canvas_of_T[:, None] == canvas_of_T[None, :]
+        if drafts_B is not None:
+            draft_of_T = drafts_B.to(self.device)[canvas_of_T]
+            is_text_T = (ids_T != MASK) & (ids_T != DEL)
+            sees_TT |= (draft_of_T[:, None] == draft_of_T[None, :]) & is_text_T[None, :]
+        read = ReadPass(cache, sees_TT)
+        start_of_T = starts_B.to(self.device)[canvas_of_T] + self.positions.offset
+        hidden_TD = self._hidden(ids_T, column_of_T + start_of_T, read)
         read.finish()
         return self._logits(hidden_TD[wanted_BN[valid_BN].to(self.device)])
 
@@ -157,3 +198,30 @@ class BoundDenoiser:
             PositionError: the canvas runs past what the encoder has learned.
         """
         return self.denoiser.step(self.cache, self.start_position, ids_BN, lengths_B, wanted_BN)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JointBoundDenoiser:
+    """The step function of several holes of one context: what the process calls a `JointDenoise`.
+
+    One draft fills every hole; its canvases see the text on each other, those of other drafts
+    do not.
+    """
+
+    denoiser: CachingDenoiser
+    cache: ContextCache
+    start_positions: tuple[int, ...]
+
+    def __call__(
+        self,
+        ids_BN: torch.Tensor,
+        lengths_B: torch.Tensor,
+        wanted_BN: torch.Tensor,
+        holes_B: torch.Tensor,
+        drafts_B: torch.Tensor,
+    ) -> torch.Tensor:
+        """One pass; see `BoundDenoiser`. `holes_B` says which hole each canvas is in."""
+        starts_B = torch.tensor(self.start_positions)[holes_B]
+        return self.denoiser.joint_step(
+            self.cache, starts_B, drafts_B, ids_BN, lengths_B, wanted_BN
+        )

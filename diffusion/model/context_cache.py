@@ -108,12 +108,12 @@ class WritePass:
 
 
 class ReadPass:
-    """One step: canvas tokens attend to a cached context and to their own canvas."""
+    """One step: canvas tokens attend to a cached context and to the canvas tokens they may see."""
 
-    def __init__(self, cache: ContextCache, canvas_of_T: torch.Tensor) -> None:
-        """`canvas_of_T` numbers the canvas each of the row's T tokens belongs to."""
+    def __init__(self, cache: ContextCache, sees_TT: torch.Tensor) -> None:
+        """`sees_TT`: bool, which of the row's T tokens (second axis) each of them looks at."""
         self._cache = cache
-        self._mask_TK = block_mask(cache.tokens, canvas_of_T)
+        self._mask_TK = block_mask(cache.tokens, sees_TT)
         self._elsewhere_TT = None if self._mask_TK is None else ~self._mask_TK[:, cache.tokens :]
         self._next_layer = 0
 
@@ -124,7 +124,7 @@ class ReadPass:
         value_1HLD: torch.Tensor,
         scaling: float | None,
     ) -> torch.Tensor:
-        """Attention of the canvas row over [context, own canvas]."""
+        """Attention of the canvas row over [context, canvas tokens]."""
         if self._next_layer == len(self._cache.layers):
             raise ModelError(
                 f"the context was encoded by a model of {self._next_layer} layers, this one has "
@@ -151,15 +151,14 @@ class ReadPass:
             )
 
 
-def block_mask(context_tokens: int, canvas_of_T: torch.Tensor) -> torch.Tensor | None:
-    """Who a canvas token may look at: bool [T, C + T], the context and its own canvas.
+def block_mask(context_tokens: int, sees_TT: torch.Tensor) -> torch.Tensor | None:
+    """Who a canvas token may look at: bool [T, C + T], the context and what `sees_TT` says.
 
     None stands for "everything", which is the case of a single canvas.
     """
-    same_TT = canvas_of_T[:, None] == canvas_of_T[None, :]
-    if bool(same_TT.all()):
+    if bool(sees_TT.all()):
         return None
-    return torch.nn.functional.pad(same_TT, (context_tokens, 0), value=True)
+    return torch.nn.functional.pad(sees_TT, (context_tokens, 0), value=True)
 
 
 def _is_slow_fused(query_1HLD: torch.Tensor) -> bool:

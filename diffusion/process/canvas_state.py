@@ -24,6 +24,7 @@ class CanvasState:
     `temperature`: overrides the config's, so that one batch may hold a greedy row and bolder
     alternatives.
     `ends_early`: whether DEL may end it before its last slot. Not, where its length is known.
+    `allow_empty`: overrides the config's, likewise.
     """
 
     ids: tuple[int, ...]
@@ -31,6 +32,7 @@ class CanvasState:
     constraint: bytes = b""
     temperature: float | None = None
     ends_early: bool = True
+    allow_empty: bool | None = None
 
     def __post_init__(self) -> None:
         if not self.ids:

@@ -205,13 +205,16 @@ class CopyingDenoiser:
 
     def __init__(
         self,
-        denoise: Denoise,
+        denoise: Denoise | None,
         index: CopyIndex,
         weights: CopyWeights,
         before: Sequence[int],
         line_ends: frozenset[int],
     ) -> None:
-        """`before`: tokens of the context that end where the canvas begins."""
+        """`before`: tokens of the context that end where the canvas begins.
+
+        Without `denoise` it only adds votes to what others have worked out.
+        """
         self._denoise = denoise
         self._index = index
         self._weights = weights
@@ -235,10 +238,18 @@ class CopyingDenoiser:
         self, ids_BN: torch.Tensor, lengths_B: torch.Tensor, wanted_BN: torch.Tensor
     ) -> torch.Tensor:
         """Log-probabilities of the mixture at the wanted positions, [M, V]."""
+        assert self._denoise is not None
         log_p_MV = torch.log_softmax(self._denoise(ids_BN, lengths_B, wanted_BN), dim=-1)
         rows = ids_BN.tolist()
-        for m, (row, slot) in enumerate(wanted_BN.nonzero().tolist()):
-            canvas = rows[row]
+        self.add_votes(log_p_MV, [(rows[row], slot) for row, slot in wanted_BN.nonzero().tolist()])
+        return log_p_MV
+
+    def add_votes(self, log_p_MV: torch.Tensor, slots: Sequence[tuple[list[int], int]]) -> None:
+        """Mix votes into log-probabilities, in place: row m is that of slot m, (canvas, slot).
+
+        A slot that is as good as certain is filled in its canvas, for the votes of the next one.
+        """
+        for m, (canvas, slot) in enumerate(slots):
             votes = self.votes(canvas, slot)
             if votes is not None:
                 self._mix(log_p_MV[m], votes)
@@ -246,7 +257,6 @@ class CopyingDenoiser:
                 log_p, token = log_p_MV[m].max(dim=-1)
                 if float(log_p) > math.log(_SETTLED_P) and int(token) != DEL:
                     canvas[slot] = int(token)
-        return log_p_MV
 
     def _mix(self, log_p_V: torch.Tensor, votes: Votes) -> None:
         """Mix the votes into one slot's log-probabilities, in place."""

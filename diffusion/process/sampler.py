@@ -127,7 +127,19 @@ def sample(
         Cancelled: `cancel` was cancelled.
         SamplerError: the denoiser returned NaN or logits of a wrong shape.
     """
-    run = _Run(denoise, canvases, config, vocabulary, on_step)
+    run = Run(denoise, canvases, config, vocabulary, on_step)
+    work_off(run, cancel=cancel, deadline_s=deadline_s, clock=clock)
+    return [row.result() for row in run.rows]
+
+
+def work_off(
+    run: Run,
+    *,
+    cancel: CancelToken | None,
+    deadline_s: float | None,
+    clock: Callable[[], float],
+) -> None:
+    """Run passes until every row is closed; see `sample`."""
     pass_s = 0.0
     while run.has_work():
         if cancel is not None:
@@ -136,15 +148,14 @@ def sample(
         if deadline_s is not None and started_s + pass_s > deadline_s:
             run.stop("deadline")
             break
-        if run.passes >= config.max_steps:
+        if run.passes >= run.config.max_steps:
             run.stop("max_steps")
             break
         run.next_pass()
         pass_s = clock() - started_s
-    return [row.result() for row in run.rows]
 
 
-class _Run:
+class Run:
     """One call of `sample`: its rows, and what the last pass said of them."""
 
     def __init__(
@@ -160,7 +171,9 @@ class _Run:
             Row(
                 index,
                 canvas,
-                allow_empty=config.allow_empty,
+                allow_empty=(
+                    config.allow_empty if canvas.allow_empty is None else canvas.allow_empty
+                ),
                 temperature=(
                     config.temperature if canvas.temperature is None else canvas.temperature
                 ),
@@ -169,7 +182,7 @@ class _Run:
             for index, canvas in enumerate(canvases)
         ]
         self._denoise = denoise
-        self._config = config
+        self.config = config
         self._vocabulary = vocabulary
         self._on_step = on_step
         self._rescored = not config.remask
@@ -201,6 +214,14 @@ class _Run:
             if row.reason is None:
                 row.cut(reason)
 
+    def _bound(self, rows: Sequence[Row]) -> Denoise:
+        """What a pass over `rows` calls."""
+        return self._denoise
+
+    def _moving(self, rows: Sequence[Row], proposals: Sequence[Proposals]) -> set[int]:
+        """Indices of the rows that commit in this step; the others wait for the next one."""
+        return {row.index for row in rows}
+
     def _open(self) -> list[Row]:
         return [row for row in self.rows if row.reason is None]
 
@@ -210,9 +231,9 @@ class _Run:
                 row.cut("constraint")
 
     def _step(self) -> None:
-        rows, config = self._open(), self._config
+        rows, config = self._open(), self.config
         reading = read_step(
-            self._denoise,
+            self._bound(rows),
             rows,
             self._vocabulary,
             window=None if config.schedule is not None else config.order.window,
@@ -220,26 +241,29 @@ class _Run:
             top_p=config.top_p,
         )
         committed: dict[int, tuple[Commit, ...]] = {}
-        proposed: dict[int, Proposals] = {}
+        proposed = {
+            row.index: view.proposals() for row, view in zip(rows, reading.rows, strict=True)
+        }
+        moving = self._moving(rows, [proposed[row.index] for row in rows])
         for row, row_reading in zip(rows, reading.rows, strict=True):
-            proposals = row_reading.proposals()
-            quota = self._quota(row)
-            row.steps += 1
-            chosen = config.order.choose(proposals, quota, row.random)
-            done = self._commit(row, row_reading, reading, chosen, quota)
+            done: tuple[Commit, ...] = ()
+            if row.index in moving:
+                quota = self._quota(row)
+                row.steps += 1
+                chosen = config.order.choose(proposed[row.index], quota, row.random)
+                done = self._commit(row, row_reading, reading, chosen, quota)
             self._last[row.index] = (row_reading, done)
             committed[row.index] = done
-            proposed[row.index] = proposals
         self._drop_hopeless()
         self._drop_outrun()
         self._report(committed, proposed, {})
 
     def _drop_outrun(self) -> None:
-        if self._config.race_nats is None:
+        if self.config.race_nats is None:
             return
         finished = [row.sum_log_p for row in self.rows if row.reason in ("ended", "full")]
         for row in self._open():
-            if finished and row.sum_log_p < max(finished) - self._config.race_nats:
+            if finished and row.sum_log_p < max(finished) - self.config.race_nats:
                 row.cut("outrun")
 
     def _quota(self, row: Row) -> int:
@@ -273,7 +297,7 @@ class _Run:
         if slot not in view.slots or not row.may_end(slot):
             return
         i = view.slots.index(slot)
-        if view.tokens[i] == DEL and math.exp(view.log_p[i]) > self._config.end_p:
+        if view.tokens[i] == DEL and math.exp(view.log_p[i]) > self.config.end_p:
             done.append(row.commit(slot, DEL, view.log_p[i], self._vocabulary))
 
     def _acceptable(
@@ -284,7 +308,7 @@ class _Run:
             return row.may_end(slot)
         if self._vocabulary.blank[token] and row.must_show():
             return False
-        guards = self._config.guards
+        guards = self.config.guards
         if math.exp(log_p) <= guards.equal_neighbour_p and any(
             abs(commit.slot - slot) == 1 and commit.token == token for commit in done
         ):
@@ -315,7 +339,7 @@ class _Run:
         while row.reason is None and row.masked[0] in proposals:
             slot = row.masked[0]
             token, log_p = proposals[slot]
-            if math.exp(log_p) < self._config.draft_p:
+            if math.exp(log_p) < self.config.draft_p:
                 return
             if not self._acceptable(row, slot, token, log_p, done):
                 return
@@ -341,7 +365,7 @@ class _Run:
             token_S = torch.tensor([row.ids[slot] for slot in slots], device=p_MV.device)
             p_S = p_MV[at : at + len(slots)].gather(1, token_S[:, None])[:, 0].tolist()
             at += len(slots)
-            keep = 1.0 - self._config.remask_drop
+            keep = 1.0 - self.config.remask_drop
             fallen = [s for s, p in zip(slots, p_S, strict=True) if p < keep * row.p(s)]
             row.steps += 1
             if fallen:

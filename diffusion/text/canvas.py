@@ -55,8 +55,12 @@ class Context:
     hole_positions: tuple[int, ...]
 
 
-def place(tokenizer: Tokenizer, data: bytes, start: int, end: int) -> Placement:
-    """Anchor the hole `[start, end)` of `data` (bytes) and split what is typed before it."""
+def place(tokenizer: Tokenizer, data: bytes, start: int, end: int, *, floor: int = 0) -> Placement:
+    """Anchor the hole `[start, end)` of `data` (bytes) and split what is typed before it.
+
+    `floor`: where the hole before it ends, if that is on the same line; the canvas begins no
+    earlier.
+    """
     if not 0 <= start <= end <= len(data):
         raise CanvasError(f"hole {start}..{end} lies outside the document of {len(data)} bytes")
     anchor = data.rfind(b"\n", 0, start)
@@ -64,7 +68,7 @@ def place(tokenizer: Tokenizer, data: bytes, start: int, end: int) -> Placement:
         anchor = 0
     elif anchor > 0 and data[anchor - 1 : anchor] == b"\r":
         anchor -= 1
-    anchor = max(anchor, start - _MAX_TYPED_BYTES)
+    anchor = max(anchor, start - _MAX_TYPED_BYTES, floor)
     pins, constraint = heal(tokenizer, data[anchor:start])
     if len(pins) > MAX_PINS or len(constraint) > MAX_CANVAS // 2:
         anchor = _later_anchor(tokenizer, data, anchor, start)

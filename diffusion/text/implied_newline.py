@@ -20,9 +20,10 @@ def implied_newline(data: bytes, cursor: int) -> bytes:
     indented = last_line[:1] in (b" ", b"\t")
     if indented and data[cursor : cursor + 1] not in (b" ", b"\t"):
         # Possibly the rest of a line whose start is missing, rather than a line of its own.
-        return b"" if data[cursor : cursor + 1] not in b"}])" else _line_end(data)
-    return _line_end(data)
+        return b"" if data[cursor : cursor + 1] not in b"}])" else line_end_of(data)
+    return line_end_of(data)
 
 
-def _line_end(data: bytes) -> bytes:
+def line_end_of(data: bytes) -> bytes:
+    """The document's own kind of line end."""
     return b"\r\n" if data.count(b"\r\n") * 2 > data.count(b"\n") else b"\n"

@@ -14,6 +14,12 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from diffusion.cancel import CancelToken
+from lsp_server.engine.tasks import (
+    EngineAlternativesAnswer,
+    EngineAlternativesRequest,
+    EngineFillAnswer,
+    EngineFillRequest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,10 @@ class EngineAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EngineRewriteRequest:
-    """Rewrite bytes `[start, end)`; `strength`, 0 to 1, is the share of tokens that is masked."""
+    """Rewrite bytes `[start, end)`; `strength`, 0 to 1, is the share of tokens that is masked.
+
+    `keep`: byte ranges that stay as they are.
+    """
 
     text: bytes
     start: int
@@ -70,6 +79,7 @@ class EngineRewriteRequest:
     strength: float
     alternatives: int = 3
     deadline_ms: float | None = None
+    keep: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +153,16 @@ class Filler(Protocol):
         """Rewrite a selection. Cancelled as `infill` is; DiffillError for what cannot be done."""
         ...
 
+    def fill(self, request: EngineFillRequest, cancel: CancelToken) -> EngineFillAnswer:
+        """Fill holes together. Raises as `rewrite` does."""
+        ...
+
+    def alternatives(
+        self, request: EngineAlternativesRequest, cancel: CancelToken
+    ) -> EngineAlternativesAnswer:
+        """Other tokens for a place of a candidate. Raises as `rewrite` does."""
+        ...
+
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
         """Do what can be done ahead for a request that may come. Cancelled as `infill` is."""
         ...
@@ -171,6 +191,18 @@ class Engine(Protocol):
         self, request: EngineRewriteRequest, cancel: CancelToken
     ) -> Future[EngineRewriteAnswer]:
         """Queue a rewrite, as `submit` does a hole."""
+        ...
+
+    def submit_fill(
+        self, request: EngineFillRequest, cancel: CancelToken
+    ) -> Future[EngineFillAnswer]:
+        """Queue several holes, as `submit` does one."""
+        ...
+
+    def submit_alternatives(
+        self, request: EngineAlternativesRequest, cancel: CancelToken
+    ) -> Future[EngineAlternativesAnswer]:
+        """Queue a question for other tokens, as `submit` does a hole."""
         ...
 
     def ahead(self, requests: Sequence[EngineRequest]) -> None:

@@ -21,6 +21,14 @@ from lsp_server.engine.engine import (
     EngineRewriteRequest,
     Filler,
 )
+from lsp_server.engine.tasks import (
+    EngineAlternative,
+    EngineAlternativesAnswer,
+    EngineAlternativesRequest,
+    EngineFill,
+    EngineFillAnswer,
+    EngineFillRequest,
+)
 from lsp_server.engine.worker import WorkerEngine
 
 if TYPE_CHECKING:
@@ -61,6 +69,7 @@ class LocalFiller:
             strength=request.strength,
             alternatives=request.alternatives,
             deadline_ms=request.deadline_ms,
+            keep=request.keep,
         )
         result = rewrite(self._infiller, asked, cancel=cancel)
         return EngineRewriteAnswer(
@@ -70,6 +79,66 @@ class LocalFiller:
             masked=result.masked,
             ms=result.ms,
             steps=result.steps,
+            reason=result.reason,
+        )
+
+    def fill(self, request: EngineFillRequest, cancel: CancelToken) -> EngineFillAnswer:
+        from diffusion.bridging import carry_out
+        from diffusion.filling import FillRequest, fill
+        from diffusion.text.line_tasks import bridge_task, comment_task
+        from diffusion.text.syntax import SyntaxTree
+
+        asked = FillRequest(
+            request.text,
+            request.holes,
+            request.language,
+            request.pins,
+            request.alternatives,
+            request.deadline_ms,
+        )
+        holes = request.holes
+        if request.task == "holes":
+            result = fill(self._infiller, asked, cancel=cancel)
+        else:
+            if request.task == "bridge":
+                task = bridge_task(request.text, request.at)
+            else:
+                tree = SyntaxTree.parse(request.text, request.language, budget_ms=200)
+                task = comment_task(tree, request.text, request.at)
+            holes = ((task.start, task.end),)
+            result = carry_out(self._infiller, task, asked, cancel=cancel)
+        return EngineFillAnswer(
+            fills=tuple(EngineFill(f.texts, float(f.score), f.parses) for f in result.fills),
+            holes=holes,
+            ms=result.ms,
+            steps=result.steps,
+            reason=result.reason,
+        )
+
+    def alternatives(
+        self, request: EngineAlternativesRequest, cancel: CancelToken
+    ) -> EngineAlternativesAnswer:
+        from diffusion.token_alternatives import AlternativesRequest, alternatives
+
+        asked = AlternativesRequest(
+            request.text,
+            request.start,
+            request.end,
+            request.language,
+            request.candidate,
+            request.at,
+            request.count,
+            request.deadline_ms,
+        )
+        result = alternatives(self._infiller, asked, cancel=cancel)
+        return EngineAlternativesAnswer(
+            token=result.token,
+            p=result.p,
+            alternatives=tuple(
+                EngineAlternative(a.token, a.p, a.text, a.score, a.parses)
+                for a in result.alternatives
+            ),
+            ms=result.ms,
             reason=result.reason,
         )
 

@@ -37,6 +37,14 @@ from lsp_server.engine.engine import (
     EngineRewriteAnswer,
     EngineRewriteRequest,
 )
+from lsp_server.engine.tasks import (
+    EngineAlternative,
+    EngineAlternativesAnswer,
+    EngineAlternativesRequest,
+    EngineFill,
+    EngineFillAnswer,
+    EngineFillRequest,
+)
 from lsp_server.engine.worker import WorkerEngine
 from lsp_server.errors import ScriptError
 
@@ -128,6 +136,29 @@ class ScriptedFiller:
             steps=answer.steps,
             reason=answer.reason,
         )
+
+    def fill(self, request: EngineFillRequest, cancel: CancelToken) -> EngineFillAnswer:
+        """The candidates for the first hole's start, or `at`; each one's text in every hole."""
+        holes = request.holes or ((request.at, request.at),)
+        at = EngineRequest(request.text, holes[0][0], request.language, request.alternatives)
+        answer = self.infill(at, cancel)
+        fills = tuple(
+            EngineFill((c.text,) * len(holes), c.score, c.parses) for c in answer.candidates
+        )
+        return EngineFillAnswer(fills, holes, steps=answer.steps, reason=answer.reason)
+
+    def alternatives(
+        self, request: EngineAlternativesRequest, cancel: CancelToken
+    ) -> EngineAlternativesAnswer:
+        """The candidates for the start of the range, each as an alternative of the first word."""
+        at = EngineRequest(request.text, request.start, request.language, request.count)
+        answer = self.infill(at, cancel)
+        found = tuple(
+            EngineAlternative((c.text.split() or [""])[0], c.score, c.text, c.score, c.parses)
+            for c in answer.candidates
+        )
+        token = (request.candidate.decode().split() or [""])[0]
+        return EngineAlternativesAnswer(token, 0.5, found, reason=answer.reason)
 
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
         """Notes the request; with a gate, waits for one permit first."""

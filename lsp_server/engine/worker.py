@@ -34,6 +34,12 @@ from lsp_server.engine.engine import (
     Filler,
     Load,
 )
+from lsp_server.engine.tasks import (
+    EngineAlternativesAnswer,
+    EngineAlternativesRequest,
+    EngineFillAnswer,
+    EngineFillRequest,
+)
 from lsp_server.errors import EngineUnavailable, ServerError
 
 logger = logging.getLogger(__name__)
@@ -90,6 +96,16 @@ class WorkerEngine:
         self, request: EngineRewriteRequest, cancel: CancelToken
     ) -> Future[EngineRewriteAnswer]:
         return self._submit(lambda filler: filler.rewrite(request, cancel), cancel)
+
+    def submit_fill(
+        self, request: EngineFillRequest, cancel: CancelToken
+    ) -> Future[EngineFillAnswer]:
+        return self._submit(lambda filler: filler.fill(request, cancel), cancel)
+
+    def submit_alternatives(
+        self, request: EngineAlternativesRequest, cancel: CancelToken
+    ) -> Future[EngineAlternativesAnswer]:
+        return self._submit(lambda filler: filler.alternatives(request, cancel), cancel)
 
     def _submit(self, call: Callable[[Filler], Answer], cancel: CancelToken) -> Future[Answer]:
         future: Future[Answer] = Future()

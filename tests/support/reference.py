@@ -36,7 +36,7 @@ class ReferenceDenoiser(MaskedLMDenoiser):
     ) -> ContextCache:
         return _Tokens((), positions_1C, ids_1C)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def step(
         self,
         cache: ContextCache,

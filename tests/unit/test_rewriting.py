@@ -64,6 +64,16 @@ def test_a_selection_in_the_middle_of_a_word(infiller: Infiller) -> None:
             assert found.text
 
 
+@pytest.mark.parametrize("strength", STRENGTHS)
+def test_what_is_to_be_kept_is_kept(infiller: Infiller, strength: float) -> None:
+    start = DRAWN.data.index(b"item.price")
+    asked = replace(REQUEST, strength=strength, keep=((start, start + len(b"item.price")),))
+    result = rewrite(infiller, asked)
+    assert result.rewrites and all("item.price" in found.text for found in result.rewrites)
+    with pytest.raises(HoleError, match="all of the selection is kept"):
+        rewrite(infiller, replace(asked, keep=((START, END),)))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from diffusion.cancel import Cancelled, CancelToken
 from lsp_server.engine.engine import EngineConfig, EngineRequest, EngineState
 from lsp_server.engine.local import load, local_engine
+from lsp_server.engine.tasks import EngineAlternativesRequest, EngineFillRequest
 from lsp_server.engine.worker import WorkerEngine
 from lsp_server.errors import EngineUnavailable
 
@@ -73,3 +75,19 @@ def test_a_missing_folder_is_named(engine: WorkerEngine, tmp_path: Path) -> None
 
 def test_a_model_has_a_name_for_people(tiny_model_dir: Path) -> None:
     assert load(EngineConfig(str(tiny_model_dir))).model == tiny_model_dir.name
+
+
+def test_fills_and_alternatives_replace_what_they_say(engine: WorkerEngine) -> None:
+    text = b"def add(___, b):\n    # sum\n    return ___ + b\n"
+    first, second = text.index(b"___"), text.rindex(b"___")
+    holes = ((first, first + 3), (second, second + 3))
+    asked = EngineFillRequest(text, "python", holes=holes, deadline_ms=60_000)
+    answer = engine.submit_fill(asked, CancelToken()).result(WAIT_S)
+    assert answer.holes == holes and len(answer.fills[0].texts) == 2
+    for task, at in (("bridge", len(text)), ("comment", text.index(b"sum"))):
+        lines = replace(asked, task=task, holes=(), at=at)
+        found = engine.submit_fill(lines, CancelToken()).result(WAIT_S)
+        assert len(found.holes) == 1 and (found.fills or found.reason)
+    other = EngineAlternativesRequest(text, *holes[1], "python", b"a", 0, deadline_ms=60_000)
+    others = engine.submit_alternatives(other, CancelToken()).result(WAIT_S)
+    assert others.token.strip() == "a" and len(others.alternatives) <= 3

@@ -1,0 +1,59 @@
+"""Carries out a `LineTask`: some lines at a place, in several lengths.
+
+Job: `diffusion.filling` on the document of the task, and a look at what comes back. A small model
+likes to say again what stands around a hole, so a fill whose every line stands there is dropped,
+and so is one of nothing but comments where a body was asked for.
+
+Invariant: the texts that come back replace `[task.start, task.end)` of the document.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from diffusion.cancel import CancelToken
+from diffusion.filling import Fill, FillRequest, FillResult, fill
+from diffusion.infill import Infiller
+from diffusion.text.line_tasks import LineTask
+
+SIZES = (12, 24, 48)
+"""Slots tried: about one line, two or three, five."""
+_MOST_FILLS = 6
+_NEAR_LINES = 5
+_NO_CODE = re.compile(r"#(?!\[)(?!include)|//|/\*|\*|[\"']+$")
+
+
+def carry_out(
+    infiller: Infiller, task: LineTask, request: FillRequest, *, cancel: CancelToken | None = None
+) -> FillResult:
+    """Fill a task; the texts replace `[task.start, task.end)`. Raises as `fill` does."""
+    asked = replace(
+        request, text=task.text, holes=(task.hole,), sizes=SIZES, alternatives=_MOST_FILLS
+    )
+    result = fill(infiller, asked, cancel=cancel)
+    fills: list[Fill] = []
+    for found in result.fills:
+        text = _tidy(task, found.texts[0])
+        if text.strip() and not _repeats(task, text):
+            fills.append(replace(found, texts=(task.before + text + task.after,)))
+    reason = result.reason or (None if fills else "the model only repeated the lines around")
+    return replace(result, fills=tuple(fills[: request.alternatives]), reason=reason)
+
+
+def _tidy(task: LineTask, text: str) -> str:
+    """Without blank ends; the first line keeps its indentation if the hole begins the line."""
+    begins_line = task.text[task.hole[0] - 1 : task.hole[0]] in (b"", b"\n")
+    return text.rstrip().lstrip("\r\n") if begins_line else text.strip()
+
+
+def _repeats(task: LineTask, text: str) -> bool:
+    """Whether `text` says nothing new: see the module."""
+    start, end = task.hole
+    above = task.text[:start].splitlines()[-_NEAR_LINES:]
+    near = above + task.text[end:].splitlines()[:_NEAR_LINES]
+    known = {line.strip() for line in near}
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if task.code and all(_NO_CODE.match(line) for line in lines):
+        return True
+    return all(line.encode() in known for line in lines)

@@ -1,0 +1,217 @@
+"""`diffill fill` and `diffill bridge`: several holes, or lines at a place, from the command line.
+
+Invariants: the file is changed with `--write` only; with `--json`, stdout holds exactly one JSON
+document, on failure too (`{"error": ...}`), and the exit status is then 2. torch is loaded after
+the input has been checked.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diffusion.document import offset_of, parse_position, range_of, read_document
+from diffusion.errors import ConfigError, DiffillError
+from diffusion.infill_cli import MAX_ALTERNATIVES, check_range, language_of
+from diffusion.text.line_tasks import LineTask, bridge_task, comment_task
+from diffusion.text.parts import MARKER, Span, find_markers, split
+from diffusion.text.syntax import SyntaxTree
+from diffusion.threads import settle
+
+if TYPE_CHECKING:
+    from diffusion.filling import FillResult
+    from diffusion.infill import Infiller
+
+FILL_HELP = """Fill several holes of FILE together, so that they see each other.
+
+The holes are the markers in the file (___), or ranges given by --hole; text inside a hole that
+is to stay is given by --pin. --comment fills in the body below a comment or docstring instead.
+The file is changed with --write only. With --json the answer is one JSON document: {"fills":
+[{"texts", "score", "parses"}], "holes": [{"start", "end"}], "ms", "steps"}, and "reason" when
+there is no fill. Offsets are in bytes.
+"""
+BRIDGE_HELP = """Write lines that connect what stands above and below LINE:COL of FILE.
+
+On a blank line they take its place; elsewhere they become lines of their own. Options and the
+JSON document are those of `diffill fill`.
+"""
+
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="the file, in UTF-8")]
+_Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
+_Write = Annotated[bool, typer.Option("--write", help="put the first fill into the file")]
+_Count = Annotated[
+    int, typer.Option("--alternatives", metavar="N", help=f"most shown, 1-{MAX_ALTERNATIVES}")
+]
+_Model = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="a model folder instead of the bundled one")
+]
+_Language = Annotated[
+    str | None, typer.Option(metavar="NAME", help="the language instead of the extension's")
+]
+
+
+def fill(
+    file: _File,
+    marker: Annotated[str, typer.Option(metavar="TEXT", help="what marks a hole")] = MARKER,
+    hole: Annotated[
+        list[str] | None, typer.Option(metavar="L:C-L:C", help="a hole; may be given again")
+    ] = None,
+    pin: Annotated[
+        list[str] | None, typer.Option(metavar="L:C-L:C", help="text in a hole that stays")
+    ] = None,
+    comment: Annotated[
+        str | None, typer.Option(metavar="LINE:COL", help="a place in a comment or docstring")
+    ] = None,
+    as_json: _Json = False,
+    write: _Write = False,
+    alternatives: _Count = 1,
+    model: _Model = None,
+    language: _Language = None,
+) -> None:
+    """Fill holes of FILE together."""
+
+    def read(data: bytes, chosen: str) -> _Work:
+        if comment is not None:
+            if hole or pin:
+                raise ConfigError(
+                    "--comment was given with --hole or --pin", fix="give one or the other"
+                )
+            tree = SyntaxTree.parse(data, chosen)
+            return comment_task(tree, data, offset_of(data, parse_position(comment)))
+        holes = [range_of(data, text) for text in hole or ()]
+        pins = [range_of(data, text) for text in pin or ()]
+        holes = holes or find_markers(data, marker)
+        if not holes:
+            raise ConfigError(
+                f"{file} holds no {marker}", fix="mark the holes, or give --hole L:C-L:C"
+            )
+        split(data, holes, pins)
+        return holes, pins
+
+    _run(file, read, as_json, write, alternatives, model, language)
+
+
+def bridge(
+    file: _File,
+    at: Annotated[str, typer.Option("--at", metavar="LINE:COL", help="line from 1, column from 0")],
+    as_json: _Json = False,
+    write: _Write = False,
+    alternatives: _Count = 1,
+    model: _Model = None,
+    language: _Language = None,
+) -> None:
+    """Connect two blocks of FILE."""
+
+    def read(data: bytes, chosen: str) -> _Work:
+        return bridge_task(data, offset_of(data, parse_position(at), name=str(file)))
+
+    _run(file, read, as_json, write, alternatives, model, language)
+
+
+_Work = LineTask | tuple[list[Span], list[Span]]
+
+
+def _run(
+    file: Path,
+    read: Callable[[bytes, str], _Work],
+    as_json: bool,
+    write: bool,
+    alternatives: int,
+    model: Path | None,
+    language: str | None,
+) -> None:
+    try:
+        data = read_document(file)
+        check_range("--alternatives", alternatives, 1, MAX_ALTERNATIVES)
+        chosen = language_of(file, data, language)
+        work = read(data, chosen)
+        result = _answer(data, work, chosen, alternatives, model)
+        holes = [(work.start, work.end)] if isinstance(work, LineTask) else work[0]
+        if write and result.fills:
+            _write(file, filled(data, holes, result.fills[0].texts))
+    except DiffillError as error:
+        typer.echo(f"error: {error}", err=True)
+        if as_json:
+            print(json.dumps({"error": str(error)}))
+        raise typer.Exit(2) from error
+    if as_json:
+        print(json.dumps(as_document(result, holes)))
+    else:
+        _show(data, holes, result, file.name)
+
+
+def filled(data: bytes, holes: list[Span], texts: tuple[str, ...]) -> bytes:
+    """The document with a text in every hole."""
+    out, at = bytearray(), 0
+    for (start, end), text in sorted(zip(holes, texts, strict=True)):
+        out += data[at:start] + text.encode("utf-8")
+        at = end
+    return bytes(out + data[at:])
+
+
+def as_document(result: FillResult, holes: list[Span]) -> dict[str, Any]:
+    """A result in the form that programs read."""
+    document: dict[str, Any] = {
+        "fills": [
+            {"texts": list(f.texts), "score": round(f.score, 4), "parses": f.parses}
+            for f in result.fills
+        ],
+        "holes": [{"start": start, "end": end} for start, end in holes],
+        "ms": round(result.ms, 1),
+        "steps": result.steps,
+    }
+    if not result.fills:
+        document["reason"] = result.reason or "unknown"
+    return document
+
+
+def _answer(
+    data: bytes, work: _Work, language: str, alternatives: int, model: Path | None
+) -> FillResult:
+    threads = settle()
+    from diffusion.bridging import carry_out
+    from diffusion.filling import FillRequest, fill
+    from diffusion.infill import Infiller
+
+    infiller: Infiller = Infiller.load(model, threads)
+    if isinstance(work, LineTask):
+        request = FillRequest(data, (), language, alternatives=alternatives)
+        return carry_out(infiller, work, request)
+    holes, pins = work
+    request = FillRequest(data, tuple(holes), language, tuple(pins), alternatives)
+    return fill(infiller, request)
+
+
+def _write(file: Path, data: bytes) -> None:
+    try:
+        file.write_bytes(data)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {file}: {error.strerror or error}", fix="check its permissions"
+        ) from error
+
+
+def _show(data: bytes, holes: list[Span], result: FillResult, name: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from diffusion.terminal import forgive_encoding, printable
+
+    forgive_encoding()
+    console = Console(highlight=False, soft_wrap=True)
+    if not result.fills:
+        console.print(f"nothing to offer: {result.reason or 'unknown'}", markup=False)
+    old = data.decode("utf-8", "replace").splitlines()
+    for number, found in enumerate(result.fills, start=1):
+        parses = "parses" if found.parses else "does not parse"
+        console.print(Text(f"{number}. score {found.score:.3f}, {parses}", style="bold"))
+        new = filled(data, holes, found.texts).decode("utf-8", "replace").splitlines()
+        for line in difflib.unified_diff(old, new, name, "filled", n=1, lineterm=""):
+            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
+            console.print(Text(printable(line), style=style))
+    console.print(f"{len(holes)} holes, {result.steps} steps, {result.ms:.0f} ms", markup=False)

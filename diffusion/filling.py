@@ -1,0 +1,371 @@
+"""Fill several holes of a document together.
+
+Every hole's canvas lies in one context, which is encoded once; a draft fills all of them, and its
+canvases see each other's text (`process.joint`). Training shows a model several holes in a window,
+too, but there no canvas sees another; why serving lets them is in docs/decisions/0011.
+
+Lengths: each part gets the canvas sizes that its kind of hole has, and a draft takes the sizes of
+one rank for all parts; a canvas may end before its last slot. Holes that lie too far apart for one
+context are filled group by group, the first ones being part of the text for those that follow.
+
+Invariants: nothing outside the holes changes, and no pin does; `Fill.texts[k]` replaces hole k; an
+empty list of fills comes with a reason.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from diffusion.agreeing import LENGTH_WEIGHT, AgreedPart, Setting, agree
+from diffusion.cancel import CancelToken
+from diffusion.candidates import TokenScore, token_scores, with_line_ends
+from diffusion.infill import Infiller, InfillRequest
+from diffusion.open_parts import OpenParts, open_parts
+from diffusion.process.canvas_state import CanvasResult, CanvasState
+from diffusion.process.joint import JointOrder, sample_jointly
+from diffusion.text.canvas import MAX_CANVAS, canvas_ids, read_back
+from diffusion.text.languages import canonical
+from diffusion.text.parts import Part, Span, split
+from diffusion.text.span import classify
+from diffusion.text.syntax import SyntaxTree
+from diffusion.text.tokenizer import DEL
+
+GROUP_PARTS = 8
+"""Parts filled in one context: as many holes as training puts into a window."""
+GROUP_BYTES = 2400
+"""From the first part of a group to its last: about as many tokens as half a window has."""
+_TEMPERATURE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class FillRequest:
+    """Fill byte ranges `holes` of `text`; `pins` are ranges inside them that stay as they are.
+
+    `sizes`: canvas sizes in slots, instead of those of each part's kind of hole. `order` and
+    `agreeing`: see `process.joint` and `agreeing`; for measuring.
+    """
+
+    text: str | bytes
+    holes: tuple[Span, ...]
+    language: str
+    pins: tuple[Span, ...] = ()
+    alternatives: int = 1
+    deadline_ms: float | None = None
+    sizes: tuple[int, ...] = ()
+    order: JointOrder = field(default_factory=JointOrder)
+    agreeing: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A text for every hole, in the order of the request, with the tokens that were written.
+
+    `score`: geometric mean probability of those tokens over all holes (of a single hole, the
+    score that `Infiller.infill` gives). `parses`: the document with all of them does.
+    """
+
+    texts: tuple[str, ...]
+    score: float
+    tokens: tuple[tuple[TokenScore, ...], ...]
+    parses: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FillResult:
+    """Fills, best first. `reason` says why there are none."""
+
+    fills: tuple[Fill, ...]
+    ms: float
+    steps: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """Texts and tokens of the parts of one group."""
+
+    texts: tuple[bytes, ...]
+    tokens: tuple[tuple[TokenScore, ...], ...]
+    log_p: float
+    count: int
+    parses: bool
+    value: float
+    finished: bool
+
+
+def fill(
+    infiller: Infiller, request: FillRequest, *, cancel: CancelToken | None = None
+) -> FillResult:
+    """Fill holes together.
+
+    Raises:
+        HoleError: holes or pins that make no sense, see `text.parts.split`.
+        CanvasError: what is typed before a hole leaves no room on its canvas.
+        Cancelled: `cancel` was cancelled.
+    """
+    started = time.perf_counter()
+    cancel = cancel or CancelToken()
+    data = request.text
+    if isinstance(data, str):
+        data = data.encode("utf-8", "surrogatepass")
+    parts = split(data, request.holes, request.pins)
+    deadline_s = None if request.deadline_ms is None else started + request.deadline_ms / 1000
+    if len(parts) == 1 and not parts[0].beside_pin and not request.sizes:
+        return _alone(infiller, request, data, cancel)
+    steps, reason = 0, "the model left a hole empty"
+    found: list[list[_Draft]] = []
+    for group in _groups(parts):
+        text, moved = _with_parts(data, parts, [drafts[0] for drafts in found], group)
+        drafts, passes, why = _fill_group(infiller, request, text, moved, cancel, deadline_s)
+        steps += passes
+        if not drafts:
+            found, reason = [], why
+            break
+        found.append(drafts)
+    fills = _fills(data, request, parts, found)
+    return FillResult(
+        fills=tuple(fills[: request.alternatives]),
+        ms=(time.perf_counter() - started) * 1000,
+        steps=steps,
+        reason=None if fills else reason,
+    )
+
+
+def _alone(
+    infiller: Infiller, request: FillRequest, data: bytes, cancel: CancelToken
+) -> FillResult:
+    """A single hole is a completion, with all that belongs to one: quotes and a fitted order."""
+    [(start, end)] = request.holes
+    asked = InfillRequest(
+        data[:start] + data[end:], start, request.language,
+        alternatives=request.alternatives, deadline_ms=request.deadline_ms,
+    )  # fmt: skip
+    result = infiller.infill(asked, cancel=cancel)
+    fills = tuple(Fill((c.text,), c.score, (c.tokens,), c.parses) for c in result.candidates)
+    return FillResult(fills, result.ms, result.steps, result.reason)
+
+
+def _groups(parts: Sequence[Part]) -> list[list[Part]]:
+    groups: list[list[Part]] = []
+    for part in parts:
+        if (
+            groups
+            and len(groups[-1]) < GROUP_PARTS
+            and part.end - groups[-1][0].start <= GROUP_BYTES
+        ):
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    return groups
+
+
+def _with_parts(
+    data: bytes, parts: Sequence[Part], drafts: Sequence[_Draft], group: Sequence[Part]
+) -> tuple[bytes, list[Part]]:
+    """The document with the groups before `group` filled, and `group` where it then lies."""
+    texts = [text for draft in drafts for text in draft.texts]
+    out, at = bytearray(), 0
+    for part, text in zip(parts, texts, strict=False):
+        out += data[at : part.start] + text
+        at = part.end
+    shift = len(out) - at
+    moved = [replace(part, start=part.start + shift, end=part.end + shift) for part in group]
+    return bytes(out) + data[at:], moved
+
+
+def _fill_group(
+    infiller: Infiller,
+    request: FillRequest,
+    data: bytes,
+    parts: Sequence[Part],
+    cancel: CancelToken,
+    deadline_s: float | None,
+) -> tuple[list[_Draft], int, str]:
+    """Drafts of a group, best first; how many passes they took; why there are none."""
+    tree = SyntaxTree.parse(data, request.language, budget_ms=infiller.config.parse_budget_ms)
+    spans = [(part.start, part.end) for part in parts]
+    opened = open_parts(infiller, data, spans, request.language, cancel)
+    kinds = tuple(_kind(tree, data, part) for part in parts)
+    setting = Setting(data, tree, canonical(request.language), tuple(parts), kinds)
+    passes = 0
+
+    def count(_: object) -> None:
+        nonlocal passes
+        passes += 1
+
+    config = infiller.config.sampler
+    if config.race_nats is not None:
+        config = replace(config, race_nats=config.race_nats * len(parts))
+    results = sample_jointly(
+        opened.denoise,
+        _canvases(infiller, request, opened, parts, kinds),
+        config,
+        vocabulary=infiller.vocabulary,
+        order=request.order,
+        cancel=cancel,
+        deadline_s=deadline_s,
+        on_step=count,
+    )
+    best: dict[tuple[bytes, ...], _Draft] = {}
+    reason = "the model left a hole empty"
+    for result in results:
+        read = _read(infiller, opened, setting, result)
+        if isinstance(read, str):
+            reason = read
+        elif read.texts not in best or best[read.texts].value < read.value:
+            best[read.texts] = read
+    drafts = sorted(best.values(), key=lambda d: (d.finished, d.parses, d.value), reverse=True)
+    pinned = any(part.beside_pin for part in parts)
+    if drafts and request.agreeing and len(parts) > 1 and not pinned:
+        in_time = deadline_s is None or time.perf_counter() < deadline_s
+        texts = [draft.texts for draft in drafts]
+        agreed = agree(infiller, opened, setting, texts, cancel) if in_time else None
+        if agreed is not None:
+            first = _agreed(infiller, opened, setting, agreed[0])
+            drafts = [first, *(draft for draft in drafts if draft.texts != first.texts)]
+            passes += agreed[1]
+    return drafts, passes, reason
+
+
+def _agreed(
+    infiller: Infiller, opened: OpenParts, setting: Setting, parts: Sequence[AgreedPart]
+) -> _Draft:
+    texts = tuple(part.text for part in parts)
+    return _Draft(
+        texts=texts,
+        tokens=tuple(
+            token_scores(
+                infiller.tokenizer, part.slots, tuple(map(math.exp, part.log_p)), place.constraint
+            )
+            for part, place in zip(parts, opened.placements, strict=True)
+        ),
+        log_p=sum(sum(part.log_p) + part.end_log_p for part in parts),
+        count=sum(len(part.slots) + 1 for part in parts),
+        parses=setting.parse_with(texts),
+        value=sum(part.value for part in parts) / len(parts),
+        finished=True,
+    )
+
+
+def _kind(tree: SyntaxTree, data: bytes, part: Part) -> str:
+    cut = data[: part.start] + data[part.end :]
+    return classify(tree.edit(part.start, part.end, part.start, cut), cut, part.start)
+
+
+def _canvases(
+    infiller: Infiller,
+    request: FillRequest,
+    opened: OpenParts,
+    parts: Sequence[Part],
+    kinds: Sequence[str],
+) -> list[list[CanvasState]]:
+    """Drafts of rising length, then bolder ones of the middle length."""
+    sizes: list[tuple[int, ...]] = []
+    for placement, kind in zip(opened.placements, kinds, strict=True):
+        room = MAX_CANVAS - len(placement.pins)
+        sizes.append(
+            tuple(min(size, room) for size in request.sizes)
+            or infiller.lengths.sizes(
+                canonical(request.language),
+                kind,
+                max_slots=room,
+                quantiles=infiller.ranking.quantiles,
+            )
+        )
+
+    def draft(rank: int, temperature: float | None = None) -> list[CanvasState]:
+        return [
+            CanvasState(
+                canvas_ids(placement.pins, size[min(rank, len(size) - 1)]),
+                len(placement.pins),
+                placement.constraint,
+                temperature=temperature,
+                allow_empty=part.beside_pin,
+            )
+            for placement, size, part in zip(opened.placements, sizes, parts, strict=True)
+        ]
+
+    ranks = max(map(len, sizes))
+    bold = 0 if request.alternatives == 1 else request.alternatives
+    return [draft(rank) for rank in range(ranks)] + [
+        draft((ranks - 1) // 2, _TEMPERATURE) for _ in range(bold)
+    ]
+
+
+def _read(
+    infiller: Infiller, opened: OpenParts, setting: Setting, results: Sequence[CanvasResult]
+) -> _Draft | str:
+    """A draft read back, or why it cannot be."""
+    texts: list[bytes] = []
+    tokens: list[tuple[TokenScore, ...]] = []
+    log_p, count, prior = 0.0, 0, 0.0
+    for part, placement, kind, result in zip(
+        setting.parts, opened.placements, setting.kinds, results, strict=True
+    ):
+        if not result.constraint_met:
+            return "the typed word could not be continued"
+        pins = len(placement.pins)
+        slots = result.ids[pins:]
+        kept = slots.index(DEL) if DEL in slots else len(slots)
+        raw = read_back(infiller.tokenizer, slots, placement.constraint)
+        if not raw.strip() and not part.beside_pin:
+            return f"out of time: {result.reason}" if not result.finished else "a hole stayed empty"
+        text = with_line_ends(raw, setting.data)
+        try:
+            text.decode("utf-8")
+        except UnicodeDecodeError:
+            return "the model wrote half of a character"
+        texts.append(text)
+        said = result.token_p[pins:]
+        tokens.append(
+            token_scores(infiller.tokenizer, slots[:kept], said[:kept], placement.constraint)
+        )
+        judged = said[: kept + (result.reason == "ended")]
+        log_p += sum(math.log(max(p, 1e-12)) for p in judged)
+        count += len(judged)
+        prior += infiller.lengths.prior(setting.language, kind, kept)
+    return _Draft(
+        texts=tuple(texts),
+        tokens=tuple(tokens),
+        log_p=log_p,
+        count=count,
+        parses=setting.parse_with(texts),
+        value=log_p / max(1, count) + LENGTH_WEIGHT * prior / len(texts),
+        finished=all(result.finished for result in results),
+    )
+
+
+def _fills(
+    data: bytes, request: FillRequest, parts: Sequence[Part], found: Sequence[list[_Draft]]
+) -> list[Fill]:
+    """Fills of the document: the best drafts of all groups, the second ones, and so on."""
+    fills: list[Fill] = []
+    for rank in range(max(map(len, found), default=0)):
+        drafts = [group[min(rank, len(group) - 1)] for group in found]
+        texts = [text for draft in drafts for text in draft.texts]
+        tokens = [scores for draft in drafts for scores in draft.tokens]
+        holes: list[str] = []
+        written: list[tuple[TokenScore, ...]] = []
+        for number, (start, end) in enumerate(request.holes):
+            out, at = bytearray(), start
+            scores: list[TokenScore] = []
+            for part, text, said in zip(parts, texts, tokens, strict=True):
+                if part.hole == number:
+                    out += data[at : part.start] + text
+                    at = part.end
+                    scores += said
+            holes.append(bytes(out + data[at:end]).decode("utf-8", "replace"))
+            written.append(tuple(scores))
+        log_p, count = sum(d.log_p for d in drafts), sum(d.count for d in drafts)
+        fills.append(
+            Fill(
+                texts=tuple(holes),
+                score=math.exp(log_p / max(1, count)),
+                tokens=tuple(written),
+                parses=all(draft.parses for draft in drafts),
+            )
+        )
+    return fills

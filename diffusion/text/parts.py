@@ -1,0 +1,92 @@
+"""Holes that are asked for, and the parts of them that are filled.
+
+Job: find markers in a document; check holes and pins; split each hole around its pins. A *part*
+is a piece of a hole between pins: a pin is text that stays, so what is left to fill lies before
+and behind it, and each part gets a canvas of its own.
+
+Invariants: parts are sorted and apart; no byte of a pin lies in a part; holes, pins and parts are
+byte ranges of the document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from diffusion.errors import HoleError
+
+MARKER = "___"
+"""What stands for a hole in a text, unless somebody says otherwise."""
+MAX_PARTS = 16
+"""Parts that one request may have."""
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes `[start, end)` of hole number `hole`. `beside_pin`: it may come to nothing."""
+
+    hole: int
+    start: int
+    end: int
+    beside_pin: bool
+
+
+def find_markers(data: bytes, marker: str = MARKER) -> list[Span]:
+    """The byte ranges of a marker. Where it begins or ends like a word, it stands alone.
+
+    Raises HoleError for an empty marker.
+    """
+    if not marker.strip():
+        raise HoleError("the marker is blank", fix="give some visible text, such as ___")
+    word = r"[\w\x80-\xff]"
+    before = rf"(?<!{word})" if re.match(r"\w", marker) else ""
+    after = rf"(?!{word})" if re.search(r"\w$", marker) else ""
+    pattern = before + re.escape(marker) + after
+    return [match.span() for match in re.finditer(pattern.encode(), data)]
+
+
+def split(data: bytes, holes: Sequence[Span], pins: Sequence[Span] = ()) -> list[Part]:
+    """The parts of holes, in the order of the document.
+
+    Raises HoleError: no hole, too many, one outside the document, two that overlap or stand at
+    one place, or a pin that is not inside a hole.
+    """
+    if not holes:
+        raise HoleError("there is no hole", fix=f"mark one by {MARKER}, or give ranges")
+    for name, spans in (("hole", holes), ("pin", pins)):
+        for start, end in spans:
+            if not 0 <= start <= end <= len(data):
+                raise HoleError(
+                    f"{name} {start}..{end} lies outside the document of {len(data)} bytes",
+                    fix="give two offsets inside the document, the first one first",
+                )
+        for one, other in pairwise(sorted(spans)):
+            if other[0] < one[1] or one == other:
+                raise HoleError(
+                    f"{name} {other[0]}..{other[1]} overlaps {name} {one[0]}..{one[1]}",
+                    fix="give ranges that are apart",
+                )
+    parts: list[Part] = []
+    used = 0
+    for number, (start, end) in sorted(enumerate(holes), key=lambda item: item[1]):
+        inside = sorted(pin for pin in pins if start <= pin[0] and pin[1] <= end)
+        used += len(inside)
+        edges = [start, *(edge for pin in inside for edge in pin), end]
+        for low, high in zip(edges[::2], edges[1::2], strict=True):
+            if low < high or not inside:
+                parts.append(Part(number, low, high, beside_pin=bool(inside)))
+    if used < len(pins):
+        lost = next(p for p in pins if not any(h[0] <= p[0] and p[1] <= h[1] for h in holes))
+        raise HoleError(
+            f"pin {lost[0]}..{lost[1]} lies in no hole", fix="pin text inside one of the holes"
+        )
+    if len(parts) > MAX_PARTS:
+        raise HoleError(
+            f"{len(parts)} parts are to be filled, {MAX_PARTS} are the most",
+            fix="fill them in several requests",
+        )
+    return parts

@@ -1,0 +1,117 @@
+"""`diffill/fill`, `diffill/bridge`, `diffill/fromComment`: several holes, or lines, at once.
+
+Params of `fill`: `{textDocument, holes?, marker?, pins?, n?}`; without `holes` every `marker`
+(`___`) in the document is one. Of the others: `{textDocument, position, n?}`. Result: `{fills:
+[{edits, texts, score, parses}], ranges, reason}`: the edits of one fill belong together, and
+`reason` is a sentence where there is none. Nothing is edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from pygls.exceptions import JsonRpcInvalidParams
+
+from diffusion.cancel import CancelToken
+from diffusion.errors import HoleError
+from diffusion.text.parts import MARKER, find_markers, split
+from lsp_server.document import Document
+from lsp_server.engine.tasks import EngineFillAnswer, EngineFillRequest, FillTask
+from lsp_server.features import params
+from lsp_server.protocol import BRIDGE, FILL, FROM_COMMENT
+from lsp_server.reasons import SENTENCES, Reason
+
+if TYPE_CHECKING:
+    from lsp_server.server import DiffillServer
+
+
+def fill(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
+    document = params.document_of(ls, raw)
+    holes = params.spans_of(ls, document, raw, "holes")
+    pins = params.spans_of(ls, document, raw, "pins")
+    marker = raw.get("marker", MARKER)
+    if not isinstance(marker, str):
+        raise JsonRpcInvalidParams(f"marker is {marker!r}; give a string")
+    try:
+        if "holes" not in raw:
+            holes = tuple(find_markers(document.data, marker))
+        split(document.data, holes, pins)
+    except HoleError as error:
+        raise JsonRpcInvalidParams(str(error)) from error
+    request = EngineFillRequest(
+        document.data,
+        document.grammar,
+        holes=holes,
+        pins=pins,
+        alternatives=params.count_of(raw, "n", 1),
+        deadline_ms=params.DEADLINE_MS,
+    )
+    return (yield from _asked(ls, document, FILL, request))
+
+
+def bridge(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
+    return (yield from _lines(ls, raw, BRIDGE, "bridge"))
+
+
+def from_comment(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
+    return (yield from _lines(ls, raw, FROM_COMMENT, "comment"))
+
+
+def _lines(
+    ls: DiffillServer, raw: Any, method: str, task: FillTask
+) -> Generator[Any, Any, dict[str, Any]]:
+    document = params.document_of(ls, raw)
+    request = EngineFillRequest(
+        document.data,
+        document.grammar,
+        task,
+        at=params.offset_of(ls, document, raw.get("position"), "position"),
+        alternatives=params.count_of(raw, "n", 1),
+        deadline_ms=params.DEADLINE_MS,
+    )
+    return (yield from _asked(ls, document, method, request))
+
+
+def _asked(
+    ls: DiffillServer, document: Document, method: str, request: EngineFillRequest
+) -> Generator[Any, Any, dict[str, Any]]:
+    token = ls.session.take_off(document.uri, method)
+    try:
+        result: dict[str, Any] = yield _answer, (ls, document, request, token), {}
+    finally:
+        ls.session.land(document.uri, method, token)
+        token.cancel(Reason.CANCELLED)  # for the engine, if it is still at work
+    return result
+
+
+async def _answer(
+    ls: DiffillServer, document: Document, request: EngineFillRequest, token: CancelToken
+) -> dict[str, Any]:
+    future = ls.session.engine.submit_fill(request, token)
+    told = await params.answered(future, "a fill")
+    answer = told.answer or EngineFillAnswer((), request.holes)
+    reason = told.reason or answer.reason or SENTENCES[Reason.NO_CANDIDATE]
+    ranges = [params.range_json(ls, document, start, end) for start, end in answer.holes]
+    return {
+        "fills": [
+            {
+                "edits": [
+                    {"range": where, "newText": text}
+                    for where, text in zip(ranges, found.texts, strict=True)
+                ],
+                "texts": list(found.texts),
+                "score": round(found.score, 4),
+                "parses": found.parses,
+            }
+            for found in answer.fills
+        ],
+        "ranges": ranges,
+        "reason": None if answer.fills else reason,
+    }
+
+
+def register(server: DiffillServer) -> None:
+    server.feature(FILL)(fill)
+    server.feature(BRIDGE)(bridge)
+    server.feature(FROM_COMMENT)(from_comment)

@@ -1,0 +1,128 @@
+"""Reading the params of our own requests, and asking the engine for what they ask.
+
+Params stay plain JSON: what is wrong with them is answered as InvalidParams, naming it, and a
+`textDocument.version` that is not the document's as ContentModified. What the engine fails at
+becomes a sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcContentModified, JsonRpcInvalidParams
+
+from diffusion.cancel import Cancelled
+from diffusion.errors import DiffillError
+from lsp_server import convert
+from lsp_server.document import Document
+from lsp_server.errors import EngineUnavailable
+from lsp_server.reasons import SENTENCES, Reason
+
+if TYPE_CHECKING:
+    from lsp_server.server import DiffillServer
+
+logger = logging.getLogger(__name__)
+DEADLINE_MS = 10_000.0
+"""Whoever asks for a rewrite or a fill waits for it, but not for ever."""
+MAX_ALTERNATIVES = 8
+Answer = TypeVar("Answer")
+
+
+def document_of(ls: DiffillServer, params: Any) -> Document:
+    """The open document that params are about."""
+    if not isinstance(params, dict):
+        raise JsonRpcInvalidParams("params must be an object with a textDocument")
+    item = params.get("textDocument")
+    uri = item.get("uri") if isinstance(item, dict) else None
+    document = ls.session.documents.get(uri) if isinstance(uri, str) else None
+    if document is None:
+        raise JsonRpcInvalidParams("textDocument.uri is not an open document; open it first")
+    version = item.get("version") if isinstance(item, dict) else None
+    if version is not None and version != document.version:
+        raise JsonRpcContentModified(
+            f"the document has version {document.version}, not {version}; ask again"
+        )
+    return document
+
+
+def offset_of(ls: DiffillServer, document: Document, raw: Any, name: str) -> int:
+    """The byte offset of a position; `name` is what a message calls it."""
+    try:
+        position = types.Position(int(raw["line"]), int(raw["character"]))
+    except (KeyError, TypeError, ValueError):
+        raise JsonRpcInvalidParams(f"{name} is not a position") from None
+    if not 0 <= position.line < document.lines.count or position.character < 0:
+        raise JsonRpcInvalidParams(
+            f"{name} is at line {position.line}, the document has {document.lines.count}"
+        )
+    return convert.offset_at(position, document.data, document.lines, ls.session.encoding)
+
+
+def span_of(ls: DiffillServer, document: Document, raw: Any, name: str) -> tuple[int, int]:
+    """The byte range of a range."""
+    ends = raw if isinstance(raw, dict) else {}
+    start, end = (
+        offset_of(ls, document, ends.get(key), f"{name}.{key}") for key in ("start", "end")
+    )
+    if start > end:
+        raise JsonRpcInvalidParams(f"{name}.end lies before {name}.start")
+    return start, end
+
+
+def spans_of(
+    ls: DiffillServer, document: Document, params: dict[str, Any], key: str
+) -> tuple[tuple[int, int], ...]:
+    """The byte ranges of a list of ranges; empty where there is none."""
+    raw = params.get(key)
+    if raw is None:
+        return ()
+    if not isinstance(raw, list):
+        raise JsonRpcInvalidParams(f"{key} is not a list of ranges")
+    return tuple(span_of(ls, document, item, f"{key}[{n}]") for n, item in enumerate(raw))
+
+
+def count_of(params: dict[str, Any], key: str, default: int) -> int:
+    """How many are wanted, 1 to MAX_ALTERNATIVES."""
+    count = params.get(key, default)
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_ALTERNATIVES:
+        raise JsonRpcInvalidParams(
+            f"{key} is {count!r}; give a number from 1 to {MAX_ALTERNATIVES}"
+        )
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[Answer]):
+    """What the engine said, or None and why."""
+
+    answer: Answer | None
+    reason: str = ""
+
+
+async def answered(future: Future[Answer], what: str) -> Answered[Answer]:
+    """The engine's answer, or a sentence. `what` names it in the log."""
+    try:
+        answer: Answer = await asyncio.wrap_future(future)
+    except Cancelled as cancelled:
+        reason = SENTENCES[Reason(cancelled.reason)]
+    except (EngineUnavailable, DiffillError) as error:
+        reason = str(error)
+    except Exception:
+        # As in the pipeline: a bug of the model's must not end in a pop-up of the client's.
+        logger.exception("%s failed", what)
+        reason = SENTENCES[Reason.ENGINE_FAILED]
+    else:
+        return Answered(answer)
+    return Answered(None, reason)
+
+
+def range_json(ls: DiffillServer, document: Document, start: int, end: int) -> dict[str, Any]:
+    """A byte range as JSON."""
+    where = convert.range_at(start, end, document, ls.session.encoding)
+    found: dict[str, Any] = ls.protocol._converter.unstructure(where)
+    return found

@@ -1,0 +1,82 @@
+"""`diffill fill` and `diffill bridge` on a tiny random model: their forms, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lsp_server.commands import app
+
+PROGRAM = "é = 1\ndef f(___):\n    return ___ + é\n\n# doubles\nx = 2\n"
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    file = tmp_path / "program.py"
+    file.write_bytes(PROGRAM.encode())
+    return file
+
+
+def run(command: str, program: Path, *words: str) -> tuple[int, str, str]:
+    answer = CliRunner().invoke(app, [command, str(program), *words])
+    return answer.exit_code, answer.stdout, answer.stderr
+
+
+def test_markers_are_filled_and_written_when_asked(program: Path, tiny_model_dir: Path) -> None:
+    words = ("--json", "--model", str(tiny_model_dir))
+    code, out, _ = run("fill", program, *words)
+    assert code == 0 and program.read_bytes() == PROGRAM.encode(), "not without --write"
+    document = json.loads(out)
+    first = len("é = 1\ndef f(".encode())
+    assert document["holes"][0] == {"start": first, "end": first + 3}
+    [filled] = document["fills"]
+    assert set(filled) == {"texts", "score", "parses"} and len(filled["texts"]) == 2
+    code, out, _ = run("fill", program, *words, "--write")
+    assert code == 0
+    one, other = json.loads(out)["fills"][0]["texts"]
+    expected = PROGRAM.replace("___", one, 1)
+    at = PROGRAM.rindex("___") - 3 + len(one)
+    assert program.read_text("utf-8") == expected[:at] + other + expected[at + 3 :]
+
+
+def test_ranges_pins_and_a_diff_for_people(program: Path, tiny_model_dir: Path) -> None:
+    words = ("--hole", "3:4-3:16", "--pin", "3:11-3:14", "--model", str(tiny_model_dir))
+    code, out, _ = run("fill", program, *words)
+    assert code == 0
+    assert "-    return ___ + é" in out and "1 holes" in out
+    assert any(line.startswith("+") and "___" in line for line in out.splitlines()), "the pin stays"
+
+
+@pytest.mark.parametrize("words", [("bridge", "--at", "4:0"), ("fill", "--comment", "5:3")])
+def test_lines_have_the_same_document(
+    program: Path, tiny_model_dir: Path, words: tuple[str, ...]
+) -> None:
+    code, out, _ = run(words[0], program, *words[1:], "--json", "--model", str(tiny_model_dir))
+    assert code == 0
+    document = json.loads(out)
+    assert len(document["holes"]) == 1
+    assert document["fills"] or document["reason"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("fill", "--marker", "%%"), "holds no %%"),
+        (("fill", "--marker", " "), "marker is blank"),
+        (("fill", "--hole", "3:4"), "write L:C-L:C"),
+        (("fill", "--hole", "3:9-3:4"), "ends before it begins"),
+        (("fill", "--hole", "3:4-99:0"), "lines run from 1 to 7"),
+        (("fill", "--pin", "1:0-1:1"), "lies in no hole"),
+        (("fill", "--comment", "1:0"), "no comment or docstring"),
+        (("fill", "--comment", "5:0", "--pin", "1:0-1:1"), "one or the other"),
+        (("fill", "--alternatives", "0"), "1 to 8"),
+        (("bridge", "--at", "9:0"), "lines run from 1 to 7"),
+    ],
+)
+def test_bad_input_is_named_with_the_fix(program: Path, words: tuple[str, ...], said: str) -> None:
+    code, out, err = run(words[0], program, *words[1:], "--json")
+    assert code == 2
+    assert said in json.loads(out)["error"] and said in err

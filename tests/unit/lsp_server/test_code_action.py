@@ -1,0 +1,157 @@
+"""Code actions: what is offered, to whom and how, and what happens when the text has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.lsp_wire import URI, WAIT_S, Wire, answer, scripted
+
+TEXT = "# double\ny = ___\nz = ___\n"
+SCRIPT = [
+    answer("other(1)", before="y = "),
+    answer("    return 1\n", before="# "),
+    answer("any", before="z = "),
+]
+LAZY = {
+    "codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["refactor.rewrite"]}},
+    "dataSupport": True,
+    "resolveSupport": {"properties": ["edit"]},
+    "tagSupport": {"valueSet": [1]},
+}
+MODERN = {
+    "textDocument": {"codeAction": LAZY},
+    "workspace": {"workspaceEdit": {"documentChanges": True}},
+}
+PLAIN = {"textDocument": {"codeAction": {k: LAZY[k] for k in ("codeActionLiteralSupport",)}}}
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    wire = Wire(scripted(SCRIPT))
+    yield wire
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
+
+
+def asked(line: int, start: int, end: int, **context: Any) -> dict[str, Any]:
+    return {
+        "textDocument": {"uri": URI},
+        "range": {
+            "start": {"line": line, "character": start},
+            "end": {"line": line, "character": end},
+        },
+        "context": {"diagnostics": [], **context},
+    }
+
+
+async def actions(wire: Wire, *where: int, **context: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = await wire.ask(
+        "textDocument/codeAction", asked(*where, **context)
+    )
+    return found
+
+
+async def test_the_capability_names_every_kind(wire: Wire) -> None:
+    result = await wire.initialize(MODERN)
+    provider = result["capabilities"]["codeActionProvider"]
+    assert provider["resolveProvider"] and len(provider["codeActionKinds"]) == 5
+    assert "diffill.perform" in result["capabilities"]["executeCommandProvider"]["commands"]
+
+
+async def test_what_is_offered_depends_on_the_place(wire: Wire) -> None:
+    await wire.initialize(MODERN)
+    wire.open(TEXT)
+    everything = await actions(wire, 0, 2, 8)
+    assert [action["title"] for action in everything] == [
+        "Rewrite selection (light 0.3)",
+        "Rewrite selection (medium 0.6)",
+        "Rewrite selection (free 1.0)",
+        "Fill 2 holes together",
+        "Write the body from the comment",
+    ]
+    assert all(a["tags"] == [1] and "edit" not in a and "command" not in a for a in everything)
+    assert [a["title"] for a in await actions(wire, 1, 4, 4)] == ["Fill 2 holes together"]
+    assert [a["title"] for a in await actions(wire, 1, 0, 7, only=["refactor.rewrite.diffill.fill"])
+            ] == ["Fill the hole"], "of a selection, the holes in it"  # fmt: skip
+    assert await actions(wire, 0, 2, 8, only=["quickfix"]) == []
+    assert len(await actions(wire, 0, 2, 8, only=["refactor"])) == 5
+    assert wire.engine.filler.requests == 0, "to list actions asks no model"
+
+
+async def test_an_action_is_resolved_to_an_edit_of_that_version(wire: Wire) -> None:
+    await wire.initialize(MODERN)
+    wire.open(TEXT)
+    *_, fill, comment = await actions(wire, 0, 2, 8)
+    resolved = await wire.ask("codeAction/resolve", fill)
+    [change] = resolved["edit"]["documentChanges"]
+    assert change["textDocument"] == {"uri": URI, "version": 1}
+    assert [edit["newText"] for edit in change["edits"]] == ["other(1)"] * 2
+    resolved = await wire.ask("codeAction/resolve", comment)
+    [edit] = resolved["edit"]["documentChanges"][0]["edits"]
+    assert edit["newText"] == "    return 1\n"
+    rewrite, *_ = await actions(wire, 1, 0, 1)
+    response = await wire.response(wire.request("codeAction/resolve", rewrite))
+    assert response["error"]["code"] == -32803
+    assert response["error"]["message"] == "the script has no answer for this place"
+
+
+async def test_a_stale_action_is_content_modified(wire: Wire) -> None:
+    await wire.initialize(MODERN)
+    wire.open(TEXT)
+    *_, fill, _ = await actions(wire, 0, 2, 8)
+    wire.type("# ", 0, 0, 2)
+    response = await wire.response(wire.request("codeAction/resolve", fill))
+    assert response["error"]["code"] == -32801
+
+
+async def test_a_change_while_it_is_resolved_is_content_modified() -> None:
+    gated = Wire(scripted([answer("one", before="y = ", steps=5)], gated=True))
+    await gated.initialize(MODERN)
+    gated.open(TEXT)
+    *_, fill, _ = await actions(gated, 0, 2, 8)
+    asked_for = gated.request("codeAction/resolve", fill)
+    gated.type("# ", 0, 0, 2)
+    gated.engine.filler.release(100)
+    response = await gated.response(asked_for)
+    assert response["error"]["code"] == -32801
+    gated.server.session.close()
+    assert gated.engine.join(WAIT_S)
+
+
+async def test_an_editor_that_resolves_nothing_gets_a_command(wire: Wire) -> None:
+    await wire.initialize(PLAIN)
+    wire.open(TEXT)
+    [fill] = await actions(wire, 1, 4, 4)
+    assert fill["command"]["command"] == "diffill.perform" and "data" not in fill
+    await wire.ask(
+        "workspace/executeCommand",
+        {"command": "diffill.perform", "arguments": fill["command"]["arguments"]},
+    )
+    [apply] = [m for m in wire.sent if m.get("method") == "workspace/applyEdit"]
+    [edits] = apply["params"]["edit"]["changes"].values()
+    assert [edit["newText"] for edit in edits] == ["other(1)"] * 2
+
+
+async def test_an_editor_without_literals_gets_commands_and_is_told_why_not(wire: Wire) -> None:
+    await wire.initialize()
+    wire.open(TEXT)
+    rewrite, *_ = await actions(wire, 1, 0, 1)
+    assert rewrite["command"] == "diffill.perform" and "kind" not in rewrite
+    await wire.ask(
+        "workspace/executeCommand",
+        {"command": "diffill.perform", "arguments": rewrite["arguments"]},
+    )
+    [shown] = [m for m in wire.sent if m.get("method") == "window/showMessage"]
+    assert "the script has no answer" in shown["params"]["message"]
+    assert not [m for m in wire.sent if m.get("method") == "workspace/applyEdit"]
+
+
+async def test_nothing_is_offered_where_diffill_is_off(wire: Wire) -> None:
+    await wire.initialize(MODERN, initializationOptions={"enable": False})
+    wire.open(TEXT)
+    assert await actions(wire, 0, 2, 8) == []
+    assert await wire.ask("textDocument/codeAction", {
+        **asked(0, 2, 8), "textDocument": {"uri": "file:///other"}}) == []  # fmt: skip

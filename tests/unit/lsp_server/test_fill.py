@@ -1,0 +1,166 @@
+"""`diffill/fill`, `bridge`, `fromComment`, `alternatives`: positions, checks, and failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lsp_server.reasons import SENTENCES, Reason
+from tests.support.lsp_wire import URI, WAIT_S, Wire, answer, scripted
+
+TEXT = "x = '😀'; y = ___\nz = ___\n# double\n"
+DOCUMENT = {"textDocument": {"uri": URI}}
+SCRIPT = [
+    answer("one", "two", before="y = "),
+    answer("    return 1\n", before="# double"),
+    answer("late in it", "later in it", before="z = "),
+    answer(error="no luck", before="x = "),
+]
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    wire = Wire(scripted(SCRIPT))
+    yield wire
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
+
+
+def where(line: int, start: int, end: int) -> dict[str, Any]:
+    return {
+        "start": {"line": line, "character": start},
+        "end": {"line": line, "character": end},
+    }
+
+
+FIRST, SECOND = where(0, 14, 17), where(1, 4, 7)  # in UTF-16 the face takes two units
+
+
+async def test_markers_are_holes_and_a_fill_is_one_list_of_edits(wire: Wire) -> None:
+    await wire.initialize()
+    wire.open(TEXT)
+    result = await wire.ask("diffill/fill", {**DOCUMENT, "n": 2})
+    assert result == {
+        "fills": [
+            {
+                "edits": [{"range": FIRST, "newText": text}, {"range": SECOND, "newText": text}],
+                "texts": [text, text],
+                "score": 0.9,
+                "parses": True,
+            }
+            for text in ("one", "two")
+        ],
+        "ranges": [FIRST, SECOND],
+        "reason": None,
+    }
+
+
+async def test_ranges_and_another_marker_are_holes_too(wire: Wire) -> None:
+    await wire.initialize()
+    wire.open(TEXT)
+    given = await wire.ask("diffill/fill", {**DOCUMENT, "holes": [FIRST], "pins": []})
+    assert given["ranges"] == [FIRST] and given["fills"][0]["texts"] == ["one"]
+    marked = await wire.ask("diffill/fill", {**DOCUMENT, "marker": "double"})
+    assert marked["ranges"] == [where(2, 2, 8)] and marked["fills"] == []
+    assert marked["reason"] == "the script has no answer for this place"
+
+
+async def test_lines_between_blocks_and_from_a_comment(wire: Wire) -> None:
+    await wire.initialize()
+    wire.open(TEXT)
+    at = {**DOCUMENT, "position": {"line": 2, "character": 8}}
+    for method in ("diffill/bridge", "diffill/fromComment"):
+        result = await wire.ask(method, at)
+        assert result["ranges"] == [where(2, 8, 8)]
+        assert result["fills"][0]["edits"][0]["newText"] == "    return 1\n"
+
+
+async def test_alternatives_for_one_token(wire: Wire) -> None:
+    await wire.initialize()
+    wire.open(TEXT)
+    result = await wire.ask(
+        "diffill/alternatives", {**DOCUMENT, "range": SECOND, "text": "now 😀 in it", "offset": 8}
+    )
+    assert result["token"] == "now" and result["reason"] is None
+    assert [(a["token"], a["text"]) for a in result["alternatives"]] == [
+        ("late", "late in it"),
+        ("later", "later in it"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "wrong", "said"),
+    [
+        ("fill", None, "must be an object"),
+        ("fill", {"textDocument": {"uri": "file:///other"}}, "not an open document"),
+        ("fill", {**DOCUMENT, "holes": 3}, "holes is not a list"),
+        ("fill", {**DOCUMENT, "holes": [3]}, "holes[0].start is not a position"),
+        ("fill", {**DOCUMENT, "holes": []}, "there is no hole"),
+        ("fill", {**DOCUMENT, "holes": [FIRST, FIRST]}, "overlaps"),
+        ("fill", {**DOCUMENT, "holes": [FIRST], "pins": [SECOND]}, "lies in no hole"),
+        ("fill", {**DOCUMENT, "marker": " "}, "marker is blank"),
+        ("fill", {**DOCUMENT, "marker": 1}, "give a string"),
+        ("fill", {**DOCUMENT, "marker": "%%"}, "there is no hole"),
+        ("fill", {**DOCUMENT, "n": 9}, "from 1 to 8"),
+        ("bridge", DOCUMENT, "position is not a position"),
+        ("fromComment", {**DOCUMENT, "position": {"line": 9, "character": 0}}, "at line 9"),
+        ("alternatives", {**DOCUMENT, "range": SECOND}, "give the text"),
+        ("alternatives", {**DOCUMENT, "range": SECOND, "text": "a", "offset": 1}, "0 to 0"),
+    ],
+)
+async def test_params_that_make_no_sense_are_named(
+    wire: Wire, method: str, wrong: Any, said: str
+) -> None:
+    await wire.initialize()
+    wire.open(TEXT)
+    response = await wire.response(wire.request(f"diffill/{method}", wrong))
+    assert response["error"]["code"] == -32602
+    assert said in response["error"]["message"]
+    assert await wire.ask("diffill/fill", DOCUMENT), "the server goes on"
+
+
+async def test_another_version_is_content_modified(wire: Wire) -> None:
+    await wire.initialize()
+    wire.open(TEXT)
+    stale = {"textDocument": {"uri": URI, "version": 7}}
+    response = await wire.response(wire.request("diffill/fill", stale))
+    assert response["error"]["code"] == -32801
+
+
+async def test_what_the_engine_fails_at_comes_as_a_sentence(wire: Wire) -> None:
+    await wire.initialize()
+    wire.open(TEXT)
+    hole = where(0, 4, 5)
+    failed = await wire.ask("diffill/fill", {**DOCUMENT, "holes": [hole]})
+    assert failed["fills"] == [] and failed["reason"] == "no luck" and failed["ranges"] == [hole]
+    asked = {**DOCUMENT, "range": hole, "text": "a", "offset": 0}
+    other = await wire.ask("diffill/alternatives", asked)
+    assert other["alternatives"] == [] and other["reason"] == "no luck"
+
+
+async def test_kept_ranges_reach_the_engine(wire: Wire) -> None:
+    await wire.initialize()
+    wire.open(TEXT)
+    response = await wire.response(
+        wire.request("diffill/rewrite", {**DOCUMENT, "range": FIRST, "keep": [where(0, 14, 99)]})
+    )
+    assert response["result"]["rewrites"], "a column past the end of the line is its end"
+    wrong = {**DOCUMENT, "range": FIRST, "keep": [where(0, 3, 1)]}
+    response = await wire.response(wire.request("diffill/rewrite", wrong))
+    assert "keep[0].end lies before" in response["error"]["message"]
+
+
+async def test_an_edit_stops_a_fill() -> None:
+    gated = Wire(scripted([answer("one", before="y = ", steps=5)], gated=True))
+    await gated.initialize()
+    gated.open(TEXT)
+    asked = gated.request("diffill/fill", DOCUMENT)
+    gated.type("# ", 0, 0, 2)
+    gated.engine.filler.release(100)
+    response = await gated.response(asked)
+    assert response["result"]["fills"] == []
+    assert response["result"]["reason"] == SENTENCES[Reason.STALE]
+    gated.server.session.close()
+    assert gated.engine.join(WAIT_S)

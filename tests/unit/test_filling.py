@@ -1,0 +1,174 @@
+"""Filling several holes: what comes back, what stays, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from diffusion.agreeing import Setting, agree
+from diffusion.bridging import carry_out
+from diffusion.cancel import Cancelled, CancelToken
+from diffusion.errors import HoleError
+from diffusion.filling import FillRequest, FillResult, fill
+from diffusion.infill import Infiller
+from diffusion.open_parts import OpenParts, open_parts
+from diffusion.text.line_tasks import bridge_task
+from diffusion.text.parts import find_markers, split
+from diffusion.text.syntax import SyntaxTree
+from diffusion.text.tokenizer import MASK
+from diffusion.token_alternatives import AlternativesRequest, alternatives
+
+TEXT = b"class Box:\n    def __init__(self, ___):\n        self.___ = ___\n\n    def get(self):\n"
+HOLES = tuple(find_markers(TEXT))
+REQUEST = FillRequest(TEXT, HOLES, "python")
+
+
+@pytest.fixture(scope="module")
+def infiller(tiny_model_dir: Path) -> Infiller:
+    return Infiller.load(tiny_model_dir, threads=1, precision="fp32")
+
+
+def test_every_hole_gets_a_text_also_two_on_one_line(infiller: Infiller) -> None:
+    result = fill(infiller, replace(REQUEST, alternatives=3))
+    assert result.fills and len({found.texts for found in result.fills}) == len(result.fills)
+    for found in result.fills:
+        assert len(found.texts) == len(found.tokens) == 3 and all(t.strip() for t in found.texts)
+        assert 0 < found.score <= 1
+    assert result.steps > 0 and result.reason is None
+
+
+def test_pins_survive_verbatim(infiller: Infiller) -> None:
+    data = "a = [old(é), keep(1), old(2)]\nb = ___\n".encode()
+    hole = (data.index(b"["), data.index(b"]") + 1)
+    pin = (data.index(b"keep"), data.index(b"keep(1)") + 7)
+    marker = find_markers(data)[0]
+    result = fill(infiller, FillRequest(data, (marker, hole), "python", (pin,), 2))
+    assert result.fills
+    for found in result.fills:
+        assert "keep(1)" in found.texts[1] and "keep(1)" not in found.texts[0]
+
+
+def test_a_hole_of_nothing_but_a_pin_stays(infiller: Infiller) -> None:
+    with_one = fill(infiller, replace(REQUEST, pins=(HOLES[0],)))
+    assert all(found.texts[0] == "___" for found in with_one.fills) and with_one.fills
+
+
+def test_groups_too_far_apart_for_one_context_are_filled_one_after_another(
+    infiller: Infiller,
+) -> None:
+    filler = b"".join(b"value_%d = compute(%d)\n" % (n, n) for n in range(200))
+    data = b"first = ___\n" + filler + b"last = ___\n" + filler + b"end = ___\n"
+    result = fill(infiller, FillRequest(data, tuple(find_markers(data)), "python"))
+    assert [len(found.texts) for found in result.fills] == [3]
+
+
+def test_one_hole_is_a_completion(infiller: Infiller) -> None:
+    from diffusion.infill import InfillRequest
+
+    data = b"total = 0\nfor value in values:\n    total += ___\n"
+    [hole] = find_markers(data)
+    alone = fill(infiller, FillRequest(data, (hole,), "python"))
+    cut = data[: hole[0]] + data[hole[1] :]
+    [candidate] = infiller.infill(InfillRequest(cut, hole[0], "python", alternatives=1)).candidates
+    assert alone.fills[0].texts == (candidate.text,)
+
+
+def test_equal_requests_have_equal_answers(infiller: Infiller) -> None:
+    def said(result: FillResult) -> list[tuple[str, ...]]:
+        return [found.texts for found in result.fills]
+
+    asked = replace(REQUEST, alternatives=3)
+    assert said(fill(infiller, asked)) == said(fill(infiller, asked))
+
+
+def test_what_makes_no_sense_is_refused(infiller: Infiller) -> None:
+    with pytest.raises(HoleError, match="there is no hole"):
+        fill(infiller, replace(REQUEST, holes=()))
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        fill(infiller, REQUEST, cancel=token)
+
+
+def test_a_canvas_sees_the_text_of_the_others_but_not_their_masks(infiller: Infiller) -> None:
+    data = b"alpha = ___\nbeta = ___\n"
+    opened = open_parts(infiller, data, find_markers(data), "python", CancelToken())
+    one, other = (list(placement.pins) for placement in opened.placements)
+    word = infiller.tokenizer.encode(b" gamma")
+
+    def logits(beside: list[int], draft: int = 0) -> torch.Tensor:
+        rows = [[*one, MASK], beside]
+        longest = max(map(len, rows))
+        ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+        wanted = torch.zeros(ids.shape, dtype=torch.bool)
+        wanted[0, len(one)] = True
+        lengths = torch.tensor([len(row) for row in rows])
+        return opened.denoise(ids, lengths, wanted, torch.tensor([0, 1]), torch.tensor([0, draft]))
+
+    def far(one: torch.Tensor, other: torch.Tensor) -> float:
+        return float((one - other).abs().max())
+
+    masked = logits([*other, MASK])
+    # More masks change what the pins beside them say, but are not seen themselves.
+    assert far(masked, logits([*other, *word])) > 20 * far(masked, logits([*other, MASK, MASK]))
+    assert far(logits([*other, *word], 1), logits([*other, MASK], 1)) < 1e-5, "not across drafts"
+
+
+def test_a_name_that_fits_both_places_wins_in_both(infiller: Infiller) -> None:
+    """A denoiser that likes in one hole what the other says makes them agree."""
+    data = b"alpha = ___\nbeta = ___\n"
+    parts = split(data, find_markers(data))
+    spans = [(part.start, part.end) for part in parts]
+    opened = open_parts(infiller, data, spans, "python", CancelToken())
+    words = {name: infiller.tokenizer.encode(b" " + name)[0] for name in (b"on", b"to")}
+
+    def likes_company(
+        ids_BN: torch.Tensor,
+        lengths_B: torch.Tensor,
+        wanted_BN: torch.Tensor,
+        holes_B: torch.Tensor,
+        drafts_B: torch.Tensor,
+        /,
+    ) -> torch.Tensor:
+        logits = torch.zeros(int(wanted_BN.sum()), infiller.tokenizer.vocab_size)
+        for m, (b, _) in enumerate(wanted_BN.nonzero().tolist()):
+            for other in range(len(ids_BN)):
+                if drafts_B[other] == drafts_B[b] and holes_B[other] != holes_B[b]:
+                    for token in words.values():
+                        if token in ids_BN[other].tolist():
+                            logits[m, token] = 9.0
+        return logits
+
+    setting = Setting(
+        data, SyntaxTree.parse(data, "python"), "python", tuple(parts), ("expression",) * 2
+    )
+    found = agree(
+        infiller, OpenParts(opened.placements, likes_company), setting,
+        [(b"on", b"to")], CancelToken(),
+    )  # fmt: skip
+    assert found is not None
+    assert len({part.text for part in found[0]}) == 1
+
+
+def test_lines_that_only_say_again_what_is_there_are_dropped(infiller: Infiller) -> None:
+    data = b"def f(x):\n    y = x\n\n    return y\n"
+    task = bridge_task(data, data.index(b"\n\n") + 1)
+    for found in carry_out(infiller, task, FillRequest(data, (), "python", alternatives=3)).fills:
+        lines = {line.strip().encode() for line in found.texts[0].splitlines()} - {b""}
+        assert lines and not lines <= {line.strip() for line in data.splitlines()}
+
+
+def test_alternatives_have_another_token_at_the_place(infiller: Infiller) -> None:
+    data = b"for \n    pass\n"
+    asked = AlternativesRequest(data, 4, 4, "python", b"item in items:", 5, count=4)
+    result = alternatives(infiller, asked)
+    assert result.token.strip() == "in" and 0 <= result.p <= 1
+    assert result.alternatives
+    for found in result.alternatives:
+        assert found.token != result.token and found.token in found.text
+        assert not found.text.startswith("item in")
+    with pytest.raises(HoleError, match="outside the candidate"):
+        alternatives(infiller, replace(asked, at=99))

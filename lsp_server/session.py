@@ -8,14 +8,22 @@ that were made for the old text to stop.
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from diffusion.cancel import CancelToken
 from diffusion.text import languages
+from diffusion.text.ignored import Ignored, IgnoreRules
 from lsp_server.completion.cache import ForwardCache
+from lsp_server.completion.pace import Pace
+from lsp_server.completion.trigger import Refusal
 from lsp_server.document import Document
 from lsp_server.engine.engine import Engine, EngineConfig
 from lsp_server.observe.log import LogControl
 from lsp_server.observe.trace import TraceRing
+from lsp_server.pause import Pause
 from lsp_server.reasons import Reason
 from lsp_server.settings import Problem, Settings, merge, read
 
@@ -36,6 +44,11 @@ class Session:
         self.documents: dict[str, Document] = {}  # the last touched one last
         self.cache = ForwardCache()
         self.traces = TraceRing()
+        self.pause = Pause()
+        self.pace = Pace()
+        self.folders: tuple[str, ...] = ()
+        self._rules = IgnoreRules()
+        self._ignored: dict[str, Ignored | None] = {}
         self._flights: dict[tuple[str, str], CancelToken] = {}
         self._initial: object = None
         self._engine_config = EngineConfig()
@@ -56,6 +69,7 @@ class Session:
         if settings != self.settings:
             self.cache.forget()
         self.settings, self.problems = settings, problems
+        self._set_rules()
         self.log.log_code(settings.privacy.log_code)
         config = EngineConfig(settings.model.path, settings.performance.threads)
         if config != self._engine_config:
@@ -63,11 +77,50 @@ class Session:
             self.engine.configure(config)
         return new
 
+    # Files that are left alone
+
+    def set_folders(self, uris: Iterable[str]) -> None:
+        """The workspace folders, from now on."""
+        self.folders = tuple(uris)
+        self._set_rules()
+
+    def forget_ignored(self) -> None:
+        """An ignore file may have changed."""
+        self._rules.forget()
+        self._ignored.clear()
+
+    def ignored(self, uri: str) -> Ignored | None:
+        """Why a document is left alone: not completed, not quoted from, not scored."""
+        if uri not in self._ignored:
+            path = path_of(uri)
+            self._ignored[uri] = None if path is None else self._rules.check(path)
+        return self._ignored[uri]
+
+    def refusal(self, uri: str, *, automatic: bool) -> Refusal | None:
+        """What speaks against a request whatever the text: a pause, a file left alone."""
+        paused = self.pause.reason(automatic=automatic)
+        if paused is not None:
+            return Refusal(paused)
+        ignored = self.ignored(uri)
+        if ignored is None:
+            return None
+        reason = Reason.SECRET_FILE if ignored.why == "secret" else Reason.IGNORED_FILE
+        return Refusal(reason, f"{ignored.pattern} ({ignored.why})")
+
+    def _set_rules(self) -> None:
+        self._rules = IgnoreRules(
+            filter(None, map(path_of, self.folders)),
+            patterns=self.settings.privacy.ignore,
+            respect_gitignore=self.settings.privacy.respect_gitignore,
+        )
+        self._ignored.clear()
+
     # Documents
 
     def put(self, document: Document) -> None:
         """Open a document."""
         self._cancel(document.uri, Reason.STALE)
+        self.forget_ignored()
         self._touch(document)
         if (
             self.settings.enable
@@ -78,6 +131,7 @@ class Session:
 
     def change(self, document: Document) -> None:
         """The next version of an open document."""
+        self.pace.key()
         self._cancel(document.uri, Reason.STALE)
         self._touch(document)
 
@@ -90,7 +144,9 @@ class Session:
         alike = [
             other
             for other in reversed(self.documents.values())
-            if other.uri != document.uri and other.language == document.language
+            if other.uri != document.uri
+            and other.language == document.language
+            and self.ignored(other.uri) is None
         ]
         return tuple(alike[:OTHERS])
 
@@ -125,6 +181,18 @@ class Session:
         for token in self._flights.values():
             token.cancel(Reason.SHUTTING_DOWN)
         self.engine.close()
+
+
+def path_of(uri: str) -> Path | None:
+    """The file that a URI names, of any scheme (a notebook's cell is in its file); else None."""
+    try:
+        path = unquote(urlsplit(uri).path)
+    except ValueError:
+        return None
+    if not path.startswith("/") or "\0" in path:
+        return None
+    drive = re.match(r"/[A-Za-z]:", path)
+    return Path(path[1:] if drive else path)
 
 
 def _section(raw: object) -> object:

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from diffusion import demo, infill_cli, rewrite_cli
+from diffusion import demo, infill_cli, rewrite_cli, score_cli
 from diffusion.cancel import Cancelled
 from diffusion.errors import DiffillError
 
@@ -36,6 +36,7 @@ def add_commands(app: typer.Typer) -> None:
     """Register every command of this package on `app`."""
     app.command("infill", help=infill_cli.HELP)(infill_cli.infill)
     app.command("rewrite", help=rewrite_cli.HELP)(rewrite_cli.rewrite)
+    app.command("score", help=score_cli.HELP)(score_cli.score)
     app.command("demo", help=demo.HELP)(demo.demo)
     for name, (module, summary) in GROUPS.items():
         add_group(app, name, module, summary)

@@ -33,12 +33,7 @@ from diffusion.process.sampler import sample
 from diffusion.process.vocabulary import Vocabulary
 from diffusion.quoting import JudgedQuote, judge_quotes
 from diffusion.ranking import RANKING_FILE, Ranking
-from diffusion.text.canvas import (
-    MAX_CANVAS,
-    Placement,
-    canvas_ids,
-    place,
-)
+from diffusion.text.canvas import MAX_CANVAS, Placement, canvas_ids, place
 from diffusion.text.hole import Hole
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.implied_newline import implied_newline
@@ -289,18 +284,21 @@ class Infiller:
     def open(self, request: InfillRequest) -> OpenHole:
         """Encode the context of a request and stop there; for fitting and for looking inside."""
         prepared = self._prepare(request)
-        encoded = self.contexts.encode(prepared.data, prepared.placement, prepared.language)
+        hole = prepared.hole
+        return self.canvas_over(prepared.data, hole.start, hole.end, prepared.language)
+
+    def canvas_over(
+        self, data: bytes, start: int, end: int, language: str, cancel: CancelToken | None = None
+    ) -> OpenHole:
+        """Encode the context of bytes `[start, end)`; no tree is parsed. Raises Cancelled."""
+        placement = place(self.tokenizer, data, start, end)
+        encoded = self.contexts.encode(data, placement, canonical(language), cancel)
         model = self._denoiser.bind(encoded.cache, encoded.hole_position)
-        copying = self._with_copying(model, prepared.data, prepared.placement, encoded)
-        return OpenHole(prepared.placement, prepared.room, model, copying)
+        copying = self._with_copying(model, data, placement, encoded)
+        return OpenHole(placement, MAX_CANVAS - len(placement.pins), model, copying)
 
     def open_range(
-        self,
-        data: bytes,
-        start: int,
-        end: int,
-        language: str,
-        cancel: CancelToken | None = None,
+        self, data: bytes, start: int, end: int, language: str, cancel: CancelToken | None = None
     ) -> OpenRange:
         """Encode the context of bytes `[start, end)`, which are then open as a hole is.
 
@@ -312,13 +310,10 @@ class Infiller:
                 fix="give two offsets inside the document, the first one first",
             )
         tree = SyntaxTree.parse(data, language, budget_ms=self.config.parse_budget_ms)
-        language = canonical(language)
-        placement = place(self.tokenizer, data, start, end)
-        encoded = self.contexts.encode(data, placement, language, cancel)
-        model = self._denoiser.bind(encoded.cache, encoded.hole_position)
-        copying = self._with_copying(model, data, placement, encoded)
-        room = MAX_CANVAS - len(placement.pins)
-        return OpenRange(placement, room, model, copying, tree, language)
+        opened = self.canvas_over(data, start, end, language, cancel)
+        return OpenRange(
+            opened.placement, opened.room, opened.model, opened.copying, tree, canonical(language)
+        )
 
     def oracle_slots(self, request: InfillRequest, middle: bytes) -> int:
         """How many slots `middle` takes on the canvas of `request`; for evaluation."""

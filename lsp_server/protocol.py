@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 EXPLAIN_LAST = "diffill/explainLast"
 REWRITE = "diffill/rewrite"
+SCORE = "diffill/score"
 STATUS = "diffill/status"
 STATUS_DID_CHANGE = "diffill/statusDidChange"
 
@@ -68,7 +69,7 @@ class OwnRequest:
     params: Any = None
 
 
-_OWN_TYPES: dict[str, type[Any]] = dict.fromkeys((EXPLAIN_LAST, REWRITE, STATUS), OwnRequest)
+_OWN_TYPES: dict[str, type[Any]] = dict.fromkeys((EXPLAIN_LAST, REWRITE, SCORE, STATUS), OwnRequest)
 
 
 class ForgetfulProgress(Progress):

@@ -25,12 +25,15 @@ from lsp_server.features import (
     configuration,
     explain,
     folders,
+    hover,
     inline_completion,
     lifecycle,
     pause,
     rewrite,
+    score,
     scripted_control,
     status,
+    suspicious,
     text_sync,
 )
 from lsp_server.observe.log import LogControl
@@ -50,6 +53,9 @@ FEATURES = (
     status,
     pause,
     explain,
+    score,
+    hover,
+    suspicious,  # after whoever answers for code actions
     scripted_control,
 )
 

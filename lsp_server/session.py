@@ -7,6 +7,7 @@ that were made for the old text to stop.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from diffusion.cancel import CancelToken
+from diffusion.suspicion import Suspicion
 from diffusion.text import languages
 from diffusion.text.ignored import Ignored, IgnoreRules
 from lsp_server.completion.cache import ForwardCache
@@ -28,6 +30,10 @@ from lsp_server.reasons import Reason
 from lsp_server.settings import Problem, Settings, merge, read
 
 logger = logging.getLogger(__name__)
+BACKGROUND = frozenset(("textDocument/diagnostic", "textDocument/hover"))
+"""Methods that give way to every other one, in any document."""
+IDLE_S = 1.5
+"""How long nobody has to want anything before work in the background begins."""
 OTHERS = 4
 """Open documents that may be quoted beside the one that is edited."""
 
@@ -46,6 +52,10 @@ class Session:
         self.traces = TraceRing()
         self.pause = Pause()
         self.pace = Pace()
+        self.suspicions: dict[str, tuple[Document, tuple[Suspicion, ...]]] = {}
+        """What was found last in a document, and in which version of it."""
+        self.publishing: dict[str, asyncio.Task[None]] = {}
+        self.idle_s = IDLE_S
         self.folders: tuple[str, ...] = ()
         self._rules = IgnoreRules()
         self._ignored: dict[str, Ignored | None] = {}
@@ -68,6 +78,7 @@ class Session:
             logger.warning("settings: %s", problem)
         if settings != self.settings:
             self.cache.forget()
+            self.suspicions.clear()
         self.settings, self.problems = settings, problems
         self._set_rules()
         self.log.log_code(settings.privacy.log_code)
@@ -155,6 +166,7 @@ class Session:
         self._cancel(uri, Reason.CLOSED)
         self.documents.pop(uri, None)
         self.cache.forget(uri)
+        self.suspicions.pop(uri, None)
 
     # Requests
 
@@ -163,6 +175,10 @@ class Session:
         key = (uri, method)
         if (older := self._flights.get(key)) is not None:
             older.cancel(Reason.SUPERSEDED)
+        if method not in BACKGROUND:
+            for (_, other), background in self._flights.items():
+                if other in BACKGROUND:
+                    background.cancel(Reason.SUPERSEDED)
         token = self._flights[key] = CancelToken()
         return token
 
@@ -170,6 +186,10 @@ class Session:
         """A request has ended, in whatever way."""
         if self._flights.get((uri, method)) is token:
             del self._flights[uri, method]
+
+    async def idle(self) -> None:
+        """Come back once it is worth beginning something in the background."""
+        await asyncio.sleep(self.idle_s)
 
     def _cancel(self, uri: str, reason: Reason) -> None:
         for (flight_uri, _), token in self._flights.items():
@@ -180,6 +200,8 @@ class Session:
         """Stop all work; further requests are refused."""
         for token in self._flights.values():
             token.cancel(Reason.SHUTTING_DOWN)
+        for task in self.publishing.values():
+            task.cancel()
         self.engine.close()
 
 

@@ -104,6 +104,23 @@ class ContextSettings:
 
 
 @frozen(kw_only=True)
+class DiagnosticsSettings:
+    """`diffill.diagnostics.*`: words that look wrong to the model."""
+
+    enable: bool = _setting(
+        False, "mark suspicious words with a hint and a quick fix, and score words on hover"
+    )
+    threshold: float = _setting(
+        0.7,
+        "how much more probable than the word another must be; higher marks less",
+        validator=_between(0.0, 1.0),
+    )
+    max_per_file: int = _setting(
+        20, "only so many words are marked, the worst", validator=_between(1, 1000)
+    )
+
+
+@frozen(kw_only=True)
 class ModelSettings:
     """`diffill.model.*`."""
 
@@ -135,6 +152,7 @@ class Settings:
     inline: InlineSettings = field(factory=InlineSettings)
     completion: CompletionSettings = field(factory=CompletionSettings)
     context: ContextSettings = field(factory=ContextSettings)
+    diagnostics: DiagnosticsSettings = field(factory=DiagnosticsSettings)
     performance: PerformanceSettings = field(factory=PerformanceSettings)
     model: ModelSettings = field(factory=ModelSettings)
     privacy: PrivacySettings = field(factory=PrivacySettings)

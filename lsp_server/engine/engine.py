@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from diffusion.cancel import CancelToken
+from diffusion.suspicion import ScoredWord
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,28 @@ class EngineRewriteAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineScoreRequest:
+    """Score the words in bytes `[start, end)`, as many as `max_tokens` tokens hold."""
+
+    text: bytes
+    start: int
+    end: int
+    language: str
+    max_tokens: int
+    code_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EngineScoreAnswer:
+    """Scored words in order; up to byte `end` everything was looked at."""
+
+    words: tuple[ScoredWord, ...]
+    end: int
+    tokens: int = 0
+    ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineConfig:
     """Which model, and how much of the machine it may use."""
 
@@ -143,6 +166,10 @@ class Filler(Protocol):
         """Rewrite a selection. Cancelled as `infill` is; DiffillError for what cannot be done."""
         ...
 
+    def score(self, request: EngineScoreRequest, cancel: CancelToken) -> EngineScoreAnswer:
+        """Score words. Cancelled within one pass of the model; DiffillError as `rewrite`."""
+        ...
+
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
         """Do what can be done ahead for a request that may come. Cancelled as `infill` is."""
         ...
@@ -171,6 +198,12 @@ class Engine(Protocol):
         self, request: EngineRewriteRequest, cancel: CancelToken
     ) -> Future[EngineRewriteAnswer]:
         """Queue a rewrite, as `submit` does a hole."""
+        ...
+
+    def submit_score(
+        self, request: EngineScoreRequest, cancel: CancelToken
+    ) -> Future[EngineScoreAnswer]:
+        """Queue words to be scored, as `submit` does a hole."""
         ...
 
     def ahead(self, requests: Sequence[EngineRequest]) -> None:

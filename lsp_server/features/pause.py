@@ -1,8 +1,9 @@
 """`workspace/executeCommand`: `diffill.toggle` and `diffill.snooze [minutes]`.
 
 Both answer with the new `diffill/status` and push it to clients that asked for pushes; when a
-snooze ends it is pushed again. pygls looks the handlers' annotations up by name while it runs, so
-they name nothing that is imported for checking only. Bad arguments are answered as InvalidParams with what is wrong.
+snooze ends it is pushed again. Bad arguments are answered as InvalidParams with what is wrong.
+pygls looks the handlers' annotations up by name while it runs, so they name nothing that is
+imported for checking only.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 "auto" looks at the kind of the hole. In 600 holes of real files the text was longer than a line in
 150 of 355 statements, blocks and elements, in 12 of 63 expressions and arguments, but in 6 of 181
-of the kinds named here. What continues into text right of the cursor cannot be cut, so it is dropped.
+of the kinds named here. What continues into text right of the cursor cannot be cut: it is dropped.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ candidates comes with a reason; nothing outlives a request but encoded contexts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +26,14 @@ from diffusion.model.checkpoint import default_model_dir, load_checkpoint
 from diffusion.model.denoiser import MaskedLMDenoiser
 from diffusion.model.manifest import DIFFUSION, WEIGHTS_FILE
 from diffusion.model.quantize import Mode, for_cpu
-from diffusion.process.canvas_state import CanvasState, StepSnapshot
+from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.copying import COPYING_FILE, CopyingDenoiser, CopyWeights
 from diffusion.process.denoiser import Denoise
 from diffusion.process.sampler import sample
 from diffusion.process.vocabulary import Vocabulary
 from diffusion.quoting import JudgedQuote, judge_quotes
 from diffusion.ranking import RANKING_FILE, Ranking
+from diffusion.repair import repair
 from diffusion.text.canvas import MAX_CANVAS, Placement, canvas_ids, place
 from diffusion.text.hole import Hole
 from diffusion.text.hole_length import LengthTable
@@ -63,7 +64,7 @@ class InfillRequest:
     `length` is "predicted" (sizes from the length table) or a number of slots, of which `exact`
     says that all of them hold text. At `deadline_ms`
     after the call the best so far is returned. `elsewhere`: other documents that may be quoted,
-    the nearest first.
+    the nearest first. `repair`: mask again and denoise again what does not parse.
     """
 
     text: str | bytes
@@ -74,6 +75,7 @@ class InfillRequest:
     deadline_ms: float | None = None
     exact: bool = False
     elsewhere: tuple[bytes, ...] = ()
+    repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,20 +242,22 @@ class Infiller:
         deadline_s = None
         if request.deadline_ms is not None:
             deadline_s = started + request.deadline_ms / 1000.0
-        results = sample(
-            denoise,
-            canvases,
-            self.config.sampler,
-            vocabulary=self.vocabulary,
-            cancel=cancel,
-            deadline_s=deadline_s,
-            on_step=count,
-        )
+
+        def run(states: Sequence[CanvasState]) -> list[CanvasResult]:
+            return sample(
+                denoise, states, self.config.sampler, vocabulary=self.vocabulary,
+                cancel=cancel, deadline_s=deadline_s, on_step=count,
+            )  # fmt: skip
+
+        results = run(canvases)
         hole = prepared.hole
         site = Site(
             tree=prepared.tree, data=prepared.data, start=hole.start, end=hole.end,
             language=prepared.language, kind=hole.kind, suffix=prepared.added_newline.decode(),
         )  # fmt: skip
+        if request.repair and prepared.tree.parsed:
+            pins, constraint = len(placement.pins), placement.constraint
+            results += repair(self.tokenizer, site, results, pins, constraint, run)
         candidates, reason = rank(
             self.tokenizer, self.lengths, site, results,
             len(placement.pins), placement.constraint, self.ranking, quotes,

@@ -104,6 +104,17 @@ class ContextSettings:
 
 
 @frozen(kw_only=True)
+class SyntaxSettings:
+    """`diffill.syntax.*`: what becomes of candidates that add a syntax error."""
+
+    check: Literal["repair", "rank", "off"] = _setting(
+        "rank",
+        "repair: denoise them again at the errors; rank: only drop them where nobody asked; "
+        "off: show them",
+    )
+
+
+@frozen(kw_only=True)
 class DiagnosticsSettings:
     """`diffill.diagnostics.*`: words that look wrong to the model."""
 
@@ -152,6 +163,7 @@ class Settings:
     inline: InlineSettings = field(factory=InlineSettings)
     completion: CompletionSettings = field(factory=CompletionSettings)
     context: ContextSettings = field(factory=ContextSettings)
+    syntax: SyntaxSettings = field(factory=SyntaxSettings)
     diagnostics: DiagnosticsSettings = field(factory=DiagnosticsSettings)
     performance: PerformanceSettings = field(factory=PerformanceSettings)
     model: ModelSettings = field(factory=ModelSettings)

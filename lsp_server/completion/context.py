@@ -37,6 +37,7 @@ class Surroundings:
     max_lines: int
     min_confidence: float
     multiline: bool = True
+    check_syntax: bool = True
 
 
 def gather(
@@ -67,6 +68,7 @@ def gather(
         max_lines=settings.inline.max_lines,
         min_confidence=settings.inline.min_confidence,
         multiline=multiline,
+        check_syntax=settings.syntax.check != "off",
     )
 
 

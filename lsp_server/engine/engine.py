@@ -21,7 +21,8 @@ from diffusion.suspicion import ScoredWord
 class EngineRequest:
     """Fill the hole at a cursor.
 
-    `deadline_ms` counts from the moment the model begins to work on the request.
+    `deadline_ms` counts from the moment the model begins to work on the request. `repair`:
+    what does not parse is denoised again where the errors are.
     """
 
     text: bytes
@@ -30,6 +31,7 @@ class EngineRequest:
     alternatives: int = 1
     deadline_ms: float | None = None
     elsewhere: tuple[bytes, ...] = ()
+    repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)

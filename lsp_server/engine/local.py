@@ -103,6 +103,7 @@ def _asked(request: EngineRequest) -> InfillRequest:
         alternatives=request.alternatives,
         deadline_ms=request.deadline_ms,
         elsewhere=request.elsewhere,
+        repair=request.repair,
     )
 
 

@@ -11,7 +11,7 @@ from lsp_server.completion.candidate import Drop, Suggestion
 from lsp_server.completion.context import Surroundings, gather
 from lsp_server.completion.filters import multiline
 from lsp_server.document import Document, to_bytes
-from lsp_server.settings import Settings
+from lsp_server.settings import Settings, SyntaxSettings
 from tests.support.lsp_texts import documents
 
 CURSOR = "¦"
@@ -193,6 +193,17 @@ def test_low_confidence() -> None:
 )
 def test_syntax(drawn: str, text: str, automatic: bool, left: str) -> None:
     assert run(drawn, text, automatic=automatic) == left
+
+
+def test_syntax_is_not_looked_at_where_the_setting_is_off() -> None:
+    at = len("x = f(")
+    document = Document.open("file:///a", "python", 1, "x = f()")
+    for check, dropped in (("rank", True), ("repair", True), ("off", False)):
+        settings = Settings(syntax=SyntaxSettings(check=check))
+        outcome, _ = filters.run(
+            Suggestion("g(1", at, at, 0.9), gather(document, at, at, settings, automatic=True)
+        )
+        assert isinstance(outcome, Drop) is dropped
 
 
 def test_a_document_without_a_grammar_is_not_parsed() -> None:

@@ -405,6 +405,15 @@ async def test_completion_turned_off_later_is_explained(wire: Wire) -> None:
     assert await wire.reason() == "completionDisabled"
 
 
+async def test_the_engine_is_told_whether_to_repair(wire: Wire) -> None:
+    line, character = await open_drawn(wire, "return ¦")
+    for check in ("repair", "rank"):
+        wire.notify("workspace/didChangeConfiguration", {"settings": {"syntax": {"check": check}}})
+        await wire.inline(line, character)
+        asked = wire.engine.filler.asked
+        assert asked is not None and asked.repair is (check == "repair")
+
+
 async def test_other_open_documents_of_the_language_go_along_the_last_touched_first(
     wire: Wire,
 ) -> None:

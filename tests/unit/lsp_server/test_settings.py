@@ -31,6 +31,7 @@ def test_every_key_can_be_set() -> None:
         },
         "completion": {"enable": "always"},
         "context": {"openFiles": False},
+        "syntax": {"check": "repair"},
         "diagnostics": {"enable": True, "threshold": 0.5, "maxPerFile": 3},
         "performance": {"threads": 2, "encodeAhead": False, "maxFileKB": 64, "maxLineLength": 200},
         "model": {"path": "/models/mine"},

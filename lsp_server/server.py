@@ -28,6 +28,7 @@ from lsp_server.features import (
     hover,
     inline_completion,
     lifecycle,
+    notebooks,
     pause,
     rewrite,
     score,
@@ -47,6 +48,7 @@ FEATURES = (
     configuration,
     folders,
     text_sync,
+    notebooks,
     inline_completion,
     completion,
     rewrite,
@@ -74,6 +76,7 @@ class DiffillServer(LanguageServer):
             NAME,
             VERSION,
             text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+            notebook_document_sync=notebooks.sync_options(),
             protocol_cls=DiffillProtocol,
             max_workers=POOL_THREADS,
         )

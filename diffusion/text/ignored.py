@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -88,7 +89,7 @@ class IgnoreRules:
         return self._check(real) if real != named else None
 
     def _check(self, path: Path) -> Ignored | None:
-        secret = _SECRETS.leave_out(Path(*(part.lower() for part in path.parts[1:])))
+        secret = _secrets().leave_out(Path(*(part.lower() for part in path.parts[1:])))
         if secret is not None:
             return Ignored("secret", secret)
         top = self._top(path)
@@ -181,4 +182,7 @@ def _is_pattern(line: str) -> bool:
     return True
 
 
-_SECRETS: Final = _Patterns(SECRETS)
+@cache
+def _secrets() -> _Patterns:
+    """Made on first use: the server must answer `initialize` before it needs them."""
+    return _Patterns(SECRETS)

@@ -247,6 +247,9 @@ def measure(arguments: argparse.Namespace) -> Json:
     with Path(os.devnull).open("wb") as log:
         server = Server([sys.executable, "-m", "lsp_server"], log)
         options: Json = {"performance": {"encodeAhead": not arguments.no_ahead}}
+        if arguments.debounce != "0":
+            wait = arguments.debounce
+            options["inline"] = {"debounceMs": int(wait) if wait.isdigit() else wait}
         if arguments.model:
             options["model"] = {"path": str(Path(arguments.model).resolve())}
         server.ask(
@@ -269,7 +272,11 @@ def measure(arguments: argparse.Namespace) -> Json:
         typist.asked[-1].done.wait(60)
         memory_mb = server.memory_mb()
         connection.shut_down()
-    facts = {"file": arguments.file.name, "encode_ahead": not arguments.no_ahead}
+    facts = {
+        "file": arguments.file.name,
+        "encode_ahead": not arguments.no_ahead,
+        "debounce": arguments.debounce,
+    }
     return facts | summary(typist, memory_mb)
 
 
@@ -327,6 +334,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="", metavar="DIR", help="another model folder")
     parser.add_argument("--no-ahead", action="store_true", help="encode nothing ahead of need")
+    parser.add_argument(
+        "--debounce", default="0", metavar="MS|adaptive", help="diffill.inline.debounceMs"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the result here too")
     arguments = parser.parse_args()
     result = {

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from diffusion import demo, fill_cli, infill_cli, rewrite_cli
+from diffusion import demo, fill_cli, infill_cli, rewrite_cli, score_cli
 from diffusion.cancel import Cancelled
 from diffusion.errors import DiffillError
 
@@ -38,6 +38,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("rewrite", help=rewrite_cli.HELP)(rewrite_cli.rewrite)
     app.command("fill", help=fill_cli.FILL_HELP)(fill_cli.fill)
     app.command("bridge", help=fill_cli.BRIDGE_HELP)(fill_cli.bridge)
+    app.command("score", help=score_cli.HELP)(score_cli.score)
     app.command("demo", help=demo.HELP)(demo.demo)
     for name, (module, summary) in GROUPS.items():
         add_group(app, name, module, summary)

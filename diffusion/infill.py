@@ -11,7 +11,7 @@ candidates comes with a reason; nothing outlives a request but encoded contexts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +26,14 @@ from diffusion.model.caching import CachingDenoiser
 from diffusion.model.folder import default_model_dir
 from diffusion.model.quantize import Mode
 from diffusion.model.served import load_served
-from diffusion.process.canvas_state import CanvasState, StepSnapshot
+from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.copying import COPYING_FILE, CopyingDenoiser, CopyWeights
 from diffusion.process.denoiser import Denoise
 from diffusion.process.sampler import sample
 from diffusion.process.vocabulary import Vocabulary
 from diffusion.quoting import JudgedQuote, judge_quotes
 from diffusion.ranking import RANKING_FILE, Ranking
+from diffusion.repair import repair
 from diffusion.text.canvas import MAX_CANVAS, Placement, canvas_ids, place
 from diffusion.text.hole import Hole
 from diffusion.text.hole_length import LengthTable
@@ -63,7 +64,7 @@ class InfillRequest:
     `length` is "predicted" (sizes from the length table) or a number of slots, of which `exact`
     says that all of them hold text. At `deadline_ms`
     after the call the best so far is returned. `elsewhere`: other documents that may be quoted,
-    the nearest first.
+    the nearest first. `repair`: mask again and denoise again what does not parse.
     """
 
     text: str | bytes
@@ -74,6 +75,7 @@ class InfillRequest:
     deadline_ms: float | None = None
     exact: bool = False
     elsewhere: tuple[bytes, ...] = ()
+    repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,20 +238,22 @@ class Infiller:
         deadline_s = None
         if request.deadline_ms is not None:
             deadline_s = started + request.deadline_ms / 1000.0
-        results = sample(
-            denoise,
-            canvases,
-            self.config.sampler,
-            vocabulary=self.vocabulary,
-            cancel=cancel,
-            deadline_s=deadline_s,
-            on_step=count,
-        )
+
+        def run(states: Sequence[CanvasState]) -> list[CanvasResult]:
+            return sample(
+                denoise, states, self.config.sampler, vocabulary=self.vocabulary,
+                cancel=cancel, deadline_s=deadline_s, on_step=count,
+            )  # fmt: skip
+
+        results = run(canvases)
         hole = prepared.hole
         site = Site(
             tree=prepared.tree, data=prepared.data, start=hole.start, end=hole.end,
             language=prepared.language, kind=hole.kind, suffix=prepared.added_newline.decode(),
         )  # fmt: skip
+        if request.repair and prepared.tree.parsed:
+            pins, constraint = len(placement.pins), placement.constraint
+            results += repair(self.tokenizer, site, results, pins, constraint, run)
         candidates, reason = rank(
             self.tokenizer, self.lengths, site, results,
             len(placement.pins), placement.constraint, self.ranking, quotes,
@@ -280,18 +284,21 @@ class Infiller:
     def open(self, request: InfillRequest) -> OpenHole:
         """Encode the context of a request and stop there; for fitting and for looking inside."""
         prepared = self._prepare(request)
-        encoded = self.contexts.encode(prepared.data, prepared.placement, prepared.language)
+        hole = prepared.hole
+        return self.canvas_over(prepared.data, hole.start, hole.end, prepared.language)
+
+    def canvas_over(
+        self, data: bytes, start: int, end: int, language: str, cancel: CancelToken | None = None
+    ) -> OpenHole:
+        """Encode the context of bytes `[start, end)`; no tree is parsed. Raises Cancelled."""
+        placement = place(self.tokenizer, data, start, end)
+        encoded = self.contexts.encode(data, placement, canonical(language), cancel)
         model = self._denoiser.bind(encoded.cache, encoded.hole_position)
-        copying = self._with_copying(model, prepared.data, prepared.placement, encoded)
-        return OpenHole(prepared.placement, prepared.room, model, copying)
+        copying = self._with_copying(model, data, placement, encoded)
+        return OpenHole(placement, MAX_CANVAS - len(placement.pins), model, copying)
 
     def open_range(
-        self,
-        data: bytes,
-        start: int,
-        end: int,
-        language: str,
-        cancel: CancelToken | None = None,
+        self, data: bytes, start: int, end: int, language: str, cancel: CancelToken | None = None
     ) -> OpenRange:
         """Encode the context of bytes `[start, end)`, which are then open as a hole is.
 
@@ -303,13 +310,10 @@ class Infiller:
                 fix="give two offsets inside the document, the first one first",
             )
         tree = SyntaxTree.parse(data, language, budget_ms=self.config.parse_budget_ms)
-        language = canonical(language)
-        placement = place(self.tokenizer, data, start, end)
-        encoded = self.contexts.encode(data, placement, language, cancel)
-        model = self._denoiser.bind(encoded.cache, encoded.hole_position)
-        copying = self._with_copying(model, data, placement, encoded)
-        room = MAX_CANVAS - len(placement.pins)
-        return OpenRange(placement, room, model, copying, tree, language)
+        opened = self.canvas_over(data, start, end, language, cancel)
+        return OpenRange(
+            opened.placement, opened.room, opened.model, opened.copying, tree, canonical(language)
+        )
 
     def oracle_slots(self, request: InfillRequest, middle: bytes) -> int:
         """How many slots `middle` takes on the canvas of `request`; for evaluation."""

@@ -50,6 +50,7 @@ EXPLAIN_LAST = "diffill/explainLast"
 FILL = "diffill/fill"
 FROM_COMMENT = "diffill/fromComment"
 REWRITE = "diffill/rewrite"
+SCORE = "diffill/score"
 STATUS = "diffill/status"
 STATUS_DID_CHANGE = "diffill/statusDidChange"
 
@@ -57,6 +58,9 @@ _TEXT_SYNC = (
     types.TEXT_DOCUMENT_DID_OPEN,
     types.TEXT_DOCUMENT_DID_CHANGE,
     types.TEXT_DOCUMENT_DID_CLOSE,
+    types.NOTEBOOK_DOCUMENT_DID_OPEN,
+    types.NOTEBOOK_DOCUMENT_DID_CHANGE,
+    types.NOTEBOOK_DOCUMENT_DID_CLOSE,
 )
 MessageId = int | str
 AnyFuture = Future[Any] | asyncio.Future[Any]
@@ -73,7 +77,7 @@ class OwnRequest:
 
 
 _OWN_TYPES: dict[str, type[Any]] = dict.fromkeys(
-    (ALTERNATIVES, BRIDGE, EXPLAIN_LAST, FILL, FROM_COMMENT, REWRITE, STATUS), OwnRequest
+    (ALTERNATIVES, BRIDGE, EXPLAIN_LAST, FILL, FROM_COMMENT, REWRITE, SCORE, STATUS), OwnRequest
 )
 
 

@@ -15,6 +15,10 @@ class Reason(StrEnum):
     DISABLED = "disabled"
     COMPLETION_DISABLED = "completionDisabled"
     MANUAL_ONLY = "manualOnly"
+    TOGGLED_OFF = "toggledOff"
+    SNOOZED = "snoozed"
+    SECRET_FILE = "secretFile"
+    IGNORED_FILE = "ignoredFile"
     NOT_OPEN = "notOpen"
     LANGUAGE_UNKNOWN = "languageUnknown"
     LANGUAGE_OFF = "languageOff"
@@ -23,6 +27,7 @@ class Reason(StrEnum):
     LINE_TOO_LONG = "lineTooLong"
     CURSOR_OUTSIDE = "cursorOutside"
     INSIDE_WORD = "insideWord"
+    SCOPE_OFF = "scopeOff"
     NOT_EXPRESSIBLE = "notExpressible"
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
@@ -40,6 +45,10 @@ SENTENCES: dict[Reason, str] = {
     Reason.DISABLED: "diffill.enable is off",
     Reason.COMPLETION_DISABLED: "diffill.completion.enable leaves this client to inlineCompletion",
     Reason.MANUAL_ONLY: "diffill.inline.trigger is manual and this request was automatic",
+    Reason.TOGGLED_OFF: "suggestions were turned off with the command diffill.toggle",
+    Reason.SNOOZED: "suggestions are snoozed and this request was automatic",
+    Reason.SECRET_FILE: "files of this name hold secrets, so Diffill does not look into them",
+    Reason.IGNORED_FILE: "an ignore file or diffill.privacy.ignore leaves this document out",
     Reason.NOT_OPEN: "the document is not open",
     Reason.LANGUAGE_UNKNOWN: "the language of the document is not one that Diffill reads",
     Reason.LANGUAGE_OFF: "diffill.languages turns this language off",
@@ -48,6 +57,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.LINE_TOO_LONG: "the line is longer than diffill.performance.maxLineLength",
     Reason.CURSOR_OUTSIDE: "the cursor lies outside the document",
     Reason.INSIDE_WORD: "the cursor is inside a word and the request was automatic",
+    Reason.SCOPE_OFF: "diffill.inline.disabledIn names this scope and the request was automatic",
     Reason.NOT_EXPRESSIBLE: "the hole reaches over lines, which an inline item cannot replace",
     Reason.CANCELLED: "the client cancelled the request",
     Reason.SUPERSEDED: "a newer request for the same document took its place",

@@ -27,11 +27,17 @@ from lsp_server.features import (
     configuration,
     explain,
     fill,
+    folders,
+    hover,
     inline_completion,
     lifecycle,
+    notebooks,
+    pause,
     rewrite,
+    score,
     scripted_control,
     status,
+    suspicious,
     text_sync,
 )
 from lsp_server.observe.log import LogControl
@@ -43,7 +49,9 @@ logger = logging.getLogger(__name__)
 FEATURES = (
     lifecycle,
     configuration,
+    folders,
     text_sync,
+    notebooks,
     inline_completion,
     completion,
     rewrite,
@@ -51,7 +59,11 @@ FEATURES = (
     alternatives,
     code_action,
     status,
+    pause,
     explain,
+    score,
+    hover,
+    suspicious,
     scripted_control,
 )
 
@@ -70,6 +82,7 @@ class DiffillServer(LanguageServer):
             NAME,
             VERSION,
             text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+            notebook_document_sync=notebooks.sync_options(),
             protocol_cls=DiffillProtocol,
             max_workers=POOL_THREADS,
         )

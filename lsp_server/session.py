@@ -7,19 +7,33 @@ that were made for the old text to stop.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from diffusion.cancel import CancelToken
+from diffusion.suspicion import Suspicion
 from diffusion.text import languages
+from diffusion.text.ignored import Ignored, IgnoreRules
 from lsp_server.completion.cache import ForwardCache
+from lsp_server.completion.pace import Pace
+from lsp_server.completion.trigger import Refusal
 from lsp_server.document import Document
 from lsp_server.engine.engine import Engine, EngineConfig
 from lsp_server.observe.log import LogControl
 from lsp_server.observe.trace import TraceRing
+from lsp_server.pause import Pause
 from lsp_server.reasons import Reason
 from lsp_server.settings import Problem, Settings, merge, read
 
 logger = logging.getLogger(__name__)
+BACKGROUND = frozenset(("textDocument/diagnostic", "textDocument/hover"))
+"""Methods that give way to every other one, in any document."""
+IDLE_S = 1.5
+"""How long nobody has to want anything before work in the background begins."""
 OTHERS = 4
 """Open documents that may be quoted beside the one that is edited."""
 
@@ -36,6 +50,15 @@ class Session:
         self.documents: dict[str, Document] = {}  # the last touched one last
         self.cache = ForwardCache()
         self.traces = TraceRing()
+        self.pause = Pause()
+        self.pace = Pace()
+        self.suspicions: dict[str, tuple[Document, tuple[Suspicion, ...]]] = {}
+        """What was found last in a document, and in which version of it."""
+        self.publishing: dict[str, asyncio.Task[None]] = {}
+        self.idle_s = IDLE_S
+        self.folders: tuple[str, ...] = ()
+        self._rules = IgnoreRules()
+        self._ignored: dict[str, Ignored | None] = {}
         self._flights: dict[tuple[str, str], CancelToken] = {}
         self._initial: object = None
         self._engine_config = EngineConfig()
@@ -55,7 +78,9 @@ class Session:
             logger.warning("settings: %s", problem)
         if settings != self.settings:
             self.cache.forget()
+            self.suspicions.clear()
         self.settings, self.problems = settings, problems
+        self._set_rules()
         self.log.log_code(settings.privacy.log_code)
         config = EngineConfig(settings.model.path, settings.performance.threads)
         if config != self._engine_config:
@@ -63,11 +88,50 @@ class Session:
             self.engine.configure(config)
         return new
 
+    # Files that are left alone
+
+    def set_folders(self, uris: Iterable[str]) -> None:
+        """The workspace folders, from now on."""
+        self.folders = tuple(uris)
+        self._set_rules()
+
+    def forget_ignored(self) -> None:
+        """An ignore file may have changed."""
+        self._rules.forget()
+        self._ignored.clear()
+
+    def ignored(self, uri: str) -> Ignored | None:
+        """Why a document is left alone: not completed, not quoted from, not scored."""
+        if uri not in self._ignored:
+            path = path_of(uri)
+            self._ignored[uri] = None if path is None else self._rules.check(path)
+        return self._ignored[uri]
+
+    def refusal(self, uri: str, *, automatic: bool) -> Refusal | None:
+        """What speaks against a request whatever the text: a pause, a file left alone."""
+        paused = self.pause.reason(automatic=automatic)
+        if paused is not None:
+            return Refusal(paused)
+        ignored = self.ignored(uri)
+        if ignored is None:
+            return None
+        reason = Reason.SECRET_FILE if ignored.why == "secret" else Reason.IGNORED_FILE
+        return Refusal(reason, f"{ignored.pattern} ({ignored.why})")
+
+    def _set_rules(self) -> None:
+        self._rules = IgnoreRules(
+            filter(None, map(path_of, self.folders)),
+            patterns=self.settings.privacy.ignore,
+            respect_gitignore=self.settings.privacy.respect_gitignore,
+        )
+        self._ignored.clear()
+
     # Documents
 
     def put(self, document: Document) -> None:
         """Open a document."""
         self._cancel(document.uri, Reason.STALE)
+        self.forget_ignored()
         self._touch(document)
         if (
             self.settings.enable
@@ -78,6 +142,7 @@ class Session:
 
     def change(self, document: Document) -> None:
         """The next version of an open document."""
+        self.pace.key()
         self._cancel(document.uri, Reason.STALE)
         self._touch(document)
 
@@ -90,7 +155,9 @@ class Session:
         alike = [
             other
             for other in reversed(self.documents.values())
-            if other.uri != document.uri and other.language == document.language
+            if other.uri != document.uri
+            and other.language == document.language
+            and self.ignored(other.uri) is None
         ]
         return tuple(alike[:OTHERS])
 
@@ -99,6 +166,7 @@ class Session:
         self._cancel(uri, Reason.CLOSED)
         self.documents.pop(uri, None)
         self.cache.forget(uri)
+        self.suspicions.pop(uri, None)
 
     # Requests
 
@@ -107,6 +175,10 @@ class Session:
         key = (uri, method)
         if (older := self._flights.get(key)) is not None:
             older.cancel(Reason.SUPERSEDED)
+        if method not in BACKGROUND:
+            for (_, other), background in self._flights.items():
+                if other in BACKGROUND:
+                    background.cancel(Reason.SUPERSEDED)
         token = self._flights[key] = CancelToken()
         return token
 
@@ -114,6 +186,10 @@ class Session:
         """A request has ended, in whatever way."""
         if self._flights.get((uri, method)) is token:
             del self._flights[uri, method]
+
+    async def idle(self) -> None:
+        """Come back once it is worth beginning something in the background."""
+        await asyncio.sleep(self.idle_s)
 
     def _cancel(self, uri: str, reason: Reason) -> None:
         for (flight_uri, _), token in self._flights.items():
@@ -124,7 +200,21 @@ class Session:
         """Stop all work; further requests are refused."""
         for token in self._flights.values():
             token.cancel(Reason.SHUTTING_DOWN)
+        for task in self.publishing.values():
+            task.cancel()
         self.engine.close()
+
+
+def path_of(uri: str) -> Path | None:
+    """The file that a URI names, of any scheme (a notebook's cell is in its file); else None."""
+    try:
+        path = unquote(urlsplit(uri).path)
+    except ValueError:
+        return None
+    if not path.startswith("/") or "\0" in path:
+        return None
+    drive = re.match(r"/[A-Za-z]:", path)
+    return Path(path[1:] if drive else path)
 
 
 def _section(raw: object) -> object:

@@ -48,6 +48,18 @@ class InlineSettings:
         "candidates that are less likely to be right than this are only shown when asked for",
         validator=_between(0.0, 1.0),
     )
+    disabled_in: tuple[Literal["string", "comment"], ...] = _setting(
+        ("comment",), "where nothing is offered unless asked for: string, comment"
+    )
+    multiline: Literal["auto", "never", "always"] = _setting(
+        "auto", "several lines at once; auto: where the syntax asks for more than one line"
+    )
+    debounce_ms: int | Literal["adaptive"] = _setting(
+        0,
+        "milliseconds to wait for the next key before the model is asked; "
+        "adaptive: by how fast keys and answers come",
+        validator=validators.or_(validators.in_(["adaptive"]), _between(0, 5000)),
+    )
     max_lines: int = _setting(
         8, "longer candidates are cut after so many lines", validator=_between(1, 100)
     )
@@ -92,6 +104,34 @@ class ContextSettings:
 
 
 @frozen(kw_only=True)
+class SyntaxSettings:
+    """`diffill.syntax.*`: what becomes of candidates that add a syntax error."""
+
+    check: Literal["repair", "rank", "off"] = _setting(
+        "rank",
+        "repair: denoise them again at the errors; rank: only drop them where nobody asked; "
+        "off: show them",
+    )
+
+
+@frozen(kw_only=True)
+class DiagnosticsSettings:
+    """`diffill.diagnostics.*`: words that look wrong to the model."""
+
+    enable: bool = _setting(
+        False, "mark suspicious words with a hint and a quick fix, and score words on hover"
+    )
+    threshold: float = _setting(
+        0.7,
+        "how much more probable than the word another must be; higher marks less",
+        validator=_between(0.0, 1.0),
+    )
+    max_per_file: int = _setting(
+        20, "only so many words are marked, the worst", validator=_between(1, 1000)
+    )
+
+
+@frozen(kw_only=True)
 class ModelSettings:
     """`diffill.model.*`."""
 
@@ -103,6 +143,12 @@ class PrivacySettings:
     """`diffill.privacy.*`."""
 
     log_code: bool = _setting(False, "let source text into the log, for debugging")
+    respect_gitignore: bool = _setting(
+        True, "offer nothing in files that .gitignore names, and quote nothing from them"
+    )
+    ignore: tuple[str, ...] = _setting(
+        (), "more files to leave out, as patterns of a .gitignore; added to the built-in list"
+    )
 
 
 @frozen(kw_only=True)
@@ -117,6 +163,8 @@ class Settings:
     inline: InlineSettings = field(factory=InlineSettings)
     completion: CompletionSettings = field(factory=CompletionSettings)
     context: ContextSettings = field(factory=ContextSettings)
+    syntax: SyntaxSettings = field(factory=SyntaxSettings)
+    diagnostics: DiagnosticsSettings = field(factory=DiagnosticsSettings)
     performance: PerformanceSettings = field(factory=PerformanceSettings)
     model: ModelSettings = field(factory=ModelSettings)
     privacy: PrivacySettings = field(factory=PrivacySettings)
@@ -241,18 +289,29 @@ def _converter() -> Converter:
     integer = _strict(int, "a whole number")
     converter.register_structure_hook(int, integer)
 
-    def auto_or_int(value: Any, _: Any) -> Any:
-        return value if value == "auto" else integer(value, int)
-
-    converter.register_structure_hook(int | Literal["auto"], auto_or_int)
+    for word in ("auto", "adaptive"):
+        converter.register_structure_hook(
+            int | Literal[word],
+            lambda value, _, word=word: value if value == word else integer(value, int),
+        )
+    converter.register_structure_hook_func(
+        lambda hint: getattr(hint, "__origin__", None) is tuple,
+        lambda value, hint: _items(value, hint.__args__[0], converter),
+    )
     converter.register_structure_hook_func(
         lambda hint: getattr(hint, "__origin__", None) is Literal, _literal
     )
     return converter
 
 
+def _items(value: Any, hint: Any, converter: Converter) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise TypeError("expected a list")
+    return tuple(converter.structure(item, hint) for item in value)
+
+
 def _literal(value: Any, hint: Any) -> Any:
-    if value not in hint.__args__:
+    if not isinstance(value, str) or value not in hint.__args__:
         raise ValueError("expected one of " + ", ".join(map(repr, hint.__args__)))
     return value
 

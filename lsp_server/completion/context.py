@@ -36,10 +36,18 @@ class Surroundings:
     automatic: bool
     max_lines: int
     min_confidence: float
+    multiline: bool = True
+    check_syntax: bool = True
 
 
 def gather(
-    document: Document, start: int, end: int, settings: Settings, *, automatic: bool
+    document: Document,
+    start: int,
+    end: int,
+    settings: Settings,
+    *,
+    automatic: bool,
+    multiline: bool = True,
 ) -> Surroundings:
     """The surroundings of a hole [start, end) that lies on one line."""
     lines, data = document.lines, document.data
@@ -59,6 +67,8 @@ def gather(
         automatic=automatic,
         max_lines=settings.inline.max_lines,
         min_confidence=settings.inline.min_confidence,
+        multiline=multiline,
+        check_syntax=settings.syntax.check != "off",
     )
 
 

@@ -1,4 +1,4 @@
-"""One request through its stages: trigger, cache, engine, context, filters.
+"""One request through its stages: trigger, cache, debounce, engine, context, filters, ahead.
 
 The engine chooses the hole (`diffusion.text.span`, the same code that training uses), fills it
 and says which bytes it replaces. Invariants: nothing is raised for unusual text or a failing
@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
 from diffusion.cancel import Cancelled, CancelToken
 from lsp_server.completion import ahead, context, filters, trigger
 from lsp_server.completion.cache import ForwardCache
 from lsp_server.completion.candidate import Drop, Suggestion
+from lsp_server.completion.filters import multiline
+from lsp_server.completion.pace import Pace
 from lsp_server.completion.trigger import CompletionRequest
 from lsp_server.document import Document
 from lsp_server.engine.engine import Engine, EngineAnswer, EngineRequest
@@ -36,6 +38,8 @@ async def complete(
     cache: ForwardCache,
     cancel: CancelToken,
     trace: Trace,
+    pace: Pace,
+    pause_s: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> tuple[Suggestion, ...]:
     """Suggestions for one cursor, best first; empty with a reason in the trace."""
     trace.language = request.document.language
@@ -54,20 +58,27 @@ async def complete(
     if known:
         return known
 
-    # 3. The model: hole, canvas, denoising steps, read back.
+    # 3. A request in the middle of a burst of typing waits for the key that would overtake it.
+    if request.automatic and (wait_ms := pace.wait_ms(settings.inline.debounce_ms)) > 0:
+        with trace.stage("debounce"):
+            await pause_s(wait_ms / 1000)
+
+    # 4. The model: hole, canvas, denoising steps, read back.
     with trace.stage("infill"):
         answer = await _ask(request, settings, engine, cancel, trace)
+    if answer is not None:
+        pace.answered(trace.stages[-1].ms)
     if answer is None or not _expressible(answer, request.document, trace):
         return ()
 
-    # 4. What surrounds the hole, and 5. the filters.
+    # 5. What surrounds the hole, and 6. the filters.
     with trace.stage("filters"):
         shown = _filtered(request, answer, settings, trace)
     if not shown:
         trace.nothing(Reason.ALL_FILTERED, _fates(trace.fates))
     cache.store(request, shown)
 
-    # 6. While the person looks: what they may ask for next.
+    # 7. While the person looks: what they may ask for next.
     if settings.performance.encode_ahead:
         engine.ahead(ahead.next_requests(request, shown))
     return shown
@@ -87,6 +98,7 @@ async def _ask(
         alternatives=request.alternatives,
         deadline_ms=settings.inline.max_latency_ms,
         elsewhere=tuple(document.data for document in request.elsewhere),
+        repair=settings.syntax.check == "repair",
     )
     future = engine.submit(wanted, cancel)
     try:
@@ -126,7 +138,14 @@ def _filtered(
     request: CompletionRequest, answer: EngineAnswer, settings: Settings, trace: Trace
 ) -> tuple[Suggestion, ...]:
     around = context.gather(
-        request.document, answer.start, answer.end, settings, automatic=request.automatic
+        request.document,
+        answer.start,
+        answer.end,
+        settings,
+        automatic=request.automatic,
+        multiline=multiline.is_wanted(
+            settings.inline.multiline, answer.kind, automatic=request.automatic
+        ),
     )
     shown: list[Suggestion] = []
     for candidate in answer.candidates:

@@ -9,23 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from diffusion.text import languages
+from diffusion.text.enclosure import prose_at
 from lsp_server.document import Document, to_text
 from lsp_server.reasons import Reason
 from lsp_server.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class CompletionRequest:
-    """Fill the hole at byte `cursor` of a document snapshot.
-
-    `elsewhere`: other open documents in its language, the last touched first.
-    """
-
-    document: Document
-    cursor: int
-    automatic: bool
-    alternatives: int = 1
-    elsewhere: tuple[Document, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +23,22 @@ class Refusal:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """Fill the hole at byte `cursor` of a document snapshot.
+
+    `elsewhere`: other open documents in its language, the last touched first. `refusal`: what
+    the session has against it whatever the text (a pause, a file that is left alone).
+    """
+
+    document: Document
+    cursor: int
+    automatic: bool
+    alternatives: int = 1
+    elsewhere: tuple[Document, ...] = ()
+    refusal: Refusal | None = None
+
+
 def decide(request: CompletionRequest, settings: Settings) -> Refusal | None:
     """None to go on, else why not."""
     document, limits = request.document, settings.performance
@@ -43,6 +46,8 @@ def decide(request: CompletionRequest, settings: Settings) -> Refusal | None:
         return Refusal(Reason.DISABLED)
     if request.automatic and settings.inline.trigger == "manual":
         return Refusal(Reason.MANUAL_ONLY)
+    if request.refusal is not None:
+        return request.refusal
     if document.language == languages.TEXT:
         return Refusal(Reason.LANGUAGE_UNKNOWN, "one of " + ", ".join(languages.NAMES))
     if not settings.serves(document.language):
@@ -57,6 +62,10 @@ def decide(request: CompletionRequest, settings: Settings) -> Refusal | None:
         return Refusal(Reason.LINE_TOO_LONG, f"{end - start} of {limits.max_line_length} bytes")
     if request.automatic and _inside_word(document.data, start, request.cursor, end):
         return Refusal(Reason.INSIDE_WORD)
+    if request.automatic and settings.inline.disabled_in:
+        scope = prose_at(document.tree(), document.data, request.cursor)
+        if scope in settings.inline.disabled_in:
+            return Refusal(Reason.SCOPE_OFF, scope)
     return None
 
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from diffusion.cancel import CancelToken
+from diffusion.suspicion import ScoredWord
 from lsp_server.engine.tasks import (
     EngineAlternativesAnswer,
     EngineAlternativesRequest,
@@ -26,7 +27,8 @@ from lsp_server.engine.tasks import (
 class EngineRequest:
     """Fill the hole at a cursor.
 
-    `deadline_ms` counts from the moment the model begins to work on the request.
+    `deadline_ms` counts from the moment the model begins to work on the request. `repair`:
+    what does not parse is denoised again where the errors are.
     """
 
     text: bytes
@@ -35,6 +37,7 @@ class EngineRequest:
     alternatives: int = 1
     deadline_ms: float | None = None
     elsewhere: tuple[bytes, ...] = ()
+    repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,28 @@ class EngineRewriteAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineScoreRequest:
+    """Score the words in bytes `[start, end)`, as many as `max_tokens` tokens hold."""
+
+    text: bytes
+    start: int
+    end: int
+    language: str
+    max_tokens: int
+    code_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EngineScoreAnswer:
+    """Scored words in order; up to byte `end` everything was looked at."""
+
+    words: tuple[ScoredWord, ...]
+    end: int
+    tokens: int = 0
+    ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class EngineConfig:
     """Which model, and how much of the machine it may use."""
 
@@ -163,6 +188,10 @@ class Filler(Protocol):
         """Other tokens for a place of a candidate. Raises as `rewrite` does."""
         ...
 
+    def score(self, request: EngineScoreRequest, cancel: CancelToken) -> EngineScoreAnswer:
+        """Score words. Cancelled within one pass of the model; DiffillError as `rewrite`."""
+        ...
+
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
         """Do what can be done ahead for a request that may come. Cancelled as `infill` is."""
         ...
@@ -203,6 +232,12 @@ class Engine(Protocol):
         self, request: EngineAlternativesRequest, cancel: CancelToken
     ) -> Future[EngineAlternativesAnswer]:
         """Queue a question for other tokens, as `submit` does a hole."""
+        ...
+
+    def submit_score(
+        self, request: EngineScoreRequest, cancel: CancelToken
+    ) -> Future[EngineScoreAnswer]:
+        """Queue words to be scored, as `submit` does a hole."""
         ...
 
     def ahead(self, requests: Sequence[EngineRequest]) -> None:

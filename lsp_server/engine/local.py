@@ -19,6 +19,8 @@ from lsp_server.engine.engine import (
     EngineRewrite,
     EngineRewriteAnswer,
     EngineRewriteRequest,
+    EngineScoreAnswer,
+    EngineScoreRequest,
     Filler,
 )
 from lsp_server.engine.tasks import (
@@ -142,6 +144,20 @@ class LocalFiller:
             reason=result.reason,
         )
 
+    def score(self, request: EngineScoreRequest, cancel: CancelToken) -> EngineScoreAnswer:
+        from diffusion.scoring import ScoreRequest, score
+
+        asked = ScoreRequest(
+            text=request.text,
+            language=request.language,
+            start=request.start,
+            end=request.end,
+            max_tokens=request.max_tokens,
+            code_only=request.code_only,
+        )
+        result = score(self._infiller, asked, cancel=cancel)
+        return EngineScoreAnswer(result.words, result.end, result.tokens, result.ms)
+
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
         self._infiller.encode_ahead(_asked(request), cancel)
 
@@ -156,6 +172,7 @@ def _asked(request: EngineRequest) -> InfillRequest:
         alternatives=request.alternatives,
         deadline_ms=request.deadline_ms,
         elsewhere=request.elsewhere,
+        repair=request.repair,
     )
 
 

@@ -5,13 +5,14 @@ A script is a JSON object:
     {"answers": [{"before": "return ", "after": "", "language": "python", "replace": 0,
                   "candidates": [{"text": "a + b", "score": 0.9, "parses": true}],
                   "steps": 4, "reason": null, "error": null}],
-     "gated": false, "noise": "", "load_error": null}
+     "gated": false, "noise": "", "suspects": {"lenght": "length"}, "load_error": null}
 
 The first answer whose `before` ends the text left of the cursor, whose `after` begins the text
 right of it and whose `language` matches is given; none: an empty answer. `replace` is how many
 bytes after the cursor the hole takes. `error` raises instead. With `gated`, every step waits for
 a permit (`release`), so that a test decides when a step ends without sleeping. `noise` is written
-to file descriptor 1 at every request, as a careless native library does.
+to file descriptor 1 at every request, as a careless native library does. `suspects` are words that
+score badly, each with the word that would score well.
 
 Invariants: the same request gets the same answer; a set token stops the work at the next step.
 """
@@ -20,14 +21,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diffusion.cancel import CancelToken
 from diffusion.errors import DiffillError
+from diffusion.suspicion import Alternative, ScoredWord
 from lsp_server.engine.engine import (
     EngineAnswer,
     EngineCandidate,
@@ -36,6 +39,8 @@ from lsp_server.engine.engine import (
     EngineRewrite,
     EngineRewriteAnswer,
     EngineRewriteRequest,
+    EngineScoreAnswer,
+    EngineScoreRequest,
 )
 from lsp_server.engine.tasks import (
     EngineAlternative,
@@ -79,10 +84,16 @@ class ScriptedFiller:
     model = "scripted"
 
     def __init__(
-        self, answers: tuple[ScriptedAnswer, ...], *, gated: bool = False, noise: str = ""
+        self,
+        answers: tuple[ScriptedAnswer, ...],
+        *,
+        gated: bool = False,
+        noise: str = "",
+        suspects: Mapping[str, str] | None = None,
     ) -> None:
         self.answers = answers
         self.noise = noise
+        self.suspects = dict(suspects or {})
         self.requests = 0
         self.steps = 0
         self.asked: EngineRequest | None = None
@@ -160,6 +171,32 @@ class ScriptedFiller:
         token = (request.candidate.decode().split() or [""])[0]
         return EngineAlternativesAnswer(token, 0.5, found, reason=answer.reason)
 
+    def score(self, request: EngineScoreRequest, cancel: CancelToken) -> EngineScoreAnswer:
+        """Every word has probability 0.5; those of `suspects` a tenth, with another at 0.9."""
+        self.requests += 1
+        number = self.requests
+        self._tell("start", number, 0)
+        try:
+            if self._permits is not None:
+                self._permits.acquire()
+            cancel.raise_if_cancelled()
+            self.steps += 1
+        finally:
+            self._tell("end", number, self.steps)
+        text = request.text[request.start : request.end]
+        words = tuple(self._scored(m, request.start) for m in re.finditer(rb"\w+", text))
+        kept = words[: request.max_tokens]
+        return EngineScoreAnswer(
+            kept, request.end if kept == words else kept[-1].end, len(kept), 1.0
+        )
+
+    def _scored(self, match: re.Match[bytes], shift: int) -> ScoredWord:
+        text = match[0].decode("utf-8", "replace")
+        instead = self.suspects.get(text)
+        others = () if instead is None else (Alternative(instead, 0.9),)
+        p = 0.5 if instead is None else 0.05
+        return ScoredWord(match.start() + shift, match.end() + shift, text, p, others)
+
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
         """Notes the request; with a gate, waits for one permit first."""
         if self._permits is not None:
@@ -198,7 +235,10 @@ class ScriptedEngine(WorkerEngine):
             script = json.loads(path.read_text(encoding="utf-8"))
             answers = tuple(_answer(raw) for raw in script.get("answers", ()))
             filler = ScriptedFiller(
-                answers, gated=bool(script.get("gated")), noise=str(script.get("noise", ""))
+                answers,
+                gated=bool(script.get("gated")),
+                noise=str(script.get("noise", "")),
+                suspects=script.get("suspects"),
             )
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ScriptError(

@@ -29,6 +29,8 @@ from lsp_server.engine.engine import (
     EngineRequest,
     EngineRewriteAnswer,
     EngineRewriteRequest,
+    EngineScoreAnswer,
+    EngineScoreRequest,
     EngineState,
     EngineStatus,
     Filler,
@@ -106,6 +108,11 @@ class WorkerEngine:
         self, request: EngineAlternativesRequest, cancel: CancelToken
     ) -> Future[EngineAlternativesAnswer]:
         return self._submit(lambda filler: filler.alternatives(request, cancel), cancel)
+
+    def submit_score(
+        self, request: EngineScoreRequest, cancel: CancelToken
+    ) -> Future[EngineScoreAnswer]:
+        return self._submit(lambda filler: filler.score(request, cancel), cancel)
 
     def _submit(self, call: Callable[[Filler], Answer], cancel: CancelToken) -> Future[Answer]:
         future: Future[Answer] = Future()

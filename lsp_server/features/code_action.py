@@ -1,9 +1,9 @@
 """`textDocument/codeAction`, `codeAction/resolve` and a command: generation without a plugin.
 
 Offered: other texts for a selection (three strengths), all marked holes filled together, the body
-that a comment asks for. Nothing is generated before an action is chosen: an editor that resolves
-actions lazily gets the edit then; any other gets the command `diffill.perform`, after which the
-server asks it to apply the edit.
+that a comment asks for; and the quick fixes of `features.suspicious`. Nothing is generated before
+an action is chosen: an editor that resolves actions lazily gets the edit then; any other gets the
+command `diffill.perform`, after which the server asks it to apply the edit.
 
 Invariants: to list actions asks no model; an action is for one version of a document, and another
 version is answered with ContentModified; nothing is offered where Diffill is off.
@@ -26,7 +26,7 @@ from lsp_server import convert
 from lsp_server.document import Document
 from lsp_server.engine.engine import EngineRewriteRequest
 from lsp_server.engine.tasks import EngineFillRequest
-from lsp_server.features import params
+from lsp_server.features import params, suspicious
 from lsp_server.reasons import SENTENCES, Reason
 
 if TYPE_CHECKING:
@@ -61,11 +61,12 @@ def code_action(
         for p in (asked.range.start, asked.range.end)
     )
     wanted = asked.context.only
-    return [
+    offered = [
         _as_action(ls, offer)
         for offer in _offers(document, min(start, end), max(start, end))
         if wanted is None or any(offer.kind == k or offer.kind.startswith(f"{k}.") for k in wanted)
     ]
+    return [*suspicious.code_actions(ls, asked), *offered]
 
 
 def _offers(document: Document, start: int, end: int) -> Iterator[Offer]:
@@ -210,6 +211,7 @@ def workspace_edit(
 
 def register(server: DiffillServer) -> None:
     kinds = [f"{KIND}.{name}" for name in (*(name for name, _ in STRENGTHS), "fill", "comment")]
+    kinds.append(suspicious.KIND)
     options = types.CodeActionOptions(code_action_kinds=kinds, resolve_provider=True)
     server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)(code_action)
     server.feature(types.CODE_ACTION_RESOLVE)(resolve)

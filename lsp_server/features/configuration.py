@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from lsp_server.features import suspicious
 from lsp_server.settings import SECTION, Problem
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def did_change_configuration(
         tell_problems(ls, ls.session.configure(params.settings))
     else:
         yield pull, (ls,), {}
+    yield suspicious.settings_changed, (ls,), {}
 
 
 def tell_problems(ls: DiffillServer, problems: Sequence[Problem]) -> None:

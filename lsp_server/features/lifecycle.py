@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from lsp_server.features import completion, configuration, status
+from lsp_server.features import completion, configuration, folders, status
 
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
@@ -20,6 +20,7 @@ def initialize(ls: DiffillServer, params: types.InitializeParams) -> None:
     session = ls.session
     session.encoding = str(ls.workspace.position_encoding or "utf-16")
     session.configure(params.initialization_options, initial=True)
+    folders.take(ls, params)
     completion.register_if_wanted(ls, params.capabilities)
 
 
@@ -29,6 +30,7 @@ def initialized(ls: DiffillServer, params: types.InitializedParams) -> Generator
     configuration.tell_problems(ls, ls.session.problems)
     yield configuration.pull, (ls,), {}
     yield configuration.subscribe, (ls,), {}
+    yield folders.watch, (ls,), {}
 
 
 def shutdown(ls: DiffillServer, params: None) -> None:

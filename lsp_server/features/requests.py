@@ -68,7 +68,8 @@ def begin(
         cursor = edit.start + len(edit.data)
     alternatives = session.settings.inline.alternatives
     others = session.others(document) if session.settings.context.open_files else ()
-    asked.request = CompletionRequest(document, cursor, automatic, alternatives, others)
+    refusal = session.refusal(uri, automatic=automatic)
+    asked.request = CompletionRequest(document, cursor, automatic, alternatives, others, refusal)
     return asked
 
 
@@ -84,6 +85,7 @@ async def answer(session: Session, asked: Asked) -> tuple[Suggestion, ...]:
             cache=session.cache,
             cancel=asked.cancel,
             trace=asked.trace,
+            pace=session.pace,
         )
     except Exception as error:
         # The other broad catch: a mistake of ours must not become a pop-up at every keystroke.

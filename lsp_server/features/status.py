@@ -19,6 +19,7 @@ from pygls.exceptions import JsonRpcException
 from lsp_server.engine.engine import EngineState, EngineStatus
 from lsp_server.engine.worker import WorkerEngine
 from lsp_server.protocol import STATUS, STATUS_DID_CHANGE
+from lsp_server.reasons import SENTENCES
 
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
@@ -40,6 +41,8 @@ def report(ls: DiffillServer) -> dict[str, Any]:
     kind, message = _KINDS[engine.state], engine.detail or f"model {engine.state.value}"
     if not session.settings.enable:
         kind, message = "Inactive", "diffill.enable is off"
+    elif (paused := session.pause.reason(automatic=True)) is not None:
+        kind, message = "Inactive", SENTENCES[paused]
     times = session.traces.latencies_ms()
     last = session.traces.last()
     return {
@@ -51,6 +54,7 @@ def report(ls: DiffillServer) -> dict[str, Any]:
         "queue": engine.queue,
         "p50": round(statistics.median(times), 1) if times else None,
         "p95": round(sorted(times)[int(0.95 * (len(times) - 1))], 1) if times else None,
+        "snoozedForS": round(session.pause.snooze_left_s()),
         "reason": last.message if last is not None and not last.shown else None,
         "problems": [str(problem) for problem in session.problems],
     }
@@ -58,6 +62,12 @@ def report(ls: DiffillServer) -> dict[str, Any]:
 
 def status(ls: DiffillServer, params: Any) -> dict[str, Any]:
     return report(ls)
+
+
+def push(ls: DiffillServer) -> None:
+    """Send the status to a client that asked for it."""
+    if _wants_status(ls) and not ls.protocol.is_shut_down:
+        ls.protocol.notify(STATUS_DID_CHANGE, report(ls))
 
 
 class _Loading:
@@ -72,8 +82,7 @@ class _Loading:
         server = self._server
         if server.protocol.is_shut_down:
             return
-        if _wants_status(server):
-            server.protocol.notify(STATUS_DID_CHANGE, report(server))
+        push(server)
         if status.state is EngineState.FAILED:
             text = f"Diffill has no model: {status.detail}"
             server.window_show_message(types.ShowMessageParams(types.MessageType.Error, text))

@@ -13,6 +13,7 @@ from lsprotocol import types
 
 from lsp_server import convert
 from lsp_server.document import Document
+from lsp_server.features import suspicious
 
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 def did_open(ls: DiffillServer, params: types.DidOpenTextDocumentParams) -> None:
     item = params.text_document
     ls.session.put(Document.open(item.uri, item.language_id, item.version, item.text))
+    suspicious.document_changed(ls, item.uri)
 
 
 def did_change(ls: DiffillServer, params: types.DidChangeTextDocumentParams) -> None:
@@ -33,10 +35,12 @@ def did_change(ls: DiffillServer, params: types.DidChangeTextDocumentParams) -> 
         return
     version = params.text_document.version
     session.change(convert.changed(document, params.content_changes, version, session.encoding))
+    suspicious.document_changed(ls, uri)
 
 
 def did_close(ls: DiffillServer, params: types.DidCloseTextDocumentParams) -> None:
     ls.session.drop(params.text_document.uri)
+    suspicious.document_changed(ls, params.text_document.uri)
 
 
 def register(server: DiffillServer) -> None:

@@ -18,6 +18,7 @@ from lsp_server.completion.filters.duplicate_line import trim_duplicate_lines
 from lsp_server.completion.filters.indentation import match_indentation
 from lsp_server.completion.filters.length import limit_lines
 from lsp_server.completion.filters.line_endings import match_line_endings
+from lsp_server.completion.filters.multiline import limit_to_one_line
 from lsp_server.completion.filters.parse_check import drop_broken_syntax
 from lsp_server.completion.filters.repetition import stop_repetition
 from lsp_server.completion.filters.special_tokens import drop_special_tokens
@@ -30,6 +31,7 @@ FILTERS: Final[tuple[Filter, ...]] = (
     drop_special_tokens,
     match_line_endings,
     stop_repetition,
+    limit_to_one_line,
     limit_lines,
     trim_duplicate_lines,
     trim_suffix_overlap,

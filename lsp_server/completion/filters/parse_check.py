@@ -1,4 +1,4 @@
-"""Drop a suggestion that adds a syntax error, when nobody asked for one.
+"""Drop a suggestion that adds a syntax error, when nobody asked for one (`syntax.check`).
 
 The document with the suggestion in it is parsed incrementally and its errors are counted; a
 document that was broken before may stay as broken. An explicit request is answered all the
@@ -13,8 +13,10 @@ from lsp_server.document import to_bytes
 
 
 def drop_broken_syntax(suggestion: Suggestion, around: Surroundings) -> Suggestion | Drop:
+    if not around.automatic or not around.check_syntax:
+        return suggestion
     tree = around.document.tree()
-    if not around.automatic or not tree.parsed:
+    if not tree.parsed:
         return suggestion
     text, data = to_bytes(suggestion.text), around.document.data
     filled = data[: suggestion.start] + text + data[suggestion.end :]

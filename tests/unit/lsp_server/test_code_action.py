@@ -57,7 +57,7 @@ async def actions(wire: Wire, *where: int, **context: Any) -> list[dict[str, Any
 async def test_the_capability_names_every_kind(wire: Wire) -> None:
     result = await wire.initialize(MODERN)
     provider = result["capabilities"]["codeActionProvider"]
-    assert provider["resolveProvider"] and len(provider["codeActionKinds"]) == 5
+    assert provider["resolveProvider"] and len(provider["codeActionKinds"]) == 6
     assert "diffill.perform" in result["capabilities"]["executeCommandProvider"]["commands"]
 
 

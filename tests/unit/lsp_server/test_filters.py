@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from lsp_server.completion import filters
 from lsp_server.completion.candidate import Drop, Suggestion
 from lsp_server.completion.context import Surroundings, gather
+from lsp_server.completion.filters import multiline
 from lsp_server.document import Document, to_bytes
-from lsp_server.settings import Settings
+from lsp_server.settings import Settings, SyntaxSettings
 from tests.support.lsp_texts import documents
 
 CURSOR = "¦"
@@ -22,8 +23,9 @@ def around(
     before, _, after = drawn.partition(CURSOR)
     document = Document.open("file:///a", language, 1, before + after)
     at = len(to_bytes(before))
+    one_line = inline.pop("one_line", False)
     settings = Settings() if not inline else _settings(inline)
-    return gather(document, at, at, settings, automatic=automatic)
+    return gather(document, at, at, settings, automatic=automatic, multiline=not one_line)
 
 
 def _settings(inline: dict[str, float]) -> Settings:
@@ -85,6 +87,29 @@ def test_repetition(drawn: str, text: str, left: str) -> None:
 def test_closing_braces_repeat_in_sound_code() -> None:
     text = "f() {\n        }\n    }\n}"
     assert run("class A {\n    ¦\n", text, language="javascript", automatic=False) == text
+
+
+@pytest.mark.parametrize(
+    ("drawn", "text", "left"),
+    [
+        ("x = ¦", "1\ny = 2", "1"),
+        ("x = ¦", "1", "1"),
+        ("x = ¦\n", "1\n", "1"),
+        ("f(¦)", "a,\n  b", "dropped by limit_to_one_line"),
+        ("if x:¦", "\n    pass", "dropped by limit_to_one_line"),
+        ("x = ¦\r\ny", "1\n\nz = 2", "1"),
+    ],
+)
+def test_one_line_where_one_is_wanted(drawn: str, text: str, left: str) -> None:
+    assert run(drawn, text, one_line=True, automatic=False) == left
+
+
+def test_when_several_lines_are_wanted() -> None:
+    wanted = multiline.is_wanted
+    assert [wanted("auto", kind, automatic=True) for kind in ("block", "member")] == [True, False]
+    assert wanted("auto", "member", automatic=False)
+    assert not wanted("never", "block", automatic=False)
+    assert wanted("always", "member", automatic=True)
 
 
 def test_lines_beyond_the_limit_are_cut() -> None:
@@ -168,6 +193,17 @@ def test_low_confidence() -> None:
 )
 def test_syntax(drawn: str, text: str, automatic: bool, left: str) -> None:
     assert run(drawn, text, automatic=automatic) == left
+
+
+def test_syntax_is_not_looked_at_where_the_setting_is_off() -> None:
+    at = len("x = f(")
+    document = Document.open("file:///a", "python", 1, "x = f()")
+    for check, dropped in (("rank", True), ("repair", True), ("off", False)):
+        settings = Settings(syntax=SyntaxSettings(check=check))
+        outcome, _ = filters.run(
+            Suggestion("g(1", at, at, 0.9), gather(document, at, at, settings, automatic=True)
+        )
+        assert isinstance(outcome, Drop) is dropped
 
 
 def test_a_document_without_a_grammar_is_not_parsed() -> None:

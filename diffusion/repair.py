@@ -1,0 +1,132 @@
+"""Syntax repair: what does not parse is masked again where the errors are, and denoised again.
+
+A finished canvas whose text adds a syntax error is taken back where ERROR and MISSING nodes touch
+it; what lies left and right of that stays in view, which is what a writer from left to right
+cannot do. Several bolder variants are tried in one batch, since the greedy choice is the one that
+failed. Only what then parses is kept.
+
+Invariants: pins and tokens that no error touches come back as they were, with the probability
+they were committed with; a repaired canvas adds no syntax error; the results that were there are
+neither changed nor removed; at most one more run of the sampler, under the same deadline.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Final
+
+from diffusion.candidates import Site, adds_no_error
+from diffusion.process.canvas_state import CanvasResult, CanvasState
+from diffusion.text.tokenizer import DEL, MASK, Tokenizer
+
+VARIANTS: Final = 2
+TEMPERATURE: Final = 0.7
+_MOST_ROWS: Final = 3
+_MOSTLY: Final = 0.8
+"""Where the errors cover more of a text than this, its more probable half is kept as a hold."""
+
+Resample = Callable[[Sequence[CanvasState]], list[CanvasResult]]
+
+
+def repair(
+    tokenizer: Tokenizer,
+    site: Site,
+    results: Sequence[CanvasResult],
+    pins: int,
+    constraint: bytes,
+    resample: Resample,
+) -> list[CanvasResult]:
+    """Repaired versions of the results that add syntax errors; none where none can be made."""
+    broken = [
+        result
+        for result in results
+        if result.finished
+        and result.constraint_met
+        and not _parses(tokenizer, site, result, pins, constraint)
+    ]
+    broken.sort(key=lambda result: -result.mean_log_p)
+    origins: list[tuple[CanvasResult, frozenset[int]]] = []
+    canvases: list[CanvasState] = []
+    for result in broken[:_MOST_ROWS]:
+        masked = slots_to_mask(tokenizer, site, result, pins, constraint)
+        if not masked:
+            continue
+        ids = tuple(MASK if slot in masked else token for slot, token in enumerate(result.ids))
+        canvas = CanvasState(ids, pins, temperature=TEMPERATURE)
+        canvases += [canvas] * VARIANTS
+        origins += [(result, masked)] * VARIANTS
+    if not canvases:
+        return []
+    repaired = [
+        _merged(origin, masked, found)
+        for (origin, masked), found in zip(origins, resample(canvases), strict=True)
+        if found.finished
+    ]
+    return [r for r in repaired if _parses(tokenizer, site, r, pins, constraint)]
+
+
+def slots_to_mask(
+    tokenizer: Tokenizer, site: Site, result: CanvasResult, pins: int, constraint: bytes
+) -> frozenset[int]:
+    """The places on a canvas that errors lie on or next to, but for those the constraint needs."""
+    spelled, ends = _spelled(tokenizer, result, pins)
+    text = spelled[len(constraint) :]
+    document = site.data[: site.start] + text + site.data[site.end :]
+    tree = site.tree.edit(site.start, site.end, site.start + len(text), document)
+    given = sum(end <= len(constraint) for end in ends) + bool(constraint)
+    shift = len(constraint) - site.start
+    touched: set[int] = set()
+    for node in tree.errors(site.start, site.start + len(text)):
+        low, high = node.start_byte + shift, node.end_byte + shift
+        begin = 0
+        for slot, end in enumerate(ends):
+            if begin <= high and low <= end:
+                touched.add(slot)
+            begin = end
+    touched = {slot for slot in touched if slot >= given} or set(range(given, len(ends))[-1:])
+    if len(touched) > _MOSTLY * (len(ends) - given):
+        odds = [result.token_p[pins + slot] for slot in sorted(touched)]
+        touched = {slot for slot in touched if result.token_p[pins + slot] <= median(odds)}
+    slots = {pins + slot for slot in touched}
+    if touched and max(touched) == len(ends) - 1:  # the end was part of the mistake
+        slots |= set(range(pins + len(ends), len(result.ids)))
+    return frozenset(slots)
+
+
+def _spelled(tokenizer: Tokenizer, result: CanvasResult, pins: int) -> tuple[bytes, list[int]]:
+    """The text of the slots, constraint included, and the byte at which each token ends."""
+    slots = result.ids[pins:]
+    kept = slots[: slots.index(DEL)] if DEL in slots else slots
+    ends, at = [], 0
+    for token in kept:
+        at += len(tokenizer.token_bytes(token))
+        ends.append(at)
+    return tokenizer.decode(kept), ends
+
+
+def _parses(
+    tokenizer: Tokenizer, site: Site, result: CanvasResult, pins: int, constraint: bytes
+) -> bool:
+    spelled, _ = _spelled(tokenizer, result, pins)
+    return adds_no_error(site, spelled[len(constraint) :])
+
+
+def _merged(origin: CanvasResult, masked: frozenset[int], found: CanvasResult) -> CanvasResult:
+    """A repaired canvas with the probabilities of what was kept."""
+    token_p = tuple(
+        found.token_p[slot] if slot in masked else origin.token_p[slot]
+        for slot in range(len(found.ids))
+    )
+    end = next((s for s, token in enumerate(found.ids) if token == DEL), len(found.ids) - 1)
+    log_p = [math.log(p) for p in token_p[: end + 1] if 0 < p < 1]
+    mean = sum(log_p) / len(log_p) if log_p else 0.0
+    return replace(
+        found,
+        token_p=token_p,
+        mean_log_p=mean,
+        steps=origin.steps + found.steps,
+        constraint_met=origin.constraint_met,
+    )

@@ -1,0 +1,136 @@
+"""`diffill score`: how probable every word of a file is, and which look wrong.
+
+Invariants: the file is not changed; with `--json`, stdout holds exactly one JSON document, on
+failure too (`{"error": ...}`), and the exit status is then 2. torch is loaded after the input has
+been checked.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diffusion.document import line_spans, read_document
+from diffusion.errors import ConfigError, DiffillError
+from diffusion.infill_cli import check_range, language_of
+from diffusion.suspicion import Suspicion, suspicious
+from diffusion.threads import settle
+
+if TYPE_CHECKING:
+    from diffusion.scoring import ScoreResult
+
+MOST_TOKENS = 1_000_000
+MOST_SHOWN = 20
+HELP = """Score every word of FILE and print those that look wrong.
+
+A word is one where another of its sort (name, number, operator) would be likelier by --margin.
+Most of what is printed is sound code that the model did not expect. With
+--json the answer is one JSON document: {"words": [{"start", "end", "text", "p", "alternatives":
+[{"text", "p"}]}], "suspicious": [indices of words], "end", "complete", "tokens", "ms"}; offsets
+are in bytes.
+"""
+
+
+def score(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="the file, in UTF-8")],
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+    margin: Annotated[
+        float, typer.Option(metavar="M", help="0 to 1: higher prints less")
+    ] = 0.7,
+    max_tokens: Annotated[
+        int, typer.Option(metavar="N", help="stop after so many tokens of the file")
+    ] = 20_000,
+    code_only: Annotated[
+        bool, typer.Option("--code-only", help="leave out strings and comments")
+    ] = False,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="a model folder instead of the bundled one")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="NAME", help="the language instead of the extension's")
+    ] = None,
+) -> None:
+    """Score the words of FILE."""
+    try:
+        data = read_document(file)
+        check_range("--max-tokens", max_tokens, 1, MOST_TOKENS)
+        if not 0.0 <= margin <= 1.0:
+            raise ConfigError(f"--margin is {margin:g}", fix="give a number from 0 to 1")
+        chosen = language_of(file, data, language)
+        result = _run(data, chosen, max_tokens, code_only, model)
+    except DiffillError as error:
+        typer.echo(f"error: {error}", err=True)
+        if as_json:
+            print(json.dumps({"error": str(error)}))
+        raise typer.Exit(2) from error
+    found = suspicious(result.words, margin, len(result.words) if as_json else MOST_SHOWN)
+    if as_json:
+        print(json.dumps(as_document(result, found, len(data))))
+    else:
+        _show(data, result, found)
+
+
+def as_document(result: ScoreResult, found: list[Suspicion], size: int) -> dict[str, Any]:
+    """A result in the form that programs read."""
+    place = {word.start: index for index, word in enumerate(result.words)}
+    return {
+        "words": [
+            {
+                "start": word.start,
+                "end": word.end,
+                "text": word.text,
+                "p": round(word.p, 6),
+                "alternatives": [{"text": a.text, "p": round(a.p, 6)} for a in word.alternatives],
+            }
+            for word in result.words
+        ],
+        "suspicious": [place[s.word.start] for s in found],
+        "end": result.end,
+        "complete": result.end == size,
+        "tokens": result.tokens,
+        "ms": round(result.ms, 1),
+    }
+
+
+def _run(
+    data: bytes, language: str, max_tokens: int, code_only: bool, model: Path | None
+) -> ScoreResult:
+    threads = settle()
+    from diffusion.infill import Infiller
+    from diffusion.scoring import ScoreRequest, score
+
+    infiller = Infiller.load(model, threads)
+    asked = ScoreRequest(data, language, max_tokens=max_tokens, code_only=code_only)
+    return score(infiller, asked)
+
+
+def _show(data: bytes, result: ScoreResult, found: list[Suspicion]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from diffusion.terminal import forgive_encoding, printable
+
+    forgive_encoding()
+    console = Console(highlight=False, soft_wrap=True)
+    spans = line_spans(data)
+    for s in found:
+        row = max(i for i, (start, _) in enumerate(spans) if start <= s.word.start)
+        start, end = spans[row]
+        column = len(data[start : s.word.start].decode("utf-8", "replace"))
+        instead = ", ".join(f"{a.text} {a.p:.0%}" for a in s.instead)
+        console.print(Text(printable(f"{row + 1}:{column} {s.word.text} {s.word.p:.1%}, rather "
+                                     f"{instead}"), style="bold"))  # fmt: skip
+        left, word, right = (
+            data[a:b].decode("utf-8", "replace")
+            for a, b in ((start, s.word.start), (s.word.start, s.word.end), (s.word.end, end))
+        )
+        line = Text("    ").append(printable(left), "dim").append(printable(word), "red")
+        console.print(line.append(printable(right), "dim"))
+    part = "" if result.end == len(data) else f", up to byte {result.end} of {len(data)}"
+    console.print(
+        f"{len(result.words)} words scored{part}, {len(found)} suspicious, {result.ms:.0f} ms",
+        markup=False,
+    )

@@ -1,0 +1,188 @@
+"""Which files are never read: secrets, and what `.gitignore` and `.diffillignore` name.
+
+Completion asks before it offers anything in a document or quotes from it, training before it
+reads a file. The list of secrets is built in: settings and ignore files can add to what is left
+out, and no pattern of theirs, `!.env` included, can let a secret in.
+
+Ignore files hold as in git: those of every folder from the top down to the file's own count, the
+deeper ones last, and nothing below an ignored folder comes back. The top is the outermost of the
+repository (the folder with `.git`) and the root, of those given, that hold the file.
+
+Invariants: never raises, whatever the path or an ignore file holds (a file that cannot be read
+counts as empty, a pattern that cannot be read as absent); files are read, none is written; no
+torch, no process is started. A link is judged by its own name and by that of what it leads to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal
+
+from pathspec import GitIgnoreSpec
+
+SECRETS: Final = (
+    # Settings of the environment, and what tools keep their passwords in.
+    ".env", ".env.*", ".env-*", ".envrc", "*.env", ".netrc", "_netrc", ".npmrc", ".yarnrc.yml",
+    ".pypirc", ".pgpass", ".my.cnf", ".htpasswd", ".dockercfg", ".git-credentials",
+    ".vault-token", ".terraformrc", "credentials", "credentials.json", "credentials.y*ml",
+    "secrets.json", "secrets.y*ml", "secrets.toml", "secrets.ini", "client_secret*.json",
+    "service-account*.json", "service_account*.json", "*.tfvars", "*.tfstate", "*.tfstate.*",
+    # Keys and certificates. Not `id_*`: `id_map.py` is code.
+    "*.pem", "*.key", "*.p12", "*.pfx", "*.p8", "*.ppk", "*.jks", "*.keystore", "*.kdbx",
+    "*.gpg", "*.pgp", "*.asc", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "id_xmss*",
+    # Folders that hold either.
+    ".aws/", ".azure/", ".docker/", ".gcloud/", ".gnupg/", ".kube/", ".password-store/", ".ssh/",
+    ".git/",
+)  # fmt: skip
+"""Patterns as in `.gitignore`, for names in lower case."""
+
+GITIGNORE: Final = ".gitignore"
+OWN_IGNORE: Final = ".diffillignore"
+_MOST_BYTES: Final = 1 << 20
+
+Why = Literal["secret", "setting", ".gitignore", ".diffillignore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Why a file is left out, and the pattern that says so."""
+
+    why: Why
+    pattern: str
+
+
+class IgnoreRules:
+    """What is left out of some folders.
+
+    Ignore files are read on first use and kept: make new rules, or call `forget`, when one may
+    have changed.
+    """
+
+    def __init__(
+        self,
+        roots: Iterable[Path] = (),
+        *,
+        patterns: Iterable[str] = (),
+        respect_gitignore: bool = True,
+    ) -> None:
+        """`patterns`: more to leave out, as lines of a `.gitignore` at every top."""
+        self._roots = tuple(_absolute(root) for root in roots)
+        self._own = _Patterns(patterns)
+        self._respect_gitignore = respect_gitignore
+        self._specs: dict[Path, tuple[tuple[Why, _Patterns], ...]] = {}
+
+    def forget(self) -> None:
+        """Read ignore files again when they are needed."""
+        self._specs.clear()
+
+    def check(self, path: Path) -> Ignored | None:
+        """Why a file is left out; None for one that may be read."""
+        named = _absolute(path)
+        found = self._check(named)
+        if found is not None:
+            return found
+        real = Path(os.path.realpath(named))
+        return self._check(real) if real != named else None
+
+    def _check(self, path: Path) -> Ignored | None:
+        secret = _secrets().leave_out(Path(*(part.lower() for part in path.parts[1:])))
+        if secret is not None:
+            return Ignored("secret", secret)
+        top = self._top(path)
+        own = self._own.leave_out(path.relative_to(top))
+        if own is not None:
+            return Ignored("setting", own)
+        return self._by_files(path, top)
+
+    def _top(self, path: Path) -> Path:
+        """Where ignore files begin to count: the highest root or repository above the file."""
+        tops = [root for root in self._roots if root in path.parents]
+        repository = next((up for up in path.parents if (up / ".git").exists()), None)
+        if repository is not None:
+            tops.append(repository)
+        return min(tops, key=lambda top: len(top.parts), default=path.parent)
+
+    def _by_files(self, path: Path, top: Path) -> Ignored | None:
+        """As git decides: each folder on the way, then the file; the last pattern wins."""
+        parts = path.relative_to(top).parts
+        for depth in range(len(parts)):
+            last: Ignored | None = None
+            for above in range(depth + 1):
+                folder = top.joinpath(*parts[:above])
+                name = "/".join(parts[above : depth + 1])
+                name += "/" if depth + 1 < len(parts) else ""
+                for why, spec in self._specs_of(folder):
+                    said = spec.says(name)
+                    if said is not None:
+                        last = Ignored(why, said[1]) if said[0] else None
+            if last is not None:
+                return last
+        return None
+
+    def _specs_of(self, folder: Path) -> tuple[tuple[Why, _Patterns], ...]:
+        specs = self._specs.get(folder)
+        if specs is None:
+            found: list[tuple[Why, _Patterns]] = []
+            if self._respect_gitignore:
+                found += [
+                    (".gitignore", _read(folder / ".git" / "info" / "exclude")),
+                    (".gitignore", _read(folder / GITIGNORE)),
+                ]
+            found.append((".diffillignore", _read(folder / OWN_IGNORE)))
+            specs = self._specs[folder] = tuple((why, s) for why, s in found if s.lines)
+        return specs
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))
+
+
+def _read(file: Path) -> _Patterns:
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(_MOST_BYTES).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return _Patterns(())
+    return _Patterns(text.splitlines())
+
+
+class _Patterns:
+    """Lines of an ignore file; those that cannot be read are left out."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(line for line in lines if line.strip() and _is_pattern(line))
+        self._spec = GitIgnoreSpec.from_lines(self.lines)
+
+    def says(self, name: str) -> tuple[bool, str] | None:
+        """Whether the last pattern that knows `name` leaves it out, and that pattern."""
+        result = self._spec.check_file(name)
+        if result.include is None or result.index is None:
+            return None
+        return result.include, self.lines[result.index]
+
+    def leave_out(self, path: Path) -> str | None:
+        """The pattern that leaves out a relative path, or a folder on the way to it."""
+        for depth in range(1, len(path.parts) + 1):
+            name = "/".join(path.parts[:depth]) + ("/" if depth < len(path.parts) else "")
+            said = self.says(name)
+            if said is not None and said[0]:
+                return said[1]
+        return None
+
+
+def _is_pattern(line: str) -> bool:
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except (ValueError, TypeError):
+        return False  # one bad line must not let all others go
+    return True
+
+
+@cache
+def _secrets() -> _Patterns:
+    """Made on first use: the server must answer `initialize` before it needs them."""
+    return _Patterns(SECRETS)

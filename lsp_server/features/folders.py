@@ -1,0 +1,67 @@
+"""Workspace folders, and the ignore files in them: which documents are left alone.
+
+`workspace/didChangeWorkspaceFolders` adds and removes folders; where the client can watch files,
+it tells of changed ignore files. Invariant: after either message the next request sees the new
+rules.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from diffusion.text.ignored import GITIGNORE, OWN_IGNORE
+
+if TYPE_CHECKING:
+    from lsp_server.server import DiffillServer
+
+logger = logging.getLogger(__name__)
+
+
+def take(ls: DiffillServer, params: types.InitializeParams) -> None:
+    """The folders that the client opened with; a client of one folder only may name its root."""
+    uris = [folder.uri for folder in params.workspace_folders or ()]
+    if not uris and params.root_uri:
+        uris = [params.root_uri]
+    ls.session.set_folders(uris)
+
+
+def did_change_folders(ls: DiffillServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
+    gone = {folder.uri for folder in params.event.removed}
+    uris = [uri for uri in ls.session.folders if uri not in gone]
+    ls.session.set_folders([*uris, *_uris(params.event.added, uris)])
+
+
+def _uris(folders: Iterable[types.WorkspaceFolder], known: list[str]) -> list[str]:
+    return [folder.uri for folder in folders if folder.uri not in known]
+
+
+def did_change_watched_files(ls: DiffillServer, params: types.DidChangeWatchedFilesParams) -> None:
+    ls.session.forget_ignored()
+
+
+async def watch(ls: DiffillServer) -> None:
+    """Ask a client that can to tell of ignore files that change."""
+    workspace = ls.client_capabilities.workspace
+    dynamic = workspace and workspace.did_change_watched_files
+    if not (dynamic and dynamic.dynamic_registration):
+        return
+    watchers = [types.FileSystemWatcher(f"**/{name}") for name in (GITIGNORE, OWN_IGNORE)]
+    registration = types.Registration(
+        id="diffill-ignore-files",
+        method=types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+        register_options=types.DidChangeWatchedFilesRegistrationOptions(watchers),
+    )
+    try:
+        await ls.client_register_capability_async(types.RegistrationParams([registration]))
+    except JsonRpcException as error:
+        logger.warning("the client did not register didChangeWatchedFiles: %s", error.code)
+
+
+def register(server: DiffillServer) -> None:
+    server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(did_change_folders)
+    server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(did_change_watched_files)

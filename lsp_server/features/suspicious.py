@@ -1,0 +1,213 @@
+"""Suspicious words as diagnostics, with quick fixes. Off unless `diagnostics.enable` is on.
+
+A client that pulls (`textDocument/diagnostic`) is answered when the document has been left alone
+for a moment; to one that does not, `publishDiagnostics` is sent then. Any request of a person's
+takes the engine away (`Session.take_off`): a pull is then answered with ServerCancelled, which
+asks the client to come again, and a publication is tried again later.
+
+Invariants: what is shown is for the version of the document that it names; a quick fix is offered
+for that version only; nothing is scored in documents that are left alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from diffusion.cancel import Cancelled, CancelToken
+from diffusion.suspicion import Suspicion, suspicious
+from diffusion.text import languages
+from lsp_server import convert
+from lsp_server.document import Document
+from lsp_server.engine.engine import EngineScoreRequest
+from lsp_server.features import score
+from lsp_server.reasons import Reason
+from lsp_server.session import BACKGROUND
+
+if TYPE_CHECKING:
+    from lsp_server.server import DiffillServer
+
+METHOD = types.TEXT_DOCUMENT_DIAGNOSTIC
+KIND = "quickfix.diffill"
+CODE = "unlikely-token"
+SOURCE = "diffill"
+assert METHOD in BACKGROUND
+
+
+def diagnostic(
+    ls: DiffillServer, params: types.DocumentDiagnosticParams
+) -> Generator[Any, Any, types.RelatedFullDocumentDiagnosticReport]:
+    document = ls.session.documents.get(params.text_document.uri)
+    if document is None or not _wanted(ls, document):
+        return types.RelatedFullDocumentDiagnosticReport([])
+    token = ls.session.take_off(document.uri, METHOD)
+    try:
+        found: Sequence[Suspicion] = yield _pulled, (ls, document, token), {}
+    finally:
+        ls.session.land(document.uri, METHOD, token)
+        token.cancel(Reason.CANCELLED)
+    return types.RelatedFullDocumentDiagnosticReport(_diagnostics(ls, document, found))
+
+
+async def _pulled(
+    ls: DiffillServer, document: Document, token: CancelToken
+) -> Sequence[Suspicion]:
+    try:
+        return await _find(ls, document, token)
+    except Cancelled as cancelled:
+        again = cancelled.reason != Reason.STALE  # after an edit the client comes by itself
+        raise JsonRpcException(
+            "something more urgent came",
+            types.LSPErrorCodes.ServerCancelled,
+            {"retriggerRequest": again},
+        ) from None
+
+
+async def _find(
+    ls: DiffillServer, document: Document, token: CancelToken
+) -> tuple[Suspicion, ...]:
+    """The suspicious words of a document, once nobody has wanted anything for a while."""
+    session, settings = ls.session, ls.session.settings.diagnostics
+    known = session.suspicions.get(document.uri)
+    if known is not None and known[0] is document:
+        return known[1]
+    await session.idle()
+    token.raise_if_cancelled()
+    asked = EngineScoreRequest(
+        document.data, 0, len(document.data), document.grammar, score.MAX_TOKENS, code_only=True
+    )
+    answer, _ = await score.ask(ls, asked, token)
+    token.raise_if_cancelled()
+    found = tuple(suspicious(answer.words, settings.threshold, settings.max_per_file))
+    session.suspicions[document.uri] = (document, found)
+    return found
+
+
+def _wanted(ls: DiffillServer, document: Document) -> bool:
+    session = ls.session
+    return (
+        session.settings.diagnostics.enable
+        and document.language != languages.TEXT
+        and session.settings.serves(document.language)
+        and len(document.data) <= 1024 * session.settings.performance.max_file_kb
+        and session.refusal(document.uri, automatic=True) is None
+    )
+
+
+def _diagnostics(
+    ls: DiffillServer, document: Document, found: Sequence[Suspicion]
+) -> list[types.Diagnostic]:
+    return [
+        types.Diagnostic(
+            range=convert.range_at(s.word.start, s.word.end, document, ls.session.encoding),
+            message=f"unlikely here (p {s.word.p:.2g}); {s.instead[0].text!r} would be likelier "
+            f"(p {s.instead[0].p:.2g})",
+            severity=types.DiagnosticSeverity.Hint,
+            code=CODE,
+            source=SOURCE,
+            data=score.numbers(s.word),
+        )
+        for s in found
+    ]
+
+
+# For clients that do not pull
+
+
+def document_changed(ls: DiffillServer, uri: str) -> None:
+    """A document was opened, changed or closed: publish later what is found then."""
+    session = ls.session
+    task = session.publishing.pop(uri, None)
+    if task is not None:
+        task.cancel()
+    if pulls(ls.client_capabilities):
+        return
+    document = session.documents.get(uri)
+    if document is None or not _wanted(ls, document):
+        if task is not None:  # something may be shown there
+            _publish(ls, uri, None, [])
+        return
+    session.publishing[uri] = asyncio.ensure_future(_published(ls, document))
+
+
+async def _published(ls: DiffillServer, document: Document) -> None:
+    while ls.session.documents.get(document.uri) is document:
+        token = ls.session.take_off(document.uri, METHOD)
+        try:
+            found = await _find(ls, document, token)
+        except Cancelled:
+            continue
+        finally:
+            ls.session.land(document.uri, METHOD, token)
+            token.cancel(Reason.CANCELLED)
+        _publish(ls, document.uri, document.version, _diagnostics(ls, document, found))
+        return
+
+
+def _publish(
+    ls: DiffillServer, uri: str, version: int | None, items: list[types.Diagnostic]
+) -> None:
+    ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, items, version))
+
+
+async def settings_changed(ls: DiffillServer) -> None:
+    """Show, or take away, what the new settings ask for."""
+    workspace = ls.client_capabilities.workspace
+    if not pulls(ls.client_capabilities):
+        for uri in list(ls.session.documents):
+            document_changed(ls, uri)
+    elif workspace is not None and workspace.diagnostics and workspace.diagnostics.refresh_support:
+        await ls.workspace_diagnostic_refresh_async(None)
+
+
+def pulls(client: types.ClientCapabilities) -> bool:
+    """Whether a client asks for diagnostics itself."""
+    return client.text_document is not None and client.text_document.diagnostic is not None
+
+
+# Quick fixes
+
+
+def quick_fixes(ls: DiffillServer, uri: str, where: types.Range) -> list[types.CodeAction]:
+    """Replacements for the suspicious words that touch a range, the likeliest first."""
+    document = ls.session.documents.get(uri)
+    known = ls.session.suspicions.get(uri)
+    if document is None or known is None or known[0] is not document:
+        return []
+    start, end = (
+        convert.offset_at(at, document.data, document.lines, ls.session.encoding)
+        for at in (where.start, where.end)
+    )
+    touched = [s for s in known[1] if s.word.start <= end and start <= s.word.end]
+    actions = []
+    for found in touched:
+        [mark] = _diagnostics(ls, document, [found])
+        for place, other in enumerate(found.instead):
+            edit = types.TextEdit(mark.range, other.text)
+            actions.append(
+                types.CodeAction(
+                    title=f"Diffill: replace {found.word.text!r} by {other.text!r} "
+                    f"({other.p:.0%})",
+                    kind=KIND,
+                    diagnostics=[mark],
+                    is_preferred=place == 0,
+                    edit=types.WorkspaceEdit(changes={uri: [edit]}),
+                )
+            )
+    return actions
+
+
+def code_actions(ls: DiffillServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+    """The quick fixes of a request for code actions, which `features.code_action` answers."""
+    wanted = params.context.only
+    if wanted is not None and not any(k == KIND or KIND.startswith(f"{k}.") for k in wanted):
+        return []
+    return quick_fixes(ls, params.text_document.uri, params.range)
+
+
+def register(server: DiffillServer) -> None:
+    server.feature(METHOD, types.DiagnosticOptions(False, False, identifier=SOURCE))(diagnostic)

@@ -1,0 +1,127 @@
+"""Documents that are left alone: by name, by ignore files, by settings, in several folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsp_server.session import path_of
+from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    wire = Wire(scripted([answer("a + b", before="return ")]))
+    yield wire
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
+
+
+async def offered(wire: Wire, path: Path) -> tuple[bool, str | None]:
+    """Whether a document of this name gets a suggestion by key, and if not why."""
+    uri = path.as_uri()
+    wire.open("return ", uri=uri)
+    found = await wire.inline(0, 7, uri=uri, automatic=False)
+    explained = await wire.ask("diffill/explainLast")
+    return bool(found), explained["reason"]
+
+
+def folder(path: Path) -> dict[str, str]:
+    return {"uri": path.as_uri(), "name": path.name}
+
+
+def configure(wire: Wire, **privacy: Any) -> None:
+    wire.notify("workspace/didChangeConfiguration", {"settings": {"privacy": privacy}})
+
+
+async def test_secrets_and_ignored_files_get_nothing_even_by_key(
+    wire: Wire, tmp_path: Path
+) -> None:
+    (tmp_path / ".gitignore").write_text("gen/\n")
+    await wire.initialize(workspaceFolders=[folder(tmp_path)])
+    assert await offered(wire, tmp_path / "a.py") == (True, None)
+    assert await offered(wire, tmp_path / ".env.py") == (False, "secretFile")
+    assert await offered(wire, tmp_path / "gen" / "a.py") == (False, "ignoredFile")
+    explained = await wire.ask("diffill/explainLast")
+    assert explained["message"].endswith("gen/ (.gitignore)")
+    assert wire.engine.filler.requests == 1
+
+
+async def test_settings_add_and_gitignore_can_be_switched_off(wire: Wire, tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("gen/\n")
+    await wire.initialize(workspaceFolders=[folder(tmp_path)])
+    configure(wire, respectGitignore=False, ignore=["mine_*"])
+    assert await offered(wire, tmp_path / "gen" / "a.py") == (True, None)
+    assert await offered(wire, tmp_path / "mine_1.py") == (False, "ignoredFile")
+    configure(wire, ignore=["!.env.py"])
+    assert await offered(wire, tmp_path / "mine_1.py") == (True, None)
+    assert await offered(wire, tmp_path / ".env.py") == (False, "secretFile")
+
+
+async def test_folders_come_and_go(wire: Wire, tmp_path: Path) -> None:
+    """An ignore file above a file counts while a folder that holds it is open."""
+    inner = tmp_path / "inner"
+    (inner / "sub").mkdir(parents=True)
+    (inner / ".diffillignore").write_text("sub/\n")
+    result = await wire.initialize(workspaceFolders=[])
+    announced = result["capabilities"]["workspace"]["workspaceFolders"]
+    assert announced["supported"] and announced["changeNotifications"]
+    path = inner / "sub" / "a.py"
+    assert (await offered(wire, path))[0]
+
+    def change(**event: Any) -> None:
+        both = {"added": [], "removed": [], **event}
+        wire.notify("workspace/didChangeWorkspaceFolders", {"event": both})
+
+    change(added=[folder(tmp_path / "other"), folder(inner)])
+    assert await offered(wire, path) == (False, "ignoredFile")
+    change(removed=[folder(inner)])
+    assert (await offered(wire, path))[0]
+    assert wire.server.session.folders == ((tmp_path / "other").as_uri(),)
+
+
+async def test_a_changed_ignore_file_counts_when_the_client_tells(
+    wire: Wire, tmp_path: Path
+) -> None:
+    await wire.initialize(
+        {"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}}},
+        rootUri=tmp_path.as_uri(),
+    )
+    path = tmp_path / "a.py"
+    assert (await offered(wire, path))[0]
+    registered = [m for m in wire.sent if m.get("method") == "client/registerCapability"]
+    watchers = registered[-1]["params"]["registrations"][0]["registerOptions"]["watchers"]
+    assert [w["globPattern"] for w in watchers] == ["**/.gitignore", "**/.diffillignore"]
+    (tmp_path / ".gitignore").write_text("a.py\n")
+    changed = {"changes": [{"uri": (tmp_path / ".gitignore").as_uri(), "type": 1}]}
+    wire.notify("workspace/didChangeWatchedFiles", changed)
+    assert await wire.inline(0, 7, uri=path.as_uri(), automatic=False) == []
+    assert await wire.reason() == "ignoredFile"
+
+
+async def test_nothing_is_quoted_from_a_file_that_is_left_alone(wire: Wire, tmp_path: Path) -> None:
+    await wire.initialize(workspaceFolders=[folder(tmp_path)])
+    wire.open("token = 1\n", uri=(tmp_path / ".env.py").as_uri())
+    wire.open("x = 1\n", uri=(tmp_path / "plain.py").as_uri())
+    assert (await offered(wire, tmp_path / "a.py"))[0]
+    asked = wire.engine.filler.asked
+    assert asked is not None and asked.elsewhere == (b"x = 1\n",)
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("file:///a/b%20c.py", "/a/b c.py"),
+        ("file:///c%3A/x.py", "c:/x.py"),
+        ("vscode-notebook-cell:/a/n.ipynb#W0", "/a/n.ipynb"),
+        ("untitled:1", None),
+        ("file:///a%00b", None),
+        ("http://[", None),
+        ("", None),
+    ],
+)
+def test_the_file_of_a_uri(uri: str, path: str | None) -> None:
+    assert path_of(uri) == (None if path is None else Path(path))

@@ -1,0 +1,130 @@
+"""Which files are left alone: secrets always, ignore files as git reads them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diffusion.text.ignored import SECRETS, Ignored, IgnoreRules
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env", ".env.local", "a/.ENV", "prod.env", "server.pem", "a/b/tls.KEY", "id_rsa",
+        "id_ed25519.pub", ".aws/credentials", ".ssh/config", "x/.ssh/deep/er/file.py", ".netrc",
+        "secrets.yaml", ".npmrc", "infra/prod.tfvars", ".git/config", "client_secret_1.json",
+    ],
+)  # fmt: skip
+def test_secrets_are_left_out_wherever_they_lie(tmp_path: Path, name: str) -> None:
+    found = IgnoreRules([tmp_path]).check(tmp_path / name)
+    assert found is not None and found.why == "secret"
+
+
+@pytest.mark.parametrize(
+    "name", ["id_map.py", "secrets.py", "keys.py", "env.py", "environment.ts", "a/key.rs", "pem.go"]
+)
+def test_code_about_secrets_is_code(tmp_path: Path, name: str) -> None:
+    assert IgnoreRules([tmp_path]).check(tmp_path / name) is None
+
+
+def test_nothing_lets_a_secret_in(tmp_path: Path) -> None:
+    write(tmp_path, {".gitignore": "!.env\n", ".diffillignore": "!.env\n!*.pem\n"})
+    rules = IgnoreRules([tmp_path], patterns=["!.env"], respect_gitignore=False)
+    assert rules.check(tmp_path / ".env") == Ignored("secret", "*.env")
+    assert rules.check(tmp_path / "a.pem") == Ignored("secret", "*.pem")
+
+
+def test_a_link_is_judged_by_what_it_leads_to(tmp_path: Path) -> None:
+    write(tmp_path, {".ssh/id": "", "plain.py": ""})
+    (tmp_path / "notes.py").symlink_to(tmp_path / ".ssh" / "id")
+    rules = IgnoreRules([tmp_path])
+    assert rules.check(tmp_path / "notes.py") == Ignored("secret", ".ssh/")
+    assert rules.check(tmp_path / "plain.py") is None
+
+
+def test_each_source_is_named_and_gitignore_can_be_switched_off(tmp_path: Path) -> None:
+    write(tmp_path, {".gitignore": "build/\n", ".diffillignore": "vendor/*\n"})
+    rules = IgnoreRules([tmp_path], patterns=["*.gen.py"])
+    assert rules.check(tmp_path / "build/a/b.py") == Ignored(".gitignore", "build/")
+    assert rules.check(tmp_path / "vendor/a.py") == Ignored(".diffillignore", "vendor/*")
+    assert rules.check(tmp_path / "src/x.gen.py") == Ignored("setting", "*.gen.py")
+    lenient = IgnoreRules([tmp_path], respect_gitignore=False)
+    assert lenient.check(tmp_path / "build/a/b.py") is None
+    assert lenient.check(tmp_path / "vendor/a.py") is not None
+
+
+def test_ignore_files_above_the_top_do_not_count_below_it_they_do(tmp_path: Path) -> None:
+    write(tmp_path, {".gitignore": "*\n", "one/.gitignore": "a.py\n", "one/two/.gitignore": "b.py"})
+    rules = IgnoreRules([tmp_path / "one"])
+    assert rules.check(tmp_path / "one/c.py") is None
+    assert rules.check(tmp_path / "one/two/a.py") is not None
+    assert rules.check(tmp_path / "one/two/b.py") is not None
+    assert rules.check(tmp_path / "one/b.py") is None
+
+
+def test_a_repository_counts_without_a_root(tmp_path: Path) -> None:
+    write(tmp_path, {".git/HEAD": "", ".gitignore": "/out\n", ".git/info/exclude": "mine.py\n"})
+    rules = IgnoreRules()
+    assert rules.check(tmp_path / "out/a/b.py") is not None
+    assert rules.check(tmp_path / "a/mine.py") is not None
+    assert rules.check(tmp_path / "a/out/b.py") is None
+
+
+def test_a_changed_file_counts_after_forget(tmp_path: Path) -> None:
+    rules = IgnoreRules([tmp_path])
+    assert rules.check(tmp_path / "a.py") is None
+    write(tmp_path, {".gitignore": "a.py\n"})
+    assert rules.check(tmp_path / "a.py") is None
+    rules.forget()
+    assert rules.check(tmp_path / "a.py") is not None
+
+
+def test_broken_ignore_files_are_read_as_far_as_they_can_be(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_bytes(b"\xff\xfe\x00[\n!\n///\n**\\\na.py\n")
+    (tmp_path / ".diffillignore").mkdir()
+    assert IgnoreRules([tmp_path]).check(tmp_path / "a.py") is not None
+    assert IgnoreRules([tmp_path], patterns=["[", "b.py"]).check(tmp_path / "b.py") is not None
+
+
+@given(st.text(max_size=12), st.lists(st.text(max_size=6), max_size=4))
+def test_no_path_and_no_pattern_makes_it_raise(name: str, patterns: list[str]) -> None:
+    path = Path("/work") / name.replace("\0", "")
+    IgnoreRules([Path("/work")], patterns=patterns).check(path)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_it_agrees_with_git(tmp_path: Path) -> None:
+    names = [
+        "a.py", "b.log", "keep.log", "build/a.py", "build/keep.log", "src/build/c.py", "src/a.py",
+        "src/x/deep.py", "src/x/y/deep.py", "doc/a.txt", "doc/frotz/a.txt", "sp ace.py", "#hash.py",
+    ]  # fmt: skip
+    write(tmp_path, dict.fromkeys(names, ""))
+    write(
+        tmp_path,
+        {
+            ".gitignore": "*.log\n!keep.log\n/build\n# note\n\\#hash.py\ndoc/*.txt\nsp\\ ace.py",
+            "src/.gitignore": "x/**/deep.py\n!a.py\n",
+            "build/.gitignore": "!keep.log\n",
+        },
+    )
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True, capture_output=True)
+    said = subprocess.run(
+        ["git", "-C", str(tmp_path), "check-ignore", "--no-index", "--stdin"],
+        input="\n".join(names), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    ignored = {line.strip('"') for line in said.stdout.splitlines()}
+    rules = IgnoreRules([tmp_path])
+    assert {name for name in names if rules.check(tmp_path / name)} == ignored
+    assert len(SECRETS) > 20 and 5 < len(ignored) < len(names)

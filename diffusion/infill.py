@@ -17,12 +17,13 @@ from pathlib import Path
 
 import torch
 
+from diffusion.adapters.merge import load_with_adapter
 from diffusion.cancel import CancelToken
 from diffusion.candidates import Candidate, Site, TokenScore, rank
 from diffusion.config import InfillConfig
 from diffusion.contexts import Contexts, EncodedContext
 from diffusion.errors import CheckpointError, HoleError
-from diffusion.model.checkpoint import default_model_dir, load_checkpoint
+from diffusion.model.checkpoint import default_model_dir
 from diffusion.model.denoiser import MaskedLMDenoiser
 from diffusion.model.manifest import DIFFUSION, WEIGHTS_FILE
 from diffusion.model.quantize import Mode, for_cpu
@@ -171,14 +172,16 @@ class Infiller:
         *,
         precision: Mode | str = "auto",
         config: InfillConfig | None = None,
+        adapter: Path | None = None,
     ) -> Infiller:
         """Load a model folder; by default $DIFFILL_MODEL or the bundled one.
 
-        Raises CheckpointError naming the file that is missing or damaged.
+        Raises CheckpointError naming the file that is missing or damaged, or AdapterError.
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        loaded = load_checkpoint(Path(model_dir) if model_dir else default_model_dir())
+        folder = Path(model_dir) if model_dir else default_model_dir()
+        loaded = load_with_adapter(folder, adapter)
         if loaded.tokenizer_path is None:
             raise CheckpointError(
                 f"{loaded.folder} has no tokenizer of Diffill's",

@@ -1,0 +1,102 @@
+"""Loads a model with an adapter in it: the weights are added before anything is rounded.
+
+A merged model is the base model with other numbers, so it is as fast. peft is not needed.
+
+Invariant: an adapter is checked whole (files, base model, shapes, finite numbers) before the first
+weight of the model changes, so a refused one leaves the model as it was.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from transformers import PreTrainedModel
+
+from diffusion.adapters.manifest import LORA, WEIGHTS_FILE, AdapterManifest, Base, check
+from diffusion.errors import AdapterError
+from diffusion.model.checkpoint import LoadedModel, load_checkpoint
+from diffusion.model.manifest import WEIGHTS_FILE as MODEL_WEIGHTS
+from diffusion.model.manifest import FileRecord, Manifest
+from diffusion.text.tokenizer import Tokenizer
+
+LORA_A, LORA_B = ".lora_A", ".lora_B"
+
+
+def base_of(folder: Path) -> Base:
+    """What an adapter for the model in `folder` must name. Raises CheckpointError, AdapterError."""
+    manifest = Manifest.read(folder)
+    if manifest is not None and MODEL_WEIGHTS in manifest.files:
+        return Base(manifest.files[MODEL_WEIGHTS].sha256, manifest.tokenizer_hash)
+    weights, tokenizer = folder / MODEL_WEIGHTS, folder / "tokenizer.json"
+    if not weights.is_file() or not tokenizer.is_file():
+        raise AdapterError(
+            f"{folder} is no model that adapters can be made for",
+            fix="name a folder with model.safetensors and tokenizer.json",
+        )
+    return Base(FileRecord.of(weights).sha256, Tokenizer.load(tokenizer).hash)
+
+
+def load_with_adapter(folder: Path, adapter: Path | None) -> LoadedModel:
+    """Load a model folder, and merge the adapter's folder into it where one is given.
+
+    Raises CheckpointError for the model, AdapterError for the adapter.
+    """
+    loaded = load_checkpoint(folder)
+    if adapter is not None:
+        merge(loaded.model, adapter, base_of(folder))
+    return loaded
+
+
+@torch.no_grad()
+def merge(model: PreTrainedModel, adapter: Path, base: Base) -> AdapterManifest:
+    """Add an adapter to the float weights of `model`. Raises AdapterError."""
+    manifest = check(adapter, base)
+    for name, change in changes(adapter, manifest, model).items():
+        model.get_parameter(name).add_(change)
+    return manifest
+
+
+def changes(
+    adapter: Path, manifest: AdapterManifest, model: PreTrainedModel
+) -> dict[str, torch.Tensor]:
+    """What each weight changes by. Raises AdapterError for tensors that do not fit, or NaN."""
+    path = adapter / WEIGHTS_FILE
+    try:
+        tensors = load_tensors(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise AdapterError(
+            f"{path} is damaged ({error})", fix="run `diffill train` again"
+        ) from error
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise AdapterError(
+                f"{path}: {name} holds NaN or infinity", fix="run `diffill train` again"
+            )
+    found: dict[str, torch.Tensor] = {}
+    try:
+        if manifest.method == LORA:
+            for name in tensors:
+                if name.endswith(LORA_A):
+                    module = name.removesuffix(LORA_A)
+                    product = tensors[module + LORA_B].float() @ tensors[name].float()
+                    found[f"{module}.weight"] = product * manifest.scale
+        else:
+            found = {name: tensor.float() for name, tensor in tensors.items()}
+        for name, change in found.items():
+            weight = model.get_parameter(name)
+            if weight.shape != change.shape:
+                raise AdapterError(
+                    f"{path}: {name} has shape {tuple(change.shape)}, the model "
+                    f"{tuple(weight.shape)}",
+                    fix="use the model it was made for",
+                )
+    except (KeyError, AttributeError, RuntimeError) as error:
+        raise AdapterError(
+            f"{path} does not fit the model ({error})", fix="use the model it was made for"
+        ) from error
+    if not found:
+        raise AdapterError(f"{path} holds no weights", fix="run `diffill train` again")
+    return found

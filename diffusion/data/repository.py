@@ -206,7 +206,7 @@ def _split(files: Sequence[SourceFile]) -> Iterator[SourceFile]:
     held = {path for path, value in hashes.items() if value < HELD_OUT_SHARE}
     if not held and len(files) > 1:
         held = {min(hashes, key=lambda path: (hashes[path], path))}
-    if len(held) == len(files):
+    if held and len(held) == len(files):
         held.discard(max(hashes, key=lambda path: (hashes[path], path)))
     for file in files:
         yield SourceFile(file.path, file.language, file.data, file.path in held, file.recent)

@@ -22,6 +22,12 @@ from diffusion.data.secrets import entropy_bits, holds_secret
 _SECRET_NAME = re.compile(
     r"^\.?(?:env|secrets?|credentials?|passwords?)(?:[._-].*)?$", re.IGNORECASE
 )
+_MORE_SHAPES = re.compile(
+    r"\b\d{8,10}:[A-Za-z0-9_-]{33,36}\b|\bsk-[A-Za-z0-9_-]{32,}|\bhf_[A-Za-z0-9]{30,}"
+    r"|\bdop_v1_[0-9a-f]{40,}|\b(?:s|r)k_(?:live|test)_[A-Za-z0-9]{20,}"
+    r"|\bAccountKey=[A-Za-z0-9+/=]{40,}"
+)
+"""Shapes that detect-secrets lacks, or looks for in a line of its own only."""
 _BASE64_BITS, _HEX_BITS = 4.5, 3.0
 _SHORTEST_RANDOM = 20
 _KEYWORD_BITS = 2.5
@@ -40,6 +46,8 @@ def secret_kind(path: str, data: bytes) -> str | None:
     if holds_secret(data):
         return "key or token"
     text = data.decode("utf-8", "replace")
+    if _MORE_SHAPES.search(text):
+        return "key or token"
     for plugin, kind in _shapes():
         for shape in plugin.denylist:
             if shape.search(text):

@@ -39,8 +39,6 @@ from diffusion.train.tune_config import TuneConfig
 from diffusion.train.tune_data import DATA, GENERAL, MixedSource
 from diffusion.train.validation import Validator
 
-_SAVE_EVERY_S = 60.0
-_LOG_EVERY_STEPS = 10
 _SMALLEST_GAIN = 0.002
 """Share of the loss; less is no gain, since the held-out rows are few."""
 
@@ -151,9 +149,9 @@ class _Loop:
             tick_s = now_s
             if self.state.step % self._config.validate_every_steps == 0:
                 self._validate()
-            if self.state.step % _LOG_EVERY_STEPS == 0:
+            if self.state.step % self._config.log_every_steps == 0:
                 self._log(minutes, most_steps)
-            if now_s - saved_s >= _SAVE_EVERY_S:
+            if now_s - saved_s >= self._config.save_every_s:
                 self._save_or_warn()
                 saved_s = now_s
         if why != "stopped" and self.state.last_validated_step != self.state.step:

@@ -6,7 +6,6 @@ clock: time only decides after which step it ends. So a run that was killed goes
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from diffusion.data.examples import ExampleConfig
 from diffusion.errors import ConfigError
 
 DEFAULT_MINUTES = 10.0
-RATES = {LORA: 2e-3, FULL: 4e-4}
+RATES = {LORA: 4e-3, FULL: 1e-3}
 """Peak rates of AdamW, chosen by measurement (docs/lab-notebook.md)."""
 
 
@@ -39,12 +38,14 @@ class TuneConfig:
     clip_norm: float = 1.0
     average_decay: float = 0.98
     """Of the average of the weights, which is what is measured and published."""
-    validate_every_steps: int = 60
+    validate_every_steps: int = 40
     validation_rows: int = 8
     patience: int = 4
     """So many measurements without a gain end a run."""
     most_epochs: float = 30.0
     """A run sees the repository's tokens at most so often."""
+    save_every_s: float = 60.0
+    log_every_steps: int = 10
     seed: int = 0
     bf16: bool = True
     threads: int | None = None
@@ -57,7 +58,9 @@ class TuneConfig:
             )
         if not 0.0 <= self.replay < 1.0:
             raise ConfigError(f"a replay of {self.replay} is no share", fix="give 0 to below 1")
-        for name in ("rank", "rows", "row_tokens", "validate_every_steps", "patience"):
+        for name in (
+            "rank", "rows", "row_tokens", "validate_every_steps", "patience", "log_every_steps",
+        ):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}", fix="give 1 or more")
 
@@ -84,8 +87,3 @@ class TuneConfig:
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, text: str) -> TuneConfig:
-        """Read what `to_json` gave."""
-        return cls(**json.loads(text))

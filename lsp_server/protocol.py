@@ -45,9 +45,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EXPLAIN_LAST = "diffill/explainLast"
+MODEL_DELETE = "diffill/model/delete"
+MODEL_LIST = "diffill/model/list"
+MODEL_SELECT = "diffill/model/select"
 REWRITE = "diffill/rewrite"
 STATUS = "diffill/status"
 STATUS_DID_CHANGE = "diffill/statusDidChange"
+TRAIN_PAUSE = "diffill/train/pause"
+TRAIN_PLAN = "diffill/train/plan"
+TRAIN_PROGRESS = "diffill/train/progress"
+TRAIN_RESUME = "diffill/train/resume"
+TRAIN_START = "diffill/train/start"
+TRAIN_STATUS = "diffill/train/status"
+TRAIN_STOP = "diffill/train/stop"
 
 _TEXT_SYNC = (
     types.TEXT_DOCUMENT_DID_OPEN,
@@ -69,6 +79,10 @@ class OwnRequest:
 
 
 _OWN_TYPES: dict[str, type[Any]] = dict.fromkeys((EXPLAIN_LAST, REWRITE, STATUS), OwnRequest)
+_OWN_TYPES |= dict.fromkeys((MODEL_DELETE, MODEL_LIST, MODEL_SELECT), OwnRequest)
+_OWN_TYPES |= dict.fromkeys(
+    (TRAIN_PAUSE, TRAIN_PLAN, TRAIN_RESUME, TRAIN_START, TRAIN_STATUS, TRAIN_STOP), OwnRequest
+)
 
 
 class ForgetfulProgress(Progress):

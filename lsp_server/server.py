@@ -26,10 +26,12 @@ from lsp_server.features import (
     explain,
     inline_completion,
     lifecycle,
+    model,
     rewrite,
     scripted_control,
     status,
     text_sync,
+    train,
 )
 from lsp_server.observe.log import LogControl
 from lsp_server.protocol import DiffillProtocol
@@ -46,6 +48,8 @@ FEATURES = (
     rewrite,
     status,
     explain,
+    train,
+    model,
     scripted_control,
 )
 
@@ -58,6 +62,7 @@ class DiffillServer(LanguageServer):
     """The server of one client."""
 
     protocol: DiffillProtocol
+    training: train.Training
 
     def __init__(self, session: Session) -> None:
         super().__init__(

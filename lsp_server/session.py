@@ -8,6 +8,8 @@ that were made for the old text to stop.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from pathlib import Path
 
 from diffusion.cancel import CancelToken
 from diffusion.text import languages
@@ -18,6 +20,7 @@ from lsp_server.observe.log import LogControl
 from lsp_server.observe.trace import TraceRing
 from lsp_server.reasons import Reason
 from lsp_server.settings import Problem, Settings, merge, read
+from lsp_server.training.reload import Chosen, chosen_adapter
 
 logger = logging.getLogger(__name__)
 OTHERS = 4
@@ -39,6 +42,11 @@ class Session:
         self._flights: dict[tuple[str, str], CancelToken] = {}
         self._initial: object = None
         self._engine_config = EngineConfig()
+        self.root: Path | None = None
+        """The folder that the client has open, the first one if there are several."""
+        self.adapter = Chosen()
+        self.on_touch: Callable[[], None] = lambda: None
+        """Hears of every key and request; training waits then."""
 
     # Settings
 
@@ -57,11 +65,21 @@ class Session:
             self.cache.forget()
         self.settings, self.problems = settings, problems
         self.log.log_code(settings.privacy.log_code)
-        config = EngineConfig(settings.model.path, settings.performance.threads)
+        self.choose_adapter()
+        return new
+
+    def choose_adapter(self) -> None:
+        """Serve what the settings say now, with the adapter that belongs to the open folder."""
+        settings = self.settings
+        self.adapter = chosen_adapter(settings.model.adapter, self.root)
+        if self.adapter.problem is not None:
+            logger.warning("settings: diffill.model.adapter: %s", self.adapter.problem)
+        config = EngineConfig(
+            settings.model.path, settings.performance.threads, self.adapter.folder
+        )
         if config != self._engine_config:
             self._engine_config = config
             self.engine.configure(config)
-        return new
 
     # Documents
 
@@ -84,6 +102,7 @@ class Session:
     def _touch(self, document: Document) -> None:
         self.documents.pop(document.uri, None)
         self.documents[document.uri] = document
+        self.on_touch()
 
     def others(self, document: Document) -> tuple[Document, ...]:
         """Other open documents in the language of `document`, the last touched first."""
@@ -104,6 +123,7 @@ class Session:
 
     def take_off(self, uri: str, method: str) -> CancelToken:
         """Begin a request; the one before it for this document and method is told to stop."""
+        self.on_touch()
         key = (uri, method)
         if (older := self._flights.get(key)) is not None:
             older.cancel(Reason.SUPERSEDED)

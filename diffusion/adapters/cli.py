@@ -42,8 +42,8 @@ def _answer(as_json: bool, work: Callable[[], tuple[dict[str, Any], list[str]]])
 
 
 def _base(model: Path | None) -> Base:
-    from diffusion.adapters.merge import base_of
-    from diffusion.model.checkpoint import default_model_dir
+    from diffusion.adapters.base import base_of
+    from diffusion.pretrained import default_model_dir
 
     return base_of(model or default_model_dir())
 

@@ -12,7 +12,6 @@ network; weights that are not finite are neither saved nor loaded.
 from __future__ import annotations
 
 import copy
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -42,10 +41,13 @@ from diffusion.model.manifest import (
     wrong_tokenizer,
 )
 from diffusion.model.quantize import is_quantized
-from diffusion.pretrained import bundled_model_dir
+from diffusion.pretrained import MODEL_DIR_VARIABLE, default_model_dir
 from diffusion.text.tokenizer import Tokenizer
 
-MODEL_DIR_VARIABLE = "DIFFILL_MODEL"
+__all__ = [
+    "MODEL_DIR_VARIABLE", "LoadedModel", "default_model_dir", "load_checkpoint", "save_checkpoint",
+    "verify",
+]  # fmt: skip
 
 _FETCH_AGAIN = "copy or download the folder again"
 
@@ -62,12 +64,6 @@ class LoadedModel:
     folder: Path
     tokenizer_path: Path | None
     lengths_path: Path | None
-
-
-def default_model_dir() -> Path:
-    """The folder named by the environment variable DIFFILL_MODEL, else the bundled model's."""
-    named = os.environ.get(MODEL_DIR_VARIABLE)
-    return Path(named).expanduser() if named else bundled_model_dir()
 
 
 def save_checkpoint(

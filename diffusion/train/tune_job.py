@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from diffusion.adapters.base import base_of
 from diffusion.adapters.durable import write_file, write_folder
 from diffusion.adapters.home import RepositoryHome, home_of
 from diffusion.adapters.manifest import MANIFEST_FILE, WEIGHTS_FILE, AdapterManifest
-from diffusion.adapters.merge import base_of
 from diffusion.adapters.smoke import check_served
 from diffusion.adapters.store import AdapterStore
 from diffusion.data.repository import Repository, scan_repository

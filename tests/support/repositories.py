@@ -8,14 +8,14 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-_WORDS = (
-    "account amount balance buffer cache cell chunk client column count cursor delta edge entry "
-    "field frame graph group header index item job key label layer limit line list map mark node "
-    "offset order owner page parent part path plan point queue range record region reply result "
-    "row rule scope score section shape share sheet side signal size slot source span stage state "
-    "step stock store stream table target task text ticket time title total trace track tree unit "
-    "update value version view weight window word zone"
-).split()
+_WORDS = """
+    account amount balance buffer cache cell chunk client column count cursor delta edge entry
+    field frame graph group header index item job key label layer limit line list map mark
+    node offset order owner page parent part path plan point queue range record region reply
+    result row rule scope score section shape share sheet side signal size slot source span
+    stage state step stock store stream table target task text ticket time title total trace
+    track tree unit update value version view weight window word zone
+""".split()  # noqa: SIM905
 
 
 def code(seed: int, functions: int = 6) -> str:
@@ -54,7 +54,7 @@ PLANTED = {
     "github fine": 'x = "github_' + "pat_" + _MIXED + _MIXED + '"',
     "gitlab": 'x = "gl' + "pat-" + _MIXED[:20] + '"',
     "slack": 'x = "xo' + 'xb-123456789012-1234567890123-' + _MIXED[:24] + '"',
-    "slack hook": 'x = "https://hooks.slack' + ".com/services/T0000AAAA/B0000BBBB/" + _MIXED[:24] + '"',
+    "slack hook": 'x = "https://hooks.slack' + f'.com/services/T000AAAA/B000BBBB/{_MIXED[:24]}"',
     "google": 'x = "AI' + "za" + (_MIXED + _MIXED)[:35] + '"',
     "stripe": 'x = "sk_' + "live_" + _MIXED[:24] + '"',
     "openai": 'x = "sk-' + (_MIXED + _MIXED)[:48] + '"',

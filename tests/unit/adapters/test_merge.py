@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from diffusion.adapters.base import base_of
 from diffusion.adapters.home import RepositoryHome
 from diffusion.adapters.manifest import FULL, LORA, AdapterManifest
-from diffusion.adapters.merge import base_of, load_with_adapter
+from diffusion.adapters.merge import load_with_adapter
 from diffusion.adapters.store import AdapterStore
 from diffusion.errors import AdapterError
 from diffusion.infill import Infiller, InfillRequest

@@ -29,13 +29,20 @@ def test_every_key_can_be_set() -> None:
         "completion": {"enable": "always"},
         "context": {"openFiles": False},
         "performance": {"threads": 2, "encodeAhead": False, "maxFileKB": 64, "maxLineLength": 200},
-        "model": {"path": "/models/mine"},
+        "model": {"path": "/models/mine", "adapter": "none"},
+        "train": {
+            "maxMinutes": 3,
+            "nice": 5,
+            "method": "full",
+            "threads": 2,
+            "autoResume": True,
+        },
         "privacy": {"logCode": True},
     }
     settings, problems = read({"diffill": raw})
     assert problems == ()
     paths = {path for path, _, _ in describe()}
-    assert len(paths) == 15
+    assert len(paths) == 21
     flat = {
         f"diffill.{key}.{inner}"
         if isinstance(value, dict) and key != "languages"

@@ -115,6 +115,7 @@ def test_a_run_that_was_killed_goes_on_bit_for_bit(
     assert_same(tensors(run), unbroken)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_passed_over(
     run: Path, tiny_model_dir: Path, unbroken: Any
 ) -> None:
@@ -128,10 +129,11 @@ def test_a_damaged_checkpoint_is_passed_over(
     assert_same(tensors(run), unbroken)
     for path in run.glob("step-*"):
         (path / "state.json").write_text("{")
-    with pytest.raises(TrainingError, match="is damaged.*--fresh"):
+    with pytest.raises(TrainingError, match=r"is damaged.*--fresh"):
         newest(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [LORA, FULL])
 def test_a_run_learns_and_keeps_the_best(run: Path, tiny_model_dir: Path, method: str) -> None:
     events: list[dict[str, Any]] = []
@@ -142,7 +144,9 @@ def test_a_run_learns_and_keeps_the_best(run: Path, tiny_model_dir: Path, method
     assert tuned.state.best_loss < tuned.state.base_loss - 0.1
     assert tuned.trained is not None and tuned.why == "enough_epochs"
     measured = [event for event in events if event["event"] == "validation"]
-    assert min(event["loss"] for event in measured) == tuned.state.best_loss
+    best = [event for event in measured if event["best"]]
+    assert best[-1]["loss"] == tuned.state.best_loss and best[-1]["step"] == tuned.state.best_step
+    assert min(event["loss"] for event in measured) > 0.997 * tuned.state.best_loss
     assert [event["step"] for event in measured] == list(range(0, 25, 3))
 
 

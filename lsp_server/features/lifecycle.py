@@ -31,6 +31,7 @@ def initialized(ls: DiffillServer, params: types.InitializedParams) -> Generator
     configuration.tell_problems(ls, ls.session.problems)
     yield configuration.pull, (ls,), {}
     yield configuration.subscribe, (ls,), {}
+    yield train.go_on, (ls,), {}
 
 
 def shutdown(ls: DiffillServer, params: None) -> None:

@@ -243,6 +243,20 @@ def watch(server: DiffillServer) -> None:
     server.session.on_touch = server.training.touch
 
 
+async def go_on(server: DiffillServer) -> None:
+    """Go on with a run that was not over, where the settings say so."""
+    from diffusion.train.run_state import run_state
+
+    root = server.session.root
+    if root is None or not server.session.settings.train.auto_resume or not root.is_dir():
+        return
+    if run_state(home_of(root).run)["state"] in ("interrupted", "stopped"):
+        try:
+            await server.training.start(root, {})
+        except TrainingUnavailable as error:
+            logger.warning("the interrupted run does not go on: %s", error)
+
+
 def close(server: DiffillServer) -> None:
     """The run saves and stops; the next start goes on with it."""
     server.training.job.close()

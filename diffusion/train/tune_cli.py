@@ -104,7 +104,10 @@ def _read(words: list[str]) -> tuple[str | None, Path]:
         raise ConfigError(
             f"{' '.join(rest)} is more than one repository", fix="train on one at a time"
         )
-    return action, Path(rest[0] if rest else ".")
+    repository = Path(rest[0] if rest else ".").expanduser()
+    if not repository.is_dir():
+        raise ConfigError(f"{repository} is no folder", fix="name a repository")
+    return action, repository
 
 
 def _json_line(event: dict[str, Any]) -> None:

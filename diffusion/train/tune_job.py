@@ -41,6 +41,7 @@ from diffusion.train.tune_figures import Compared, compare, held_out_cases, load
 
 CONFIG_FILE, PLAN_FILE, SAMPLES_FILE = "config.json", "plan.json", "samples.json"
 _CANDIDATE = "candidate"
+_CASES_PER_EVENT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,10 +247,15 @@ class _Job:
         tuned = load(self._options.model_dir, candidate)
         check_served(tuned)
         gate: Callable[[], bool] = self._control.gate
+
+        def on_case(done: int, of: int) -> None:
+            if done % _CASES_PER_EVENT == 0:
+                self._say("measuring", done=done, of=of)
+
         found = []
         for name, count in ((DATA, self._options.cases), (GENERAL, self._options.general_cases)):
             cases = held_out_cases(self._run / name, self._tokenizer, count)
-            compared = compare(base, tuned, cases, gate=gate)
+            compared = compare(base, tuned, cases, gate=gate, on_case=on_case)
             if compared is None:
                 return None
             found.append(compared)

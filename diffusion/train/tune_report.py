@@ -59,7 +59,7 @@ def write_report(run: Path, page: Path) -> None:
 def _page(
     events: list[dict[str, Any]], plan: Mapping[str, Any], samples: list[dict[str, Any]]
 ) -> str:
-    done = next((e for e in reversed(events) if e["event"] == "done"), {})
+    done: dict[str, Any] = next((e for e in reversed(events) if e["event"] == "done"), {})
     name = escape(str(done.get("adapter") or "no adapter"))
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",

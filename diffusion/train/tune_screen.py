@@ -57,6 +57,8 @@ def event_lines(event: dict[str, Any]) -> Iterator[str]:
         yield f"step {event['step']}: held-out loss {event['loss']:.3f}{mark}"
     elif kind == "done":
         yield from result_lines(event)
+    elif kind == "measuring" and "of" in event:
+        yield f"measuring: {event['done']} of {event['of']} holes"
     elif kind in ("paused", "resumed", "stopped", "measuring", "warning", "failed", "scanning"):
         yield f"{kind}: {event['message']}" if "message" in event else kind
 

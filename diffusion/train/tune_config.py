@@ -15,7 +15,7 @@ from diffusion.data.examples import ExampleConfig
 from diffusion.errors import ConfigError
 
 DEFAULT_MINUTES = 10.0
-RATES = {LORA: 1.5e-3, FULL: 1e-3}
+RATES = {LORA: 1e-3, FULL: 1e-3}
 """Peak rates of AdamW, chosen by measurement (docs/lab-notebook.md)."""
 
 

@@ -131,9 +131,8 @@ class _Job:
     def go(self) -> dict[str, Any]:
         stored = None if self._options.fresh else self._stored()
         config, plan = stored or self._begin()
-        loaded = load_checkpoint(self._options.model_dir)
         tuned = finetune(
-            self._run, loaded.model, self._tokenizer, config,
+            self._run, load_checkpoint(self._options.model_dir).model, self._tokenizer, config,
             minutes=self._options.minutes, most_steps=most_steps(plan["tokens"], config),
             report=self._report, control=self._control,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 import torch
 
 from diffusion.adapters.manifest import FULL, LORA
+from diffusion.data.batches import build_row
 from diffusion.data.shards import ShardSet
 from diffusion.errors import TrainingError
 from diffusion.model.checkpoint import load_checkpoint
@@ -23,7 +25,7 @@ from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import tune_checkpoint
 from diffusion.train.control import Control, want
 from diffusion.train.tune_checkpoint import AVERAGE, OPTIMISER, TRAINED, newest
-from diffusion.train.tune_data import DATA, GENERAL, write_data
+from diffusion.train.tune_data import DATA, GENERAL, MixedSource, write_data
 from tests.support.disk import smallest_files
 from tests.support.repositories import PLANTED, code, write_repository
 from tests.unit.train.tuning import CONFIG, STEPS, tune, write_run
@@ -88,7 +90,10 @@ class StopAfter(Control):
         return "stop" if self.left < 0 else "run"
 
 
-@pytest.mark.parametrize("times", [4, 5, 9])
+@pytest.mark.parametrize(
+    "times",
+    [pytest.param(4, marks=pytest.mark.slow), 5, pytest.param(9, marks=pytest.mark.slow)],
+)
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(
     run: Path, tiny_model_dir: Path, unbroken: Any, times: int
 ) -> None:
@@ -150,6 +155,7 @@ def test_a_run_learns_and_keeps_the_best(run: Path, tiny_model_dir: Path, method
     assert [event["step"] for event in measured] == list(range(0, 25, 3))
 
 
+@pytest.mark.slow
 def test_before_the_first_step_nothing_has_changed(run: Path, tiny_model_dir: Path) -> None:
     still = replace(CONFIG, learning_rate=0.0)
     tuned = tune(run, tiny_model_dir, 3, config=still)
@@ -159,18 +165,21 @@ def test_before_the_first_step_nothing_has_changed(run: Path, tiny_model_dir: Pa
     assert all(not t.any() for n, t in found.tensors[TRAINED].items() if "lora_B" in n)
 
 
+@pytest.mark.slow
 def test_measurements_without_a_gain_end_a_run(run: Path, tiny_model_dir: Path) -> None:
     config = replace(CONFIG, learning_rate=0.0, patience=2)
     tuned = tune(run, tiny_model_dir, 99, config=config)
     assert (tuned.why, tuned.state.step) == ("no_more_gain", 6)
 
 
+@pytest.mark.slow
 def test_time_ends_a_run(run: Path, tiny_model_dir: Path) -> None:
     seconds = iter(range(10_000))
     tuned = tune(run, tiny_model_dir, 99, minutes=3 / 60, clock=lambda: float(next(seconds)))
     assert (tuned.why, tuned.state.step) == ("time", 3)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_spares_the_checkpoints(run: Path, tiny_model_dir: Path) -> None:
     tune(run, tiny_model_dir, 3)
     wild = replace(CONFIG, learning_rate=1e30)
@@ -181,6 +190,7 @@ def test_a_loss_that_is_no_number_spares_the_checkpoints(run: Path, tiny_model_d
     assert all(bool(torch.isfinite(t).all()) for t in found.tensors[TRAINED].values())
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_a_warning_until_the_end(run: Path, tiny_model_dir: Path) -> None:
     tune(run, tiny_model_dir, 2)
     events: list[dict[str, Any]] = []
@@ -226,8 +236,15 @@ def test_no_planted_secret_reaches_the_text_of_a_run(tmp_path: Path) -> None:
         for language in shards.languages
         for number in range(len(shards[language]))
     )
-    assert b"def " in whole
+    source = MixedSource(tmp_path / "run", TOKENIZER, CONFIG.replay)
+    batches = b"".join(
+        TOKENIZER.decode(example.ids)
+        for row in range(40)
+        for example in build_row(source, TOKENIZER, random.Random(row), CONFIG.batch)
+    )
+    assert b"def " in whole and b"def " in batches
     for line in PLANTED.values():
+        assert line.split()[-1].strip("\"'}").encode() not in batches
         assert line.split()[-1].strip("\"'}").encode() not in whole
 
 

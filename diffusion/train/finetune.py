@@ -2,7 +2,8 @@
 
 The rate warms up and then stays; what is measured and kept is a running average of the weights,
 which takes the place of a decay, so that any step may be the last one. The best average on the
-held-out files is what counts; several measurements without a gain end the run.
+held-out files is what counts. A measurement without a gain goes back to it with half the rate,
+which is also how a rate that is too high for a repository is found out; several end the run.
 
 Invariants: row r of a batch is a function of the seed and r, and nothing that shapes the weights
 looks at the clock, so a resumed run is the unbroken one bit for bit; a loss that is no number ends
@@ -182,7 +183,7 @@ class _Loop:
                 "the repository's files are too short to cut holes out of",
                 fix="name a repository with longer source files",
             )
-        rate = config.rate * min(1.0, (step + 1) / config.warmup_steps)
+        rate = config.rate * self.state.rate_scale * min(1.0, (step + 1) / config.warmup_steps)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         loss = 0.0
@@ -249,7 +250,12 @@ class _Loop:
                 general_best_loss=general,
             )  # fmt: skip
         else:
-            self.state = replace(state, without_gain=state.without_gain + 1)
+            # Too high a rate looks like this: back to the best weights, with half of it.
+            self._part.load(self._best or self._base)
+            self._average.restart()
+            self.state = replace(
+                state, without_gain=state.without_gain + 1, rate_scale=0.5 * state.rate_scale
+            )
         self._report({
             "event": "validation", "step": state.step, "loss": loss,
             "base_loss": state.base_loss, "best": better,

@@ -42,6 +42,8 @@ class TuneState:
     best_step: int = 0
     last_validated_step: int = -1
     without_gain: int = 0
+    rate_scale: float = 1.0
+    """Halved by every measurement without a gain."""
     general_base_loss: float | None = None
     general_best_loss: float | None = None
 

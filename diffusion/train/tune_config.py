@@ -15,8 +15,9 @@ from diffusion.data.examples import ExampleConfig
 from diffusion.errors import ConfigError
 
 DEFAULT_MINUTES = 10.0
-RATES = {LORA: 1e-3, FULL: 1e-3}
-"""Peak rates of AdamW, chosen by measurement (docs/lab-notebook.md)."""
+RATES = {LORA: 1e-3, FULL: 1e-4}
+"""Peak rates of AdamW. LoRA learned at 1e-3 and began to diverge at 4e-3; full tuning was worse
+than nothing at 1e-3 (docs/lab-notebook.md). A run halves its rate where it gains nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class TuneConfig:
     clip_norm: float = 1.0
     average_decay: float = 0.98
     """Of the average of the weights, which is what is measured and published."""
-    validate_every_steps: int = 40
+    validate_every_steps: int = 25
     validation_rows: int = 8
     patience: int = 4
     """So many measurements without a gain end a run."""

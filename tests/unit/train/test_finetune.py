@@ -22,6 +22,7 @@ from diffusion.errors import TrainingError
 from diffusion.model.checkpoint import load_checkpoint
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
+from diffusion.train import finetune as loop
 from diffusion.train import tune_checkpoint
 from diffusion.train.control import Control, want
 from diffusion.train.tune_checkpoint import AVERAGE, OPTIMISER, TRAINED, newest
@@ -170,6 +171,22 @@ def test_measurements_without_a_gain_end_a_run(run: Path, tiny_model_dir: Path) 
     config = replace(CONFIG, learning_rate=0.0, patience=2)
     tuned = tune(run, tiny_model_dir, 99, config=config)
     assert (tuned.why, tuned.state.step) == ("no_more_gain", 6)
+    assert tuned.state.rate_scale == 0.25
+
+
+@pytest.mark.slow
+def test_without_a_gain_the_best_weights_come_back_at_half_the_rate(
+    run: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter((5.0, 6.0, 5.5, 5.6))  # own and general text before; then two without a gain
+    monkeypatch.setattr(loop._Loop, "_loss_on", lambda *_: next(losses))
+    tuned = tune(run, tiny_model_dir, 4, config=replace(CONFIG, validate_every_steps=2))
+    assert tuned.state.rate_scale == 0.25 and tuned.trained is None
+    found = newest(run)
+    assert found is not None
+    for part in (TRAINED, AVERAGE):
+        changed = [t for n, t in found.tensors[part].items() if "lora_B" in n]
+        assert changed and not any(bool(t.any()) for t in changed)
 
 
 @pytest.mark.slow

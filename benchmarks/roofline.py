@@ -24,8 +24,8 @@ import torch
 
 from diffusion.evaluate.machine import describe
 from diffusion.model.caching import CachingDenoiser
-from diffusion.model.folder import default_model_dir
 from diffusion.model.lean_denoiser import LeanDenoiser, read_config, read_weights
+from diffusion.pretrained import default_model_dir
 from diffusion.text.canvas import GAP
 
 CONTEXT = 480

@@ -29,6 +29,8 @@ GROUPS: dict[str, tuple[str, str]] = {
     ),
     "corpus": ("diffusion.data.corpus_cli", "Build the training corpus, and look into it."),
     "pretrain": ("diffusion.train.pretrain_cli", "Train a base model from a corpus."),
+    "train": ("diffusion.train.tune_cli", "Tune the model on your repository, on your machine."),
+    "adapters": ("diffusion.adapters.cli", "List, choose, carry and delete tuned adapters."),
 }
 
 

@@ -23,9 +23,9 @@ from diffusion.config import InfillConfig
 from diffusion.contexts import Contexts, EncodedContext
 from diffusion.errors import HoleError
 from diffusion.model.caching import CachingDenoiser
-from diffusion.model.folder import default_model_dir
 from diffusion.model.quantize import Mode
 from diffusion.model.served import load_served
+from diffusion.pretrained import default_model_dir
 from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.copying import COPYING_FILE, CopyingDenoiser, CopyWeights
 from diffusion.process.denoiser import Denoise
@@ -173,14 +173,16 @@ class Infiller:
         *,
         precision: Mode | str = "auto",
         config: InfillConfig | None = None,
+        adapter: Path | None = None,
     ) -> Infiller:
         """Load a model folder; by default $DIFFILL_MODEL or the bundled one.
 
-        Raises CheckpointError naming the file that is missing or damaged.
+        Raises CheckpointError naming the file that is missing or damaged, or AdapterError.
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        served = load_served(Path(model_dir) if model_dir else default_model_dir(), precision)
+        path = Path(model_dir) if model_dir else default_model_dir()
+        served = load_served(path, precision, adapter)
         folder, sha256 = served.folder, served.weights_sha256
         return cls(
             served.denoiser,

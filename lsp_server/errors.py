@@ -30,3 +30,7 @@ class ScriptError(ServerError):
 
 class EngineUnavailable(ServerError):
     """The engine cannot answer: its model did not load, or it was closed."""
+
+
+class TrainingUnavailable(ServerError):
+    """Training cannot be started, planned or steered."""

@@ -49,10 +49,20 @@ BRIDGE = "diffill/bridge"
 EXPLAIN_LAST = "diffill/explainLast"
 FILL = "diffill/fill"
 FROM_COMMENT = "diffill/fromComment"
+MODEL_DELETE = "diffill/model/delete"
+MODEL_LIST = "diffill/model/list"
+MODEL_SELECT = "diffill/model/select"
 REWRITE = "diffill/rewrite"
 SCORE = "diffill/score"
 STATUS = "diffill/status"
 STATUS_DID_CHANGE = "diffill/statusDidChange"
+TRAIN_PAUSE = "diffill/train/pause"
+TRAIN_PLAN = "diffill/train/plan"
+TRAIN_PROGRESS = "diffill/train/progress"
+TRAIN_RESUME = "diffill/train/resume"
+TRAIN_START = "diffill/train/start"
+TRAIN_STATUS = "diffill/train/status"
+TRAIN_STOP = "diffill/train/stop"
 
 _TEXT_SYNC = (
     types.TEXT_DOCUMENT_DID_OPEN,
@@ -78,6 +88,10 @@ class OwnRequest:
 
 _OWN_TYPES: dict[str, type[Any]] = dict.fromkeys(
     (ALTERNATIVES, BRIDGE, EXPLAIN_LAST, FILL, FROM_COMMENT, REWRITE, SCORE, STATUS), OwnRequest
+)
+_OWN_TYPES |= dict.fromkeys((MODEL_DELETE, MODEL_LIST, MODEL_SELECT), OwnRequest)
+_OWN_TYPES |= dict.fromkeys(
+    (TRAIN_PAUSE, TRAIN_PLAN, TRAIN_RESUME, TRAIN_START, TRAIN_STATUS, TRAIN_STOP), OwnRequest
 )
 
 

@@ -31,6 +31,7 @@ from lsp_server.features import (
     hover,
     inline_completion,
     lifecycle,
+    model,
     notebooks,
     pause,
     rewrite,
@@ -39,6 +40,7 @@ from lsp_server.features import (
     status,
     suspicious,
     text_sync,
+    train,
 )
 from lsp_server.observe.log import LogControl
 from lsp_server.protocol import DiffillProtocol
@@ -64,6 +66,8 @@ FEATURES = (
     score,
     hover,
     suspicious,
+    train,
+    model,
     scripted_control,
 )
 
@@ -76,6 +80,7 @@ class DiffillServer(LanguageServer):
     """The server of one client."""
 
     protocol: DiffillProtocol
+    training: train.Training
 
     def __init__(self, session: Session) -> None:
         super().__init__(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -28,6 +28,7 @@ from lsp_server.observe.trace import TraceRing
 from lsp_server.pause import Pause
 from lsp_server.reasons import Reason
 from lsp_server.settings import Problem, Settings, merge, read
+from lsp_server.training.reload import Chosen, chosen_adapter
 
 logger = logging.getLogger(__name__)
 BACKGROUND = frozenset(("textDocument/diagnostic", "textDocument/hover"))
@@ -62,6 +63,11 @@ class Session:
         self._flights: dict[tuple[str, str], CancelToken] = {}
         self._initial: object = None
         self._engine_config = EngineConfig()
+        self.root: Path | None = None
+        """The folder that the client has open, the first one if there are several."""
+        self.adapter = Chosen()
+        self.on_touch: Callable[[], None] = lambda: None
+        """Hears of every key and request; training waits then."""
 
     # Settings
 
@@ -82,11 +88,21 @@ class Session:
         self.settings, self.problems = settings, problems
         self._set_rules()
         self.log.log_code(settings.privacy.log_code)
-        config = EngineConfig(settings.model.path, settings.performance.threads)
+        self.choose_adapter()
+        return new
+
+    def choose_adapter(self) -> None:
+        """Serve what the settings say now, with the adapter that belongs to the open folder."""
+        settings = self.settings
+        self.adapter = chosen_adapter(settings.model.adapter, self.root)
+        if self.adapter.problem is not None:
+            logger.warning("settings: diffill.model.adapter: %s", self.adapter.problem)
+        config = EngineConfig(
+            settings.model.path, settings.performance.threads, self.adapter.folder
+        )
         if config != self._engine_config:
             self._engine_config = config
             self.engine.configure(config)
-        return new
 
     # Files that are left alone
 
@@ -149,6 +165,7 @@ class Session:
     def _touch(self, document: Document) -> None:
         self.documents.pop(document.uri, None)
         self.documents[document.uri] = document
+        self.on_touch()
 
     def others(self, document: Document) -> tuple[Document, ...]:
         """Other open documents in the language of `document`, the last touched first."""
@@ -172,6 +189,7 @@ class Session:
 
     def take_off(self, uri: str, method: str) -> CancelToken:
         """Begin a request; the one before it for this document and method is told to stop."""
+        self.on_touch()
         key = (uri, method)
         if (older := self._flights.get(key)) is not None:
             older.cancel(Reason.SUPERSEDED)

@@ -136,6 +136,30 @@ class ModelSettings:
     """`diffill.model.*`."""
 
     path: str = _setting("", "folder of the model; empty: the bundled one")
+    adapter: str = _setting(
+        "auto",
+        "auto: what tuning has made for the open repository; none: the model as it is; else the "
+        "name or the folder of an adapter",
+    )
+
+
+@frozen(kw_only=True)
+class TrainSettings:
+    """`diffill.train.*`: tuning on the open repository, which runs only when it is started."""
+
+    max_minutes: float = _setting(
+        10.0, "train at most so long", validator=_between(0.1, 100_000.0)
+    )
+    nice: int = _setting(
+        15, "how far training stands back behind other programs", validator=_between(0, 19)
+    )
+    method: Literal["lora", "full"] = _setting(
+        "lora", "lora: small matrices beside the weights; full: every weight"
+    )
+    threads: int = _setting(1, "processor threads for training", validator=_between(1, 256))
+    auto_resume: bool = _setting(
+        False, "go on with an interrupted run when its repository is opened"
+    )
 
 
 @frozen(kw_only=True)
@@ -167,6 +191,7 @@ class Settings:
     diagnostics: DiagnosticsSettings = field(factory=DiagnosticsSettings)
     performance: PerformanceSettings = field(factory=PerformanceSettings)
     model: ModelSettings = field(factory=ModelSettings)
+    train: TrainSettings = field(factory=TrainSettings)
     privacy: PrivacySettings = field(factory=PrivacySettings)
 
     def serves(self, language: str) -> bool:

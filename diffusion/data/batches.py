@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -77,8 +78,16 @@ def window_tokens(room: int, example: ExampleConfig) -> int:
     return int(room * 0.92 / twins) - 8
 
 
+class PieceSource(Protocol):
+    """Where the windows of rows come from; `DocumentSource` is one."""
+
+    languages: list[str]
+
+    def piece(self, rng: random.Random, tokens: int) -> tuple[str, bytes, tuple[int, int]]: ...
+
+
 def build_row(
-    source: DocumentSource, tokenizer: Tokenizer, rng: random.Random, config: BatchConfig
+    source: PieceSource, tokenizer: Tokenizer, rng: random.Random, config: BatchConfig
 ) -> list[Example]:
     """Examples that together fit one row."""
     examples: list[Example] = []
@@ -144,7 +153,7 @@ def collate(
 
 
 def build_rows(
-    source: DocumentSource, tokenizer: Tokenizer, numbers: Sequence[int], config: BatchConfig
+    source: PieceSource, tokenizer: Tokenizer, numbers: Sequence[int], config: BatchConfig
 ) -> Batch:
     """The rows with these numbers."""
     rows: list[list[tuple[Example, NoisedExample]]] = []

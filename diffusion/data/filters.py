@@ -150,8 +150,11 @@ def is_repetitive(data: bytes) -> bool:
     return len(lines) > 60 and len(set(lines)) < len(lines) / 3
 
 
-def reason_to_drop(data: bytes) -> str | None:
-    """The name of the first filter that rejects this file, or None to keep it."""
+def reason_to_drop(data: bytes, *, copyleft: bool = True) -> str | None:
+    """The name of the first filter that rejects this file, or None to keep it.
+
+    Without `copyleft` a licence is no reason: who tunes on their own code gives it to nobody.
+    """
     if len(data) < MIN_FILE_BYTES:
         return "too_small"
     if len(data) > MAX_FILE_BYTES:
@@ -162,7 +165,7 @@ def reason_to_drop(data: bytes) -> str | None:
         return "generated"
     if is_compiled(data):
         return "compiled"
-    if is_copyleft(data):
+    if copyleft and is_copyleft(data):
         return "copyleft_header"
     if has_long_lines(data):
         return "long_lines"

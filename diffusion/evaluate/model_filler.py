@@ -101,7 +101,7 @@ def served_dir(directory: Path | None) -> Path:
     """The folder that is loaded when `directory` is asked for: by default what serving uses."""
     if directory is not None:
         return directory
-    from diffusion.model.folder import default_model_dir
+    from diffusion.pretrained import default_model_dir
 
     return default_model_dir()
 

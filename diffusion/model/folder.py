@@ -1,11 +1,10 @@
-"""A model folder seen from outside: where it is, and whether it is whole. No transformers.
+"""A model folder seen from outside: whether it is whole. No transformers.
 
 Invariant: nothing is read from weights before their sizes and digests are known to be right.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,17 +20,10 @@ from diffusion.model.manifest import (
     check_files,
     wrong_tokenizer,
 )
-from diffusion.pretrained import bundled_model_dir
+from diffusion.pretrained import MODEL_DIR_VARIABLE
 from diffusion.text.tokenizer import Tokenizer
 
-MODEL_DIR_VARIABLE = "DIFFILL_MODEL"
 FETCH_AGAIN = "copy or download the folder again"
-
-
-def default_model_dir() -> Path:
-    """The folder named by the environment variable DIFFILL_MODEL, else the bundled model's."""
-    named = os.environ.get(MODEL_DIR_VARIABLE)
-    return Path(named).expanduser() if named else bundled_model_dir()
 
 
 def verify(folder: Path) -> Manifest | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffusion.errors import CheckpointError, ModelError
+from diffusion.adapters.base import base_of
+from diffusion.adapters.merge import load_with_adapter, merged
+from diffusion.errors import AdapterError, CheckpointError, ModelError
 from diffusion.model.caching import CachingDenoiser
 from diffusion.model.folder import check_vocabulary, verify
 from diffusion.model.lean_denoiser import LeanDenoiser, read_config, read_weights
@@ -29,11 +31,15 @@ class ServedModel:
     """None where no manifest has it."""
 
 
-def load_served(folder: Path, precision: str = "auto") -> ServedModel:
+def load_served(
+    folder: Path, precision: str = "auto", adapter: Path | None = None
+) -> ServedModel:
     """Load a diffusion model onto the CPU, in "fp32", "bf16", "int8" or "auto"matic precision.
 
+    `adapter`: an adapter's folder, added to the weights before they are rounded.
+
     Raises CheckpointError naming the file that is missing or damaged, ConfigError for another
-    precision.
+    precision, AdapterError for the adapter.
     """
     manifest = verify(folder)
     tokenizer_path, lengths_path = folder / TOKENIZER_FILE, folder / LENGTHS_FILE
@@ -48,7 +54,7 @@ def load_served(folder: Path, precision: str = "auto") -> ServedModel:
             fix="name a diffusion model; `diffill eval` is what measures a twin",
         )
     tokenizer = Tokenizer.load(tokenizer_path)
-    denoiser = _denoiser(folder, precision)
+    denoiser = _denoiser(folder, precision, adapter)
     if manifest is not None:
         check_vocabulary(tokenizer, denoiser.vocab_size, tokenizer_path)
     lengths = LengthTable.load(lengths_path) if lengths_path.is_file() else LengthTable()
@@ -56,16 +62,20 @@ def load_served(folder: Path, precision: str = "auto") -> ServedModel:
     return ServedModel(denoiser, tokenizer, lengths, folder, weights.sha256 if weights else None)
 
 
-def _denoiser(folder: Path, precision: str) -> CachingDenoiser:
+def _denoiser(folder: Path, precision: str, adapter: Path | None) -> CachingDenoiser:
     if (folder / WEIGHTS_FILE).is_file():  # a foreign model may be cut into several
         try:
-            lean = LeanDenoiser.of(read_config(folder), read_weights(folder), precision)
+            weights = read_weights(folder)
+            if adapter is not None:
+                weights = merged(weights, adapter, base_of(folder))
+            lean = LeanDenoiser.of(read_config(folder), weights, precision)
+        except AdapterError:
+            raise
         except ModelError as error:
             raise CheckpointError(f"{folder / WEIGHTS_FILE}: {error}") from error
         if lean is not None:
             return lean
-    from diffusion.model.checkpoint import load_checkpoint
     from diffusion.model.denoiser import MaskedLMDenoiser
     from diffusion.model.quantize import for_cpu
 
-    return MaskedLMDenoiser(for_cpu(load_checkpoint(folder).model, precision))  # type: ignore[arg-type]
+    return MaskedLMDenoiser(for_cpu(load_with_adapter(folder, adapter).model, precision))  # type: ignore[arg-type]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+MODEL_DIR_VARIABLE = "DIFFILL_MODEL"
 
 _HERE = Path(__file__).parent
 
@@ -15,3 +18,9 @@ def bundled_model_dir() -> Path:
 def bundled_tokenizer_path() -> Path:
     """The vocabulary that bundled models share; pretraining starts from it."""
     return _HERE / "tokenizer.json"
+
+
+def default_model_dir() -> Path:
+    """The folder named by the environment variable DIFFILL_MODEL, else the bundled model's."""
+    named = os.environ.get(MODEL_DIR_VARIABLE)
+    return Path(named).expanduser() if named else bundled_model_dir()

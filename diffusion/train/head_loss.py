@@ -53,7 +53,9 @@ class _HeadLoss(torch.autograd.Function):
             logits_PV.mul_((share_P / sum_P)[:, None].to(dtype))
             logits_PV.scatter_add_(1, targets_P1, -share_P[:, None].to(dtype))
         bias_grad = None if bias_V is None else grad_MV.sum(0, dtype=torch.float32)
-        ctx.save_for_backward(grad_MV @ w_VD, grad_MV.t() @ x_MD, bias_grad)
+        # Under LoRA the projection is frozen, and its gradient a third of the head's products.
+        weight_grad = grad_MV.t() @ x_MD if ctx.needs_input_grad[1] else None
+        ctx.save_for_backward(grad_MV @ w_VD, weight_grad, bias_grad)
         ctx.dtypes = hidden_MD.dtype, weight_VD.dtype
         return total
 
@@ -63,7 +65,7 @@ class _HeadLoss(torch.autograd.Function):
         hidden_dtype, weight_dtype = ctx.dtypes
         return (
             hidden_MD.to(hidden_dtype) * grads[0],
-            weight_VD.to(weight_dtype) * grads[0],
+            None if weight_VD is None else weight_VD.to(weight_dtype) * grads[0],
             None if bias_V is None else bias_V * grads[0],
             None,
             None,

@@ -19,6 +19,7 @@ from typing import Any
 from diffusion.errors import TrainingError
 
 LOG, STATUS = "log.jsonl", "status.json"
+_STATES = ("done", "stopped", "failed", "paused")
 Report = Callable[[dict[str, Any]], None]
 
 _KEPT = ("stage", "progress", "tokens", "tokens_per_s", "minutes", "eta_minutes", "newest_export")
@@ -41,7 +42,7 @@ class RunLog:
         status = {
             **self._kept,
             **event,
-            "state": event["event"] if event["event"] in ("done", "stopped", "failed") else "runs",
+            "state": event["event"] if event["event"] in _STATES else "runs",
             "pid": os.getpid(),
             "written_unix_s": round(time.time()),
         }

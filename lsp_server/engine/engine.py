@@ -134,6 +134,8 @@ class EngineConfig:
 
     model_path: str = ""
     threads: int | Literal["auto"] = "auto"
+    adapter: str = ""
+    """Folder of an adapter to merge into the model; "" for the model as it is."""
 
 
 class EngineState(StrEnum):
@@ -157,6 +159,10 @@ class EngineStatus:
     model: str = ""
     queue: int = 0
     load_ms: float = 0.0
+    adapter: str = ""
+    """Folder of the adapter in the loaded model."""
+    problem: str = ""
+    """Why the adapter that was asked for is not served."""
 
 
 class Filler(Protocol):

@@ -177,13 +177,23 @@ def _asked(request: EngineRequest) -> InfillRequest:
 
 
 def load(config: EngineConfig) -> Filler:
-    """Load the model of a configuration. Imports torch; raises DiffillError for a bad model."""
+    """Load the model of a configuration. Imports torch; raises DiffillError for a bad model.
+
+    With an adapter, one hole is filled before anybody is served; AdapterError for a bad one.
+    """
     threads = settle(None if config.threads == "auto" else config.threads)
     from diffusion.infill import Infiller
 
     folder = Path(config.model_path).expanduser() if config.model_path else None
     name = folder.name if folder is not None else "bundled"
-    return LocalFiller(Infiller.load(folder, threads=threads), name)
+    if not config.adapter:
+        return LocalFiller(Infiller.load(folder, threads=threads), name)
+    from diffusion.adapters.smoke import check_served
+
+    adapter = Path(config.adapter)
+    infiller = Infiller.load(folder, threads=threads, adapter=adapter)
+    check_served(infiller)
+    return LocalFiller(infiller, f"{name} + {adapter.name}")
 
 
 def local_engine() -> WorkerEngine:

@@ -3,7 +3,8 @@
 Invariants: the model is loaded and called on this thread only, one request at a time, in the
 order of arrival; a request whose token is set before its turn is never started; whatever
 loading or filling raises ends in that request's future and never ends the thread; work ahead of
-need is dropped as soon as a request arrives, and never loads a model.
+need is dropped as soon as a request arrives, and never loads a model. A model with another
+adapter is loaded beside the one at hand and takes its place between two requests.
 
 The thread is our own and a daemon: pygls reads stdin from its pool, which inference must not
 fill, and the threads of a `ThreadPoolExecutor` are joined at interpreter exit, which would hang
@@ -18,11 +19,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from diffusion.cancel import Cancelled, CancelToken
-from diffusion.errors import DiffillError
+from diffusion.errors import AdapterError, DiffillError
 from lsp_server.engine.engine import (
     EngineAnswer,
     EngineConfig,
@@ -57,6 +58,15 @@ class _Job:
 
 
 @dataclass(frozen=True, slots=True)
+class _Swap:
+    """A model that was loaded beside the one that is served, to take its place."""
+
+    filler: Filler
+    config: EngineConfig
+    load_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Ahead:
     request: EngineRequest
     cancel: CancelToken
@@ -75,11 +85,12 @@ class WorkerEngine:
         self._load = load
         self._config = config or EngineConfig()
         self._on_state = on_state
-        self._jobs: queue.SimpleQueue[_Job | _Ahead | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | _Ahead | _Swap | None] = queue.SimpleQueue()
         self._ahead = CancelToken()
         self._filler: Filler | None = None
         self._loaded_config: EngineConfig | None = None
         self._status = EngineStatus(EngineState.IDLE)
+        self._wanted: EngineConfig | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -132,15 +143,53 @@ class WorkerEngine:
             self._put(_Ahead(request, token))
 
     def status(self) -> EngineStatus:
-        status = self._status
-        return EngineStatus(
-            status.state, status.detail, status.model, self._jobs.qsize(), status.load_ms
-        )
+        return replace(self._status, queue=self._jobs.qsize())
 
     def configure(self, config: EngineConfig) -> None:
-        self._config = config
+        loaded = self._loaded_config
+        if self._filler is not None and loaded is not None and _only_adapter(loaded, config):
+            self._load_beside(config)
+            return
+        self._config = self._wanted = config
         if self._status.state is EngineState.FAILED:
             self._change(EngineStatus(EngineState.IDLE))
+
+    def _load_beside(self, config: EngineConfig) -> None:
+        """Load a model with another adapter while the one at hand goes on to serve.
+
+        It takes its place between two requests; if it cannot be loaded, nothing changes but the
+        problem that the status tells.
+        """
+        with self._lock:
+            self._wanted = config
+
+        def work() -> None:
+            begun = time.perf_counter()
+            try:
+                filler = self._load(config)
+            except Exception as error:
+                known = isinstance(error, (DiffillError, ServerError))
+                logger.error("an adapter was refused", exc_info=None if known else error)
+                if self._wanted is config:
+                    self._change(replace(self._status, problem=str(error)))
+                return
+            with self._lock:
+                if self._wanted is not config:
+                    return  # another one was asked for meanwhile
+            self._put(_Swap(filler, config, 1000 * (time.perf_counter() - begun)))
+
+        threading.Thread(target=work, name="diffill-reload", daemon=True).start()
+
+    def _swap(self, swap: _Swap) -> None:
+        if self._wanted is not swap.config or self._config.model_path != swap.config.model_path:
+            return
+        self._filler, self._config, self._loaded_config = swap.filler, swap.config, swap.config
+        self._change(
+            EngineStatus(
+                EngineState.READY, "", swap.filler.model, load_ms=swap.load_ms,
+                adapter=swap.config.adapter,
+            )
+        )  # fmt: skip
 
     def close(self) -> None:
         self._ahead.cancel("shutting down")
@@ -153,7 +202,7 @@ class WorkerEngine:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def _put(self, job: _Job | _Ahead | None) -> None:
+    def _put(self, job: _Job | _Ahead | _Swap | None) -> None:
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(
@@ -172,6 +221,8 @@ class WorkerEngine:
                     return
             elif job is None:
                 self._ready()
+            elif isinstance(job, _Swap):
+                self._swap(job)
             elif isinstance(job, _Ahead):
                 self._prepare(job)
             else:
@@ -214,8 +265,15 @@ class WorkerEngine:
         self._filler, self._loaded_config = None, config
         self._change(EngineStatus(EngineState.LOADING, model=config.model_path))
         begun = time.perf_counter()
+        problem = ""
         try:
-            filler = self._load(config)
+            try:
+                filler = self._load(config)
+            except AdapterError as error:
+                # A bad adapter must cost nobody the completions of the base model.
+                logger.error("the adapter is not served: %s", error)
+                problem = str(error)
+                filler = self._load(replace(config, adapter=""))
         except Exception as error:
             known = isinstance(error, (DiffillError, ServerError))
             logger.error("the model could not be loaded", exc_info=None if known else error)
@@ -224,7 +282,12 @@ class WorkerEngine:
             return None
         self._filler = filler
         load_ms = 1000 * (time.perf_counter() - begun)
-        self._change(EngineStatus(EngineState.READY, "", filler.model, load_ms=load_ms))
+        self._change(
+            EngineStatus(
+                EngineState.READY, "", filler.model, load_ms=load_ms,
+                adapter="" if problem else config.adapter, problem=problem,
+            )
+        )  # fmt: skip
         return filler
 
     def _change(self, status: EngineStatus) -> None:
@@ -233,3 +296,8 @@ class WorkerEngine:
         self._status = status
         if self._on_state is not None:
             self._on_state(status)
+
+
+def _only_adapter(one: EngineConfig, other: EngineConfig) -> bool:
+    """Whether two configurations differ in the adapter, and in nothing else."""
+    return one != other and replace(one, adapter=other.adapter) == other

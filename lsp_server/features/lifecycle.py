@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from lsp_server.features import completion, configuration, folders, status
+from lsp_server.features import completion, configuration, folders, status, train
 
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def initialize(ls: DiffillServer, params: types.InitializeParams) -> None:
     session = ls.session
     session.encoding = str(ls.workspace.position_encoding or "utf-16")
+    session.root = train.open_folder(params)
     session.configure(params.initialization_options, initial=True)
     folders.take(ls, params)
     completion.register_if_wanted(ls, params.capabilities)
@@ -27,13 +28,16 @@ def initialize(ls: DiffillServer, params: types.InitializeParams) -> None:
 def initialized(ls: DiffillServer, params: types.InitializedParams) -> Generator[Any, Any, None]:
     """A generator, so that the engine is watched before the next message can start it."""
     status.watch(ls)
+    train.watch(ls)
     configuration.tell_problems(ls, ls.session.problems)
     yield configuration.pull, (ls,), {}
     yield configuration.subscribe, (ls,), {}
     yield folders.watch, (ls,), {}
+    yield train.go_on, (ls,), {}
 
 
 def shutdown(ls: DiffillServer, params: None) -> None:
+    train.close(ls)
     ls.session.close()
 
 

@@ -57,6 +57,8 @@ def report(ls: DiffillServer) -> dict[str, Any]:
         "snoozedForS": round(session.pause.snooze_left_s()),
         "reason": last.message if last is not None and not last.shown else None,
         "problems": [str(problem) for problem in session.problems],
+        "adapter": session.adapter.name if engine.adapter else None,
+        "adapterProblem": engine.problem or session.adapter.problem,
     }
 
 
@@ -76,12 +78,16 @@ class _Loading:
     def __init__(self, server: DiffillServer) -> None:
         self._server = server
         self._token: str | None = None
+        self._served = ("", "")
         self._tasks: set[asyncio.Task[None]] = set()
 
     def changed(self, status: EngineStatus) -> None:
         server = self._server
         if server.protocol.is_shut_down:
             return
+        if status.state is EngineState.READY and (status.model, status.adapter) != self._served:
+            self._served = (status.model, status.adapter)
+            server.session.cache.forget()  # what another model has said
         push(server)
         if status.state is EngineState.FAILED:
             text = f"Diffill has no model: {status.detail}"

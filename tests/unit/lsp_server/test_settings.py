@@ -34,7 +34,14 @@ def test_every_key_can_be_set() -> None:
         "syntax": {"check": "repair"},
         "diagnostics": {"enable": True, "threshold": 0.5, "maxPerFile": 3},
         "performance": {"threads": 2, "encodeAhead": False, "maxFileKB": 64, "maxLineLength": 200},
-        "model": {"path": "/models/mine"},
+        "model": {"path": "/models/mine", "adapter": "none"},
+        "train": {
+            "maxMinutes": 3,
+            "nice": 5,
+            "method": "full",
+            "threads": 2,
+            "autoResume": True,
+        },
         "privacy": {"logCode": True, "respectGitignore": False, "ignore": ["gen/"]},
     }
     settings, problems = read({"diffill": raw})

@@ -15,9 +15,10 @@ from transformers import AutoModelForMaskedLM, ModernBertForMaskedLM
 from diffusion.errors import CheckpointError, ModelError
 from diffusion.model.architecture import build_model
 from diffusion.model.checkpoint import load_checkpoint, save_checkpoint
-from diffusion.model.folder import MODEL_DIR_VARIABLE, default_model_dir, verify
+from diffusion.model.folder import verify
 from diffusion.model.manifest import FileRecord, Manifest
 from diffusion.model.quantize import for_cpu
+from diffusion.pretrained import MODEL_DIR_VARIABLE, default_model_dir
 from diffusion.text.tokenizer_training import MIN_VOCAB_SIZE, train_tokenizer
 from tests.unit.model.conftest import FAMILIES, TINY, random_model
 

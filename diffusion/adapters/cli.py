@@ -1,0 +1,169 @@
+"""`diffill adapters`: what tuning has made for a repository, and which of it is served."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from diffusion.adapters.home import home_of
+from diffusion.adapters.manifest import Base
+from diffusion.adapters.store import SUFFIX, AdapterStore, Listed
+from diffusion.errors import ConfigError, DiffillError
+
+app = typer.Typer(
+    help="List, choose, carry and delete what tuning has made for a repository.",
+    add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True,
+)  # fmt: skip
+
+Repo = Annotated[Path, typer.Option("--repo", help="the repository; by default where you are")]
+Model = Annotated[Path | None, typer.Option("--model", metavar="DIR", help="the base model")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
+
+
+def _answer(as_json: bool, work: Callable[[], tuple[dict[str, Any], list[str]]]) -> None:
+    """Do the work and print its document or its lines; a known failure is one line."""
+    try:
+        document, lines = work()
+    except DiffillError as error:
+        if as_json:
+            print(json.dumps({"error": str(error)}))
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+    if as_json:
+        print(json.dumps(document))
+    else:
+        for line in lines:
+            print(line)
+
+
+def _base(model: Path | None) -> Base:
+    from diffusion.adapters.base import base_of
+    from diffusion.pretrained import default_model_dir
+
+    return base_of(model or default_model_dir())
+
+
+@app.command("list")
+def list_adapters(repo: Repo = Path("."), model: Model = None, as_json: Json = False) -> None:
+    """Show every adapter with its figures; `*` marks the one that is served."""
+
+    def work() -> tuple[dict[str, Any], list[str]]:
+        found = AdapterStore(home_of(repo)).entries(_base(model))
+        document = {"adapters": [as_document(item) for item in found]}
+        return document, [_line(item) for item in found] or ["no adapter yet"]
+
+    _answer(as_json, work)
+
+
+@app.command("use")
+def use(
+    name: Annotated[str | None, typer.Argument(help="of the adapter")] = None,
+    base: Annotated[bool, typer.Option("--base", help="serve the base model instead")] = False,
+    repo: Repo = Path("."),
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """Serve an adapter, or the base model again."""
+
+    def work() -> tuple[dict[str, Any], list[str]]:
+        if (name is None) == (not base):
+            raise ConfigError("it is not clear what to serve", fix="give a name, or --base")
+        AdapterStore(home_of(repo)).select(name, _base(model))
+        return {"selected": name}, [f"serving {name or 'the base model'}"]
+
+    _answer(as_json, work)
+
+
+@app.command("rollback")
+def rollback(repo: Repo = Path("."), as_json: Json = False) -> None:
+    """Serve what was served before."""
+
+    def work() -> tuple[dict[str, Any], list[str]]:
+        name = AdapterStore(home_of(repo)).rollback()
+        return {"selected": name}, [f"serving {name or 'the base model'}"]
+
+    _answer(as_json, work)
+
+
+@app.command("delete")
+def delete(
+    names: Annotated[list[str], typer.Argument(help="of adapters")],
+    repo: Repo = Path("."),
+    as_json: Json = False,
+) -> None:
+    """Delete adapters for good."""
+
+    def work() -> tuple[dict[str, Any], list[str]]:
+        store = AdapterStore(home_of(repo))
+        for name in names:
+            store.delete(name)
+        return {"deleted": names}, [f"deleted {name}" for name in names]
+
+    _answer(as_json, work)
+
+
+@app.command("export")
+def export(
+    name: Annotated[str, typer.Argument(help="of the adapter")],
+    file: Annotated[Path | None, typer.Argument(help=f"by default NAME{SUFFIX}")] = None,
+    repo: Repo = Path("."),
+    as_json: Json = False,
+) -> None:
+    """Write an adapter as one file."""
+
+    def work() -> tuple[dict[str, Any], list[str]]:
+        target = file or Path(f"{name}{SUFFIX}")
+        AdapterStore(home_of(repo)).export(name, target)
+        return {"file": str(target)}, [f"written to {target}"]
+
+    _answer(as_json, work)
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="what export wrote")],
+    name: Annotated[str | None, typer.Option(help="instead of its own name")] = None,
+    repo: Repo = Path("."),
+    model: Model = None,
+    as_json: Json = False,
+) -> None:
+    """Take in an exported adapter, checked whole; `use` serves it."""
+
+    def work() -> tuple[dict[str, Any], list[str]]:
+        chosen = AdapterStore(home_of(repo)).import_file(file, _base(model), name)
+        return {"name": chosen}, [f"imported as {chosen}"]
+
+    _answer(as_json, work)
+
+
+def as_document(item: Listed) -> dict[str, Any]:
+    """An entry for programs."""
+    manifest = asdict(item.manifest) if item.manifest is not None else {}
+    return {
+        "name": item.name,
+        "selected": item.selected,
+        "problem": item.problem,
+        "bytes": item.size_bytes,
+        "created": manifest.get("created"),
+        "method": manifest.get("method"),
+        "figures": manifest.get("figures", {}),
+    }
+
+
+def _line(item: Listed) -> str:
+    mark = "*" if item.selected else " "
+    if item.manifest is None:
+        return f"{mark} {item.name}  {item.problem}"
+    figures = item.manifest.figures
+    parts = [item.manifest.created, f"{item.size_bytes / 1e6:.1f} MB"]
+    for key, title in (("held_out", "held-out"), ("general", "general")):
+        part = figures.get(key) or {}
+        if part.get("cases"):
+            before, after = (100 * part[f"exact_match_{when}"] for when in ("before", "after"))
+            parts.append(f"{title} {before:.1f} -> {after:.1f} %")
+    return f"{mark} {item.name}  " + ", ".join(parts)

@@ -1,0 +1,153 @@
+"""The manifest of an adapter: the model it belongs to, what it was made of, and how good it is.
+
+`manifest.json` lies beside `adapter.safetensors`, whose size and SHA-256 it holds. `check` says
+whether the folder is whole and fits a model, before any weight is read.
+
+Invariant: an adapter that `check` accepts is byte for byte what was published, for this model.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from diffusion.errors import AdapterError
+from diffusion.model.manifest import FileRecord
+
+FORMAT_VERSION = 1
+MANIFEST_FILE, WEIGHTS_FILE = "manifest.json", "adapter.safetensors"
+FILES = (MANIFEST_FILE, WEIGHTS_FILE)
+LORA, FULL = "lora", "full"
+METHODS = (LORA, FULL)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_TRAIN_AGAIN = "delete it and run `diffill train` again"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterManifest:
+    """What is known about an adapter. Everything here is JSON."""
+
+    name: str
+    created: str
+    """UTC, ISO 8601."""
+    method: str
+    scale: float
+    """What the product of a LoRA pair is multiplied with; 1 for full tuning."""
+    base_sha256: str
+    """Of the base model's weights file."""
+    tokenizer_hash: str
+    data_digest: str
+    """Over paths and contents of the files that were learned from."""
+    figures: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, FileRecord] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    def to_bytes(self) -> bytes:
+        """As `manifest.json`."""
+        return (json.dumps(asdict(self), indent=1, sort_keys=True) + "\n").encode()
+
+    @classmethod
+    def parse(cls, text: bytes, where: str) -> AdapterManifest:
+        """Read a manifest; `where` opens the messages of errors.
+
+        Raises AdapterError if it cannot be understood or is of a newer format.
+        """
+        try:
+            raw = json.loads(text)
+            version = int(raw["format_version"])
+            if version > FORMAT_VERSION:
+                raise AdapterError(
+                    f"{where} has format {version}, this Diffill reads up to {FORMAT_VERSION}",
+                    fix="update Diffill",
+                )
+            known = {item.name: raw[item.name] for item in fields(cls)}
+            known["files"] = {
+                str(name): FileRecord(int(record["bytes"]), str(record["sha256"]))
+                for name, record in raw["files"].items()
+            }
+            known["scale"] = float(raw["scale"])
+            manifest = cls(**known)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise AdapterError(
+                f"{where} is no adapter's manifest ({type(error).__name__}: {error})",
+                fix=_TRAIN_AGAIN,
+            ) from error
+        if manifest.method not in METHODS:
+            raise AdapterError(f"{where} names no known method", fix="update Diffill")
+        check_name(manifest.name)
+        return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The model that an adapter must fit."""
+
+    weights_sha256: str
+    tokenizer_hash: str
+
+
+def check_name(name: str) -> None:
+    """Raises AdapterError for a name that could not be a folder's on every system."""
+    if not _NAME.fullmatch(name) or name.endswith("."):
+        raise AdapterError(
+            f"an adapter cannot be called {name!r}",
+            fix="use letters, digits, dots, dashes and underscores, at most 80",
+        )
+
+
+def read_manifest(folder: Path) -> AdapterManifest:
+    """The manifest of an adapter's folder. Raises AdapterError."""
+    path = folder / MANIFEST_FILE
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise AdapterError(
+            f"{folder} is no adapter ({error.strerror} for {MANIFEST_FILE})",
+            fix="name a folder that `diffill adapters list` shows",
+        ) from error
+    return AdapterManifest.parse(text, str(path))
+
+
+def check(folder: Path, base: Base | None = None) -> AdapterManifest:
+    """Check an adapter's files, and that it fits `base` where one is given. Raises AdapterError."""
+    manifest = read_manifest(folder)
+    record = manifest.files.get(WEIGHTS_FILE)
+    path = folder / WEIGHTS_FILE
+    if record is None or not path.is_file():
+        raise AdapterError(f"{path} is missing", fix=_TRAIN_AGAIN)
+    check_record(path.name, FileRecord.of(path), record, str(path))
+    if base is not None:
+        check_base(manifest, base)
+    return manifest
+
+
+def check_record(name: str, found: FileRecord, expected: FileRecord, where: str) -> None:
+    """Compare a file with its record. Raises AdapterError."""
+    if found == expected:
+        return
+    if found.bytes < expected.bytes:
+        raise AdapterError(
+            f"{where} is truncated: {found.bytes} of {expected.bytes} bytes", fix=_TRAIN_AGAIN
+        )
+    raise AdapterError(
+        f"{where} is not the {name} that was published (its SHA-256 differs)", fix=_TRAIN_AGAIN
+    )
+
+
+def check_base(manifest: AdapterManifest, base: Base) -> None:
+    """Raises AdapterError where the adapter was made for another model."""
+    made_for: Mapping[str, tuple[str, str]] = {
+        "base model": (manifest.base_sha256, base.weights_sha256),
+        "tokenizer": (manifest.tokenizer_hash, base.tokenizer_hash),
+    }
+    for what, (theirs, ours) in made_for.items():
+        if theirs != ours:
+            raise AdapterError(
+                f"adapter {manifest.name} was made for another {what} "
+                f"({theirs[:12]}, this one is {ours[:12]})",
+                fix="run `diffill train` again, or set diffill.model.path to the model it is for",
+            )

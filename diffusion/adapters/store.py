@@ -1,0 +1,230 @@
+"""The adapters of one repository: published, listed, selected, rolled back, carried.
+
+A published adapter's folder is never changed; `current.json` beside them says which one is served
+and which ones were before. Export packs a folder into one file, import checks all of it before
+anything appears. Nothing here imports torch.
+
+Invariant: what is listed as sound has passed `manifest.check`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from diffusion.adapters.durable import PART, remove_parts, write_file, write_folder
+from diffusion.adapters.home import RepositoryHome
+from diffusion.adapters.manifest import (
+    FILES,
+    MANIFEST_FILE,
+    WEIGHTS_FILE,
+    AdapterManifest,
+    Base,
+    check,
+    check_base,
+    check_name,
+    check_record,
+)
+from diffusion.errors import AdapterError, PublishError
+from diffusion.model.manifest import FileRecord
+
+CURRENT_FILE = "current.json"
+SUFFIX = ".diffill-adapter"
+_MOST_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One adapter of a repository. `problem` says why it cannot be served."""
+
+    name: str
+    selected: bool
+    manifest: AdapterManifest | None
+    size_bytes: int
+    problem: str | None = None
+
+
+class AdapterStore:
+    """The adapters of one repository."""
+
+    def __init__(self, home: RepositoryHome) -> None:
+        self.home = home
+        self.folder = home.adapters
+
+    def folder_of(self, name: str) -> Path:
+        """The folder of an adapter. Raises AdapterError where there is none of that name."""
+        check_name(name)
+        folder = self.folder / name
+        if not folder.is_dir():
+            there = ", ".join(self._names()) or "none"
+            raise AdapterError(
+                f"{self.home.root.name} has no adapter called {name}",
+                fix=f"choose one of these: {there}",
+            )
+        return folder
+
+    def publish(self, manifest: AdapterManifest, weights: bytes) -> Path:
+        """Put an adapter in place, without selecting it. Raises PublishError."""
+        check_name(manifest.name)
+        record = FileRecord(len(weights), hashlib.sha256(weights).hexdigest())
+        whole = replace(manifest, files={WEIGHTS_FILE: record})
+        folder = self.folder / manifest.name
+        if folder.exists():
+            raise PublishError(
+                f"there is an adapter called {manifest.name} already",
+                fix="delete it, or give another name",
+            )
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            remove_parts(self.folder)
+            write_folder(folder, {WEIGHTS_FILE: weights, MANIFEST_FILE: whole.to_bytes()})
+        except OSError as error:
+            raise PublishError(
+                f"adapter {manifest.name} could not be written to {self.folder} ({error.strerror})",
+                fix="free some disk space, or name another data folder in DIFFILL_DATA",
+            ) from error
+        return folder
+
+    def free_name(self, wanted: str) -> str:
+        """`wanted`, or with a number where it is taken."""
+        names = {*self._names()}
+        number, name = 1, wanted
+        while name in names:
+            number += 1
+            name = f"{wanted}-{number}"
+        return name
+
+    def entries(self, base: Base | None = None) -> list[Listed]:
+        """All adapters, the newest first; with `base`, those of another model have a problem."""
+        selected = self.selected()
+        found = []
+        for name in self._names():
+            folder = self.folder / name
+            size = sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
+            try:
+                manifest, problem = check(folder, base), None
+            except AdapterError as error:
+                manifest, problem = None, str(error)
+            found.append(Listed(name, name == selected, manifest, size, problem))
+        found.sort(key=lambda a: (a.manifest.created if a.manifest else "", a.name), reverse=True)
+        return found
+
+    def selected(self) -> str | None:
+        """The name of the adapter that is served, None for the base model."""
+        name = self._current().get("selected")
+        return name if isinstance(name, str) and (self.folder / name).is_dir() else None
+
+    def select(self, name: str | None, base: Base | None = None) -> None:
+        """Serve this adapter from now on, or the base model. Raises AdapterError for a bad one."""
+        if name is not None:
+            check(self.folder_of(name), base)
+        current = self._current()
+        history = [h for h in current.get("history", []) if isinstance(h, (str, type(None)))]
+        self._write_current(name, [*history, current.get("selected")][-20:])
+
+    def rollback(self) -> str | None:
+        """Serve what was served before; gives back its name, None for the base model."""
+        history = list(self._current().get("history", []))
+        while history:
+            name = history.pop()
+            if name is None or (isinstance(name, str) and (self.folder / name).is_dir()):
+                self._write_current(name, history)
+                return name
+        raise AdapterError(
+            f"{self.home.root.name} has served nothing else before",
+            fix="`diffill adapters use --base` goes back to the base model",
+        )
+
+    def delete(self, name: str) -> None:
+        """Remove an adapter; one that is served makes room for the base model."""
+        folder = self.folder_of(name)
+        current = self._current()
+        history = [h for h in current.get("history", []) if h != name]
+        chosen = current.get("selected")
+        self._write_current(None if chosen == name else chosen, history)
+        aside = folder.with_name(f"{PART}{name}")
+        folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def export(self, name: str, file: Path) -> Path:
+        """Pack an adapter into one file."""
+        folder = self.folder_of(name)
+        check(folder)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+            for part in FILES:
+                info = zipfile.ZipInfo(part, (1980, 1, 1, 0, 0, 0))
+                archive.writestr(info, (folder / part).read_bytes())
+        try:
+            write_file(file, packed.getvalue())
+        except OSError as error:
+            raise AdapterError(
+                f"{file} could not be written ({error.strerror})", fix="name another file"
+            ) from error
+        return file
+
+    def import_file(self, file: Path, base: Base | None = None, name: str | None = None) -> str:
+        """Unpack an exported adapter; gives back its name. Raises AdapterError for a bad one."""
+        parts = _unpacked(file)
+        manifest = AdapterManifest.parse(parts[MANIFEST_FILE], f"{file.name}/{MANIFEST_FILE}")
+        weights = parts[WEIGHTS_FILE]
+        found = FileRecord(len(weights), hashlib.sha256(weights).hexdigest())
+        expected = manifest.files.get(WEIGHTS_FILE, FileRecord(0, ""))
+        check_record(WEIGHTS_FILE, found, expected, f"{file.name}/{WEIGHTS_FILE}")
+        if base is not None:
+            check_base(manifest, base)
+        chosen = self.free_name(name or manifest.name)
+        self.publish(replace(manifest, name=chosen), weights)
+        return chosen
+
+    def _names(self) -> list[str]:
+        if not self.folder.is_dir():
+            return []
+        return sorted(
+            p.name for p in self.folder.iterdir() if p.is_dir() and not p.name.startswith(".")
+        )
+
+    def _current(self) -> dict[str, Any]:
+        try:
+            raw = json.loads((self.folder / CURRENT_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}  # nothing was selected yet; a damaged file serves the base model
+        if not isinstance(raw, dict) or not isinstance(raw.get("history", []), list):
+            return {}
+        return raw
+
+    def _write_current(self, name: str | None, history: list[Any]) -> None:
+        text = json.dumps({"selected": name, "history": history}, indent=1) + "\n"
+        try:
+            write_file(self.folder / CURRENT_FILE, text.encode())
+        except OSError as error:
+            raise AdapterError(
+                f"{self.folder / CURRENT_FILE} could not be written ({error.strerror})",
+                fix="free some disk space",
+            ) from error
+
+
+def _unpacked(file: Path) -> Mapping[str, bytes]:
+    """The parts of an exported adapter, in memory. Raises AdapterError."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if sorted(archive.namelist()) != sorted(FILES):
+                raise AdapterError(
+                    f"{file.name} is no exported adapter: it holds {len(archive.namelist())} files",
+                    fix="export it again with `diffill adapters export`",
+                )
+            if sum(item.file_size for item in archive.infolist()) > _MOST_BYTES:
+                raise AdapterError(f"{file.name} is too large for an adapter", fix="export again")
+            return {name: archive.read(name) for name in FILES}
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise AdapterError(
+            f"{file.name} cannot be read as an exported adapter ({error})",
+            fix="it may be cut short: copy it again, or export it again",
+        ) from error

@@ -1,0 +1,282 @@
+"""Which files of a repository are learned from, and why the others are not.
+
+A walk in a fixed order; what git ignores stays out (git is asked where it is there, the
+`.gitignore` files are read otherwise), and so does what `.diffillignore` names. Then the filters
+of the corpus, without the one for licences, then the strict search for secrets, then copies of
+earlier files.
+
+Invariants: nothing is read through a link or from outside the folder; the held-out files are
+chosen by a hash of the relative path alone, so a file does not change sides when others come.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from pathspec import GitIgnoreSpec
+
+from diffusion.data.filters import (
+    MAX_FILE_BYTES,
+    VENDORED,
+    header_language,
+    language_of,
+    reason_to_drop,
+    skipped_path,
+)
+from diffusion.data.fingerprints import exact_digest, signature, word_hashes
+from diffusion.data.near_duplicates import near_duplicates
+from diffusion.data.secret_scan import secret_kind
+from diffusion.data.split import unit_hash
+from diffusion.errors import CorpusError
+
+IGNORE_FILE = ".diffillignore"
+HELD_OUT_SHARE = 0.12
+MOST_FILES = 50_000
+_GIT_TIMEOUT_S = 30
+_RECENT_COMMITS = 300
+_RECENT_SHARE = 0.15
+"""The files that were touched last, at most this share of all: where every file is recent, as in
+a young repository, none is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file to learn from. `held_out` files are measured on and never trained on."""
+
+    path: str
+    language: str
+    data: bytes
+    held_out: bool
+    recent: bool = False
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """One code file that is left out; `detail` says more where there is more to say."""
+
+    path: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """What a scan found."""
+
+    root: Path
+    files: tuple[SourceFile, ...]
+    excluded: tuple[Excluded, ...]
+    uses_git: bool
+
+    def reasons(self) -> dict[str, int]:
+        """How many files were left out for each reason."""
+        return dict(sorted(Counter(item.reason for item in self.excluded).items()))
+
+    @property
+    def digest(self) -> str:
+        """One hash over the paths, sides and contents of everything that is used."""
+        whole = hashlib.sha256()
+        for file in self.files:
+            whole.update(f"{file.path}\0{file.held_out}\0{file.digest}\n".encode())
+        return whole.hexdigest()
+
+
+def scan_repository(
+    root: Path, *, on_progress: Callable[[int, int], None] | None = None
+) -> Repository:
+    """Look at every code file below `root`. Raises CorpusError where there is nothing to learn."""
+    if not root.is_dir():
+        raise CorpusError(f"{root} is no folder", fix="name the top folder of a repository")
+    root = root.resolve()
+    candidates, excluded = _candidates(root)
+    ignored, uses_git = _ignored(root, candidates)
+    recent = _recent(root, len(candidates)) if uses_git else frozenset()
+    kept: list[SourceFile] = []
+    for number, path in enumerate(candidates):
+        if on_progress is not None:
+            on_progress(number, len(candidates))
+        if path in ignored:
+            excluded.append(Excluded(path, ignored[path]))
+            continue
+        found = _read(root, path)
+        if isinstance(found, Excluded):
+            excluded.append(found)
+        else:
+            kept.append(SourceFile(path, found[0], found[1], False, path in recent))
+    kept, copies = _without_copies(kept)
+    files = tuple(_split(kept))
+    repository = Repository(root, files, tuple(excluded + copies), uses_git)
+    if not files:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in repository.reasons().items())
+        raise CorpusError(
+            f"{root} holds no file to learn from ({reasons or 'no code file at all'})",
+            fix="name a folder with source code in one of the eight languages",
+        )
+    return repository
+
+
+def _candidates(root: Path) -> tuple[list[str], list[Excluded]]:
+    """Code files in a fixed order, and folders that are not entered."""
+    found: list[str] = []
+    excluded: list[Excluded] = []
+    for folder, folders, names in os.walk(root):
+        here = PurePosixPath(Path(folder).relative_to(root).as_posix())
+        enter = []
+        for name in sorted(folders):
+            full = Path(folder, name)
+            if name.startswith(".") or full.is_symlink():
+                continue
+            if name.lower() in VENDORED:
+                excluded.append(Excluded(f"{here / name}/", "vendored"))
+            elif (full / "pyvenv.cfg").exists():
+                excluded.append(Excluded(f"{here / name}/", "virtual_environment"))
+            elif (full / ".git").exists():
+                excluded.append(Excluded(f"{here / name}/", "another_repository"))
+            else:
+                enter.append(name)
+        folders[:] = enter
+        found.extend(str(here / name) for name in sorted(names) if language_of(name) is not None)
+        if len(found) > MOST_FILES:
+            raise CorpusError(
+                f"{root} holds more than {MOST_FILES} code files", fix="name a folder inside it"
+            )
+    return sorted(found), excluded
+
+
+def _read(root: Path, path: str) -> tuple[str, bytes] | Excluded:
+    """Language and bytes of a file that may be used, or why it may not."""
+    full = root / path
+    language = language_of(path)
+    assert language is not None
+    if skipped_path(path):
+        return Excluded(path, "vendored_or_generated_name")
+    try:
+        if full.is_symlink():
+            return Excluded(path, "link")
+        if full.stat().st_size > MAX_FILE_BYTES:
+            return Excluded(path, "too_large")
+        data = full.read_bytes()
+    except OSError as error:
+        return Excluded(path, "unreadable", str(error.strerror))
+    reason = reason_to_drop(data, copyleft=False)
+    if reason is not None:
+        return Excluded(path, reason)
+    kind = secret_kind(path, data)
+    if kind is not None:
+        return Excluded(path, "secret", kind)
+    return (header_language(data) if path.endswith(".h") else language), data
+
+
+def _without_copies(files: list[SourceFile]) -> tuple[list[SourceFile], list[Excluded]]:
+    """Copies of a training file among the held-out ones would make the figures worthless."""
+    if not files:
+        return [], []
+    seen: set[bytes] = set()
+    exact = []
+    for file in files:
+        digest = exact_digest(file.data)
+        exact.append(digest in seen)
+        seen.add(digest)
+    near = near_duplicates(np.stack([signature(word_hashes(file.data)) for file in files]))
+    kept = [f for f, a, b in zip(files, exact, near, strict=True) if not (a or b)]
+    copies = [
+        Excluded(f.path, "duplicate" if a else "near_duplicate")
+        for f, a, b in zip(files, exact, near, strict=True)
+        if a or b
+    ]
+    return kept, copies
+
+
+def _split(files: Sequence[SourceFile]) -> Iterator[SourceFile]:
+    """Choose the held-out files: those whose path's hash is low, or else the lowest one."""
+    hashes = {file.path: unit_hash(file.path) for file in files}
+    held = {path for path, value in hashes.items() if value < HELD_OUT_SHARE}
+    if not held and len(files) > 1:
+        held = {min(hashes, key=lambda path: (hashes[path], path))}
+    if held and len(held) == len(files):
+        held.discard(max(hashes, key=lambda path: (hashes[path], path)))
+    for file in files:
+        yield SourceFile(file.path, file.language, file.data, file.path in held, file.recent)
+
+
+def _ignored(root: Path, paths: list[str]) -> tuple[dict[str, str], bool]:
+    """Path -> "gitignore" or "diffillignore", and whether git answered."""
+    own = _spec(root / IGNORE_FILE)
+    found = {p: "diffillignore" for p in paths if own is not None and own.match_file(p)}
+    answer = _git(root, "check-ignore", "-z", "--stdin", stdin="\0".join(paths))
+    # check-ignore ends with 1 where nothing is ignored, with 128 where this is no repository.
+    if answer is not None and answer.returncode in (0, 1):
+        for path in answer.stdout.split("\0"):
+            if path:
+                found.setdefault(path, "gitignore")
+        return found, True
+    for path in paths:
+        if _ignored_by_files(root, path):
+            found.setdefault(path, "gitignore")
+    return found, False
+
+
+def _ignored_by_files(root: Path, path: str) -> bool:
+    """What the `.gitignore` files above `path` say, the nearest one last."""
+    verdict = False
+    parts = PurePosixPath(path).parts
+    for depth in range(len(parts)):
+        spec = _spec(root.joinpath(*parts[:depth], ".gitignore"))
+        if spec is not None:
+            result = spec.check_file("/".join(parts[depth:]))
+            if result.include is not None:
+                verdict = bool(result.include)
+    return verdict
+
+
+def _spec(path: Path) -> GitIgnoreSpec | None:
+    """The patterns of one file, None where there is none."""
+    try:
+        return _read_spec(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _read_spec(path: Path, changed_ns: int) -> GitIgnoreSpec:
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return GitIgnoreSpec.from_lines(lines)
+
+
+def _recent(root: Path, files: int) -> frozenset[str]:
+    """The files of the last commits, relative to `root`: what is being worked on."""
+    answer = _git(
+        root, "log", f"-{_RECENT_COMMITS}", "--since=120.days", "--name-only", "--relative",
+        "--pretty=format:", "-z",
+    )  # fmt: skip
+    if answer is None or answer.returncode != 0:
+        return frozenset()
+    touched = dict.fromkeys(p.strip("\n") for p in answer.stdout.split("\0") if p.strip("\n"))
+    return frozenset(list(touched)[: max(5, int(_RECENT_SHARE * files))])
+
+
+def _git(root: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str] | None:
+    """Run git without hooks, prompts or locks; None where it cannot be run."""
+    safe = ["-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"]
+    env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        return subprocess.run(
+            ["git", "-C", str(root), *safe, *words], input=stdin, capture_output=True, text=True,
+            encoding="utf-8", errors="surrogateescape", timeout=_GIT_TIMEOUT_S, check=False,
+            env=env,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None

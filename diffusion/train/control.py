@@ -1,0 +1,157 @@
+"""How a run is told to pause, go on, or stop, and how two windows are kept from training twice.
+
+`control.json` in the run's folder says what is wanted; any process may write it, and the run looks
+at it between two rows of a batch. Whoever started the run as a child can also write `pause`,
+`resume`, `stop` and `yield MS` to its stdin, a word a line; its end means stop. `run.lock` is held
+as long as the process lives, whatever ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from diffusion.adapters.durable import write_file
+from diffusion.errors import TrainingError
+
+CONTROL_FILE, LOCK_FILE = "control.json", "run.lock"
+RUN, PAUSE, STOP = "run", "pause", "stop"
+WANTED = (RUN, PAUSE, STOP)
+_LOOK_EVERY_S = 0.5
+
+
+def want(run: Path, wanted: str) -> None:
+    """Ask the run in this folder to do something. Raises TrainingError where it cannot be told."""
+    try:
+        write_file(run / CONTROL_FILE, json.dumps({"wanted": wanted}).encode())
+    except OSError as error:
+        raise TrainingError(
+            f"{run / CONTROL_FILE} could not be written ({error.strerror})",
+            fix="free some disk space",
+        ) from error
+
+
+def wanted(run: Path) -> str:
+    """What was asked of the run last; `run` where nothing was."""
+    try:
+        found = json.loads((run / CONTROL_FILE).read_text(encoding="utf-8"))["wanted"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return RUN
+    return found if found in WANTED else RUN
+
+
+class Control:
+    """What a run should do now. `gate` is called between rows and returns when it may go on."""
+
+    def __init__(self, run: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run, self._clock = run, clock
+        self._wake = threading.Event()
+        self._told: str | None = None
+        self._yield_until_s = 0.0
+        self._looked_s = float("-inf")
+        self._in_file = RUN
+
+    def tell(self, line: str) -> None:
+        """Take a word from stdin; what is no such word is passed over."""
+        words = line.split()
+        if words[:1] == ["yield"] and len(words) == 2 and words[1].isdigit():
+            self._yield_until_s = max(self._yield_until_s, self._clock() + int(words[1]) / 1000)
+        elif words == ["resume"]:
+            self._told, self._yield_until_s = RUN, 0.0
+        elif words in (["pause"], ["stop"]):
+            self._told = words[0]
+        self._wake.set()
+
+    def listen(self, stream: IO[str]) -> None:
+        """Follow a stream of words on a thread of its own; its end means stop."""
+
+        def read() -> None:
+            for line in stream:
+                self.tell(line)
+            self.tell(STOP)
+
+        threading.Thread(target=read, name="diffill-control", daemon=True).start()
+
+    def now(self) -> str:
+        """`run`, `pause` or `stop`."""
+        if self._clock() - self._looked_s >= _LOOK_EVERY_S:
+            self._looked_s = self._clock()
+            self._in_file = wanted(self._run)
+        if STOP in (self._told, self._in_file):
+            return STOP
+        if PAUSE in (self._told, self._in_file):
+            return PAUSE
+        return PAUSE if self._clock() < self._yield_until_s else RUN
+
+    def gate(self, report: Callable[[str], Any] = lambda state: None) -> bool:
+        """Wait while paused; False when the run should stop.
+
+        `report` hears `paused` and `resumed`, but not of the short waits for a typing user.
+        """
+        told = False
+        while (state := self.now()) == PAUSE:
+            asked = PAUSE in (self._told, self._in_file)
+            if asked and not told:
+                report("paused")
+                told = True
+            left_s = _LOOK_EVERY_S if asked else self._yield_until_s - self._clock()
+            self._wake.wait(min(_LOOK_EVERY_S, max(left_s, 0.01)))
+            self._wake.clear()
+        if told:
+            report("resumed")
+        return state == RUN
+
+
+@contextmanager
+def only_run(run: Path) -> Iterator[None]:
+    """Hold the lock of a run's folder. Raises TrainingError where another process has it."""
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / LOCK_FILE).open("a+", encoding="utf-8") as file:
+        if not _lock(file):
+            file.seek(0)
+            owner = file.read().strip() or "unknown"
+            raise TrainingError(
+                f"this repository is being trained on already (process {owner})",
+                fix="see `diffill train status`, or stop it with `diffill train stop`",
+            )
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def is_locked(run: Path) -> bool:
+    """Whether a run is at work in this folder."""
+    try:
+        with (run / LOCK_FILE).open("a+", encoding="utf-8") as file:
+            return not _lock(file)
+    except OSError:
+        return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: IO[str]) -> bool:
+        file.seek(1 << 20)  # far behind the number that others read
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _lock(file: IO[str]) -> bool:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

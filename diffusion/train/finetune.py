@@ -1,0 +1,292 @@
+"""The tuning loop: a run's shards in, the best weights on held-out files out.
+
+The rate warms up and then stays; what is measured and kept is a running average of the weights,
+which takes the place of a decay, so that any step may be the last one. The best average on the
+held-out files is what counts. A measurement without a gain goes back to it with half the rate,
+which is also how a rate that is too high for a repository is found out; several end the run.
+
+Invariants: row r of a batch is a function of the seed and r, and nothing that shapes the weights
+looks at the clock, so a resumed run is the unbroken one bit for bit; a loss that is no number ends
+the run before it reaches a weight; the base model's own loss is measured before the first step.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW
+from transformers import PreTrainedModel
+
+from diffusion.data.batches import build_rows, to_device
+from diffusion.data.shards import ShardSet
+from diffusion.errors import TrainingError
+from diffusion.text.tokenizer import Tokenizer
+from diffusion.train import tune_checkpoint
+from diffusion.train.control import Control
+from diffusion.train.ema import WeightAverage
+from diffusion.train.objective import Objective
+from diffusion.train.optimisers import load_state_tensors, state_tensors
+from diffusion.train.run_log import Report
+from diffusion.train.trained_part import decayed, prepare
+from diffusion.train.tune_checkpoint import AVERAGE, BEST, OPTIMISER, TRAINED, Checkpoint, TuneState
+from diffusion.train.tune_config import TuneConfig
+from diffusion.train.tune_data import DATA, GENERAL, MixedSource
+from diffusion.train.validation import Validator
+
+_SMALLEST_GAIN = 0.002
+"""Share of the loss; less is no gain, since the held-out rows are few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """How a run ended. `trained` are the best weights, None where none beat the base model."""
+
+    state: TuneState
+    base: dict[str, Tensor]
+    trained: dict[str, Tensor] | None
+    why: str
+    """`time`, `no_more_gain`, `enough_epochs` or `stopped`."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run can go on later."""
+        return self.why == "stopped"
+
+
+def finetune(
+    run: Path,
+    model: PreTrainedModel,
+    tokenizer: Tokenizer,
+    config: TuneConfig,
+    *,
+    minutes: float,
+    most_steps: int,
+    report: Report,
+    control: Control,
+    clock: Callable[[], float] = time.monotonic,
+) -> Tuned:
+    """Tune `model` on the shards in `run`, from the newest checkpoint there if there is one.
+
+    Raises:
+        TrainingError: a loss that is no number, a disk too full for the last checkpoint, or no
+            sound checkpoint. Earlier checkpoints stay.
+        CorpusError: the run's shards are damaged.
+    """
+    return _Loop(run, model, tokenizer, config, report, control, clock).go(minutes, most_steps)
+
+
+class _Loop:
+    """One run in progress."""
+
+    def __init__(
+        self,
+        run: Path,
+        model: PreTrainedModel,
+        tokenizer: Tokenizer,
+        config: TuneConfig,
+        report: Report,
+        control: Control,
+        clock: Callable[[], float],
+    ) -> None:
+        self._run, self._tokenizer, self._config = run, tokenizer, config
+        self._report, self._control, self._clock = report, control, clock
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = model.float().to(self._device)
+        self._part = prepare(model, config)
+        self._base = self._part.tensors()
+        self._optimiser = AdamW(
+            [
+                {"params": parameters, "weight_decay": config.weight_decay if decays else 0.0}
+                for parameters, decays in decayed(self._part)
+                if parameters
+            ],
+            lr=config.rate,
+            betas=(0.9, 0.95),
+        )
+        self._objective = Objective(model)
+        self._average = WeightAverage(self._part, config.average_decay)
+        self._best: dict[str, Tensor] = {}
+        self._source = MixedSource(run, tokenizer, config.replay)
+        self._own = self._validator(DATA)
+        self._general = self._validator(GENERAL)
+        self.state = TuneState()
+        self._resume()
+
+    def _validator(self, name: str) -> Validator:
+        shards = ShardSet.open(self._run / name, "validation")
+        return Validator(shards, self._tokenizer, self._config.batch, self._config.validation_rows)
+
+    def _resume(self) -> None:
+        found = tune_checkpoint.newest(self._run)
+        if found is None:
+            return
+        self.state = found.state
+        self._part.load(found.tensors[TRAINED])
+        load_state_tensors(self._optimiser, found.tensors[OPTIMISER])
+        self._average.restart(self._part.numbered(found.tensors[AVERAGE]))
+        self._best = found.tensors[BEST]
+
+    def go(self, minutes: float, most_steps: int) -> Tuned:
+        """Train until time, epochs or gains are spent, or until told to stop."""
+        self._model.train()
+        if self.state.base_loss is None:
+            self._measure_base()
+        saved_s = tick_s = self._clock()
+        while (why := self._over(minutes, most_steps)) is None:
+            if not self._step():
+                why = "stopped"
+                break
+            now_s = self._clock()
+            self.state = replace(
+                self.state, seconds_trained=self.state.seconds_trained + now_s - tick_s
+            )
+            tick_s = now_s
+            if self.state.step % self._config.validate_every_steps == 0:
+                self._validate()
+            if self.state.step % self._config.log_every_steps == 0:
+                self._log(minutes, most_steps)
+            if now_s - saved_s >= self._config.save_every_s:
+                self._save_or_warn()
+                saved_s = now_s
+        if why != "stopped" and self.state.last_validated_step != self.state.step:
+            self._validate()
+        self.save()
+        return Tuned(self.state, self._base, self._best or None, why)
+
+    def _over(self, minutes: float, most_steps: int) -> str | None:
+        if self.state.without_gain >= self._config.patience:
+            return "no_more_gain"
+        if self.state.step >= most_steps:
+            return "enough_epochs"
+        return "time" if self.state.seconds_trained >= 60 * minutes else None
+
+    def _step(self) -> bool:
+        """One optimiser step; False where the run was told to stop, with nothing changed."""
+        config, step = self._config, self.state.step
+        if not self._control.gate(lambda what: self._report({"event": what, "step": step})):
+            return False
+        first = step * config.rows
+        batches = [
+            build_rows(self._source, self._tokenizer, [first + row], config.batch)
+            for row in range(config.rows)
+        ]
+        weight = torch.stack([batch.weights_M.sum() for batch in batches]).sum()
+        if not float(weight) > 0:
+            raise TrainingError(
+                "the repository's files are too short to cut holes out of",
+                fix="name a repository with longer source files",
+            )
+        rate = config.rate * self.state.rate_scale * min(1.0, (step + 1) / config.warmup_steps)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        loss = 0.0
+        for batch in batches:
+            if not self._control.gate():
+                self._optimiser.zero_grad(set_to_none=True)
+                return False
+            if not len(batch.targets_M):
+                continue
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=config.bf16):
+                part = self._objective(
+                    to_device(batch, self._device), weight.to(self._device)
+                )
+            part.backward()
+            loss += float(part.detach())
+        norm = float(torch.nn.utils.clip_grad_norm_(self._part.parameters(), config.clip_norm))
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            raise TrainingError(
+                f"loss {loss} (gradient norm {norm}) at step {step}; nothing was published and "
+                "the adapter in use stays",
+                fix="start over with `diffill train --fresh` and a lower --learning-rate",
+            )
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        self._average.update(step)
+        self._loss = loss
+        self.state = replace(
+            self.state,
+            step=step + 1,
+            tokens_seen=self.state.tokens_seen + sum(batch.tokens for batch in batches),
+        )
+        return True
+
+    def _loss_on(self, validator: Validator) -> float | None:
+        autocast = torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.bf16)
+        measured = validator.measure(self._model, autocast, blind_context=True)
+        return measured.mean if measured.by_share else None
+
+    def _measure_base(self) -> None:
+        self.state = replace(
+            self.state,
+            base_loss=self._loss_on(self._own),
+            general_base_loss=self._loss_on(self._general),
+            last_validated_step=0,
+        )
+        self._report({"event": "validation", "step": 0, "loss": self.state.base_loss,
+                      "base_loss": self.state.base_loss, "best": False})  # fmt: skip
+
+    def _validate(self) -> None:
+        """Measure the average; keep it where it is the best so far."""
+        with self._average.in_place():
+            loss = self._loss_on(self._own)
+            before = self.state.best_loss or self.state.base_loss
+            better = loss is not None and (
+                before is None or loss < before * (1.0 - _SMALLEST_GAIN)
+            )
+            if better:
+                self._best = self._part.tensors()
+                general = self._loss_on(self._general)
+        state = replace(self.state, last_validated_step=self.state.step)
+        if better:
+            self.state = replace(
+                state, best_loss=loss, best_step=state.step, without_gain=0,
+                general_best_loss=general,
+            )  # fmt: skip
+        else:
+            # Too high a rate looks like this: back to the best weights, with half of it.
+            self._part.load(self._best or self._base)
+            self._average.restart()
+            self.state = replace(
+                state, without_gain=state.without_gain + 1, rate_scale=0.5 * state.rate_scale
+            )
+        self._report({
+            "event": "validation", "step": state.step, "loss": loss,
+            "base_loss": state.base_loss, "best": better,
+            "general_loss": self.state.general_best_loss,
+            "general_base_loss": state.general_base_loss,
+        })  # fmt: skip
+
+    def _log(self, minutes: float, most_steps: int) -> None:
+        state = self.state
+        spent = max(state.seconds_trained / (60 * minutes), state.step / most_steps)
+        left_s = state.seconds_trained * (1 - spent) / max(spent, 1e-6)
+        self._report({
+            "event": "train", "step": state.step, "loss": self._loss, "tokens": state.tokens_seen,
+            "tokens_per_s": state.tokens_seen / max(state.seconds_trained, 1e-9),
+            "progress": min(1.0, spent), "minutes": state.seconds_trained / 60,
+            "eta_minutes": max(0.0, left_s / 60),
+        })  # fmt: skip
+
+    def save(self) -> None:
+        """Write a checkpoint. Raises TrainingError."""
+        average = self._average.tensors()
+        tensors: dict[str, Any] = {
+            TRAINED: self._part.tensors(),
+            OPTIMISER: state_tensors(self._optimiser),
+            AVERAGE: self._part.renamed(average) if average else {},
+            BEST: self._best,
+        }
+        tune_checkpoint.save(self._run, Checkpoint(self.state, tensors))
+
+    def _save_or_warn(self) -> None:
+        try:
+            self.save()
+        except TrainingError as error:
+            self._report({"event": "warning", "step": self.state.step, "message": str(error)})

@@ -1,0 +1,42 @@
+"""What a run is doing, read from its folder, and how to steer one. Imports no torch.
+
+The lock says whether a process is at work, whatever the status file says; a run whose process was
+killed is `interrupted`, and the next start goes on with it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from diffusion.errors import TrainingError
+from diffusion.train.control import PAUSE, RUN, STOP, is_locked, want
+from diffusion.train.run_log import STATUS
+
+_WANTED = {"pause": PAUSE, "resume": RUN, "stop": STOP}
+OVER = ("done", "stopped", "failed", "none", "interrupted")
+
+
+def run_state(run: Path) -> dict[str, Any]:
+    """The newest event of a run with `state`: none, runs, paused, stopped, failed, done, or
+    interrupted."""
+    try:
+        status: dict[str, Any] = json.loads((run / STATUS).read_text(encoding="utf-8"))
+    except OSError:
+        return {"state": "none"}
+    except ValueError:
+        status = {"state": "runs"}
+    if status.get("state") in ("runs", "paused") and not is_locked(run):
+        status["state"] = "interrupted"
+    return status
+
+
+def steer(run: Path, action: str) -> None:
+    """Ask a run to `pause`, `resume` or `stop`. Raises TrainingError where none is at work."""
+    if not run.is_dir() or not is_locked(run):
+        raise TrainingError(
+            f"no run is at work on this repository, so there is none to {action}",
+            fix="start one with `diffill train`",
+        )
+    want(run, _WANTED[action])

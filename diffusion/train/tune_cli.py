@@ -1,0 +1,189 @@
+"""`diffill train`: tune the model on a repository, and look after the run.
+
+    diffill train [REPO]                  tune, or go on with a run that was not over
+    diffill train [REPO] --dry-run        what would be used, and how long it would take
+    diffill train status|pause|resume|stop|report [REPO]
+
+Invariants: with `--json` stdout holds one JSON document a line and nothing else; a failure is one
+line on stderr (with `--json` also a `failed` event) and exit status 2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from diffusion.errors import ConfigError, DiffillError
+from diffusion.threads import settle
+
+if TYPE_CHECKING:
+    from diffusion.train.tune_job import TuneOptions
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+ACTIONS = ("status", "pause", "resume", "stop", "report")
+_SIGNALLED = 130
+
+
+@app.command()
+def train(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[status|pause|resume|stop|report] [REPO]",
+            help="the repository (by default the one you are in), after what to do with its run",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="only say what would be used, and how long it takes")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document a line")] = False,
+    minutes: Annotated[float, typer.Option(help="train at most so long, in all starts")] = 10.0,
+    method: Annotated[str, typer.Option(help="lora, or full for every weight")] = "lora",
+    learning_rate: Annotated[
+        float | None, typer.Option(help="peak rate; by default the method's own")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="of the adapter; by default the time")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="do not go on with an older run")] = False,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="a model folder instead of the bundled one")
+    ] = None,
+    cases: Annotated[int, typer.Option(min=0, help="held-out holes filled before and after")] = 60,
+    licence_headers: Annotated[
+        bool, typer.Option("--licence-headers", help="learn the licence headers of files, too")
+    ] = False,
+    select: Annotated[
+        bool, typer.Option("--select/--no-select", help="serve the new adapter at once")
+    ] = True,
+    threads: Annotated[int | None, typer.Option(min=1, help="processor threads")] = None,
+    nice: Annotated[int, typer.Option(min=0, max=19, help="how far to stand back")] = 15,
+    probe_s: Annotated[float, typer.Option("--probe-s", help="seconds of the speed probe")] = 5.0,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.html", help="for report")] = None,
+    stdin_control: Annotated[bool, typer.Option("--stdin-control", hidden=True)] = False,
+) -> None:
+    """Tune the model on a repository. Ctrl-C saves; the same command goes on."""
+    say = _json_line if as_json else None
+    try:
+        action, repository = _read(words or [])
+        if action is not None:
+            _look_after(action, repository, out, as_json=as_json)
+            return
+        if not minutes > 0:
+            raise ConfigError(f"--minutes is {minutes:g}", fix="give a time above 0")
+        _stand_back(nice)
+        chosen = settle(threads)
+        from diffusion.train.tune_config import TuneConfig
+        from diffusion.train.tune_job import TuneOptions
+
+        config = TuneConfig(method=method, learning_rate=learning_rate, threads=chosen)
+        options = TuneOptions(
+            minutes, config, model, name, fresh, licence_headers, cases, cases * 2 // 3, select
+        )
+        _use_threads(chosen)
+        if dry_run:
+            _plan(repository, options, probe_s, as_json=as_json)
+        elif _train(repository, options, say, stdin_control=stdin_control) == "stopped":
+            raise typer.Exit(0 if stdin_control else _SIGNALLED)
+    except DiffillError as error:
+        if as_json:
+            _json_line({"event": "error", "message": str(error)})
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+
+
+def _read(words: list[str]) -> tuple[str | None, Path]:
+    action = words[0] if words and words[0] in ACTIONS else None
+    rest = words[1:] if action else words
+    if len(rest) > 1:
+        raise ConfigError(
+            f"{' '.join(rest)} is more than one repository", fix="train on one at a time"
+        )
+    repository = Path(rest[0] if rest else ".").expanduser()
+    if not repository.is_dir():
+        raise ConfigError(f"{repository} is no folder", fix="name a repository")
+    return action, repository
+
+
+def _json_line(event: dict[str, Any]) -> None:
+    print(json.dumps(event), flush=True)
+
+
+def _stand_back(nice: int) -> None:
+    if nice and hasattr(os, "nice"):
+        os.nice(nice)
+
+
+def _use_threads(threads: int | None) -> None:
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def _train(
+    repository: Path,
+    options: TuneOptions,
+    say: Callable[[dict[str, Any]], None] | None,
+    *,
+    stdin_control: bool,
+) -> str:
+    from diffusion.adapters.home import home_of
+    from diffusion.train.control import Control
+    from diffusion.train.tune_job import run_job
+    from diffusion.train.tune_screen import Screen
+
+    control = Control(home_of(repository).run)
+
+    def stop(*_: object) -> None:
+        control.tell("stop")
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, stop)
+    if stdin_control:
+        control.listen(sys.stdin)
+    if say is not None:
+        last = run_job(repository, options, report=say, control=control)
+    else:
+        with Screen(options.minutes) as screen:
+            last = run_job(repository, options, report=screen.show, control=control)
+    return str(last["event"])
+
+
+def _plan(repository: Path, options: TuneOptions, probe_s: float, *, as_json: bool) -> None:
+    from diffusion.train.tune_job import plan_only
+    from diffusion.train.tune_screen import plan_lines
+
+    plan = plan_only(repository, options, probe_s=probe_s)
+    if as_json:
+        _json_line(plan.to_json())
+        return
+    for line in plan_lines(plan.to_json()):
+        print(line)
+
+
+def _look_after(action: str, repository: Path, out: Path | None, *, as_json: bool) -> None:
+    from diffusion.adapters.home import home_of
+    from diffusion.train.run_state import run_state, steer
+    from diffusion.train.tune_screen import state_line
+
+    home = home_of(repository)
+    if action == "report":
+        from diffusion.train.tune_report import write_report
+
+        page = out or Path("diffill-tuning.html")
+        write_report(home.run, page)
+        print(json.dumps({"report": str(page)}) if as_json else f"report written to {page}")
+        return
+    if action != "status":
+        steer(home.run, action)
+    state = run_state(home.run)
+    if as_json:
+        _json_line(state)
+    else:
+        print(state_line(state))

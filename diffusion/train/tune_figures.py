@@ -1,0 +1,97 @@
+"""Before and after: the base model and the tuned one on holes of held-out files, as served.
+
+The holes are drawn as for every figure (`evaluate.validation_holes`), the lengths are predicted,
+and the models run as they do in an editor, so the figures are what a user would see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffusion.errors import EvaluationError
+from diffusion.evaluate.cases import Case
+from diffusion.evaluate.infill_eval import evaluate_case
+from diffusion.evaluate.model_filler import ModelFiller
+from diffusion.evaluate.validation_holes import validation_holes
+from diffusion.infill import InfillConfig, Infiller
+from diffusion.text.tokenizer import Tokenizer
+
+_SEED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two models on the same holes; one row each a hole."""
+
+    cases: tuple[Case, ...]
+    before: tuple[dict[str, Any], ...]
+    after: tuple[dict[str, Any], ...]
+
+    def figures(self) -> dict[str, Any]:
+        """Shares of exact matches and mean edit similarities, and what changed sides."""
+        if not self.cases:
+            return {"cases": 0}
+        pairs = list(zip(self.before, self.after, strict=True))
+        return {
+            "cases": len(self.cases),
+            "exact_match_before": _mean(self.before, "exact_match"),
+            "exact_match_after": _mean(self.after, "exact_match"),
+            "edit_similarity_before": _mean(self.before, "edit_similarity"),
+            "edit_similarity_after": _mean(self.after, "edit_similarity"),
+            "gained": sum(b["exact_match"] < a["exact_match"] for b, a in pairs),
+            "lost": sum(b["exact_match"] > a["exact_match"] for b, a in pairs),
+        }
+
+    def samples(self) -> list[dict[str, Any]]:
+        """For the report: each hole with what both models wrote."""
+        return [
+            {
+                "id": case.task_id, "language": case.language, "hole": case.hole,
+                "prefix": case.prefix[-240:], "middle": case.middle, "suffix": case.suffix[:120],
+                "before": b["completion"], "after": a["completion"],
+                "right_before": b["exact_match"], "right_after": a["exact_match"],
+            }
+            for case, b, a in zip(self.cases, self.before, self.after, strict=True)
+        ]  # fmt: skip
+
+
+def held_out_cases(corpus: Path, tokenizer: Tokenizer, count: int) -> tuple[Case, ...]:
+    """Up to `count` holes of a run's held-out text; fewer where it yields no more."""
+    while count > 0:
+        try:
+            return tuple(validation_holes(corpus, tokenizer, count, seed=_SEED))
+        except EvaluationError:  # too little text for so many
+            count //= 2
+    return ()
+
+
+def compare(
+    base: Infiller,
+    tuned: Infiller,
+    cases: Sequence[Case],
+    *,
+    gate: Callable[[], bool] = lambda: True,
+    on_case: Callable[[int, int], None] = lambda done, of: None,
+) -> Compared | None:
+    """Both models on every case; None where `gate` said to stop."""
+    models = (ModelFiller(base), ModelFiller(tuned))
+    rows: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+    for number, case in enumerate(cases):
+        for model, found in zip(models, rows, strict=True):
+            if not gate():
+                return None
+            found.append(evaluate_case(model, case, "predicted"))
+        on_case(number + 1, len(cases))
+    return Compared(tuple(cases), tuple(rows[0]), tuple(rows[1]))
+
+
+def load(model_dir: Path, adapter: Path | None = None) -> Infiller:
+    """A model as it is served, with an adapter or without."""
+    return Infiller.load(model_dir, config=InfillConfig(cached_contexts=1), adapter=adapter)
+
+
+def _mean(rows: Sequence[dict[str, Any]], key: str) -> float:
+    return round(sum(float(row[key]) for row in rows) / len(rows), 4)

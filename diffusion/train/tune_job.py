@@ -1,0 +1,272 @@
+"""One run from the repository to a published adapter: scan, plan, train, measure, publish.
+
+What a run has begun it finishes: the shards and the configuration are in its folder, so that the
+same command goes on after any kind of end. A run always starts from the base model, never from an
+earlier adapter, so that files which were held out stay unseen by what is measured on them.
+
+Invariant: an adapter that does not beat the base model on the held-out files, or that cannot be
+loaded and fill a hole, is never published.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from diffusion.adapters.base import base_of
+from diffusion.adapters.durable import write_file, write_folder
+from diffusion.adapters.home import RepositoryHome, home_of
+from diffusion.adapters.manifest import MANIFEST_FILE, WEIGHTS_FILE, AdapterManifest
+from diffusion.adapters.smoke import check_served
+from diffusion.adapters.store import AdapterStore
+from diffusion.data.repository import Repository, scan_repository
+from diffusion.errors import DiffillError, TrainingError
+from diffusion.model.checkpoint import load_checkpoint
+from diffusion.model.manifest import FileRecord
+from diffusion.pretrained import default_model_dir
+from diffusion.text.tokenizer import Tokenizer
+from diffusion.train import tune_checkpoint
+from diffusion.train.control import RUN, Control, only_run, want
+from diffusion.train.finetune import Tuned, finetune
+from diffusion.train.plan import TuningPlan, make_plan, most_steps, probe
+from diffusion.train.run_log import STATUS, Report, RunLog
+from diffusion.train.trained_part import adapter_bytes
+from diffusion.train.tune_config import DEFAULT_MINUTES, TuneConfig
+from diffusion.train.tune_data import DATA, GENERAL, write_data
+from diffusion.train.tune_figures import Compared, compare, held_out_cases, load
+
+CONFIG_FILE, PLAN_FILE, SAMPLES_FILE = "config.json", "plan.json", "samples.json"
+_CANDIDATE = "candidate"
+_CASES_PER_EVENT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TuneOptions:
+    """What a user asks for."""
+
+    minutes: float = DEFAULT_MINUTES
+    config: TuneConfig = field(default_factory=TuneConfig)
+    model: Path | None = None
+    name: str | None = None
+    fresh: bool = False
+    licence_headers: bool = False
+    cases: int = 60
+    general_cases: int = 40
+    select: bool = True
+
+    @property
+    def model_dir(self) -> Path:
+        """The folder of the base model."""
+        return self.model or default_model_dir()
+
+
+def plan_only(repository: Path, options: TuneOptions, *, probe_s: float) -> TuningPlan:
+    """What a run would do. Only a scratch folder is written, and removed again."""
+    home = home_of(repository)
+    scanned, tokenizer = scan_repository(home.root), _tokenizer(options)
+    speed = None
+    if probe_s > 0:
+        scratch = home.folder / f"probe-{datetime.now(UTC).timestamp():.6f}"
+        try:
+            write_data(scratch, scanned, tokenizer, licence_headers=options.licence_headers)
+            model = load_checkpoint(options.model_dir).model
+            speed = probe(scratch, model, tokenizer, options.config, seconds=probe_s)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return make_plan(
+        scanned, tokenizer, options.config, options.minutes,
+        tokens_per_s=speed, licence_headers=options.licence_headers,
+    )  # fmt: skip
+
+
+def run_job(
+    repository: Path,
+    options: TuneOptions,
+    *,
+    report: Report = lambda event: None,
+    control: Control | None = None,
+) -> dict[str, Any]:
+    """Tune on a repository, or go on with the run it has; gives back the last event.
+
+    Raises DiffillError (in particular TrainingError where the repository is trained on already).
+    """
+    home = home_of(repository)
+    run = home.run
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        write_file(home.folder / "repository.json", json.dumps({"root": str(home.root)}).encode())
+    except OSError as error:
+        raise TrainingError(
+            f"{run} could not be made ({error.strerror})",
+            fix="name a data folder that can be written to in DIFFILL_DATA",
+        ) from error
+    with only_run(run):
+        want(run, RUN)
+        log = RunLog(run, report, enabled=True)
+        try:
+            return _Job(home, options, log.write, control or Control(run)).go()
+        except DiffillError as error:
+            log.write({"event": "failed", "message": str(error)})
+            raise
+        except OSError as error:
+            failed = TrainingError(f"the run ended by {error}", fix="free some disk space")
+            log.write({"event": "failed", "message": str(failed)})
+            raise failed from error
+
+
+class _Job:
+    def __init__(
+        self, home: RepositoryHome, options: TuneOptions, report: Report, control: Control
+    ) -> None:
+        self._home, self._options = home, options
+        self._report, self._control = report, control
+        self._run = home.run
+        self._base = base_of(options.model_dir)
+        self._tokenizer = _tokenizer(options)
+
+    def go(self) -> dict[str, Any]:
+        stored = None if self._options.fresh else self._stored()
+        config, plan = stored or self._begin()
+        tuned = finetune(
+            self._run, load_checkpoint(self._options.model_dir).model, self._tokenizer, config,
+            minutes=self._options.minutes, most_steps=most_steps(plan["tokens"], config),
+            report=self._report, control=self._control,
+        )  # fmt: skip
+        if tuned.stopped:
+            return self._say("stopped", step=tuned.state.step, message="run again to go on")
+        return self._finish(tuned, config, plan)
+
+    def _say(self, event: str, **figures: Any) -> dict[str, Any]:
+        said = {"event": event, **figures}
+        self._report(said)
+        return said
+
+    def _stored(self) -> tuple[TuneConfig, dict[str, Any]] | None:
+        """The configuration and plan of a run that is not over, None where there is none."""
+        try:
+            status = json.loads((self._run / STATUS).read_text(encoding="utf-8"))
+            stored = json.loads((self._run / CONFIG_FILE).read_text(encoding="utf-8"))
+            plan = json.loads((self._run / PLAN_FILE).read_text(encoding="utf-8"))
+            config = TuneConfig(**stored["config"])
+            same = stored["base"] == self._base.weights_sha256
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if status.get("state") == "done" or not same:
+            return None
+        if not (self._run / DATA).is_dir() or not (self._run / GENERAL).is_dir():
+            return None
+        self._say("resumed", root=str(self._home.root))
+        return replace(config, threads=self._options.config.threads), plan
+
+    def _begin(self) -> tuple[TuneConfig, dict[str, Any]]:
+        """Scan, plan, and fix the data of a new run."""
+        options, run = self._options, self._run
+        (run / CONFIG_FILE).unlink(missing_ok=True)
+        tune_checkpoint.clear(run)
+        for name in ("log.jsonl", SAMPLES_FILE):
+            (run / name).unlink(missing_ok=True)
+        self._say("scanning", root=str(self._home.root))
+        repository: Repository = scan_repository(self._home.root)
+        write_data(run, repository, self._tokenizer, licence_headers=options.licence_headers)
+        plan = make_plan(
+            repository, self._tokenizer, options.config, options.minutes,
+            licence_headers=options.licence_headers,
+        ).to_json()  # fmt: skip
+        stored = {"config": options.config.to_json(), "base": self._base.weights_sha256}
+        write_file(run / PLAN_FILE, json.dumps(plan).encode())
+        write_file(run / CONFIG_FILE, json.dumps(stored).encode())
+        few = ("files", "held_out_files", "tokens", "held_out_tokens", "languages", "excluded")
+        self._say("plan", **{name: plan[name] for name in few}, notes=plan["notes"])
+        return options.config, plan
+
+    def _finish(self, tuned: Tuned, config: TuneConfig, plan: dict[str, Any]) -> dict[str, Any]:
+        """Measure the best weights and publish them, if they are better."""
+        state = tuned.state
+        if tuned.trained is None:
+            return self._say(
+                "done", step=state.step, adapter=None, why=tuned.why,
+                message="nothing was gained on the held-out files, so no adapter was published",
+            )  # fmt: skip
+        store = AdapterStore(self._home)
+        name = store.free_name(self._options.name or datetime.now(UTC).strftime("%Y%m%d-%H%M"))
+        weights = adapter_bytes(tuned.trained, tuned.base, config)
+        manifest = AdapterManifest(
+            name=name,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            method=config.method,
+            scale=config.scale,
+            base_sha256=self._base.weights_sha256,
+            tokenizer_hash=self._base.tokenizer_hash,
+            data_digest=str(plan["data_digest"]),
+        )
+        candidate = self._run / _CANDIDATE
+        shutil.rmtree(candidate, ignore_errors=True)
+        record = {WEIGHTS_FILE: _record(weights)}
+        write_folder(
+            candidate,
+            {WEIGHTS_FILE: weights, MANIFEST_FILE: replace(manifest, files=record).to_bytes()},
+        )
+        compared = self._measure(candidate)
+        if compared is None:
+            return self._say("stopped", step=state.step, message="run again to measure and publish")
+        own, general = compared
+        write_file(self._run / SAMPLES_FILE, json.dumps(own.samples()).encode())
+        figures = {
+            "loss_before": state.base_loss,
+            "loss_after": state.best_loss,
+            "general_loss_before": state.general_base_loss,
+            "general_loss_after": state.general_best_loss,
+            "held_out": own.figures(),
+            "general": general.figures(),
+            "minutes": round(state.seconds_trained / 60, 2),
+            "steps": state.step,
+            "best_step": state.best_step,
+            "tokens_seen": state.tokens_seen,
+            "files": plan["files"],
+            "tokens": plan["tokens"],
+            "why_ended": tuned.why,
+        }
+        folder = store.publish(replace(manifest, figures=figures), weights)
+        if self._options.select:
+            store.select(name, self._base)
+        shutil.rmtree(candidate, ignore_errors=True)
+        return self._say(
+            "done", step=state.step, adapter=name, folder=str(folder), figures=figures,
+            why=tuned.why,
+        )  # fmt: skip
+
+    def _measure(self, candidate: Path) -> tuple[Compared, Compared] | None:
+        """Both models on held-out holes of the repository and of general code."""
+        self._say("measuring")
+        base = load(self._options.model_dir)
+        tuned = load(self._options.model_dir, candidate)
+        check_served(tuned)
+        gate: Callable[[], bool] = self._control.gate
+
+        def on_case(done: int, of: int) -> None:
+            if done % _CASES_PER_EVENT == 0:
+                self._say("measuring", done=done, of=of)
+
+        found = []
+        for name, count in ((DATA, self._options.cases), (GENERAL, self._options.general_cases)):
+            cases = held_out_cases(self._run / name, self._tokenizer, count)
+            compared = compare(base, tuned, cases, gate=gate, on_case=on_case)
+            if compared is None:
+                return None
+            found.append(compared)
+        return found[0], found[1]
+
+
+def _record(data: bytes) -> FileRecord:
+    import hashlib
+
+    return FileRecord(len(data), hashlib.sha256(data).hexdigest())
+
+
+def _tokenizer(options: TuneOptions) -> Tokenizer:
+    return Tokenizer.load(options.model_dir / "tokenizer.json")

@@ -1,0 +1,271 @@
+"""`diffill/train/*`: a plan, a run, and what it does, for the folder that is open.
+
+The run is a process of its own (`training.job`); its events become `diffill/train/progress` for
+clients that announce `experimental.diffillTraining`, and `$/progress` for those that show
+progress. While somebody types, the run is told to wait. When a run has published an adapter, the
+server serves it without a restart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls import uris
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+
+from diffusion.adapters.home import home_of
+from diffusion.errors import DiffillError
+from lsp_server.errors import TrainingUnavailable
+from lsp_server.protocol import (
+    TRAIN_PAUSE,
+    TRAIN_PLAN,
+    TRAIN_PROGRESS,
+    TRAIN_RESUME,
+    TRAIN_START,
+    TRAIN_STATUS,
+    TRAIN_STOP,
+)
+from lsp_server.training.job import TrainingJob, command_line, read_plan
+from lsp_server.training.policy import YieldPolicy
+
+if TYPE_CHECKING:
+    from lsp_server.server import DiffillServer
+
+logger = logging.getLogger(__name__)
+_TITLE = "Diffill: tuning on this repository"
+_OVER = ("done", "stopped", "failed")
+
+
+def open_folder(params: types.InitializeParams) -> Path | None:
+    """The first folder that the client has open."""
+    folders = params.workspace_folders or []
+    uri = folders[0].uri if folders else params.root_uri
+    path = uris.to_fs_path(uri) if uri else None
+    return Path(path) if path else None
+
+
+class Training:
+    """The training side of one client; lives on the event loop."""
+
+    def __init__(self, server: DiffillServer) -> None:
+        self._server = server
+        self.job = TrainingJob(self.told)
+        self.repository: Path | None = None
+        self._policy = YieldPolicy()
+        self._token: str | None = None
+
+    def touch(self) -> None:
+        """The user did something: the run waits a moment."""
+        if self.job.active:
+            wait_ms = self._policy.touch(1000 * time.monotonic())
+            if wait_ms is not None:
+                self.job.wait_a_moment(wait_ms)
+
+    async def start(self, repository: Path, options: dict[str, Any]) -> None:
+        """Start the process. Raises TrainingUnavailable."""
+        await self.job.start(command(self._server, repository, options))
+        self.repository = repository
+        if _shows_progress(self._server):
+            await self._begin_progress()
+
+    async def _begin_progress(self) -> None:
+        progress, token = self._server.work_done_progress, f"diffill-train-{uuid.uuid4()}"
+        with contextlib.suppress(JsonRpcException):
+            await progress.create_async(token)
+            begin = types.WorkDoneProgressBegin(title=_TITLE, cancellable=True, percentage=0)
+            progress.begin(token, begin)
+            self._token = token
+            if not self.job.active and self.job.last.get("event") in _OVER:
+                self._end_progress(str(self.job.last["event"]))
+
+    def told(self, event: dict[str, Any]) -> None:
+        """Pass an event of the run on."""
+        server = self._server
+        if server.protocol.is_shut_down:
+            return
+        if _wants_events(server):
+            server.protocol.notify(TRAIN_PROGRESS, event)
+        kind = event.get("event")
+        token, progress = self._token, server.work_done_progress
+        if token is not None and token in progress.tokens:
+            if progress.tokens[token].cancelled():
+                self.job.close()
+            elif kind in _OVER:
+                self._end_progress(_sentence(event))
+            else:
+                share = event.get("progress")
+                progress.report(
+                    token,
+                    types.WorkDoneProgressReport(
+                        message=_sentence(event),
+                        percentage=None if share is None else int(100 * share),
+                    ),
+                )
+        if kind == "failed":
+            text = f"Diffill could not train: {event.get('message')}"
+            server.window_show_message(types.ShowMessageParams(types.MessageType.Error, text))
+        elif kind == "done":
+            server.session.choose_adapter()  # between two requests, and only if it can be served
+
+    def _end_progress(self, message: str) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            end = types.WorkDoneProgressEnd(message=message)
+            self._server.work_done_progress.end(token, end)
+
+
+def command(server: DiffillServer, repository: Path, options: dict[str, Any]) -> list[str]:
+    """The command of a run, from the settings and what the client asked for."""
+    settings = server.session.settings
+    words = [
+        "--minutes", str(options.get("minutes", settings.train.max_minutes)),
+        "--method", str(options.get("method", settings.train.method)),
+        "--nice", str(settings.train.nice),
+        "--threads", str(settings.train.threads),
+    ]  # fmt: skip
+    if settings.model.path:
+        words += ["--model", settings.model.path]
+    if options.get("name"):
+        words += ["--name", str(options["name"])]
+    if options.get("fresh"):
+        words.append("--fresh")
+    if options.get("dryRun"):
+        return command_line(
+            repository, "--dry-run", "--probe-s", str(options.get("probeSeconds", 5)), *words
+        )
+    return command_line(repository, "--stdin-control", *words)
+
+
+async def plan(ls: DiffillServer, params: Any) -> dict[str, Any]:
+    """What a run would use, and how long it would take."""
+    repository, options = read(ls, params)
+    try:
+        return await read_plan(command(ls, repository, {**options, "dryRun": True}))
+    except TrainingUnavailable as error:
+        raise JsonRpcInvalidParams(str(error)) from None
+
+
+async def start(ls: DiffillServer, params: Any) -> dict[str, Any]:
+    """Begin a run, or go on with the one that is not over."""
+    repository, options = read(ls, params)
+    try:
+        await ls.training.start(repository, options)
+    except TrainingUnavailable as error:
+        raise JsonRpcInvalidParams(str(error)) from None
+    return {"repository": str(repository)}
+
+
+def _steered(ls: DiffillServer, params: Any, action: str) -> dict[str, Any]:
+    from diffusion.train.run_state import run_state, steer
+
+    repository, _ = read(ls, params)
+    run = home_of(repository).run
+    try:
+        steer(run, action)
+    except DiffillError as error:
+        raise JsonRpcInvalidParams(str(error)) from None
+    return run_state(run)
+
+
+def pause(ls: DiffillServer, params: Any) -> dict[str, Any]:
+    return _steered(ls, params, "pause")
+
+
+def resume(ls: DiffillServer, params: Any) -> dict[str, Any]:
+    return _steered(ls, params, "resume")
+
+
+def stop(ls: DiffillServer, params: Any) -> dict[str, Any]:
+    return _steered(ls, params, "stop")
+
+
+def status(ls: DiffillServer, params: Any) -> dict[str, Any]:
+    """The newest event of the repository's run, whoever started it."""
+    from diffusion.train.run_state import run_state
+
+    repository, _ = read(ls, params)
+    return {**run_state(home_of(repository).run), "ours": ls.training.job.active}
+
+
+def read(ls: DiffillServer, params: Any) -> tuple[Path, dict[str, Any]]:
+    """The repository and the options. Raises JsonRpcInvalidParams that names what is wrong."""
+    if params is not None and not isinstance(params, dict):
+        raise JsonRpcInvalidParams("params must be an object, or be left out")
+    options: dict[str, Any] = dict(params or {})
+    named = options.pop("repository", None)
+    if named is not None and not isinstance(named, str):
+        raise JsonRpcInvalidParams("repository is not a path")
+    root = Path(named).expanduser() if named else ls.session.root
+    if root is None:
+        raise JsonRpcInvalidParams("no folder is open; open one, or give repository")
+    if not root.is_dir():
+        raise JsonRpcInvalidParams(f"repository {root} is no folder")
+    for name in ("minutes", "probeSeconds"):
+        value = options.get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+            raise JsonRpcInvalidParams(f"{name} is {value!r}; give a number from 0 up")
+    if options.get("method", "lora") not in ("lora", "full"):
+        raise JsonRpcInvalidParams(f"method is {options['method']!r}; give lora or full")
+    return root, options
+
+
+def _sentence(event: dict[str, Any]) -> str:
+    kind = str(event.get("event"))
+    if kind == "train":
+        return f"loss {event['loss']:.2f}, {event['eta_minutes']:.0f} min left"
+    if kind == "validation" and event.get("loss") is not None:
+        return f"held-out loss {event['loss']:.2f}"
+    if kind == "done" and event.get("adapter"):
+        return f"adapter {event['adapter']} is served"
+    return str(event.get("message") or kind)
+
+
+def _wants_events(server: DiffillServer) -> bool:
+    experimental = server.client_capabilities.experimental
+    if isinstance(experimental, dict):
+        return bool(experimental.get("diffillTraining"))
+    return bool(getattr(experimental, "diffillTraining", False))
+
+
+def _shows_progress(server: DiffillServer) -> bool:
+    window = server.client_capabilities.window
+    return bool(window and window.work_done_progress)
+
+
+def watch(server: DiffillServer) -> None:
+    """From now on, a run waits while somebody types."""
+    server.session.on_touch = server.training.touch
+
+
+async def go_on(server: DiffillServer) -> None:
+    """Go on with a run that was not over, where the settings say so."""
+    from diffusion.train.run_state import run_state
+
+    root = server.session.root
+    if root is None or not server.session.settings.train.auto_resume or not root.is_dir():
+        return
+    if run_state(home_of(root).run)["state"] in ("interrupted", "stopped"):
+        try:
+            await server.training.start(root, {})
+        except TrainingUnavailable as error:
+            logger.warning("the interrupted run does not go on: %s", error)
+
+
+def close(server: DiffillServer) -> None:
+    """The run saves and stops; the next start goes on with it."""
+    server.training.job.close()
+
+
+def register(server: DiffillServer) -> None:
+    server.training = Training(server)
+    for method, handler in (
+        (TRAIN_PLAN, plan), (TRAIN_START, start), (TRAIN_PAUSE, pause), (TRAIN_RESUME, resume),
+        (TRAIN_STOP, stop), (TRAIN_STATUS, status),
+    ):  # fmt: skip
+        server.feature(method)(handler)

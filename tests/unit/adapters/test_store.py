@@ -1,0 +1,171 @@
+"""Adapters on disk: published whole, selected, rolled back, carried, refused with the reason."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from diffusion.adapters.home import RepositoryHome, home_of
+from diffusion.adapters.manifest import (
+    LORA,
+    MANIFEST_FILE,
+    WEIGHTS_FILE,
+    AdapterManifest,
+    Base,
+    check,
+)
+from diffusion.adapters.store import CURRENT_FILE, AdapterStore
+from diffusion.errors import AdapterError, PublishError
+from tests.support.disk import smallest_files
+
+BASE = Base("b" * 64, "tokenizer-hash")
+WEIGHTS = save({"layer.lora_A": torch.ones(2, 4), "layer.lora_B": torch.ones(4, 2)})
+
+
+def manifest(name: str, created: str = "2026-01-01T00:00:00+00:00") -> AdapterManifest:
+    return AdapterManifest(
+        name, created, LORA, 2.0, BASE.weights_sha256, BASE.tokenizer_hash, "digest",
+        {"held_out": {"cases": 3}},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> AdapterStore:
+    return AdapterStore(RepositoryHome(tmp_path / "repo", tmp_path / "home"))
+
+
+def test_what_is_published_is_listed_the_newest_first(store: AdapterStore) -> None:
+    store.publish(manifest("one"), WEIGHTS)
+    store.publish(manifest("two", "2026-02-01T00:00:00+00:00"), WEIGHTS)
+    assert [item.name for item in store.entries(BASE)] == ["two", "one"]
+    assert all(item.problem is None for item in store.entries(BASE))
+    assert store.selected() is None
+    assert store.free_name("one") == "one-2"
+    with pytest.raises(PublishError, match="one already"):
+        store.publish(manifest("one"), WEIGHTS)
+
+
+def test_rollback_goes_back_step_by_step_and_delete_leaves_the_base(store: AdapterStore) -> None:
+    for name in ("one", "two"):
+        store.publish(manifest(name), WEIGHTS)
+        store.select(name, BASE)
+    assert store.rollback() == "one"
+    assert store.rollback() is None
+    with pytest.raises(AdapterError, match="served nothing else"):
+        store.rollback()
+    store.select("two", BASE)
+    store.delete("two")
+    assert store.selected() is None
+    with pytest.raises(AdapterError, match="choose one of these: one"):
+        store.select("two", BASE)
+
+
+def test_another_model_or_vocabulary_is_refused(store: AdapterStore) -> None:
+    store.publish(manifest("one"), WEIGHTS)
+    with pytest.raises(AdapterError, match="another base model"):
+        store.select("one", Base("c" * 64, BASE.tokenizer_hash))
+    with pytest.raises(AdapterError, match="another tokenizer"):
+        store.select("one", Base(BASE.weights_sha256, "other"))
+    [item] = store.entries(Base("c" * 64, BASE.tokenizer_hash))
+    assert item.problem is not None and "another base model" in item.problem
+    assert store.selected() is None
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda data: data[:-7], "is truncated"),
+        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "SHA-256 differs"),
+        (lambda data: data + b"x", "SHA-256 differs"),
+    ],
+)
+def test_damaged_weights_are_refused(store: AdapterStore, damage, said: str) -> None:  # type: ignore[no-untyped-def]
+    file = store.publish(manifest("one"), WEIGHTS) / WEIGHTS_FILE
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(AdapterError, match=said):
+        check(file.parent, BASE)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"format_version": 99}, "update Diffill"),
+        ({"name": "../out"}, "cannot be called"),
+        ({"method": "magic"}, "no known method"),
+        ({"files": 3}, "no adapter's manifest"),
+        ({"scale": "much"}, "no adapter's manifest"),
+    ],
+)
+def test_manifests_that_make_no_sense_are_refused(
+    store: AdapterStore, change: dict[str, object], said: str
+) -> None:
+    folder = store.publish(manifest("one"), WEIGHTS)
+    raw = json.loads((folder / MANIFEST_FILE).read_text())
+    (folder / MANIFEST_FILE).write_text(json.dumps(raw | change))
+    with pytest.raises(AdapterError, match=said):
+        check(folder, BASE)
+
+
+def test_one_file_carries_an_adapter(store: AdapterStore, tmp_path: Path) -> None:
+    store.publish(manifest("one"), WEIGHTS)
+    file = store.export("one", tmp_path / "one.diffill-adapter")
+    other = AdapterStore(RepositoryHome(tmp_path / "other", tmp_path / "other-home"))
+    assert other.import_file(file, BASE) == "one"
+    assert other.import_file(file, BASE) == "one-2"
+    assert check(other.folder / "one-2", BASE).name == "one-2"
+    assert (other.folder / "one" / WEIGHTS_FILE).read_bytes() == WEIGHTS
+
+
+def test_a_bad_file_is_refused_and_leaves_nothing(store: AdapterStore, tmp_path: Path) -> None:
+    store.publish(manifest("one"), WEIGHTS)
+    good = store.export("one", tmp_path / "good")
+    cut = tmp_path / "cut"
+    cut.write_bytes(good.read_bytes()[:-30])
+    sneaky, swapped = tmp_path / "sneaky", tmp_path / "swapped"
+    with zipfile.ZipFile(sneaky, "w") as archive:
+        archive.writestr("../../evil", b"")
+    with zipfile.ZipFile(swapped, "w") as archive:
+        archive.writestr(MANIFEST_FILE, (store.folder / "one" / MANIFEST_FILE).read_bytes())
+        archive.writestr(WEIGHTS_FILE, b"\0" * len(WEIGHTS))
+    for file, said in (
+        (cut, "cut short"), (sneaky, "no exported adapter"), (swapped, "SHA-256 differs"),
+        (tmp_path / "none", "cannot be read"),
+    ):  # fmt: skip
+        with pytest.raises(AdapterError, match=said):
+            store.import_file(file, BASE, "bad")
+    with pytest.raises(AdapterError, match="another base model"):
+        store.import_file(good, replace(BASE, weights_sha256="c" * 64), "bad")
+    assert [item.name for item in store.entries()] == ["one"]
+
+
+def test_a_full_disk_leaves_no_half_adapter(store: AdapterStore) -> None:
+    big = save({"layer.lora_A": torch.ones(256, 256)})
+    with smallest_files(10_000), pytest.raises(PublishError, match="free some disk space"):
+        store.publish(manifest("one"), big)
+    assert store.entries() == []
+    assert list(store.folder.glob(".part-*")) == []
+
+
+def test_a_damaged_choice_serves_the_base_model(store: AdapterStore) -> None:
+    store.publish(manifest("one"), WEIGHTS)
+    store.select("one", BASE)
+    (store.folder / CURRENT_FILE).write_text("{")
+    assert store.selected() is None
+
+
+def test_a_home_is_outside_of_its_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    (tmp_path / "repo" / ".git").mkdir(parents=True)
+    (tmp_path / "repo" / "src").mkdir()
+    inner, outer = home_of(tmp_path / "repo" / "src"), home_of(tmp_path / "repo")
+    assert inner == outer and inner.root == tmp_path / "repo"
+    assert inner.folder.is_relative_to(tmp_path / "data")
+    assert home_of(tmp_path / "repo2").folder != inner.folder

@@ -1,0 +1,326 @@
+"""Training from the editor: the process, the requests, and what is served meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diffusion.adapters.base import base_of
+from diffusion.adapters.home import home_of
+from diffusion.adapters.manifest import LORA, WEIGHTS_FILE, AdapterManifest
+from diffusion.adapters.store import AdapterStore
+from diffusion.cancel import CancelToken
+from diffusion.errors import AdapterError
+from lsp_server.engine.engine import (
+    EngineCandidate,
+    EngineConfig,
+    EngineRequest,
+    EngineState,
+    EngineStatus,
+)
+from lsp_server.engine.scripted import ScriptedAnswer, ScriptedFiller
+from lsp_server.engine.worker import WorkerEngine
+from lsp_server.errors import TrainingUnavailable
+from lsp_server.features import train
+from lsp_server.training.job import TrainingJob, read_plan
+from lsp_server.training.policy import YieldPolicy
+from lsp_server.training.reload import Chosen, chosen_adapter
+from tests.support.lsp_wire import WAIT_S, Wire, scripted
+
+REQUEST = EngineRequest(b"x = ", 4, "python")
+
+
+# What is served
+
+
+class Models:
+    """A loader whose models say which adapter they have; `bad` ones are refused."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def load(self, config: EngineConfig) -> ScriptedFiller:
+        if config.adapter:
+            assert self.gate.wait(WAIT_S)
+        if "bad" in config.adapter:
+            raise AdapterError(f"{config.adapter} holds NaN")
+        text = config.adapter or "base"
+        filler = ScriptedFiller((ScriptedAnswer((EngineCandidate(text, 0.9),)),))
+        filler.model = text
+        return filler
+
+
+class Served:
+    """An engine, and a way to wait for what it says about itself."""
+
+    def __init__(self, models: Models, adapter: str = "") -> None:
+        self._changed = threading.Condition()
+        self.engine = WorkerEngine(
+            models.load, EngineConfig(adapter=adapter), on_state=self._on_state
+        )
+
+    def _on_state(self, status: EngineStatus) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def until(self, **wanted: str) -> EngineStatus:
+        def there() -> bool:
+            status = self.engine.status()
+            return all(value in getattr(status, name) for name, value in wanted.items())
+
+        with self._changed:
+            assert self._changed.wait_for(there, WAIT_S), self.engine.status()
+        return self.engine.status()
+
+    def text(self) -> str:
+        answer = self.engine.submit(REQUEST, CancelToken()).result(WAIT_S)
+        return answer.candidates[0].text
+
+
+@pytest.fixture
+def models() -> Models:
+    return Models()
+
+
+@pytest.fixture
+def served(models: Models) -> Iterator[Served]:
+    served = Served(models)
+    yield served
+    models.gate.set()
+    served.engine.close()
+    assert served.engine.join(WAIT_S)
+
+
+def test_an_adapter_is_loaded_beside_what_is_served(served: Served, models: Models) -> None:
+    assert served.text() == "base"
+    models.gate.clear()
+    served.engine.configure(EngineConfig(adapter="one"))
+    assert [served.text() for _ in range(3)] == ["base"] * 3, "no request waits for the new one"
+    models.gate.set()
+    assert served.until(adapter="one").model == "one"
+    assert served.text() == "one"
+
+
+def test_a_bad_adapter_is_never_served(served: Served) -> None:
+    served.text()
+    served.engine.configure(EngineConfig(adapter="bad"))
+    status = served.until(problem="bad holds NaN")
+    assert (status.state, status.model, status.adapter) == (EngineState.READY, "base", "")
+    assert served.text() == "base"
+
+
+def test_a_bad_adapter_at_the_start_leaves_the_base_model(models: Models) -> None:
+    served = Served(models, "bad")
+    assert served.text() == "base"
+    assert "holds NaN" in served.engine.status().problem
+    served.engine.close()
+    assert served.engine.join(WAIT_S)
+
+
+def test_the_last_choice_counts(served: Served, models: Models) -> None:
+    served.text()
+    models.gate.clear()
+    served.engine.configure(EngineConfig(adapter="one"))
+    served.engine.configure(EngineConfig(adapter="two"))
+    models.gate.set()
+    served.until(adapter="two")
+    models.gate.clear()
+    served.engine.configure(EngineConfig(adapter="one"))
+    served.engine.configure(EngineConfig(adapter="two"))  # what is served already
+    models.gate.set()
+    assert served.text() == "two"
+
+
+# When it waits
+
+
+def test_a_run_is_told_to_wait_at_the_first_key_and_not_at_each() -> None:
+    policy = YieldPolicy(yield_ms=2000)
+    told = [policy.touch(ms) for ms in (0, 10, 200, 499, 500, 600, 5000)]
+    assert told == [2000, None, None, None, 2000, None, 2000]
+
+
+# The process
+
+
+def program(*events: dict[str, Any], after: str = "") -> list[str]:
+    lines = "".join(f"print({json.dumps(json.dumps(event))}, flush=True)\n" for event in events)
+    return [sys.executable, "-c", f"import sys\n{lines}{after}"]
+
+
+async def test_events_are_passed_on_and_noise_is_not() -> None:
+    seen: list[dict[str, Any]] = []
+    job = TrainingJob(seen.append)
+    await job.start(
+        program({"event": "train", "step": 1}, after="print('noise')\nprint('[1]')\n")
+    )
+    await job.ended()
+    assert [event["event"] for event in seen] == ["train", "failed"]
+    assert "ended: exit code 0" in seen[-1]["message"]
+    await job.start(program({"event": "done", "adapter": None}))
+    await job.ended()
+    assert seen[-1] == {"event": "done", "adapter": None}
+
+
+async def test_one_run_at_a_time_which_hears_and_stops() -> None:
+    seen: list[dict[str, Any]] = []
+    started = asyncio.Event()
+
+    def on_event(event: dict[str, Any]) -> None:
+        seen.append(event)
+        started.set()
+
+    echo = (
+        "heard = list(sys.stdin)\n"
+        "import json; print(json.dumps({'event': 'stopped', 'heard': heard}), flush=True)\n"
+    )
+    job = TrainingJob(on_event)
+    await job.start(program({"event": "plan"}, after=echo))
+    async with asyncio.timeout(WAIT_S):
+        await started.wait()
+        with pytest.raises(TrainingUnavailable, match="trains already"):
+            await job.start(program())
+        job.wait_a_moment(1500)
+        job.close()
+        await job.ended()
+    assert seen[-1] == {"event": "stopped", "heard": ["yield 1500\n"]}
+    assert not job.active
+
+
+async def test_a_process_that_dies_says_why() -> None:
+    seen: list[dict[str, Any]] = []
+    job = TrainingJob(seen.append)
+    await job.start(program(after="raise SystemExit('no disk')"))
+    await job.ended()
+    assert seen == [{"event": "failed", "message": "the training process ended: no disk"}]
+    with pytest.raises(TrainingUnavailable, match="no plan could be made: no disk"):
+        await read_plan(program(after="raise SystemExit('no disk')"))
+    with pytest.raises(TrainingUnavailable, match="nothing here"):
+        await read_plan(program({"event": "error", "message": "nothing here"}))
+    assert await read_plan(program({"files": 3})) == {"files": 3}
+
+
+# Requests
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    root = tmp_path / "repository"
+    (root / ".git").mkdir(parents=True)
+    return root
+
+
+@pytest.fixture
+def wire(repository: Path, tiny_model_dir: Path) -> Iterator[Wire]:
+    wire = Wire(scripted())
+    yield wire
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
+
+
+async def begin(wire: Wire, repository: Path, model: Path, **experimental: bool) -> None:
+    await wire.initialize(
+        {"experimental": experimental},
+        rootUri=repository.as_uri(),
+        initializationOptions={"model": {"path": str(model)}},
+    )
+
+
+def publish(repository: Path, model: Path, *names: str) -> AdapterStore:
+    base, store = base_of(model), AdapterStore(home_of(repository))
+    for number, name in enumerate(names):
+        store.publish(
+            AdapterManifest(
+                name, f"2026-01-0{number + 1}", LORA, 1.0, base.weights_sha256,
+                base.tokenizer_hash, "", {"held_out": {"cases": 0}},
+            ),
+            b"weights",
+        )  # fmt: skip
+    return store
+
+
+async def test_a_run_shows_its_events_and_its_adapter_is_served(
+    wire: Wire, repository: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = publish(repository, tiny_model_dir, "new")
+    store.select("new")
+    script = program({"event": "train", "step": 9}, {"event": "done", "adapter": "new"})
+    monkeypatch.setattr(train, "command", lambda *_: script)
+    await begin(wire, repository, tiny_model_dir, diffillTraining=True)
+    assert wire.server.session.adapter.name == "new"
+    store.select(None)
+    wire.server.session.choose_adapter()
+    assert wire.server.session.adapter == Chosen()
+    store.select("new")
+    assert await wire.ask("diffill/train/start") == {"repository": str(repository)}
+    await wire.server.training.job.ended()
+    told = [m["params"] for m in wire.sent if m.get("method") == "diffill/train/progress"]
+    assert [event["event"] for event in told] == ["train", "done"]
+    assert wire.server.session.adapter.name == "new"
+
+
+async def test_adapters_are_listed_selected_and_deleted(
+    wire: Wire, repository: Path, tiny_model_dir: Path
+) -> None:
+    store = publish(repository, tiny_model_dir, "one", "two")
+    (store.folder / "one" / WEIGHTS_FILE).write_bytes(b"weight")
+    await begin(wire, repository, tiny_model_dir)
+    found = await wire.ask("diffill/model/list")
+    assert [(a["name"], a["selected"]) for a in found["adapters"]] == [
+        ("two", False), ("one", False),
+    ]  # fmt: skip
+    assert "is truncated" in found["adapters"][1]["problem"]
+    response = await wire.response(wire.request("diffill/model/select", {"name": "one"}))
+    assert "is truncated" in response["error"]["message"]
+    assert await wire.ask("diffill/model/select", {"name": "two"}) == {"selected": "two"}
+    assert wire.server.session.adapter.name == "two"
+    assert await wire.ask("diffill/model/delete", {"name": "two"}) == {"deleted": "two"}
+    assert wire.server.session.adapter == Chosen()
+    assert await wire.ask("diffill/train/status") == {"state": "none", "ours": False}
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "said"),
+    [
+        ("diffill/train/start", [], "must be an object"),
+        ("diffill/train/start", {"repository": 3}, "not a path"),
+        ("diffill/train/start", {"repository": "/no/where"}, "is no folder"),
+        ("diffill/train/start", {"minutes": "ten"}, "give a number from 0 up"),
+        ("diffill/train/start", {"method": "magic"}, "give lora or full"),
+        ("diffill/train/pause", None, "no run is at work"),
+        ("diffill/train/stop", None, "start one with `diffill train`"),
+        ("diffill/model/select", {"name": "none"}, "has no adapter called none"),
+        ("diffill/model/select", {"name": "../x"}, "cannot be called"),
+        ("diffill/model/delete", {}, "name is not an adapter's name"),
+    ],
+)
+async def test_what_makes_no_sense_is_named(
+    wire: Wire, repository: Path, tiny_model_dir: Path, method: str, params: Any, said: str
+) -> None:
+    await begin(wire, repository, tiny_model_dir)
+    response = await wire.response(wire.request(method, params))
+    assert response["error"]["code"] == -32602
+    assert said in response["error"]["message"]
+
+
+def test_the_setting_says_which_adapter(repository: Path, tiny_model_dir: Path) -> None:
+    store = publish(repository, tiny_model_dir, "one", "two")
+    store.select("one")
+    assert chosen_adapter("auto", repository).name == "one"
+    assert chosen_adapter("two", repository).name == "two"
+    assert chosen_adapter("none", repository) == chosen_adapter("auto", None) == Chosen()
+    assert chosen_adapter(str(store.folder / "two"), None).name == "two"
+    assert "no folder is open" in str(chosen_adapter("two", None).problem)
+    assert "no adapter called three" in str(chosen_adapter("three", repository).problem)
+    (store.folder / "one" / WEIGHTS_FILE).write_bytes(b"weighty")
+    assert "SHA-256" not in (chosen_adapter("two", repository).problem or "")
+    assert "SHA-256 differs" in str(chosen_adapter("auto", repository).problem)

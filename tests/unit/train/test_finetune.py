@@ -1,0 +1,288 @@
+"""The tuning loop: it learns, goes on bit for bit, and loses nothing when something goes wrong."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from diffusion.adapters.manifest import FULL, LORA
+from diffusion.data.batches import build_row
+from diffusion.data.shards import ShardSet
+from diffusion.errors import TrainingError
+from diffusion.model.checkpoint import load_checkpoint
+from diffusion.pretrained import bundled_tokenizer_path
+from diffusion.text.tokenizer import Tokenizer
+from diffusion.train import finetune as loop
+from diffusion.train import tune_checkpoint
+from diffusion.train.control import Control, want
+from diffusion.train.tune_checkpoint import AVERAGE, OPTIMISER, TRAINED, newest
+from diffusion.train.tune_data import DATA, GENERAL, MixedSource, write_data
+from tests.support.disk import smallest_files
+from tests.support.repositories import PLANTED, code, write_repository
+from tests.unit.train.tuning import CONFIG, STEPS, tune, write_run
+
+ROOT = Path(__file__).resolve().parents[3]
+TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tiny tensors gain nothing from threads, and on a busy machine threads wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("tuning"), TOKENIZER)
+
+
+@pytest.fixture
+def run(shards: Path, tmp_path: Path) -> Path:
+    shutil.copytree(shards, tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture(scope="module")
+def unbroken(
+    shards: Path, tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, torch.Tensor]]:
+    run = tmp_path_factory.mktemp("unbroken") / "run"
+    shutil.copytree(shards, run)
+    tune(run, tiny_model_dir)
+    return tensors(run)
+
+
+def tensors(run: Path) -> dict[str, dict[str, torch.Tensor]]:
+    found = newest(run)
+    assert found is not None and found.state.step == STEPS
+    return {name: found.tensors[name] for name in (TRAINED, AVERAGE, OPTIMISER)}
+
+
+def assert_same(
+    one: dict[str, dict[str, torch.Tensor]], other: dict[str, dict[str, torch.Tensor]]
+) -> None:
+    for part, values in one.items():
+        assert values.keys() == other[part].keys() and values
+        assert all(torch.equal(value, other[part][name]) for name, value in values.items()), part
+
+
+class StopAfter(Control):
+    """Says stop when it is asked for the `times`-th time, between two rows of a batch."""
+
+    def __init__(self, run: Path, times: int) -> None:
+        super().__init__(run)
+        self.left = times
+
+    def now(self) -> str:
+        self.left -= 1
+        return "stop" if self.left < 0 else "run"
+
+
+@pytest.mark.parametrize(
+    "times",
+    [pytest.param(4, marks=pytest.mark.slow), 5, pytest.param(9, marks=pytest.mark.slow)],
+)
+def test_a_run_that_was_stopped_goes_on_bit_for_bit(
+    run: Path, tiny_model_dir: Path, unbroken: Any, times: int
+) -> None:
+    stopped = tune(run, tiny_model_dir, control=StopAfter(run, times))
+    assert stopped.stopped and 0 < stopped.state.step < STEPS
+    tune(run, tiny_model_dir)
+    assert_same(tensors(run), unbroken)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on_bit_for_bit(
+    run: Path, tiny_model_dir: Path, unbroken: Any
+) -> None:
+    command = [sys.executable, "-m", "tests.unit.train.tuning", str(run), str(tiny_model_dir), "99"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["step"] >= 4:
+                process.kill()  # SIGKILL, at any place of the next step or of a checkpoint
+                break
+    left = newest(run)
+    assert left is not None and 0 < left.state.step < STEPS
+    tune(run, tiny_model_dir)
+    assert_same(tensors(run), unbroken)
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_is_passed_over(
+    run: Path, tiny_model_dir: Path, unbroken: Any
+) -> None:
+    tune(run, tiny_model_dir, 5)
+    file = run / "step-5" / "trained.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\1")
+    found = newest(run)
+    assert found is not None and found.state.step == 4
+    shutil.rmtree(run / "step-5")
+    tune(run, tiny_model_dir)
+    assert_same(tensors(run), unbroken)
+    for path in run.glob("step-*"):
+        (path / "state.json").write_text("{")
+    with pytest.raises(TrainingError, match=r"is damaged.*--fresh"):
+        newest(run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", [LORA, FULL])
+def test_a_run_learns_and_keeps_the_best(run: Path, tiny_model_dir: Path, method: str) -> None:
+    events: list[dict[str, Any]] = []
+    rate = 0.03 if method == LORA else 0.01
+    config = replace(CONFIG, method=method, learning_rate=rate, rank=8, average_decay=0.5)
+    tuned = tune(run, tiny_model_dir, 24, config=config, report=events.append)
+    assert tuned.state.base_loss is not None and tuned.state.best_loss is not None
+    assert tuned.state.best_loss < tuned.state.base_loss - 0.1
+    assert tuned.trained is not None and tuned.why == "enough_epochs"
+    measured = [event for event in events if event["event"] == "validation"]
+    best = [event for event in measured if event["best"]]
+    assert best[-1]["loss"] == tuned.state.best_loss and best[-1]["step"] == tuned.state.best_step
+    assert min(event["loss"] for event in measured) > 0.997 * tuned.state.best_loss
+    assert [event["step"] for event in measured] == list(range(0, 25, 3))
+
+
+@pytest.mark.slow
+def test_before_the_first_step_nothing_has_changed(run: Path, tiny_model_dir: Path) -> None:
+    still = replace(CONFIG, learning_rate=0.0)
+    tuned = tune(run, tiny_model_dir, 3, config=still)
+    assert tuned.trained is None, "a model that gained nothing is not published"
+    found = newest(run)
+    assert found is not None
+    assert all(not t.any() for n, t in found.tensors[TRAINED].items() if "lora_B" in n)
+
+
+@pytest.mark.slow
+def test_measurements_without_a_gain_end_a_run(run: Path, tiny_model_dir: Path) -> None:
+    config = replace(CONFIG, learning_rate=0.0, patience=2)
+    tuned = tune(run, tiny_model_dir, 99, config=config)
+    assert (tuned.why, tuned.state.step) == ("no_more_gain", 6)
+    assert tuned.state.rate_scale == 0.25
+
+
+@pytest.mark.slow
+def test_without_a_gain_the_best_weights_come_back_at_half_the_rate(
+    run: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter((5.0, 6.0, 5.5, 5.6))  # own and general text before; then two without a gain
+    monkeypatch.setattr(loop._Loop, "_loss_on", lambda *_: next(losses))
+    tuned = tune(run, tiny_model_dir, 4, config=replace(CONFIG, validate_every_steps=2))
+    assert tuned.state.rate_scale == 0.25 and tuned.trained is None
+    found = newest(run)
+    assert found is not None
+    for part in (TRAINED, AVERAGE):
+        changed = [t for n, t in found.tensors[part].items() if "lora_B" in n]
+        assert changed and not any(bool(t.any()) for t in changed)
+
+
+@pytest.mark.slow
+def test_time_ends_a_run(run: Path, tiny_model_dir: Path) -> None:
+    seconds = iter(range(10_000))
+    tuned = tune(run, tiny_model_dir, 99, minutes=3 / 60, clock=lambda: float(next(seconds)))
+    assert (tuned.why, tuned.state.step) == ("time", 3)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_spares_the_checkpoints(run: Path, tiny_model_dir: Path) -> None:
+    tune(run, tiny_model_dir, 3)
+    wild = replace(CONFIG, learning_rate=1e30)
+    with pytest.raises(TrainingError, match=r"nothing was published.*--learning-rate"):
+        tune(run, tiny_model_dir, 40, config=wild)
+    found = newest(run)
+    assert found is not None
+    assert all(bool(torch.isfinite(t).all()) for t in found.tensors[TRAINED].values())
+
+
+@pytest.mark.slow
+def test_a_full_disk_costs_a_warning_until_the_end(run: Path, tiny_model_dir: Path) -> None:
+    tune(run, tiny_model_dir, 2)
+    events: list[dict[str, Any]] = []
+    with smallest_files(2_000), pytest.raises(TrainingError, match="free some disk space"):
+        tune(run, tiny_model_dir, 5, report=events.append)
+    assert any(event["event"] == "warning" for event in events)
+    found = newest(run)
+    assert found is not None and found.state.step == 2
+    assert list(run.glob(".part-*")) == []
+
+
+def test_a_pause_waits_and_is_told(run: Path, tiny_model_dir: Path) -> None:
+    events: list[dict[str, Any]] = []
+
+    def report(event: dict[str, Any]) -> None:
+        events.append(event)
+        if event["event"] == "train" and event["step"] == 2:
+            want(run, "pause")
+        if event["event"] == "paused":
+            want(run, "run")
+
+    control = Control(run, clock=iter(float(s) for s in range(10**6)).__next__)
+    tune(run, tiny_model_dir, 4, report=report, control=control)
+    assert [e["event"] for e in events if e["event"] in ("paused", "resumed")] == [
+        "paused", "resumed",
+    ]  # fmt: skip
+
+
+def test_no_planted_secret_reaches_the_text_of_a_run(tmp_path: Path) -> None:
+    repository = write_repository(tmp_path / "repository", 6)
+    for number, line in enumerate(PLANTED.values()):
+        (repository / f"leak_{number}.py").write_text(f"{code(100 + number)}{line}\n")
+    from diffusion.data.repository import scan_repository
+
+    found = scan_repository(repository)
+    assert found.reasons() == {"secret": len(PLANTED)}
+    write_data(tmp_path / "run", found, TOKENIZER)
+    whole = b"".join(
+        TOKENIZER.decode(shards.document(language, number).tolist())
+        for name in (DATA, GENERAL)
+        for split in ("train", "validation")
+        for shards in [ShardSet.open(tmp_path / "run" / name, split)]
+        for language in shards.languages
+        for number in range(len(shards[language]))
+    )
+    source = MixedSource(tmp_path / "run", TOKENIZER, CONFIG.replay)
+    batches = b"".join(
+        TOKENIZER.decode(example.ids)
+        for row in range(40)
+        for example in build_row(source, TOKENIZER, random.Random(row), CONFIG.batch)
+    )
+    assert b"def " in whole and b"def " in batches
+    for line in PLANTED.values():
+        assert line.split()[-1].strip("\"'}").encode() not in batches
+        assert line.split()[-1].strip("\"'}").encode() not in whole
+
+
+def test_held_out_files_are_in_no_train_shard(tmp_path: Path) -> None:
+    from diffusion.data.repository import scan_repository
+
+    found = scan_repository(write_repository(tmp_path / "repository", 12))
+    write_data(tmp_path / "run", found, TOKENIZER)
+    train = ShardSet.open(tmp_path / "run" / DATA, "train")
+    texts = [
+        TOKENIZER.decode(train.document("python", n).tolist()) for n in range(len(train["python"]))
+    ]
+    held = [file.data for file in found.files if file.held_out]
+    assert held and not {*held} & {*texts}
+    assert {file.data for file in found.files if not file.held_out} == {*texts}
+
+
+def test_the_checkpoints_of_another_method_are_refused(run: Path, tiny_model_dir: Path) -> None:
+    tune(run, tiny_model_dir, 2)
+    with pytest.raises(TrainingError, match="another model or method"):
+        tune(run, tiny_model_dir, 3, config=replace(CONFIG, method=FULL))
+    tune_checkpoint.clear(run)
+    assert newest(run) is None
+    assert load_checkpoint(tiny_model_dir).manifest is not None

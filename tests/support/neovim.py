@@ -21,7 +21,7 @@ from tests.editors.install_neovim import program
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "editors" / "neovim"
 INIT = ROOT / "tests" / "editors" / "neovim" / "init.lua"
-WAIT_MS = 60_000
+WAIT_MS = 20_000
 
 
 def server(folder: Path, *options: str) -> list[str]:

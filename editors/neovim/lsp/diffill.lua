@@ -19,13 +19,8 @@ return {
     "c",
     "cpp",
   },
-  -- A function, so that a command that cannot be run is told once, with the fix.
-  root_dir = function(buf, on_dir)
-    if client.can_start() then
-      on_dir(vim.fs.root(buf, { ".git" }))
-    end
-  end,
-  capabilities = client.capabilities(),
+  root_markers = { ".git" },
+  before_init = client.before_init,
   settings = options.settings(),
   on_init = client.on_init,
   on_exit = client.on_exit,

@@ -64,6 +64,16 @@ local function start()
   if vim.g.diffill_enable ~= false then
     vim.lsp.enable("diffill")
   end
+  local function check(buf)
+    require("diffill.client").check_command(buf)
+  end
+  vim.api.nvim_create_autocmd("FileType", {
+    group = group,
+    callback = function(args)
+      check(args.buf)
+    end,
+  })
+  vim.iter(vim.api.nvim_list_bufs()):filter(vim.api.nvim_buf_is_loaded):each(check)
 end
 if vim.v.vim_did_enter == 1 then
   vim.schedule(start)

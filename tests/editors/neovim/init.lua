@@ -7,6 +7,11 @@ local test = vim.json.decode(vim.env.DIFFILL_TEST)
 vim.opt.runtimepath:prepend(test.plugin)
 vim.o.swapfile = false
 vim.o.more = false
+_G.said = {}
+vim.notify = function(text)
+  table.insert(said, text)
+end
+
 require("diffill").setup(test.options)
 
 for key, name in pairs({
@@ -23,11 +28,6 @@ end
 vim.keymap.set("i", "<Tab>", function()
   return require("diffill").accept() and "" or "<Tab>"
 end, { expr = true })
-
-_G.said = {}
-vim.notify = function(text)
-  table.insert(said, text)
-end
 
 --- The suggestion as it is drawn: {row, col, position, first line, further lines}, or nil.
 function _G.ghost()

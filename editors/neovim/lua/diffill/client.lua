@@ -95,6 +95,11 @@ function M.configure(changes)
     client.settings = settings
     client.config.settings = settings
     client:notify("workspace/didChangeConfiguration", { settings = settings })
+    client:request("diffill/status", nil, function(err, status)
+      if not err then
+        require("diffill.status").changed(status)
+      end
+    end)
   end
 end
 
@@ -111,27 +116,26 @@ function M.publish()
   vim.lsp.config(M.name, {
     cmd = options.cmd(),
     settings = options.settings(),
-    capabilities = M.capabilities(),
   })
 end
 
---- What the plugin can do beyond Neovim itself. A client with ghost text announces it, so that the
+--- Say what the plugin can do beyond Neovim itself. Who has ghost text announces it, so that the
 --- server does not offer everything in the completion menu too.
-function M.capabilities()
-  local can = vim.lsp.protocol.make_client_capabilities()
-  can.experimental = { diffillStatus = true, diffillTrainProgress = true }
+---@param params lsp.InitializeParams
+function M.before_init(params)
+  local can = vim.deepcopy(params.capabilities)
+  can.experimental = vim.tbl_extend("force", can.experimental or {}, { diffillStatus = true, diffillTrainProgress = true })
   can.textDocument.inlineCompletion = options.ghost() ~= "off" and { dynamicRegistration = false } or nil
-  return can
+  params.capabilities = can
 end
 
---- Whether the command can be run; told once, with the fix, where it cannot.
----@return boolean
-function M.can_start()
-  local cmd = vim.lsp.config[M.name].cmd
-  if type(cmd) ~= "table" or vim.fn.executable(cmd[1]) == 1 then
-    return true
-  end
-  if not said_missing[cmd[1]] then
+--- Tell once, with the fix, that the command cannot be run. Neovim only notes it in its log.
+---@param buf integer a buffer that has got its file type
+function M.check_command(buf)
+  local config = vim.lsp.config[M.name]
+  local cmd = config.cmd
+  local ours = vim.lsp.is_enabled(M.name) and vim.list_contains(config.filetypes, vim.bo[buf].filetype)
+  if ours and type(cmd) == "table" and vim.fn.executable(cmd[1]) == 0 and not said_missing[cmd[1]] then
     said_missing[cmd[1]] = true
     M.say(
       ('"%s" cannot be run: it is not installed or not on PATH. Install Diffill, or name it: '):format(cmd[1])
@@ -139,7 +143,6 @@ function M.can_start()
       vim.log.levels.ERROR
     )
   end
-  return false
 end
 
 ---@param client vim.lsp.Client

@@ -1,6 +1,7 @@
 --- What the server says of itself: kept for the status line, shown by `:Diffill status`.
 ---
---- Invariant: the server is asked only by `:Diffill status`; the rest follows its notifications.
+--- Invariant: the server is asked by `:Diffill status` and after a setting was changed; the rest
+--- follows its notifications.
 
 local client_of = require("diffill.client")
 local show = require("diffill.show")

@@ -243,7 +243,7 @@ def test_filling_three_holes(neovim: Neovim) -> None:
               newText = hole[3],
             }
           end, holes)
-          callback(nil, { edits = edits })
+          callback(nil, { fills = { { edits = edits } } })
           return true, 1
         end
         """

@@ -12,20 +12,12 @@ local M = {}
 local api = vim.api
 local METHOD = "diffill/fill"
 
---- The edits of an answer, which may hold several alternatives, the best one first.
+--- The edits of the best fill of an answer.
 ---@param result any
 ---@return lsp.TextEdit[]
 local function edits_of(result)
-  if type(result) ~= "table" then
-    return {}
-  end
-  for _, key in ipairs({ "items", "fills", "alternatives", "candidates" }) do
-    local first = type(result[key]) == "table" and result[key][1]
-    if type(first) == "table" and type(first.edits) == "table" then
-      return first.edits
-    end
-  end
-  return type(result.edits) == "table" and result.edits or {}
+  local best = vim.tbl_get(result or {}, "fills", 1) or result
+  return type(best) == "table" and best.edits or {}
 end
 
 --- `:[range]Diffill fill [marker]`.
@@ -39,14 +31,15 @@ function M.run(command, marker)
   end
   local params = { textDocument = { uri = vim.uri_from_bufnr(buf) } }
   if command.range == 2 then
-    params.holes = { place.to_lsp(buf, place.selected(command), client.offset_encoding) }
+    local range, encoding = place.selected(command), client.offset_encoding
+    params.holes = { place.to_lsp(buf, range, encoding) }
+    local kept = vim.tbl_map(function(pin)
+      return place.to_lsp(buf, pin, encoding)
+    end, pins.inside(buf, range))
+    params.pins = #kept > 0 and kept or nil
   else
     params.marker = marker or options.current.marker
   end
-  local keep = vim.tbl_map(function(pin)
-    return place.to_lsp(buf, pin, client.offset_encoding)
-  end, pins.all(buf))
-  params.pins = #keep > 0 and keep or nil
   local tick = api.nvim_buf_get_changedtick(buf)
   client_of.ask(buf, METHOD, params, function(result)
     local edits = edits_of(result)

@@ -53,20 +53,26 @@ function M.clear(buf)
   api.nvim_buf_clear_namespace(buf, namespace, 0, -1)
 end
 
+--- The pins inside a range; only these mean something to a request for it.
+---@param buf integer
+---@param range diffill.Range
+---@return diffill.Range[]
+function M.inside(buf, range)
+  return vim.tbl_filter(function(pin)
+    local after = pin[1] > range[1] or (pin[1] == range[1] and pin[2] >= range[2])
+    local before = pin[3] < range[3] or (pin[3] == range[3] and pin[4] <= range[4])
+    return after and before
+  end, M.all(buf))
+end
+
 --- The texts that are pinned inside a range.
 ---@param buf integer
 ---@param range diffill.Range
 ---@return string[]
 function M.texts(buf, range)
-  local texts = {}
-  for _, pin in ipairs(M.all(buf)) do
-    local after = pin[1] > range[1] or (pin[1] == range[1] and pin[2] >= range[2])
-    local before = pin[3] < range[3] or (pin[3] == range[3] and pin[4] <= range[4])
-    if after and before then
-      texts[#texts + 1] = table.concat(api.nvim_buf_get_text(buf, pin[1], pin[2], pin[3], pin[4], {}), "\n")
-    end
-  end
-  return texts
+  return vim.tbl_map(function(pin)
+    return table.concat(api.nvim_buf_get_text(buf, pin[1], pin[2], pin[3], pin[4], {}), "\n")
+  end, M.inside(buf, range))
 end
 
 return M

@@ -127,7 +127,7 @@ function M.ask(preview, strength)
   }
   local keep = vim.tbl_map(function(pin)
     return place.to_lsp(buf, pin, encoding)
-  end, pins.all(buf))
+  end, pins.inside(buf, preview.range))
   params.keep = #keep > 0 and keep or nil
   client_of.ask(buf, METHOD, params, function(result)
     if not result or #(result.rewrites or {}) == 0 then

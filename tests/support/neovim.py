@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class Neovim:
 
     def __init__(self, rpc: Any, folder: Path) -> None:
         self.rpc, self.folder = rpc, folder
+        self.aside: Callable[[str, list[Any]], None] = lambda name, arguments: None
+        """Told of what comes while something else is waited for."""
         self._waits = 0
 
     def lua(self, code: str, *arguments: Any) -> Any:
@@ -55,6 +57,8 @@ class Neovim:
         self.lua("when(...)", self.rpc.channel_id, name, code, limit_ms)
         told, arguments = "", [False, ""]
         while told != name:
+            if told:
+                self.aside(told, arguments)
             told, arguments = self.rpc.notification()
         holds, error = arguments
         assert holds, f"never: {condition} {error}\n{self.state()}"

@@ -258,6 +258,20 @@ def test_filling_three_holes(neovim: Neovim) -> None:
     neovim.lua("client().request = nil")
 
 
+def test_filling_three_holes_by_the_server(neovim: Neovim) -> None:
+    """The server's own answer; one without `diffill/fill` is said to be too old."""
+    neovim.open("a.py", "total = ___\nb = '😀' + ___\nc = ___\n")
+    neovim.command("Diffill fill")
+    neovim.wait("heard('3 holes filled') or heard('the server is too old for diffill/fill')")
+    if neovim.lua("return heard('too old')"):
+        assert neovim.lines()[2] == "c = ___"
+        return
+    text = REWRITES[0]
+    assert neovim.lines() == [f"total = {text}", f"b = '😀' + {text}", f"c = {text}"]
+    neovim.command("undo")
+    assert neovim.lines()[2] == "c = ___"
+
+
 def test_training_progress_is_in_the_status_line(neovim: Neovim) -> None:
     neovim.open("a.py", "\n")
     neovim.lua(

@@ -2,7 +2,8 @@
 
 Starts Neovim with the plugin (tests/editors/install_neovim.py installs it), attaches a screen, and
 writes `return` at the end of a method; the clock runs from the space after it until the screen has
-text right of the cursor that nobody typed. Each round is a new document, so no answer is known.
+text right of the cursor that nobody typed. Each round is a new document and nothing was asked
+before that key, so no answer is known and the model encodes the whole context: the slowest case.
 Ways of drawing: `0.11` by the plugin, `0.12` by Neovim (which waits 200 ms after a key before it
 asks), `0.12-own` by the plugin on 0.12. Engines: `scripted` answers at once, so what is left is
 Neovim, the plugin and the protocol; `model` is the bundled one.
@@ -92,17 +93,34 @@ class Screen:
                 self._rows[row] = before.get(row + rows, [" "] * COLUMNS)
 
 
+def trigger(neovim: Neovim, value: str) -> None:
+    """Change `inline.trigger`, and wait until the server has it."""
+    neovim.lua(
+        """
+        _G.told = false
+        local tell = function() told = true end
+        local once = { pattern = "DiffillStatus", once = true, callback = tell }
+        vim.api.nvim_create_autocmd("User", once)
+        require("diffill").configure({ inline = { trigger = ... } })
+        """,
+        value,
+    )
+    neovim.wait("told")
+
+
 def one_round(neovim: Neovim, screen: Screen, number: int) -> float | None:
     """Milliseconds from the key to the ghost text; None when none came."""
     neovim.keys("<Esc>")
     neovim.wait("vim.api.nvim_get_mode().mode == 'n'")
     text = [*TEXT.format(number=number).splitlines(), "        retur"]
     neovim.lua("vim.api.nvim_buf_set_lines(0, 0, -1, true, ...)", text)
+    trigger(neovim, "manual")  # nothing may be shown already when the clock starts
     neovim.keys("GAn")
     # A person pauses too: what was asked for along the way is answered, and the clock of
     # Neovim's own waiting has run out.
     neovim.lua("_G.since = vim.uv.now()")
     neovim.wait("vim.api.nvim_get_current_line():find('return$') and vim.uv.now() - since > 700")
+    trigger(neovim, "auto")
     # Neovim tells nothing while nothing is drawn; this wakes the reader at the end of the limit.
     neovim.lua(
         "local channel = ... vim.defer_fn(function() vim.rpcnotify(channel, 'late') end, 6000)",

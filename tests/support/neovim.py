@@ -53,7 +53,8 @@ class Neovim:
         """Return when a piece of Lua is true; fail with what the editor shows if it never is."""
         self._waits += 1
         name = f"held-{self._waits}"
-        code = condition if condition.lstrip().startswith(("return", "local")) else f"return {condition}"
+        whole = condition.lstrip().startswith(("return", "local"))
+        code = condition if whole else f"return {condition}"
         self.lua("when(...)", self.rpc.channel_id, name, code, limit_ms)
         told, arguments = "", [False, ""]
         while told != name:

@@ -275,7 +275,8 @@ def test_filling_three_holes_by_the_server(neovim: Neovim) -> None:
 def test_training_progress_is_in_the_status_line(neovim: Neovim) -> None:
     neovim.open("a.py", "\n")
     neovim.lua(
-        "client().handlers['diffill/train/progress'](nil, {state = 'training', step = 3, steps = 4})"
+        "client().handlers['diffill/train/progress']"
+        "(nil, {state = 'training', step = 3, steps = 4})"
     )
     assert neovim.lua("return require('diffill').statusline()") == "diffill training 75%"
     neovim.lua("client().handlers['diffill/train/progress'](nil, {state = 'done'})")

@@ -21,7 +21,8 @@ def column_right_of(neovim: Neovim, text: str) -> None:
     """Wait for the cursor's line to have this text left of the cursor."""
     neovim.wait(
         "local col = vim.fn.col('.') - 1"
-        f" return vim.api.nvim_get_current_line():sub(1, col):sub(-{len(text.encode())}) == [[{text}]]"
+        f" local left = vim.api.nvim_get_current_line():sub(1, col):sub(-{len(text.encode())})"
+        f" return left == [[{text}]]"
     )
 
 

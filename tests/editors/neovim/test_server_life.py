@@ -1,4 +1,4 @@
-"""The server's life as seen from Neovim: found, missing, broken, killed, restarted, and the model."""
+"""The server's life as seen from Neovim: missing, broken, killed, restarted, with the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Emacs with the configurations of editors/others: a real Emacs, a scripted server, a saved file."""
+"""A real Emacs with the configurations of editors/others, a scripted server, a saved file."""
 
 from __future__ import annotations
 

@@ -1,0 +1,35 @@
+--- Neovim's description of the server: `vim.lsp.enable("diffill")` uses it, with or without
+--- `require("diffill").setup()`.
+
+local client = require("diffill.client")
+local options = require("diffill.options")
+
+---@type vim.lsp.Config
+return {
+  cmd = options.cmd(),
+  filetypes = {
+    "python",
+    "javascript",
+    "javascriptreact",
+    "typescript",
+    "typescriptreact",
+    "go",
+    "rust",
+    "java",
+    "c",
+    "cpp",
+  },
+  root_markers = { ".git" },
+  before_init = client.before_init,
+  settings = options.settings(),
+  on_init = client.on_init,
+  on_exit = client.on_exit,
+  handlers = {
+    ["diffill/statusDidChange"] = function(_, status)
+      require("diffill.status").changed(status)
+    end,
+    ["diffill/train/progress"] = function(_, progress)
+      require("diffill.train").progress(progress)
+    end,
+  },
+}

@@ -1,0 +1,216 @@
+--- The connection to the server: find it, ask it, change its settings, start it again.
+---
+--- Invariants: every answer reaches its callback as (result) or is told to the user as one
+--- sentence with what to do; nothing waits. A server that is too old for a method is said to be.
+
+local options = require("diffill.options")
+
+local M = {}
+
+M.name = "diffill"
+local METHOD_NOT_FOUND = -32601
+local EARLY_MS = 10000 -- ended sooner than this: it cannot run here, so starting it again is no use
+
+local started = {} ---@type table<integer, integer> client id -> milliseconds
+local asked_to_stop = {} ---@type table<integer, boolean>
+local said_missing = {} ---@type table<string, boolean>
+
+---@param text string
+---@param level integer?
+function M.say(text, level)
+  vim.notify("Diffill: " .. text, level or vim.log.levels.INFO, { title = "Diffill" })
+end
+
+---@param buf integer?
+---@return vim.lsp.Client?
+function M.get(buf)
+  local clients = vim.lsp.get_clients({ name = M.name, bufnr = buf })
+  return clients[1]
+end
+
+--- The client for a buffer, or a sentence why there is none.
+---@param buf integer?
+---@return vim.lsp.Client?
+function M.need(buf)
+  local client = M.get(buf) or M.get()
+  if not client then
+    M.say("no server runs for this buffer; :checkhealth diffill says why", vim.log.levels.WARN)
+  end
+  return client
+end
+
+--- Ask the server; the callback gets the result, errors are told.
+---@param buf integer
+---@param method string
+---@param params any
+---@param callback fun(result: any, client: vim.lsp.Client)
+function M.ask(buf, method, params, callback)
+  local client = M.need(buf)
+  if not client then
+    return
+  end
+  local sent = client:request(method, params, function(err, result)
+    if not err then
+      callback(result, client)
+    elseif err.code == METHOD_NOT_FOUND then
+      local version = (client.server_info or {}).version or "unknown"
+      M.say(
+        ("the server is too old for %s (version %s); update Diffill, then :Diffill restart"):format(method, version),
+        vim.log.levels.WARN
+      )
+    else
+      M.say(("%s: %s"):format(method, err.message or vim.inspect(err)), vim.log.levels.ERROR)
+    end
+  end, buf)
+  if not sent then
+    M.say("the server is not running; :Diffill restart", vim.log.levels.ERROR)
+  end
+end
+
+--- Run one of the server's commands.
+---@param buf integer
+---@param command string
+---@param arguments any[]
+---@param callback fun(result: any)
+function M.command(buf, command, arguments, callback)
+  local client = M.need(buf)
+  if not client then
+    return
+  end
+  local known = vim.tbl_get(client.server_capabilities, "executeCommandProvider", "commands") or {}
+  if not vim.list_contains(known, command) then
+    M.say(("the server is too old for %s; update Diffill, then :Diffill restart"):format(command), vim.log.levels.WARN)
+    return
+  end
+  M.ask(buf, "workspace/executeCommand", { command = command, arguments = arguments }, callback)
+end
+
+--- Change settings of the running server, as a table below `diffill`.
+---@param changes table
+function M.configure(changes)
+  options.current.settings = vim.tbl_deep_extend("force", options.current.settings, changes)
+  M.publish()
+  for _, client in ipairs(vim.lsp.get_clients({ name = M.name })) do
+    local settings = vim.tbl_deep_extend("force", client.settings or {}, { diffill = changes })
+    client.settings = settings
+    client.config.settings = settings
+    client:notify("workspace/didChangeConfiguration", { settings = settings })
+    client:request("diffill/status", nil, function(err, status)
+      if not err then
+        require("diffill.status").changed(status)
+      end
+    end)
+  end
+end
+
+--- Whether suggestions are on, as far as the settings say.
+---@return boolean
+function M.is_on()
+  local client = M.get()
+  local settings = client and client.settings or options.settings()
+  return vim.tbl_get(settings, "diffill", "enable") ~= false
+end
+
+--- Hand the options on to `vim.lsp.config`.
+function M.publish()
+  vim.lsp.config(M.name, {
+    cmd = options.cmd(),
+    settings = options.settings(),
+  })
+end
+
+--- Say what the plugin can do beyond Neovim itself. Who has ghost text announces it, so that the
+--- server does not offer everything in the completion menu too.
+---@param params lsp.InitializeParams
+function M.before_init(params)
+  local can = vim.deepcopy(params.capabilities)
+  can.experimental = vim.tbl_extend("force", can.experimental or {}, { diffillStatus = true, diffillTrainProgress = true })
+  can.textDocument.inlineCompletion = options.ghost() ~= "off" and { dynamicRegistration = false } or nil
+  params.capabilities = can
+end
+
+--- Tell once, with the fix, that the command cannot be run. Neovim only notes it in its log.
+---@param buf integer a buffer that has got its file type
+function M.check_command(buf)
+  local config = vim.lsp.config[M.name]
+  local cmd = config.cmd
+  local ours = vim.lsp.is_enabled(M.name) and vim.list_contains(config.filetypes, vim.bo[buf].filetype)
+  if ours and type(cmd) == "table" and vim.fn.executable(cmd[1]) == 0 and not said_missing[cmd[1]] then
+    said_missing[cmd[1]] = true
+    M.say(
+      ('"%s" cannot be run: it is not installed or not on PATH. Install Diffill, or name it: '):format(cmd[1])
+        .. 'require("diffill").setup({ cmd = { "/path/to/diffill", "serve" } }); then :Diffill restart',
+      vim.log.levels.ERROR
+    )
+  end
+end
+
+---@param client vim.lsp.Client
+function M.on_init(client)
+  started[client.id] = vim.uv.now()
+end
+
+--- The server's process has ended.
+---@param code integer
+---@param signal integer
+---@param id integer
+function M.on_exit(code, signal, id)
+  local lived_ms = vim.uv.now() - (started[id] or vim.uv.now())
+  local wanted = asked_to_stop[id] or vim.v.exiting ~= vim.NIL
+  started[id], asked_to_stop[id] = nil, nil
+  if wanted or (code == 0 and signal == 0) then
+    return
+  end
+  require("diffill.status").gone()
+  -- Twice, since Neovim itself forgets the client one turn of the loop later.
+  vim.schedule(vim.schedule_wrap(function()
+    local how = signal ~= 0 and ("by signal %d"):format(signal) or ("with code %d"):format(code)
+    if lived_ms < EARLY_MS or not options.current.restart then
+      M.say(
+        ("the server ended %s; :checkhealth diffill and :Diffill log say why, :Diffill restart tries again"):format(how),
+        vim.log.levels.ERROR
+      )
+    else
+      M.say(("the server ended %s and is started again"):format(how), vim.log.levels.WARN)
+      vim.lsp.enable(M.name)
+    end
+  end))
+end
+
+--- Stop the server, if one runs, and start it.
+function M.restart()
+  said_missing = {}
+  local clients = vim.lsp.get_clients({ name = M.name, _uninitialized = true })
+  for _, client in ipairs(clients) do
+    asked_to_stop[client.id] = true
+    client:stop()
+  end
+  local function gone()
+    return vim.iter(clients):all(function(client)
+      return client:is_stopped()
+    end)
+  end
+  local patience, timer = 50, assert(vim.uv.new_timer()) -- five seconds, then by force
+  timer:start(
+    0,
+    100,
+    vim.schedule_wrap(function()
+      if timer:is_closing() then
+        return
+      end
+      if gone() then
+        timer:close()
+        vim.lsp.enable(M.name)
+        return
+      end
+      patience = patience - 1
+      if patience == 0 then
+        for _, client in ipairs(clients) do
+          client:stop(true)
+        end
+      end
+    end)
+  )
+end
+
+return M

@@ -1,0 +1,141 @@
+--- `:Diffill` and its sub-commands, with completion.
+
+local client_of = require("diffill.client")
+
+local M = {}
+
+local function words(...)
+  local list = { ... }
+  return function()
+    return list
+  end
+end
+
+---@class diffill.Command
+---@field run fun(arguments: string[], command: table)
+---@field complete? fun(): string[]
+
+---@type table<string, diffill.Command>
+M.all = {
+  toggle = {
+    run = function()
+      local on = not client_of.is_on()
+      client_of.configure({ enable = on })
+      client_of.say(on and "suggestions are on" or "suggestions are off")
+    end,
+  },
+  status = {
+    run = function()
+      require("diffill.status").show()
+    end,
+  },
+  explain = {
+    run = function()
+      require("diffill.status").explain()
+    end,
+  },
+  log = {
+    run = function()
+      local options = require("diffill.options")
+      local file = options.current.cmd == nil and options.log_file() or vim.lsp.log.get_filename()
+      if vim.uv.fs_stat(file) then
+        vim.cmd.split({ args = { file }, magic = { file = false, bar = false } })
+        vim.cmd("normal! G")
+      else
+        client_of.say("there is no log yet; it will be " .. file)
+      end
+    end,
+  },
+  rewrite = {
+    run = function(arguments, command)
+      require("diffill.rewrite").run(command, arguments[1])
+    end,
+    complete = words("0.1", "0.3", "0.5", "0.8", "1.0"),
+  },
+  fill = {
+    run = function(arguments, command)
+      require("diffill.fill").run(command, arguments[1])
+    end,
+  },
+  pin = {
+    run = function(arguments, command)
+      local pins = require("diffill.pins")
+      local buf = vim.api.nvim_get_current_buf()
+      if arguments[1] == "clear" then
+        pins.clear(buf)
+        return
+      end
+      local pinned = pins.toggle(buf, require("diffill.place").selected(command))
+      client_of.say(pinned and "pinned" or "not pinned any more")
+    end,
+    complete = words("clear"),
+  },
+  snooze = {
+    run = function(arguments)
+      local minutes = tonumber(arguments[1] or "5")
+      if not minutes or minutes < 0 then
+        client_of.say(("%s is no number of minutes"):format(arguments[1]), vim.log.levels.ERROR)
+        return
+      end
+      client_of.command(0, "diffill.snooze", { minutes }, function()
+        require("diffill.status").snoozed(minutes)
+        client_of.say(minutes > 0 and ("quiet for %g minutes"):format(minutes) or "no longer quiet")
+      end)
+    end,
+    complete = words("5", "30", "60", "0"),
+  },
+  train = {
+    run = function(arguments)
+      require("diffill.train").run(arguments[1])
+    end,
+    complete = function()
+      return require("diffill.train").verbs
+    end,
+  },
+  model = {
+    run = function(arguments)
+      require("diffill.models").run(arguments[1], arguments[2])
+    end,
+    complete = function()
+      return require("diffill.models").verbs
+    end,
+  },
+  restart = { run = client_of.restart },
+}
+
+---@return string[]
+function M.names()
+  local names = vim.tbl_keys(M.all)
+  table.sort(names)
+  return names
+end
+
+---@param command table what `nvim_create_user_command` passes
+function M.run(command)
+  local arguments = vim.deepcopy(command.fargs)
+  local name = table.remove(arguments, 1) or "status"
+  local found = M.all[name]
+  if not found then
+    client_of.say(("%s is no command; there are %s"):format(name, table.concat(M.names(), ", ")), vim.log.levels.ERROR)
+    return
+  end
+  found.run(arguments, command)
+end
+
+---@param lead string
+---@param line string
+---@return string[]
+function M.complete(lead, line)
+  local before = vim.split(line:sub(1, #line - #lead):gsub("^.-Diffill%s+", ""), "%s+", { trimempty = true })
+  local known = {}
+  if #before == 0 then
+    known = M.names()
+  elseif #before == 1 and M.all[before[1]] and M.all[before[1]].complete then
+    known = M.all[before[1]].complete()
+  end
+  return vim.tbl_filter(function(word)
+    return vim.startswith(word, lead)
+  end, known)
+end
+
+return M

@@ -1,0 +1,280 @@
+--- Ghost text of our own: asks for `textDocument/inlineCompletion` and draws the answer.
+---
+--- For Neovim 0.11, which has no inline completion, and for asking by hand on any version.
+--- Invariants: one request at a time, a newer one cancels it; an answer for another text or cursor
+--- than the present one is dropped; nothing is drawn outside insert mode. When to offer what is the
+--- server's business: there is no debounce and no cache here, an item is only kept while it fits.
+
+local client_of = require("diffill.client")
+local edit = require("diffill.edit")
+
+local M = {}
+local api = vim.api
+local METHOD = "textDocument/inlineCompletion"
+local INVOKED, AUTOMATIC = 1, 2
+local namespace = api.nvim_create_namespace("diffill.ghost")
+
+---@class diffill.Ghost
+---@field buf integer
+---@field automatic boolean ask at every key
+---@field items diffill.Item[]
+---@field index integer the item that is shown
+---@field counting boolean show "2/3" at its end
+---@field asked string? the place that was asked for last
+---@field request integer? id of the request under way
+---@field client integer? its client
+
+local states = {} ---@type table<integer, diffill.Ghost>
+
+---@param buf integer
+---@return string line, integer row, integer col
+local function place(buf)
+  local window = api.nvim_get_current_win()
+  local row, col = unpack(api.nvim_win_get_cursor(window))
+  return api.nvim_buf_get_lines(buf, row - 1, row, true)[1], row - 1, col
+end
+
+local function inserting(buf)
+  return api.nvim_get_current_buf() == buf and api.nvim_get_mode().mode:match("^[iR]") ~= nil
+end
+
+local function key(buf)
+  local _, row, col = place(buf)
+  return ("%d:%d:%d"):format(api.nvim_buf_get_changedtick(buf), row, col)
+end
+
+--- Text as it looks on the screen: a tab in virtual text would be drawn as ^I.
+local function spaced(text, column)
+  local tab, width = vim.bo.tabstop, column
+  return (text:gsub("[^\t]*\t?", function(piece)
+    local body = piece:gsub("\t", "")
+    width = width + vim.fn.strdisplaywidth(body)
+    local fill = body == piece and 0 or tab - width % tab
+    width = width + fill
+    return body .. (" "):rep(fill)
+  end))
+end
+
+---@param state diffill.Ghost
+---@return diffill.Plan?
+local function plan_of(state)
+  local item = state.items[state.index]
+  if not item or not inserting(state.buf) then
+    return nil
+  end
+  return edit.plan(item, place(state.buf))
+end
+
+---@param state diffill.Ghost
+local function draw(state)
+  api.nvim_buf_clear_namespace(state.buf, namespace, 0, -1)
+  local plan = plan_of(state)
+  if not plan then
+    return
+  end
+  local line = api.nvim_buf_get_lines(state.buf, plan.row, plan.row + 1, true)[1]
+  local column = vim.fn.strdisplaywidth(line:sub(1, plan.col))
+  local lines = vim.split(plan.insert, "\n", { plain = true })
+  lines[1] = spaced(lines[1], column)
+  for number = 2, #lines do
+    lines[number] = spaced(lines[number], 0)
+  end
+  local mark = { hl_mode = "combine", virt_text_pos = "inline" }
+  local right = plan.replaced .. plan.after
+  if #lines > 1 and right ~= "" then
+    -- What stands right of the cursor moves to the last line: cover it here, show it there.
+    mark.virt_text_pos = "overlay"
+    local width = vim.fn.strdisplaywidth(spaced(right, column)) - vim.fn.strdisplaywidth(lines[1])
+    lines[1] = lines[1] .. (" "):rep(math.max(width, 0))
+    lines[#lines] = lines[#lines] .. spaced(plan.after, 0)
+  elseif plan.replaced ~= "" then
+    mark.end_col = plan.col + #plan.replaced
+    mark.hl_group = "DiffillReplaced"
+  end
+  local drawn = vim.tbl_map(function(text)
+    return { { text, "DiffillGhost" } }
+  end, lines)
+  if state.counting and #state.items > 1 then
+    table.insert(drawn[#drawn], { (" %d/%d"):format(state.index, #state.items), "DiffillGhostCount" })
+  end
+  mark.virt_text = table.remove(drawn, 1)
+  mark.virt_lines = drawn
+  api.nvim_buf_set_extmark(state.buf, namespace, plan.row, plan.col, mark)
+end
+
+local function cancel(state)
+  local client = state.client and vim.lsp.get_client_by_id(state.client)
+  if client and state.request then
+    client:cancel_request(state.request)
+  end
+  state.request = nil
+end
+
+local function clear(state)
+  cancel(state)
+  state.items, state.counting = {}, false
+  if api.nvim_buf_is_valid(state.buf) then
+    api.nvim_buf_clear_namespace(state.buf, namespace, 0, -1)
+  end
+end
+
+---@param result table?
+---@return diffill.Item[]
+local function read(result)
+  local items = {}
+  for _, raw in ipairs(result and (result.items or result) or {}) do
+    if type(raw.insertText) == "string" and raw.range then
+      items[#items + 1] = { row = raw.range.start.line, text = edit.text(raw.insertText) }
+    end
+  end
+  return items
+end
+
+---@param state diffill.Ghost
+---@param kind integer
+local function ask(state, kind)
+  local client = client_of.get(state.buf)
+  if not client or not client:supports_method(METHOD) then
+    return
+  end
+  cancel(state)
+  local asked = key(state.buf)
+  state.asked = asked
+  local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
+  params.context = { triggerKind = kind }
+  local request
+  local sent, id = client:request(METHOD, params, function(err, result)
+    if state.request ~= request or states[state.buf] ~= state then
+      return -- a newer request took its place
+    end
+    state.request = nil
+    if err or not inserting(state.buf) or key(state.buf) ~= asked then
+      return
+    end
+    state.items, state.index = read(result), 1
+    state.counting = kind == INVOKED
+    draw(state)
+  end, state.buf)
+  request = sent and id or nil
+  state.request, state.client = request, client.id
+end
+
+---@param state diffill.Ghost
+local function moved(state)
+  if not state.automatic then
+    clear(state)
+    return
+  end
+  draw(state) -- what fits stays, without a flicker, until the answer comes
+  if state.asked ~= key(state.buf) and inserting(state.buf) then
+    ask(state, AUTOMATIC)
+  end
+end
+
+--- Draw ghost text in a buffer.
+---@param buf integer
+---@param automatic boolean false: only when asked by hand
+function M.attach(buf, automatic)
+  M.detach(buf)
+  local state = { buf = buf, automatic = automatic, items = {}, index = 1, counting = false }
+  states[buf] = state
+  local group = api.nvim_create_augroup("diffill.ghost." .. buf, {})
+  api.nvim_create_autocmd({ "InsertEnter", "CursorMovedI", "TextChangedI", "TextChangedP" }, {
+    group = group,
+    buffer = buf,
+    callback = function(event)
+      if event.event == "InsertEnter" then
+        state.asked = nil
+        -- The mode is not insert yet while this event runs.
+        vim.schedule(function()
+          if states[buf] == state and inserting(buf) then
+            moved(state)
+          end
+        end)
+      elseif not (event.event == "CursorMovedI" and state.asked == key(buf)) then
+        moved(state)
+      end
+    end,
+  })
+  api.nvim_create_autocmd({ "InsertLeave", "BufLeave" }, {
+    group = group,
+    buffer = buf,
+    callback = function()
+      clear(state)
+      state.asked = nil
+    end,
+  })
+  if inserting(buf) and automatic then
+    moved(state)
+  end
+end
+
+---@param buf integer
+function M.detach(buf)
+  local state = states[buf]
+  if state then
+    clear(state)
+    states[buf] = nil
+    api.nvim_del_augroup_by_name("diffill.ghost." .. buf)
+  end
+end
+
+--- Ask by hand: more steps, all alternatives, also what is not sure.
+---@return boolean
+function M.trigger()
+  local state = states[api.nvim_get_current_buf()]
+  if not state or not inserting(state.buf) then
+    return false
+  end
+  ask(state, INVOKED)
+  return true
+end
+
+--- Whether something is shown.
+---@return boolean
+function M.shown()
+  local state = states[api.nvim_get_current_buf()]
+  return state ~= nil and plan_of(state) ~= nil
+end
+
+---@param unit "all"|"line"|"word"
+---@return boolean whether there was something to accept
+function M.accept(unit)
+  local state = states[api.nvim_get_current_buf()]
+  local plan = state and plan_of(state)
+  if not state or not plan then
+    return false
+  end
+  local item, part = state.items[state.index], edit.part(plan, unit)
+  clear(state)
+  if part ~= plan then
+    state.items, state.index = { edit.rest(item, part) }, 1
+  end
+  edit.apply(part)
+  return true
+end
+
+---@param step integer
+---@return boolean
+function M.select(step)
+  local state = states[api.nvim_get_current_buf()]
+  if not state or not plan_of(state) then
+    return false
+  end
+  state.index = (state.index - 1 + step) % #state.items + 1
+  state.counting = true
+  draw(state)
+  return true
+end
+
+---@return boolean
+function M.dismiss()
+  local shown = M.shown()
+  local state = states[api.nvim_get_current_buf()]
+  if state then
+    clear(state)
+  end
+  return shown
+end
+
+return M

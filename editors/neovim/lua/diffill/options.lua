@@ -1,0 +1,98 @@
+--- The plugin's own options, and what is wrong with those that were given.
+---
+--- What the server should do is not here: that is `settings`, handed to it as it is
+--- (docs/configuration.md). Invariant: `current` is always complete and of the right kinds; a
+--- value of the wrong kind is named and its default stays.
+
+local M = {}
+
+---@class diffill.Options
+local defaults = {
+  --- The server's command line. nil: `diffill serve` with a log file.
+  cmd = nil,
+  --- Handed to the server under `diffill`.
+  settings = {},
+  --- auto: Neovim's own inline completion where there is one (0.12), else the plugin's;
+  --- native, own: one of the two; off: no ghost text, candidates in the completion menu.
+  ghost = "auto",
+  --- Start the server again when it ends without being asked to.
+  restart = true,
+  --- Where rewrites are shown: float or split.
+  preview = "float",
+  --- What `:Diffill fill` takes for a hole where the server is not told otherwise.
+  marker = "___",
+}
+
+local choices = {
+  ghost = { auto = true, native = true, own = true, off = true },
+  preview = { float = true, split = true },
+}
+
+local kinds =
+  { cmd = "table", settings = "table", ghost = "string", restart = "boolean", preview = "string", marker = "string" }
+
+M.current = vim.deepcopy(defaults)
+
+---@param key string
+---@param value any
+---@return string? problem
+local function problem(key, value)
+  local kind = kinds[key]
+  if not kind then
+    return ("%s is no option; there are %s"):format(key, table.concat(vim.fn.sort(vim.tbl_keys(kinds)), ", "))
+  end
+  if type(value) ~= kind then
+    return ("%s must be a %s, not a %s"):format(key, kind, type(value))
+  end
+  if choices[key] and not choices[key][value] then
+    local known = table.concat(vim.fn.sort(vim.tbl_keys(choices[key])), ", ")
+    return ('%s is "%s"; use one of %s'):format(key, value, known)
+  end
+end
+
+--- Lay options over the defaults; tell of the ones that cannot be used.
+---@param given table?
+---@return string[] problems
+function M.take(given)
+  local problems = {}
+  M.current = vim.deepcopy(defaults)
+  for key, value in pairs(given or {}) do
+    local wrong = problem(key, value)
+    if wrong then
+      problems[#problems + 1] = wrong
+    else
+      M.current[key] = vim.deepcopy(value)
+    end
+  end
+  table.sort(problems)
+  return problems
+end
+
+--- Who draws ghost text: "native", "own" or "off".
+---@return string
+function M.ghost()
+  local wanted = M.current.ghost
+  local has_native = vim.lsp.inline_completion ~= nil
+  if wanted == "auto" then
+    return has_native and "native" or "own"
+  end
+  return wanted == "native" and not has_native and "own" or wanted
+end
+
+--- The settings as they go to the server: an empty table would be sent as a list.
+---@return table
+function M.settings()
+  local settings = M.current.settings
+  return { diffill = next(settings) and settings or vim.empty_dict() }
+end
+
+function M.log_file()
+  return vim.fs.joinpath(vim.fn.stdpath("log"), "diffill.log")
+end
+
+---@return string[]
+function M.cmd()
+  return M.current.cmd or { "diffill", "serve", "--log-file", M.log_file() }
+end
+
+return M

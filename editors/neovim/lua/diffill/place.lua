@@ -1,0 +1,42 @@
+--- The range a command is meant for, and ranges as the protocol counts them.
+
+local M = {}
+local api = vim.api
+
+--- The selection, the lines of a command's range, or the text of the cursor's line.
+---@param command table what `nvim_create_user_command` passes
+---@return diffill.Range
+function M.selected(command)
+  local buf = api.nvim_get_current_buf()
+  local first, last = command.line1 - 1, command.line2 - 1
+  local line = api.nvim_buf_get_lines(buf, last, last + 1, true)[1]
+  if command.range == 2 then
+    local from, to = api.nvim_buf_get_mark(buf, "<"), api.nvim_buf_get_mark(buf, ">")
+    local visual = from[1] == command.line1 and to[1] == command.line2
+    if visual and vim.fn.visualmode() == "v" then
+      -- The mark stands on the first byte of the last character.
+      local stop = math.min(to[2] + 1, #line)
+      while stop < #line and line:byte(stop + 1) >= 0x80 and line:byte(stop + 1) < 0xC0 do
+        stop = stop + 1
+      end
+      return { first, from[2], last, stop }
+    end
+  end
+  local head = api.nvim_buf_get_lines(buf, first, first + 1, true)[1]
+  local indent = first == last and #head:match("^%s*") or 0
+  return { first, indent, last, #line }
+end
+
+---@param buf integer
+---@param range diffill.Range
+---@param encoding string
+---@return lsp.Range
+function M.to_lsp(buf, range, encoding)
+  local function position(row, col)
+    local line = api.nvim_buf_get_lines(buf, row, row + 1, true)[1]
+    return { line = row, character = vim.str_utfindex(line, encoding, col, false) }
+  end
+  return { start = position(range[1], range[2]), ["end"] = position(range[3], range[4]) }
+end
+
+return M

@@ -1,0 +1,157 @@
+--- `:Diffill rewrite`: other texts for a selection, shown as a diff, one of them applied.
+---
+--- Invariants: nothing is edited before a person applies; what is applied is what the diff showed,
+--- or nothing, when the text has changed since; it is one undo step.
+
+local client_of = require("diffill.client")
+local options = require("diffill.options")
+local pins = require("diffill.pins")
+local place = require("diffill.place")
+local show = require("diffill.show")
+
+local M = {}
+local api = vim.api
+local METHOD = "diffill/rewrite"
+local STRENGTH, STRENGTH_STEP = 0.5, 0.2
+
+---@class diffill.Preview
+---@field buf integer the text's buffer
+---@field tick integer its state when the rewrites were made
+---@field range diffill.Range
+---@field strength number
+---@field rewrites table[]
+---@field index integer
+---@field shown diffill.Window?
+
+---@param a string
+---@param b string
+---@return string[]
+local function diff(a, b)
+  local compare = vim.text and vim.text.diff or vim.diff
+  local text = compare(a, b, { ctxlen = 1, result_type = "unified" })
+  return vim.split(vim.trim(text --[[@as string]]), "\n", { plain = true })
+end
+
+---@param preview diffill.Preview
+---@return string[]
+local function lines_of(preview)
+  local range, rewrite = preview.range, preview.rewrites[preview.index]
+  local old = api.nvim_buf_get_lines(preview.buf, range[1], range[3] + 1, true)
+  local new = old[1]:sub(1, range[2]) .. rewrite.text .. old[#old]:sub(range[4] + 1)
+  local before = table.concat(old, "\n") .. "\n"
+  local lines = before == new .. "\n" and { " the same text" } or diff(before, new .. "\n")
+  for _, text in ipairs(pins.texts(preview.buf, range)) do
+    if not rewrite.text:find(text, 1, true) then
+      table.insert(lines, 1, "! does not keep the pinned text: " .. text:gsub("\n", " "))
+    end
+  end
+  lines[#lines + 1] = "<CR> apply  q abort  n/p next/previous  +/- strength"
+  return lines
+end
+
+---@param preview diffill.Preview
+---@return string
+local function title_of(preview)
+  local rewrite = preview.rewrites[preview.index]
+  return ("rewrite %d/%d  strength %.1f  %d %% changed%s"):format(
+    preview.index,
+    #preview.rewrites,
+    preview.strength,
+    math.floor(100 * (rewrite.changed or 0) + 0.5),
+    rewrite.parses == false and "  does not parse" or ""
+  )
+end
+
+---@param preview diffill.Preview
+local function apply(preview)
+  if preview.shown then
+    show.close(preview.shown)
+  end
+  if not api.nvim_buf_is_valid(preview.buf) or api.nvim_buf_get_changedtick(preview.buf) ~= preview.tick then
+    client_of.say("the text has changed since the rewrite was made; ask again", vim.log.levels.WARN)
+    return
+  end
+  local range = preview.range
+  local lines = vim.split(preview.rewrites[preview.index].text, "\n", { plain = true })
+  api.nvim_buf_set_text(preview.buf, range[1], range[2], range[3], range[4], lines)
+end
+
+---@param preview diffill.Preview
+local function open(preview)
+  if preview.shown and api.nvim_win_is_valid(preview.shown.window) then
+    show.update(preview.shown, title_of(preview), lines_of(preview))
+    return
+  end
+  local shown = show.open(title_of(preview), lines_of(preview), options.current.preview)
+  preview.shown = shown
+  vim.bo[shown.buf].filetype = "diff"
+  local function map(keys, action, desc)
+    for _, key in ipairs(keys) do
+      vim.keymap.set("n", key, action, { buffer = shown.buf, nowait = true, desc = desc })
+    end
+  end
+  local function turn(step)
+    return function()
+      preview.index = (preview.index - 1 + step) % #preview.rewrites + 1
+      open(preview)
+    end
+  end
+  local function stronger(step)
+    return function()
+      M.ask(preview, math.min(math.max(preview.strength + step, 0.1), 1))
+    end
+  end
+  map({ "<CR>", "a" }, function()
+    apply(preview)
+  end, "Apply this rewrite")
+  map({ "n", "<Tab>" }, turn(1), "Next rewrite")
+  map({ "p", "<S-Tab>" }, turn(-1), "Previous rewrite")
+  map({ "+" }, stronger(STRENGTH_STEP), "A stronger rewrite")
+  map({ "-" }, stronger(-STRENGTH_STEP), "A weaker rewrite")
+end
+
+--- Ask for rewrites of a preview's range, and show them.
+---@param preview diffill.Preview
+---@param strength number
+function M.ask(preview, strength)
+  local client = client_of.need(preview.buf)
+  if not client then
+    return
+  end
+  local buf, encoding = preview.buf, client.offset_encoding
+  local tick = api.nvim_buf_get_changedtick(buf)
+  local params = {
+    textDocument = { uri = vim.uri_from_bufnr(buf) },
+    range = place.to_lsp(buf, preview.range, encoding),
+    strength = strength,
+  }
+  local keep = vim.tbl_map(function(pin)
+    return place.to_lsp(buf, pin, encoding)
+  end, pins.inside(buf, preview.range))
+  params.keep = #keep > 0 and keep or nil
+  client_of.ask(buf, METHOD, params, function(result)
+    if not result or #(result.rewrites or {}) == 0 then
+      client_of.say("no rewrite: " .. tostring(result and result.reason or "the server gave none"))
+    elseif not api.nvim_buf_is_valid(buf) or api.nvim_buf_get_changedtick(buf) ~= tick then
+      client_of.say("the text has changed since the rewrite was asked for; ask again", vim.log.levels.WARN)
+    else
+      preview.tick, preview.strength, preview.rewrites, preview.index = tick, strength, result.rewrites, 1
+      open(preview)
+    end
+  end)
+end
+
+--- `:[range]Diffill rewrite [strength]`.
+---@param command table
+---@param word string?
+function M.run(command, word)
+  local strength = word == nil and STRENGTH or tonumber(word)
+  if not strength or strength <= 0 or strength > 1 then
+    client_of.say(("strength is %s; give a share above 0, at most 1"):format(word), vim.log.levels.ERROR)
+    return
+  end
+  local buf = api.nvim_get_current_buf()
+  M.ask({ buf = buf, range = place.selected(command), rewrites = {}, index = 1 }, strength)
+end
+
+return M

@@ -1,0 +1,140 @@
+--- What the server says of itself: kept for the status line, shown by `:Diffill status`.
+---
+--- Invariant: the server is asked by `:Diffill status` and after a setting was changed; the rest
+--- follows its notifications.
+
+local client_of = require("diffill.client")
+local show = require("diffill.show")
+
+local M = {}
+
+local last ---@type table?
+local training ---@type string?
+local snoozed_until = 0
+
+local function redraw()
+  vim.schedule(function()
+    vim.cmd.redrawstatus({ bang = true })
+    vim.api.nvim_exec_autocmds("User", { pattern = "DiffillStatus", modeline = false })
+  end)
+end
+
+--- `diffill/statusDidChange`.
+---@param status table
+function M.changed(status)
+  last = status
+  redraw()
+end
+
+--- The server has ended.
+function M.gone()
+  last, training = nil, nil
+  redraw()
+end
+
+---@param text string?
+function M.training(text)
+  training = text
+  redraw()
+end
+
+---@param minutes number
+function M.snoozed(minutes)
+  snoozed_until = vim.uv.now() + minutes * 60000
+  redraw()
+end
+
+local words = { Loading = "loading", Error = "error", Inactive = "off", Warning = "warning" }
+
+---@return string
+function M.line()
+  if not client_of.get(vim.api.nvim_get_current_buf()) then
+    return ""
+  end
+  local word = words[last and last.kind or ""] or "on"
+  if training then
+    word = training
+  elseif not client_of.is_on() then
+    word = "off"
+  elseif vim.uv.now() < snoozed_until then
+    word = "snoozed"
+  end
+  return "diffill " .. word
+end
+
+---@return table? what the server said last
+function M.last()
+  return last
+end
+
+local function ms(value)
+  return type(value) == "number" and ("%.0f ms"):format(value) or "none yet"
+end
+
+---@param status table
+---@return string[]
+function M.lines(status)
+  local lines = {
+    ("%s: %s"):format(status.kind or "Unknown", status.message or ""),
+    ("model: %s"):format(status.model ~= "" and status.model or "none yet"),
+  }
+  if type(status.adapter) == "string" and status.adapter ~= "" then
+    lines[#lines + 1] = "adapter: " .. status.adapter
+  end
+  lines[#lines + 1] = ("requests: p50 %s, p95 %s, %d waiting"):format(ms(status.p50), ms(status.p95), status.queue or 0)
+  if type(status.reason) == "string" then
+    lines[#lines + 1] = "the last request showed nothing: " .. status.reason
+  end
+  for _, problem in ipairs(status.problems or {}) do
+    lines[#lines + 1] = "setting: " .. problem
+  end
+  return lines
+end
+
+function M.show()
+  client_of.ask(0, "diffill/status", nil, function(status)
+    M.changed(status)
+    show.lines("status", M.lines(status))
+  end)
+end
+
+--- Why the last request in this buffer was answered as it was.
+function M.explain()
+  local buf = vim.api.nvim_get_current_buf()
+  local params = { textDocument = { uri = vim.uri_from_bufnr(buf) } }
+  client_of.ask(buf, "diffill/explainLast", params, function(trail)
+    if not trail or trail == vim.NIL then
+      client_of.say("nothing was asked for in this buffer yet")
+      return
+    end
+    local at = trail.position or {}
+    local lines = {
+      ("%s at %d:%d, %s"):format(
+        trail.method or "?",
+        (at.line or 0) + 1,
+        at.character or 0,
+        trail.automatic and "while typing" or "asked for"
+      ),
+      ("shown: %d, in %.0f ms"):format(trail.shown or 0, trail.ms or 0),
+    }
+    if type(trail.reason) == "string" then
+      lines[#lines + 1] = ("reason: %s (%s)"):format(trail.message or "", trail.reason)
+    end
+    for _, stage in ipairs(trail.stages or {}) do
+      lines[#lines + 1] = ("stage %s: %.1f ms"):format(stage.name, stage.ms)
+    end
+    for number, one in ipairs(trail.candidates or {}) do
+      local fate = type(one.droppedBy) == "string" and ("dropped by %s: %s"):format(one.droppedBy, one.why or "")
+        or "kept"
+      lines[#lines + 1] = ("candidate %d: score %.2f, %d characters, %s"):format(
+        number,
+        one.score,
+        one.characters,
+        fate
+      )
+    end
+    show.lines("explain", lines)
+  end)
+end
+
+return M

@@ -1,0 +1,88 @@
+--- The init.lua of the tests: the plugin, some keys, and what the tests look at.
+---
+--- `DIFFILL_TEST` in the environment is JSON: {plugin, options}. `when` tells the other side once a
+--- condition holds, so that a test neither sleeps nor asks again and again.
+
+local test = vim.json.decode(vim.env.DIFFILL_TEST)
+vim.opt.runtimepath:prepend(test.plugin)
+vim.o.swapfile = false
+vim.o.more = false
+_G.said = {}
+vim.notify = function(text)
+  table.insert(said, text)
+end
+
+require("diffill").setup(test.options)
+
+for key, name in pairs({
+  ["<C-l>"] = "accept",
+  ["<C-f>"] = "accept-word",
+  ["<C-g>l"] = "accept-line",
+  ["<C-j>"] = "next",
+  ["<C-k>"] = "previous",
+  ["<C-g>d"] = "dismiss",
+  ["<C-g>t"] = "trigger",
+}) do
+  vim.keymap.set("i", key, ("<Plug>(diffill-%s)"):format(name))
+end
+vim.keymap.set("i", "<Tab>", function()
+  return require("diffill").accept() and "" or "<Tab>"
+end, { expr = true })
+
+--- The suggestion as it is drawn: {row, col, position, first line, further lines}, or nil.
+function _G.ghost()
+  for name, namespace in pairs(vim.api.nvim_get_namespaces()) do
+    if name == "diffill.ghost" or name == "nvim.lsp.inline_completion" then
+      for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true })) do
+        local details, lines = mark[4], {}
+        for _, line in ipairs(vim.list_extend({ details.virt_text or {} }, details.virt_lines or {})) do
+          lines[#lines + 1] = table.concat(vim.iter(line):map(function(chunk)
+            return chunk[1]
+          end):totable())
+        end
+        return { row = mark[2], col = mark[3], at = details.virt_text_pos, lines = lines }
+      end
+    end
+  end
+end
+
+function _G.shown(text)
+  local found = ghost()
+  return found ~= nil and table.concat(found.lines, "\n") == text
+end
+
+function _G.heard(text)
+  return vim.iter(said):any(function(one)
+    return one:find(text, 1, true) ~= nil
+  end)
+end
+
+--- The text of the window on top, if it is one of the plugin's.
+function _G.window()
+  local name = vim.api.nvim_buf_get_name(0)
+  return vim.startswith(name, "diffill://") and table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, true), "\n") or nil
+end
+
+function _G.client()
+  return vim.lsp.get_clients({ name = "diffill" })[1]
+end
+
+--- Tell `channel` with `name` when `condition` holds, or at the latest after so many milliseconds.
+function _G.when(channel, name, condition, limit_ms)
+  local holds, timer = assert(loadstring(condition)), assert(vim.uv.new_timer())
+  local start = vim.uv.now()
+  timer:start(
+    0,
+    5,
+    vim.schedule_wrap(function()
+      if timer:is_closing() then
+        return
+      end
+      local ran, result = pcall(holds)
+      if ran and result or vim.uv.now() - start > limit_ms then
+        timer:close()
+        vim.rpcnotify(channel, name, ran and result and true or false, ran and "" or tostring(result))
+      end
+    end)
+  )
+end

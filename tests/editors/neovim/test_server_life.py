@@ -1,0 +1,195 @@
+"""The server's life as seen from Neovim: missing, broken, killed, restarted, with the model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.editors.neovim.conftest import answer
+from tests.support.lsp_process import script
+from tests.support.neovim import Neovim, running, server
+
+TEXT = "def add(left, right):\n    \n"
+SHAPES = """\
+class Rectangle:
+    def __init__(self, width: float, height: float) -> None:
+        self.width = width
+        self.height = height
+
+    def area(self) -> float:
+        return self.width * self.height
+
+    def perimeter(self) -> float:
+        # The sum of all four sides.
+        
+
+    def scaled(self, factor: float) -> "Rectangle":
+        return Rectangle(self.width * factor, self.height * factor)
+"""  # noqa: W293
+
+
+def scripted(folder: Path) -> list[str]:
+    return server(folder, "--engine", script(folder, answer("return ", "left + right", "left")))
+
+
+def health(neovim: Neovim) -> str:
+    neovim.command("checkhealth diffill")
+    return "\n".join(neovim.lines())
+
+
+def process_of_the_server(neovim: Neovim) -> int:
+    """The process id, by way of the children of Neovim."""
+    children: list[int] = neovim.lua("return vim.api.nvim_get_proc_children(vim.fn.getpid())")
+    assert len(children) == 1
+    return children[0]
+
+
+def test_a_command_that_is_not_there(version: str, tmp_path: Path) -> None:
+    with running(version, tmp_path, cmd=["no-such-diffill", "serve"]) as neovim:
+        (tmp_path / "a.py").write_text(TEXT)
+        neovim.command(f"edit {tmp_path / 'a.py'}")
+        neovim.hears('"no-such-diffill" cannot be run: it is not installed or not on PATH.')
+        assert neovim.lua("return #said") == 1
+        neovim.command(f"edit {tmp_path / 'b.py'}")
+        assert neovim.lua("return vim.bo.filetype") == "python"
+        assert neovim.lua("return #said") == 1  # once, not for every file
+        report = health(neovim)
+        assert '"no-such-diffill" cannot be run' in report
+        assert "setup({ cmd = " in report
+
+
+def test_a_python_without_diffill(version: str, tmp_path: Path) -> None:
+    cmd = [sys.executable, "-m", "no_such_module_of_diffill", "serve"]
+    with running(version, tmp_path, cmd=cmd) as neovim:
+        (tmp_path / "a.py").write_text(TEXT)
+        neovim.command(f"edit {tmp_path / 'a.py'}")
+        neovim.hears("the server ended with code 1; :checkhealth diffill and :Diffill log say why")
+        report = health(neovim)
+        assert "No module named no_such_module_of_diffill" in report
+        assert "another Python" in report
+
+
+def test_options_that_are_none_are_said(version: str, tmp_path: Path) -> None:
+    with running(version, tmp_path, cmd="diffill", gost="own", ghost="mine") as neovim:
+        neovim.hears("setup: cmd must be a table, not a string")
+        neovim.hears('ghost is "mine"; use one of auto, native, off, own')
+        neovim.hears("gost is no option; there are cmd, ghost")
+
+
+def test_without_ghost_text_the_completion_menu_has_the_candidates(
+    version: str, tmp_path: Path
+) -> None:
+    with running(version, tmp_path, cmd=scripted(tmp_path), ghost="off") as neovim:
+        neovim.open("a.py", TEXT)
+        assert neovim.lua("return client().server_capabilities.completionProvider ~= nil")
+        neovim.keys("jAreturn <C-x><C-o>")
+        neovim.wait("vim.fn.pumvisible() == 1")
+        entries = neovim.lua(
+            "return vim.tbl_map(function(item) return item.abbr end, vim.fn.complete_info().items)"
+        )
+        assert entries == ["left + right", "left"]
+        assert neovim.ghost() is None
+    with running(version, tmp_path / "on", cmd=scripted(tmp_path)) as neovim:
+        neovim.open("a.py", TEXT)
+        assert neovim.lua("return client().server_capabilities.completionProvider == nil")
+
+
+def test_health_of_a_running_server(version: str, tmp_path: Path) -> None:
+    with running(version, tmp_path, cmd=scripted(tmp_path)) as neovim:
+        neovim.open("a.py", TEXT)
+        report = health(neovim)
+    assert "ERROR" not in report
+    assert f"OK {version}" in report
+    assert "diffill 0.1.0" in report
+    assert "running in 1 buffer(s)" in report
+    assert "<C-L>" in report
+    drawn = "drawn by the plugin" if version == "0.11" else "drawn by Neovim"
+    assert drawn in report
+
+
+def test_killed_early_it_stays_down_until_restarted(version: str, tmp_path: Path) -> None:
+    with running(version, tmp_path, cmd=scripted(tmp_path)) as neovim:
+        neovim.open("a.py", TEXT)
+        first = neovim.lua("return client().id")
+        os.kill(process_of_the_server(neovim), signal.SIGKILL)
+        neovim.hears("the server ended by signal 9; :checkhealth diffill")
+        neovim.wait("client() == nil")
+        neovim.command("Diffill status")
+        neovim.hears("no server runs for this buffer")
+        neovim.command("Diffill restart")
+        neovim.wait("#vim.lsp.get_clients({name = 'diffill', bufnr = 0}) > 0")
+        assert neovim.lua("return client().id") != first
+        neovim.keys("jAreturn ")
+        neovim.shows("left + right")
+
+
+def test_killed_later_it_is_started_again(version: str, tmp_path: Path) -> None:
+    with running(version, tmp_path, cmd=scripted(tmp_path)) as neovim:
+        neovim.open("a.py", TEXT)
+        neovim.keys("jAreturn ")
+        neovim.shows("left + right")
+        # Eleven seconds of its life pass at once.
+        neovim.lua("local now = vim.uv.now vim.uv.now = function() return now() + 11000 end")
+        first = neovim.lua("return client().id")
+        os.kill(process_of_the_server(neovim), signal.SIGKILL)
+        neovim.hears("the server ended by signal 9 and is started again")
+        neovim.wait(f"client() ~= nil and client().id ~= {first} and client().initialized")
+        neovim.keys("x<BS>")
+        neovim.shows("left + right")
+
+
+def test_restarting_a_running_server(version: str, tmp_path: Path) -> None:
+    with running(version, tmp_path, cmd=scripted(tmp_path)) as neovim:
+        path = neovim.open("a.py", TEXT)
+        first = neovim.lua("return client().id")
+        neovim.command("Diffill restart")
+        neovim.wait(f"client() ~= nil and client().id ~= {first} and client().initialized")
+        assert neovim.lua("return said") in ([], {})
+        neovim.keys("jAreturn ")
+        neovim.shows("left + right")
+        neovim.keys("<C-l>")
+        neovim.wait("vim.api.nvim_get_current_line():find('right')")
+        assert neovim.saved(path) == b"def add(left, right):\n    return left + right\n"
+
+
+def test_states_of_the_engine_reach_the_status_line(version: str, tmp_path: Path) -> None:
+    """A model that cannot be loaded: Loading, then Error, as notified."""
+    engine = script(tmp_path, load_error="no weights here")
+    with running(version, tmp_path, cmd=server(tmp_path, "--engine", engine)) as neovim:
+        neovim.lua(
+            "_G.lines = {} vim.api.nvim_create_autocmd('User', {pattern = 'DiffillStatus',"
+            " callback = function() table.insert(lines, require('diffill').statusline()) end})"
+        )
+        neovim.open("a.py", TEXT)
+        neovim.wait("lines[#lines] == 'diffill error'")
+        neovim.command("Diffill status")
+        neovim.wait("(window() or ''):find('no weights here', 1, true)")
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("ghost", ["auto", "own"])
+def test_the_bundled_model(
+    version: str, ghost: str, tmp_path: Path, bundled_model_dir: Path
+) -> None:
+    """Ghost text of the real model, accepted and taken back."""
+    settings = {"inline": {"minConfidence": 0, "maxLatencyMs": 15_000}}
+    with running(version, tmp_path, cmd=server(tmp_path), ghost=ghost, settings=settings) as neovim:
+        path = neovim.open("shapes.py", SHAPES)
+        neovim.wait("(require('diffill.status').last() or {}).engine == 'ready'", 90_000)
+        neovim.keys("11GAreturn ")
+        neovim.wait("ghost() ~= nil")
+        found = neovim.ghost()
+        assert found is not None
+        assert (found["row"], found["col"]) == (10, len("        return "))
+        shown = "\n".join(found["lines"])
+        neovim.keys("<C-l>")
+        neovim.wait("vim.fn.col('.') > 16")
+        head, _, tail = SHAPES.partition("        \n")
+        expected = f"{head}        return {shown}\n{tail}"
+        assert neovim.saved(path).decode() == expected
+        neovim.command("undo")
+        assert neovim.lines()[10] == "        return "

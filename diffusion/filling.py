@@ -222,9 +222,8 @@ def _fill_group(
     drafts = sorted(best.values(), key=lambda d: (d.finished, d.parses, d.value), reverse=True)
     pinned = any(part.beside_pin for part in parts)
     if drafts and request.agreeing and len(parts) > 1 and not pinned:
-        in_time = deadline_s is None or time.perf_counter() < deadline_s
         texts = [draft.texts for draft in drafts]
-        agreed = agree(infiller, opened, setting, texts, cancel) if in_time else None
+        agreed = agree(infiller, opened, setting, texts, cancel, deadline_s)
         if agreed is not None:
             first = _agreed(infiller, opened, setting, agreed[0])
             drafts = [first, *(draft for draft in drafts if draft.texts != first.texts)]

@@ -78,6 +78,17 @@ def test_one_hole_is_a_completion(infiller: Infiller) -> None:
     assert alone.fills[0].texts == (candidate.text,)
 
 
+def test_a_deadline_that_has_passed_leaves_out_the_second_look(infiller: Infiller) -> None:
+    spans = list(HOLES)
+    opened = open_parts(infiller, TEXT, spans, "python", CancelToken())
+    parts = tuple(split(TEXT, HOLES))
+    tree = SyntaxTree.parse(TEXT, "python")
+    setting = Setting(TEXT, tree, "python", parts, ("element", "member", "expression"))
+    drafts = [(b"a", b"b", b"c")]
+    assert agree(infiller, opened, setting, drafts, CancelToken(), 0.0) is None
+    assert agree(infiller, opened, setting, drafts, CancelToken()) is not None
+
+
 def test_equal_requests_have_equal_answers(infiller: Infiller) -> None:
     def said(result: FillResult) -> list[tuple[str, ...]]:
         return [found.texts for found in result.fills]

@@ -8,7 +8,8 @@ in two or three holes. *unseen*: the name stands nowhere else in the file; *seen
 Fillers, which share model, canvas sizes and order:
 - `together`: what `diffill fill` does;
 - `drafts only`: without the second look by which holes are made to agree;
-- `at once`: with the second look, but every canvas of a draft moves in every step;
+- `surest canvas`: likewise, but of a draft only the surest canvas moves in a step, and those that
+  are nearly certain;
 - `blind`: drafts only, and no canvas sees another, as in training;
 - `in turn`: from the first to the last, each filled before the next is asked for; the holes that
   are still to come are cut out;
@@ -146,7 +147,11 @@ def together(
     infiller: Infiller, case: Case, order: JointOrder | None = None, agreeing: bool = True
 ) -> tuple[list[str], int]:
     request = FillRequest(
-        case.data, case.holes, case.language, order=order or JointOrder(), agreeing=agreeing
+        case.data,
+        case.holes,
+        case.language,
+        order=order or JointOrder(together_p=0.0),
+        agreeing=agreeing,
     )
     result = fill(infiller, request)
     return list(result.fills[0].texts) if result.fills else [""] * len(case.holes), result.steps
@@ -156,8 +161,8 @@ def drafts_only(infiller: Infiller, case: Case) -> tuple[list[str], int]:
     return together(infiller, case, agreeing=False)
 
 
-def at_once(infiller: Infiller, case: Case) -> tuple[list[str], int]:
-    return together(infiller, case, JointOrder(together_p=0.0))
+def surest_canvas(infiller: Infiller, case: Case) -> tuple[list[str], int]:
+    return together(infiller, case, JointOrder(together_p=0.9))
 
 
 def in_turn(infiller: Infiller, case: Case, surest: bool = False) -> tuple[list[str], int]:
@@ -219,7 +224,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     fillers: dict[str, tuple[Infiller, Filler]] = {
         "together": (seeing, together),
         "drafts only": (seeing, drafts_only),
-        "at once": (seeing, at_once),
+        "surest canvas": (seeing, surest_canvas),
         "blind": (blind, drafts_only),
         "in turn": (blind, in_turn),
         "surest first": (blind, lambda i, c: in_turn(i, c, surest=True)),
@@ -229,7 +234,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         fillers = {name: fillers[name] for name in arguments.fillers.split(",")}
     cases = draw(arguments.cases, arguments.seed)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in fillers}
+    random.Random(arguments.seed).shuffle(cases)  # so that a run cut short is a fair part
+    started = time.perf_counter()
     for number, case in enumerate(cases, 1):
+        if time.perf_counter() - started > 60 * arguments.minutes:
+            cases = cases[: number - 1]
+            break
         for name, (infiller, filler) in fillers.items():
             infiller.contexts.clear()
             begun = time.perf_counter()
@@ -302,6 +312,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=120, metavar="N")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=60.0, help="begin no case after these")
     parser.add_argument("--fillers", metavar="NAME,...", help="some of them only")
     parser.add_argument("--verbose", action="store_true", help="print every answer to stderr")
     parser.add_argument("--out", type=Path, metavar="FILE", help="save the JSON document here")

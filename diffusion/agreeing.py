@@ -13,6 +13,7 @@ its own; two rounds at most.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,23 +85,29 @@ def agree(
     setting: Setting,
     drafts: Sequence[Sequence[bytes]],
     cancel: CancelToken,
+    deadline_s: float | None = None,
 ) -> tuple[list[AgreedPart], int] | None:
-    """A text for every part, and how many passes that took; None if a part has no text to start.
+    """A text for every part, and how many passes that took.
 
-    `drafts`: texts of the parts, the best draft first.
+    None if a part has no text that fits, or if a pass would not end before `deadline_s`, a time
+    of `time.perf_counter`. `drafts`: texts of the parts, the best draft first.
     """
     current = list(drafts[0])
     agreed: list[AgreedPart | None] = [None] * len(current)
-    passes = 0
+    passes, pass_s = 0, 0.0
     for _ in range(ROUNDS):
         before = list(current)
         for number in range(len(current)):
             cancel.raise_if_cancelled()
+            begun_s = time.perf_counter()
+            if deadline_s is not None and begun_s + pass_s > deadline_s:
+                return None
             texts = _texts(number, current, drafts)
             found = _judged(infiller, opened, setting, number, current, texts)
             if not found:
                 return None
             passes += 1
+            pass_s = time.perf_counter() - begun_s
 
             def key(part: AgreedPart, number: int = number) -> tuple[bool, float]:
                 tried = [*current[:number], part.text, *current[number + 1 :]]

@@ -1,8 +1,9 @@
 """Fill several holes of a document together.
 
 Every hole's canvas lies in one context, which is encoded once; a draft fills all of them, and its
-canvases see each other's text (`process.joint`). Training shows a model several holes in a window,
-too, but there no canvas sees another; why serving lets them is in docs/decisions/0011.
+canvases see each other's text (`process.joint`). Then the holes are made to agree (`agreeing`).
+Training shows a model several holes in a window, too, but there no canvas sees another; why serving
+lets them is in docs/decisions/0011.
 
 Lengths: each part gets the canvas sizes that its kind of hole has, and a draft takes the sizes of
 one rank for all parts; a canvas may end before its last slot. Holes that lie too far apart for one
@@ -17,7 +18,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from diffusion.agreeing import LENGTH_WEIGHT, AgreedPart, Setting, agree
 from diffusion.cancel import CancelToken
@@ -37,6 +38,7 @@ GROUP_PARTS = 8
 """Parts filled in one context: as many holes as training puts into a window."""
 GROUP_BYTES = 2400
 """From the first part of a group to its last: about as many tokens as half a window has."""
+AT_ONCE = JointOrder(together_p=0.0)
 _TEMPERATURE = 0.8
 
 
@@ -55,7 +57,7 @@ class FillRequest:
     alternatives: int = 1
     deadline_ms: float | None = None
     sizes: tuple[int, ...] = ()
-    order: JointOrder = field(default_factory=JointOrder)
+    order: JointOrder = AT_ONCE
     agreeing: bool = True
 
 
@@ -220,9 +222,8 @@ def _fill_group(
     drafts = sorted(best.values(), key=lambda d: (d.finished, d.parses, d.value), reverse=True)
     pinned = any(part.beside_pin for part in parts)
     if drafts and request.agreeing and len(parts) > 1 and not pinned:
-        in_time = deadline_s is None or time.perf_counter() < deadline_s
         texts = [draft.texts for draft in drafts]
-        agreed = agree(infiller, opened, setting, texts, cancel) if in_time else None
+        agreed = agree(infiller, opened, setting, texts, cancel, deadline_s)
         if agreed is not None:
             first = _agreed(infiller, opened, setting, agreed[0])
             drafts = [first, *(draft for draft in drafts if draft.texts != first.texts)]

@@ -2,9 +2,9 @@
 
 A *draft* fills every hole, with one canvas for each; drafts differ in the lengths of their
 canvases. The canvases of a draft see the text on each other, so that what is written in one hole
-is known in the others at the next step. Therefore not all of them move at once: in each step
-the surest canvas of a draft commits, and any other that is as good as certain, too. Two holes
-that must say the same name would otherwise choose in the same step, each without the other.
+is known in the others at the next step. A `JointOrder` says which of them move in a step: all, or
+the surest one and those that are as good as certain, so that two holes that must say the same name
+do not choose in the same step, each without the other.
 
 Invariants: those of `process.sampler`, for every canvas; drafts do not influence each other but
 by the deadline and `race_nats`, which counts a whole draft here.

@@ -6,6 +6,7 @@ Its recordings know no inlineCompletion, so the test adds it where the editor ha
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -118,3 +119,53 @@ async def test_completion_for_a_client_without_inline_completion(client: Languag
     edit = result.items[0].text_edit
     assert isinstance(edit, types.TextEdit)
     assert editor.apply(TEXT, edit.range, edit.new_text, units) == TEXT[:AT] + "'😀'" + TEXT[AT:]
+
+
+async def test_a_code_action_rewrites_the_selection(client: LanguageClient) -> None:
+    """Resolved where the editor can, applied by the server where it cannot."""
+    await start(client, inline=True)
+    applied: list[types.WorkspaceEdit] = []
+
+    def apply(params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
+        applied.append(params.edit)
+        return types.ApplyWorkspaceEditResult(applied=True)
+
+    client.feature(types.WORKSPACE_APPLY_EDIT)(apply)
+    units = encoding(client)
+    where = types.Range(
+        editor.position_of(TEXT, AT, units), editor.position_of(TEXT, AT + 1, units)
+    )
+    found = await client.text_document_code_action_async(
+        types.CodeActionParams(
+            types.TextDocumentIdentifier(URI), where, types.CodeActionContext(diagnostics=[])
+        )
+    )
+    assert found
+    action = found[0]
+    assert action.title == "Rewrite selection (light 0.3)"
+    command = action if isinstance(action, types.Command) else action.command
+    if command is not None and command.command.startswith("{"):
+        # lsprotocol reads an action that has a command as a command named by that one's text.
+        inner = ast.literal_eval(command.command)
+        command = types.Command(inner["title"], inner["command"], arguments=inner["arguments"])
+    if command is None:
+        assert isinstance(action, types.CodeAction)
+        resolved = await client.code_action_resolve_async(action)
+        assert resolved.edit is not None
+        applied.append(resolved.edit)
+    else:
+        assert isinstance(command, types.Command)
+        await client.workspace_execute_command_async(
+            types.ExecuteCommandParams(command.command, command.arguments)
+        )
+    [edit] = applied
+    if edit.document_changes:
+        [change] = edit.document_changes
+        assert isinstance(change, types.TextDocumentEdit) and change.text_document.version == 1
+        [text_edit] = change.edits
+    else:
+        assert edit.changes is not None
+        [text_edit] = edit.changes[URI]
+    assert isinstance(text_edit, types.TextEdit)
+    text = editor.apply(TEXT, text_edit.range, text_edit.new_text, units)
+    assert text == TEXT[:AT] + "'😀'" + TEXT[AT + 1 :]

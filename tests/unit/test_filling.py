@@ -8,18 +8,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from diffusion.agreeing import Setting, agree
+from diffusion.agreeing import Setting, agree, with_others
 from diffusion.bridging import carry_out
 from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import HoleError
 from diffusion.filling import FillRequest, FillResult, fill
 from diffusion.infill import Infiller
 from diffusion.open_parts import OpenParts, open_parts
+from diffusion.process.judging import FilledCanvas, judge
 from diffusion.text.line_tasks import bridge_task
 from diffusion.text.parts import find_markers, split
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import MASK
 from diffusion.token_alternatives import AlternativesRequest, alternatives
+from tests.support.drawn import read_drawn
 
 TEXT = b"class Box:\n    def __init__(self, ___):\n        self.___ = ___\n\n    def get(self):\n"
 HOLES = tuple(find_markers(TEXT))
@@ -74,6 +76,17 @@ def test_one_hole_is_a_completion(infiller: Infiller) -> None:
     cut = data[: hole[0]] + data[hole[1] :]
     [candidate] = infiller.infill(InfillRequest(cut, hole[0], "python", alternatives=1)).candidates
     assert alone.fills[0].texts == (candidate.text,)
+
+
+def test_a_deadline_that_has_passed_leaves_out_the_second_look(infiller: Infiller) -> None:
+    spans = list(HOLES)
+    opened = open_parts(infiller, TEXT, spans, "python", CancelToken())
+    parts = tuple(split(TEXT, HOLES))
+    tree = SyntaxTree.parse(TEXT, "python")
+    setting = Setting(TEXT, tree, "python", parts, ("element", "member", "expression"))
+    drafts = [(b"a", b"b", b"c")]
+    assert agree(infiller, opened, setting, drafts, CancelToken(), 0.0) is None
+    assert agree(infiller, opened, setting, drafts, CancelToken()) is not None
 
 
 def test_equal_requests_have_equal_answers(infiller: Infiller) -> None:
@@ -172,3 +185,35 @@ def test_alternatives_have_another_token_at_the_place(infiller: Infiller) -> Non
         assert not found.text.startswith("item in")
     with pytest.raises(HoleError, match="outside the candidate"):
         alternatives(infiller, replace(asked, at=99))
+
+
+@pytest.mark.model
+def test_a_name_is_more_probable_with_the_other_holes_in_view(bundled_infiller: Infiller) -> None:
+    """Why canvases see each other: on small programs, the true name gains from it on average."""
+    programs = [
+        "class Stack:\n    def __init__(self, ⟦limit⟧):\n        self.size = ⟦limit⟧\n",
+        "def mean(values):\n    ⟦total⟧ = 0\n    for value in values:\n        ⟦total⟧ += value\n",
+        "for ⟦row⟧ in read(path):\n    print(⟦row⟧)\n",
+        "def load(⟦path⟧):\n    with open(⟦path⟧) as handle:\n        return handle.read()\n",
+    ]
+    gains = []
+    for program in programs:
+        drawn = read_drawn(program)
+        opened = open_parts(bundled_infiller, drawn.data, drawn.holes, "python", CancelToken())
+        words = [
+            place.slots_needed(bundled_infiller.tokenizer, drawn.data[start:end])
+            for place, (start, end) in zip(opened.placements, drawn.holes, strict=True)
+        ]
+        for hole, place in enumerate(opened.placements):
+            other = 1 - hole
+            pins = list(opened.placements[other].pins)
+            said = [
+                judge(
+                    with_others(opened.denoise, hole, {other: [*pins, *beside]}),
+                    [FilledCanvas(place.pins, words[hole])],
+                    bundled_infiller.vocabulary,
+                )[0].mean_log_p
+                for beside in (words[other], [MASK])
+            ]
+            gains.append(said[0] - said[1])
+    assert sum(gains) / len(gains) > 0.3, gains

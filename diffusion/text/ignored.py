@@ -1,8 +1,9 @@
 """Which files are never read: secrets, and what `.gitignore` and `.diffillignore` name.
 
-Completion asks before it offers anything in a document or quotes from it, training before it
-reads a file. The list of secrets is built in: settings and ignore files can add to what is left
-out, and no pattern of theirs, `!.env` included, can let a secret in.
+Completion asks before it offers anything in a document or quotes from it, scoring before it scores
+one; whoever reads the files of a repository is to ask, too. The list of secrets is built in:
+settings and ignore files can add to what is left out, and no pattern of theirs, `!.env` included,
+can let a secret in.
 
 Ignore files hold as in git: those of every folder from the top down to the file's own count, the
 deeper ones last, and nothing below an ignored folder comes back. The top is the outermost of the

@@ -57,7 +57,8 @@ async def _answer(
         answer, _ = await score.ask(ls, asked, token)
     except Cancelled:
         return None
-    word = next((w for w in answer.words if w.start <= at <= w.end), None)
+    # Between two words the one to the right: its first character is under the cursor.
+    word = next((w for w in reversed(answer.words) if w.start <= at <= w.end), None)
     if word is None:
         return None
     where = convert.range_at(word.start, word.end, document, ls.session.encoding)

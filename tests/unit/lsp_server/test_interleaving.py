@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pytest
@@ -31,56 +30,27 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
 
 from lsp_server.document import to_bytes
 from lsp_server.engine.scripted import ScriptedEngine, ScriptedFiller
 from tests.support import lsp_reference as reference
+from tests.support.lsp_model import (
+    FILL,
+    OTHER,
+    SECRET,
+    URIS,
+    Asked,
+    Errors,
+    Open,
+    check_items,
+    rarely,
+    raw_range,
+    texts,
+)  # fmt: skip
 from tests.support.lsp_texts import normal
 from tests.support.lsp_wire import WAIT_S, Wire, answer
 
-FILL = "value + other"
-URIS = ("file:///w/a.py", "file:///w/b.py", "file:///w/.env.py")
-SECRET = URIS[2]
-PIECES = ("a", "x = ", " ", "\n", "\r\n", "\r", "é", "😀", "f(b)", "bad", "# c", "v", FILL[:5])
-texts = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
-rarely = st.integers(0, 9).map(lambda number: number == 7)
 Result = TypeVar("Result")
-
-
-@dataclass
-class Open:
-    """A document as the client has it."""
-
-    text: str
-    version: int
-
-
-@dataclass
-class Asked:
-    """A request without its answer yet. `version`: of the document when it was sent."""
-
-    method: str
-    uri: str = ""
-    version: int = 0
-    index: int = 0
-    silent: bool = False
-    """It was switched off from the moment it was asked on."""
-    cancelled: bool = False
-    refused: bool = False
-
-
-class Errors(logging.Handler):
-    """Keeps what is logged as an error of the server's own."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.records: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        if not isinstance(error, JsonRpcException):  # those are the client's mistakes
-            self.records.append(f"{record.getMessage()} {error!r}")
 
 
 class Client(RuleBasedStateMachine):
@@ -106,7 +76,7 @@ class Client(RuleBasedStateMachine):
 
     @initialize(pulls=st.booleans(), completion=st.booleans())
     def start(self, pulls: bool, completion: bool) -> None:
-        script = (answer(FILL, "v2", steps=2),)
+        script = (answer(FILL, OTHER, steps=2),)
         filler = ScriptedFiller(script, gated=True, suspects={"bad": "good"})
         self.engine = ScriptedEngine(filler)
         self.wire = Wire(self.engine)
@@ -157,7 +127,7 @@ class Client(RuleBasedStateMachine):
         before = known.text if known else ""
         start, end = sorted(self.place(before, at) for at in places)
         where = types.Range(*(reference.position_of(before, i, "utf-16") for i in (start, end)))
-        self.change(uri, {"range": _raw(where), "text": text})
+        self.change(uri, {"range": raw_range(where), "text": text})
         if known is not None and not self.shut_down:
             known.text = normal(reference.apply(before, where, text, "utf-16"))
 
@@ -169,7 +139,7 @@ class Client(RuleBasedStateMachine):
             index = self.place(known.text, at)
             where = reference.position_of(known.text, index, "utf-16")
             nothing = types.Range(where, where)
-            self.change(uri, {"range": _raw(nothing), "text": FILL[:characters]})
+            self.change(uri, {"range": raw_range(nothing), "text": FILL[:characters]})
             if not self.shut_down:
                 known.text = known.text[:index] + FILL[:characters] + known.text[index:]
 
@@ -377,26 +347,11 @@ class Client(RuleBasedStateMachine):
             known += (-32802,) if asked.method == "textDocument/diagnostic" else ()
             assert error in known, message
         elif asked.method == "textDocument/inlineCompletion":
-            self.check_items(asked, message["result"]["items"])
+            check_items(asked, self.documents.get(asked.uri), message["result"]["items"])
         elif asked.method == "diffill/score" and asked.uri == SECRET:
             assert message["result"]["words"] == []
         elif asked.method == "textDocument/diagnostic" and asked.uri == SECRET:
             assert message["result"]["items"] == []
-
-    def check_items(self, asked: Asked, items: list[dict[str, Any]]) -> None:
-        known = self.documents.get(asked.uri)
-        if asked.silent or known is None or known.version != asked.version:
-            assert items == [], "offered where it is off, closed, or has changed"
-        for item in items:
-            assert known is not None
-            where = types.Range(
-                *(types.Position(**item["range"][side]) for side in ("start", "end"))
-            )
-            after = reference.apply(known.text, where, item["insertText"], "utf-16")
-            left, right = known.text[: asked.index], known.text[asked.index :]
-            assert after.startswith(left) and after.endswith(right)
-            added = after[len(left) : len(after) - len(right)]
-            assert added and (FILL.endswith(added) or "v2".endswith(added)), added
 
     def teardown(self) -> None:
         if not hasattr(self, "wire"):
@@ -426,30 +381,19 @@ class Client(RuleBasedStateMachine):
                 await asyncio.wait(others)
 
 
-def _raw(where: types.Range) -> dict[str, Any]:
-    return {
-        side: {"line": at.line, "character": at.character}
-        for side, at in (("start", where.start), ("end", where.end))
-    }
-
-
 CHECKS = (HealthCheck.too_slow, HealthCheck.filter_too_much)
 
 
-def test_any_order_of_messages() -> None:
+@pytest.mark.parametrize(
+    ("examples", "steps"), [(8, 20), pytest.param(100, 50, marks=pytest.mark.slow)]
+)
+def test_any_order_of_messages(examples: int, steps: int) -> None:
     run_state_machine_as_test(
         Client,
         settings=settings(
-            max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=CHECKS
-        ),
-    )
-
-
-@pytest.mark.slow
-def test_any_order_of_many_messages() -> None:
-    run_state_machine_as_test(
-        Client,
-        settings=settings(
-            max_examples=100, stateful_step_count=50, deadline=None, suppress_health_check=CHECKS
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=CHECKS,
         ),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from diffusion.cancel import Cancelled, CancelToken
-from lsp_server.engine.engine import EngineConfig, EngineRequest, EngineState
+from lsp_server.engine.engine import EngineConfig, EngineRequest, EngineScoreRequest, EngineState
 from lsp_server.engine.local import load, local_engine
 from lsp_server.engine.tasks import EngineAlternativesRequest, EngineFillRequest
 from lsp_server.engine.worker import WorkerEngine
@@ -39,6 +39,16 @@ def test_an_answer_replaces_bytes_at_the_cursor(engine: WorkerEngine) -> None:
     assert answer.candidates or answer.reason
     assert all(0 < candidate.score <= 1 for candidate in answer.candidates)
     assert engine.status().state is EngineState.READY
+
+
+def test_words_are_scored_and_repair_is_passed_on(engine: WorkerEngine) -> None:
+    asked = EngineScoreRequest(TEXT, 0, len(TEXT), "python", 100)
+    scored = engine.submit_score(asked, CancelToken()).result(WAIT_S)
+    assert [word.text for word in scored.words][:2] == ["def", "add"]
+    assert scored.end == len(TEXT) and scored.tokens > 0
+    request = EngineRequest(TEXT, CURSOR, "python", 50, repair=True)
+    repaired = engine.submit(request, CancelToken()).result(WAIT_S)
+    assert repaired.candidates or repaired.reason
 
 
 def test_a_token_set_before_the_turn_costs_no_step(engine: WorkerEngine) -> None:

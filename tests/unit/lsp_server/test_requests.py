@@ -91,36 +91,6 @@ async def test_typing_along_asks_the_engine_once(wire: Wire) -> None:
     assert explained["cacheHit"] is True
 
 
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-@pytest.mark.parametrize(
-    "accepted",
-    [
-        ["total", " = sum", "(x", ")", "\n        ", "return", " total"],  # word by word
-        ["total = sum(x)", "\n        return total"],  # line by line
-        ["total = sum(x)\n", "        return total"],
-    ],
-)
-async def test_accepting_by_word_or_line_asks_the_engine_once(
-    wire: Wire, accepted: list[str], line_end: str
-) -> None:
-    fill = "total = sum(x)\n        return total"
-    assert "".join(accepted) == fill
-    wire.engine.filler.answers = (answer(fill, before="if x:\n        "),)
-    if line_end == "\r\n":
-        wire.engine.filler.answers = (answer(fill, before="if x:\r\n        "),)
-    drawn = "def f(x):\n    if x:\n        ¦\n".replace("\n", line_end)
-    line, character = await open_drawn(wire, drawn)
-    text = "        " + fill.replace("\n", line_end)
-    assert await wire.inline(line, character) == [text]
-    for version, part in enumerate(accepted[:-1], start=2):
-        wire.type(part.replace("\n", line_end), line, character, version)
-        line += part.count("\n")
-        character = len(part.rpartition("\n")[2]) + (0 if "\n" in part else character)
-        (rest,) = await wire.inline(line, character)
-        assert rest == text.split(line_end, line - 2)[-1]
-    assert wire.engine.filler.requests == 1
-
-
 async def test_the_selected_pop_up_entry_is_extended(wire: Wire) -> None:
     line, character = await open_drawn(wire, "x = pri¦\n")
     word = {"start": {"line": 0, "character": 4}, "end": {"line": 0, "character": 7}}
@@ -199,18 +169,6 @@ async def test_a_cursor_below_the_document(wire: Wire, line: int, reason: str) -
     await open_drawn(wire, TEXT + "¦")
     assert await wire.inline(line, 0) == []
     assert await wire.reason() == reason
-
-
-async def test_disabled_scopes_are_a_setting_and_spare_who_asks_by_key(wire: Wire) -> None:
-    line, character = await open_drawn(wire, "x = 1  # return ¦")
-    assert await wire.inline(line, character) == []
-    assert (await wire.inline(line, character, automatic=False))[0] == "x = 1  # return a + b"
-    off = {"settings": {"inline": {"disabledIn": ["string"], "minConfidence": 0}}}
-    wire.notify("workspace/didChangeConfiguration", off)
-    assert (await wire.inline(line, character))[0] == "x = 1  # return a + b"
-    wire.open('x = "return "', version=2)
-    assert await wire.inline(0, 12) == []
-    assert await wire.reason() == "scopeOff"
 
 
 async def test_a_cursor_past_the_line_end_is_at_the_line_end(wire: Wire) -> None:
@@ -403,15 +361,6 @@ async def test_completion_turned_off_later_is_explained(wire: Wire) -> None:
     )
     assert (await ask_completion(wire, line, character))["items"] == []
     assert await wire.reason() == "completionDisabled"
-
-
-async def test_the_engine_is_told_whether_to_repair(wire: Wire) -> None:
-    line, character = await open_drawn(wire, "return ¦")
-    for check in ("repair", "rank"):
-        wire.notify("workspace/didChangeConfiguration", {"settings": {"syntax": {"check": check}}})
-        await wire.inline(line, character)
-        asked = wire.engine.filler.asked
-        assert asked is not None and asked.repair is (check == "repair")
 
 
 async def test_other_open_documents_of_the_language_go_along_the_last_touched_first(

@@ -115,6 +115,8 @@ def _json_line(event: dict[str, Any]) -> None:
 
 
 def _stand_back(nice: int) -> None:
+    """Low priority, and few kept kernels: oneDNN keeps a thousand, one for every batch shape."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")  # read when torch is loaded
     if nice and hasattr(os, "nice"):
         os.nice(nice)
 

@@ -94,6 +94,7 @@ const verbs = {
     await page.keyboard.press("Enter");
   },
   ghost: ({ contains, ms }) => until(`ghost text with ${JSON.stringify(contains)}`, ghostText, (seen) => seen.includes(contains), ms),
+  someGhost: ({ ms }) => until("any ghost text", ghostText, (seen) => seen.trim() !== "", ms),
   noGhost: ({ ms }) => until("no ghost text", ghostText, (seen) => seen === "", ms),
   peekGhost: () => ghostText(),
   /** Milliseconds from a key to ghost text that was not there before. */

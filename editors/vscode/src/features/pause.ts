@@ -4,16 +4,12 @@ import { window } from "vscode";
 import type { Server } from "../server/server.ts";
 import { SNOOZE, TOGGLE } from "../wire.ts";
 
-const EXECUTE = "workspace/executeCommand";
-
 export async function toggle(server: Server): Promise<void> {
-  await server.ask(EXECUTE, { command: TOGGLE, arguments: [] }, "switch suggestions off or on");
+  await server.execute(TOGGLE, [], "switch suggestions off or on");
 }
 
 export async function snooze(server: Server): Promise<void> {
-  const picked = await window.showQuickPick(
-    [5, 30, 60].map((minutes) => ({ label: `${minutes} minutes`, minutes })),
-    { title: "No suggestions for" },
-  );
-  if (picked) await server.ask(EXECUTE, { command: SNOOZE, arguments: [picked.minutes] }, "snooze");
+  const lengths = [5, 30, 60].map((minutes) => ({ label: `${minutes} minutes`, minutes }));
+  const picked = await window.showQuickPick([...lengths, { label: "No longer", minutes: 0 }], { title: "No suggestions for" });
+  if (picked) await server.execute(SNOOZE, [picked.minutes], "snooze");
 }

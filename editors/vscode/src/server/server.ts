@@ -105,6 +105,16 @@ export class Server implements Disposable {
     return this.#client.sendRequest<T>(method, params).catch(() => undefined);
   }
 
+  /** Run a command of the server's; undefined as for `ask`. */
+  async execute(command: string, args: unknown[], what: string): Promise<unknown> {
+    const offered = this.#client?.initializeResult?.capabilities.executeCommandProvider?.commands ?? [];
+    if (this.#life === "running" && !offered.includes(command)) {
+      show(failures.cannot(what, this.version));
+      return undefined;
+    }
+    return this.ask("workspace/executeCommand", { command, arguments: args }, what);
+  }
+
   dispose(): void {
     void this.stop();
     for (const emitter of [this.#lived, this.#status, this.#answered, this.#training]) emitter.dispose();

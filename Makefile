@@ -13,7 +13,7 @@ BENCHES := benchmarks/lsp_session.py benchmarks/latency.py benchmarks/footprint.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo setup test test-all bench check fmt clean distclean
+.PHONY: help demo setup test test-all test-editors bench check fmt clean distclean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' \
@@ -29,6 +29,10 @@ test: $(VENV)/.installed-dev  ## the quick tests, as on every save
 
 test-all: $(VENV)/.installed-dev  ## every test; those without their editor or device are skipped with the reason
 	$(BIN)/python -m pytest $(ARGS)
+
+test-editors: $(VENV)/.installed-dev  ## install editors into .editors/ and drive them; minutes, and a gigabyte
+	@for script in tests/editors/*/install.sh; do bash "$$script" || [ $$? -eq 3 ]; done
+	$(BIN)/python -m pytest -m editor tests/editors $(ARGS)
 
 bench: $(VENV)/.installed-dev  ## run the benchmarks; the last line of each is one JSON document
 	@set -e; for script in $(BENCHES); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done

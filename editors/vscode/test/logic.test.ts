@@ -7,7 +7,7 @@ import { failures } from "../src/messages.ts";
 import { Crashes } from "../src/server/crashes.ts";
 import { isTooOld } from "../src/server/version.ts";
 import { forServer } from "../src/settings.ts";
-import { applyEdits, around, moved } from "../src/ui/edits.ts";
+import { applyEdits, holds, moved } from "../src/ui/edits.ts";
 import { view } from "../src/ui/statusView.ts";
 
 test("a server that keeps ending is given up, one that ends now and then is not", () => {
@@ -43,13 +43,11 @@ test("edits are applied together, wherever they stand", () => {
   assert.equal(applyEdits(text, edits.toReversed()), wanted);
 });
 
-test("the holes are what pins leave", () => {
-  const whole = { start: 10, end: 30 };
-  assert.deepEqual(around(whole, []), [whole]);
-  assert.deepEqual(around(whole, [{ start: 15, end: 20 }]), [{ start: 10, end: 15 }, { start: 20, end: 30 }]);
-  assert.deepEqual(around(whole, [{ start: 20, end: 40 }, { start: 5, end: 12 }]), [{ start: 12, end: 20 }]);
-  assert.deepEqual(around(whole, [{ start: 15, end: 20 }, { start: 18, end: 25 }]), [{ start: 10, end: 15 }, { start: 25, end: 30 }]);
-  assert.deepEqual(around(whole, [whole]), []);
+test("pinned texts are looked for in their order", () => {
+  assert.equal(holds("a = f(x) + g(x)", ["f(x)", "g(x)"]), true);
+  assert.equal(holds("a = g(x) + f(x)", ["f(x)", "g(x)"]), false);
+  assert.equal(holds("f(x)", ["f(x)", "f(x)"]), false);
+  assert.equal(holds("anything", []), true);
 });
 
 test("pins move with the text, and one that is edited is gone", () => {

@@ -36,7 +36,10 @@ SCRIPT = {
             ],
         },
         {"before": "value = ", "candidates": [{"text": "alpha(beta, gamma)"}]},
-        {"before": "y = ", "candidates": [{"text": "x + x"}, {"text": "2 * x"}, {"text": "x << 1"}]},
+        {
+            "before": "y = ",
+            "candidates": [{"text": "x + x"}, {"text": "2 * x"}, {"text": "x << 1"}],
+        },
         {"before": "cold = ", "candidates": [{"text": "warm()", "score": 0.02}]},
         {"before": "typed", "candidates": [{"text": "_here = 1"}]},
     ]
@@ -51,9 +54,14 @@ def installed() -> None:
         reason = said.read_text().strip() if said.is_file() else "run `make test-editors`"
         pytest.skip(f"no VS Code to drive: {reason}")
     done = subprocess.run(
-        ["npm", "run", "package"], cwd=ROOT / "editors" / "vscode", env=environment(), capture_output=True,
-        text=True, timeout=PACKAGE_LIMIT_S,
-    )  # fmt: skip
+        ["npm", "run", "package"],
+        check=False,
+        cwd=ROOT / "editors" / "vscode",
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PACKAGE_LIMIT_S,
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert VSIX.is_file()
 
@@ -76,13 +84,16 @@ def real(
 
 
 def opened(
-    home: Path, arguments: list[str], settings: dict[str, Any] | None = None
+    home: Path,
+    arguments: list[str],
+    settings: dict[str, Any] | None = None,
+    env: dict[str, str] | None = None,
 ) -> Iterator[Workbench]:
     """A workbench on an empty folder; closed afterwards."""
     folder = home / "project"
     folder.mkdir()
     own = {"diffill.server.interpreter": sys.executable, "diffill.server.args": arguments}
-    workbench = Workbench(folder, home, own if settings is None else settings)
+    workbench = Workbench(folder, home, own if settings is None else settings, env)
     try:
         yield workbench
     finally:

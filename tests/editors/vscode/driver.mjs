@@ -66,12 +66,13 @@ const verbs = {
   },
   async open({ name }) {
     await page.keyboard.press("Escape");
-    await page.keyboard.press("Control+P");
-    await page.waitForSelector(".quick-input-widget input");
-    await page.keyboard.type(name);
-    await page.waitForSelector(`.quick-input-list .monaco-list-row.focused:has-text("${name}")`);
-    await page.keyboard.press("Enter");
-    await page.waitForSelector(`.tab.active:has-text("${name}")`);
+    // In the explorer: quick open keeps its list of files for a while, and does not know a new one.
+    const row = page.locator(`.explorer-folders-view .monaco-list-row:has-text("${name}")`).first();
+    // The file watcher may not be up yet when the first file is made.
+    await row.waitFor({ timeout: 3000 }).catch(() => verbs.command({ title: "Refresh Explorer" }));
+    await row.waitFor({ timeout: WAIT_MS });
+    await row.dblclick();
+    await page.waitForSelector(`.tab.active:has-text("${name}")`, { timeout: WAIT_MS });
     await page.waitForSelector(".editor-instance .monaco-editor .view-line");
     await page.locator(".editor-instance .monaco-editor .view-lines").first().click();
   },

@@ -97,7 +97,7 @@ def test_a_bad_setting_is_named(scripted: Workbench) -> None:
 
 
 def test_the_page_reached_for_nothing_outside(scripted: Workbench) -> None:
-    scripted.do("status", contains="Diffill")
+    start(scripted, "outside.py", "x = 1\n", 2, 1)
     assert scripted.do("outside") == []
 
 

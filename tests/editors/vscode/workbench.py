@@ -7,6 +7,7 @@ picture beside the test's other artefacts.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -66,40 +67,47 @@ def environment() -> dict[str, str]:
 class Workbench:
     """One code-server with one page open on one folder."""
 
-    def __init__(self, folder: Path, home: Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        home: Path,
+        settings: dict[str, Any],
+        env: dict[str, str] | None = None,
+    ) -> None:
+        self._env = environment() if env is None else env
         self.folder = folder
         self.home = home
         self._own = dict(settings)
         self.set(**{})
         self.port = _free_port()
         self._log = (home / "code-server.log").open("wb")
-        entry = BASE / "code-server" / "node_modules" / "code-server" / "out" / "node" / "entry.js"
-        common = [
-            str(NODE / "bin" / "node"), str(entry), "--user-data-dir", str(home / "user"),
-            "--extensions-dir", str(home / "extensions"), "--config", str(home / "config.yaml"),
-        ]  # fmt: skip
+        node = str(NODE / "bin" / "node")
+        code_server = BASE / "code-server" / "node_modules" / "code-server"
+        common = [node, str(code_server / "out" / "node" / "entry.js")]
+        common += ["--user-data-dir", str(home / "user"), "--config", str(home / "config.yaml")]
+        common += ["--extensions-dir", str(home / "extensions")]
         (home / "config.yaml").write_text("auth: none\n")
         self._run([*common, "--install-extension", str(VSIX)])
+        quiet = ["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"]
+        quiet += ["--disable-getting-started-override", "--auth", "none"]
         self._server = self._start(
-            [
-                *common, "--bind-addr", f"127.0.0.1:{self.port}", "--auth", "none",
-                "--disable-telemetry", "--disable-update-check", "--disable-workspace-trust",
-                "--disable-getting-started-override", str(folder),
-            ]  # fmt: skip
+            [*common, *quiet, "--bind-addr", f"127.0.0.1:{self.port}", str(folder)]
         )
         self._await_port()
-        driver = Path(__file__).with_name("driver.mjs")
-        chromium = shutil.which("chromium") or "chromium"
+        driver = [node, str(Path(__file__).with_name("driver.mjs"))]
+        driver += [str(BASE / "node" / "node_modules"), shutil.which("chromium") or "chromium"]
+        driver += [f"http://127.0.0.1:{self.port}/?folder={folder}", str(home / "browser")]
         self._driver = subprocess.Popen(
-            [
-                str(NODE / "bin" / "node"), str(driver), str(BASE / "node" / "node_modules"), chromium,
-                f"http://127.0.0.1:{self.port}/?folder={folder}", str(home / "browser"),
-            ],  # fmt: skip
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, env=environment(),
+            driver,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=self._env,
             start_new_session=True,
-        )  # fmt: skip
+        )
         self._answers: queue.Queue[bytes] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self.do("ready")
 
     # What the tests say
@@ -128,7 +136,7 @@ class Workbench:
         return path
 
     def set(self, **settings: Any) -> None:
-        """Write the user settings anew: the quiet ones, the test's own, and these (`a__b` is a.b)."""
+        """Write the settings anew: the quiet ones, the test's own, and these (`a__b` is a.b)."""
         dotted = {key.replace("__", "."): value for key, value in settings.items()}
         text = json.dumps({**QUIET, **self._own, **dotted}, indent=2)
         # In a browser the extension host is remote: what is set for a machine is read from Machine.
@@ -145,28 +153,40 @@ class Workbench:
 
     def close(self) -> None:
         if self._driver.stdin is not None:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 self._driver.stdin.write(b'{"verb": "close"}\n')
                 self._driver.stdin.flush()
-            except BrokenPipeError:
-                pass
-        _end(self._driver)
-        _end(self._server)
-        self._log.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it is ended below
+            self._driver.wait(timeout=10)
+        for process in (self._driver, self._server):
+            _end(process)
+        self._reader.join(timeout=10)
+        for pipe in (self._driver.stdin, self._driver.stdout, self._log):
+            if pipe is not None:
+                pipe.close()
 
     # How it is done
 
     def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            list(command), env=environment(), stdin=subprocess.DEVNULL, stdout=self._log,
-            stderr=self._log, start_new_session=True,
-        )  # fmt: skip
+            list(command),
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
 
     def _run(self, command: Sequence[str]) -> None:
         subprocess.run(
-            list(command), env=environment(), check=True, timeout=120, stdin=subprocess.DEVNULL,
-            stdout=self._log, stderr=self._log,
-        )  # fmt: skip
+            list(command),
+            env=self._env,
+            check=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+        )
 
     def _await_port(self) -> None:
         for _ in range(600):
@@ -187,18 +207,15 @@ class Workbench:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(timeout=10)
-        return
-    except subprocess.TimeoutExpired:
-        pass
+    """End a process and its group, by force if need be."""
     for force in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
         try:
             os.killpg(process.pid, force)
             process.wait(timeout=10)
         except (ProcessLookupError, subprocess.TimeoutExpired):
             continue
-        return
 
 
 def _free_port() -> int:

@@ -1,34 +1,26 @@
-// Fill several holes together: those marked ___ in the document, or given ranges. The answers are
-// shown as a diff, and one is applied as one edit.
+// Fill several holes together: those marked ___ in the document. The answers are shown as a diff,
+// and one is applied as one edit.
 
-import { type Range, type TextDocument, Range as VRange, window } from "vscode";
+import { Range, window } from "vscode";
 import type { Server } from "../server/server.ts";
 import { chooseAndApply, type Choice } from "../ui/chooser.ts";
 import { FILL } from "../wire.ts";
 import { fillsOf } from "./fillAnswer.ts";
-import { wire } from "./rewrite.ts";
 
-export const MARKER = "___";
+const MARKER = "___";
+const ALTERNATIVES = 3;
 
 /** Fill every ___ in the active document. */
 export async function fillMarked(server: Server): Promise<void> {
   const document = window.activeTextEditor?.document;
   if (document === undefined) return;
-  const at = document.getText().indexOf(MARKER);
-  if (at < 0) {
+  const first = document.getText().indexOf(MARKER);
+  if (first < 0) {
     void window.showInformationMessage(`Diffill: write ${MARKER} wherever something is missing, then fill the holes.`);
     return;
   }
-  await fill(server, document, new VRange(document.positionAt(at), document.positionAt(at + MARKER.length)));
-}
-
-/** Fill these holes, or those that are marked. */
-export async function fill(server: Server, document: TextDocument, at: Range, holes?: Range[]): Promise<void> {
-  const params = {
-    textDocument: { uri: document.uri.toString() },
-    ...(holes ? { holes: holes.map(wire) } : { marker: MARKER }),
-    alternatives: 3,
-  };
+  const at = new Range(document.positionAt(first), document.positionAt(first + MARKER.length));
+  const params = { textDocument: { uri: document.uri.toString() }, marker: MARKER, n: ALTERNATIVES };
   const answer = await server.ask<unknown>(FILL, params, "fill several holes");
   if (answer === undefined) return;
   const { fills, reason } = fillsOf(answer);
@@ -37,7 +29,7 @@ export async function fill(server: Server, document: TextDocument, at: Range, ho
     return;
   }
   const range = (edit: (typeof fills)[number]["edits"][number]) =>
-    new VRange(edit.range.start.line, edit.range.start.character, edit.range.end.line, edit.range.end.character);
+    new Range(edit.range.start.line, edit.range.start.character, edit.range.end.line, edit.range.end.character);
   const choices = fills.map(
     ({ edits, score }): Choice => ({
       label: edits.map((edit) => edit.newText.trim().replaceAll(/\s+/g, " ")).join("  |  "),

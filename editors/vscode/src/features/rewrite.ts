@@ -1,12 +1,12 @@
-// Rewrite a selection: a strength, a live diff, one text applied. With pins inside the selection,
-// what lies around them is filled instead, and the pins stay.
+// Rewrite a selection: a strength, a live diff, one text applied. Pins inside the selection stay.
 
 import { type Range, type TextEditor, Range as VRange, window } from "vscode";
+import { failures } from "../messages.ts";
 import type { Server } from "../server/server.ts";
 import { chooseAndApply, type Choice } from "../ui/chooser.ts";
-import { around } from "../ui/edits.ts";
+import { holds, type Span } from "../ui/edits.ts";
+import { show } from "../ui/show.ts";
 import { REWRITE, type RewriteResult } from "../wire.ts";
-import { fill } from "./fill.ts";
 import type { Pins } from "./pins.ts";
 
 const STRENGTHS: [number, string][] = [
@@ -36,20 +36,27 @@ export async function rewriteSelection(server: Server, pins: Pins): Promise<void
     return;
   }
   const whole = { start: document.offsetAt(at.start), end: document.offsetAt(at.end) };
-  const holes = around(whole, pins.spans(document));
-  const untouched = holes.length === 1 && holes[0]?.start === whole.start && holes[0].end === whole.end;
-  if (!untouched) {
-    await fill(server, document, at, holes.map(({ start, end }) => new VRange(document.positionAt(start), document.positionAt(end))));
-    return;
-  }
+  const pinned = pins.spans(document).filter((pin) => pin.start < whole.end && pin.end > whole.start);
+  const range = ({ start, end }: Span) => new VRange(document.positionAt(start), document.positionAt(end));
+  const keep = pinned.map((pin) => wire(range(pin)));
+  const texts = pinned.map(({ start, end }) => document.getText().slice(Math.max(start, whole.start), Math.min(end, whole.end)));
   const choices = STRENGTHS.map(
     ([strength, words]): Choice => ({
       label: strength.toFixed(1),
       description: words,
       versions: async (token) => {
-        const params = { textDocument: { uri: document.uri.toString() }, range: wire(at), strength };
+        const params = {
+          textDocument: { uri: document.uri.toString() },
+          range: wire(at),
+          strength,
+          ...(keep.length > 0 ? { keep } : {}),
+        };
         const result = await server.ask<RewriteResult>(REWRITE, params, "rewrite a selection", token);
-        if (result === undefined) return "no answer";
+        if (result === undefined) return undefined;
+        if (!result.rewrites.every(({ text }) => holds(text, texts))) {
+          show(failures.cannot("keep what is pinned", server.version));
+          return undefined;
+        }
         if (result.rewrites.length === 0) return result.reason ?? "nothing was found";
         return result.rewrites.map(({ text, changed, parses }) => ({
           edits: [{ range: at, text }],

@@ -71,12 +71,12 @@ export class Tuning implements Disposable {
     pick.onDidAccept(async () => {
       const [item] = pick.selectedItems;
       pick.hide();
-      if (item) await this.#server.ask(`${MODEL}select`, { id: item.id }, "choose a model");
+      if (item) await this.#server.ask(`${MODEL}select`, { id: item.id, name: item.id }, "choose a model");
     });
     pick.onDidTriggerItemButton(async ({ item }) => {
       pick.hide();
       const sure = await window.showWarningMessage(`Delete ${item.label}?`, { modal: true }, "Delete");
-      if (sure) await this.#server.ask(`${MODEL}delete`, { id: item.id }, "delete a tuning");
+      if (sure) await this.#server.ask(`${MODEL}delete`, { id: item.id, name: item.id }, "delete a tuning");
     });
     pick.onDidHide(() => pick.dispose());
     pick.show();

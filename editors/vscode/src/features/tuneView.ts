@@ -18,7 +18,7 @@ export function describePlan(plan: Json): { title: string; detail: string; possi
   const files = count(plan, "files");
   const lines: string[] = [];
   const tokens = number(plan, "tokens");
-  const minutes = number(plan, "minutes", "estimatedMinutes");
+  const minutes = number(plan, "minutes", "expectedMinutes", "expected_minutes", "mostMinutes", "most_minutes");
   const excluded = plan.excluded;
   if (files !== undefined) lines.push(`${files} files${tokens === undefined ? "" : `, ${tokens} tokens`}`);
   if (minutes !== undefined) lines.push(`about ${Math.max(1, Math.round(minutes))} minutes, at low priority`);
@@ -27,6 +27,7 @@ export function describePlan(plan: Json): { title: string; detail: string; possi
     for (const one of (excluded as Json[]).slice(0, 5)) lines.push(`  ${text(one, "path", "file") ?? "?"}: ${text(one, "reason") ?? ""}`);
   } else if (typeof excluded === "object" && excluded !== null)
     for (const [reason, many] of Object.entries(excluded)) lines.push(`left out, ${reason}: ${many}`);
+  if (Array.isArray(plan.notes)) lines.push(...plan.notes.map(String));
   const reason = text(plan, "reason");
   if (reason) lines.push(reason);
   return { title: "Tune Diffill on this repository?", detail: lines.join("\n"), possible: !reason && files !== 0 };

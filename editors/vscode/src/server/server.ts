@@ -49,11 +49,14 @@ export class Server implements Disposable {
   readonly #lived = new EventEmitter<Life>();
   readonly #status = new EventEmitter<Status>();
   readonly #answered = new EventEmitter<number>();
+  readonly #told = new EventEmitter<void>();
   readonly #training = new EventEmitter<Record<string, unknown>>();
   readonly onLife = this.#lived.event;
   readonly onStatus = this.#status.event;
   /** An inline completion was answered, after so many milliseconds. */
   readonly onAnswered = this.#answered.event;
+  /** The server was told its settings. */
+  readonly onTold = this.#told.event;
   readonly onTraining = this.#training.event;
 
   constructor(context: ExtensionContext, log: LogOutputChannel) {
@@ -117,7 +120,7 @@ export class Server implements Disposable {
 
   dispose(): void {
     void this.stop();
-    for (const emitter of [this.#lived, this.#status, this.#answered, this.#training]) emitter.dispose();
+    for (const emitter of [this.#lived, this.#status, this.#answered, this.#told, this.#training]) emitter.dispose();
   }
 
   stop(): Promise<void> {
@@ -209,6 +212,7 @@ export class Server implements Disposable {
         workspace: {
           configuration: async (params, token, next) => {
             const answers = await next(params, token);
+            setImmediate(() => this.#told.fire()); // when the answer has been sent
             if (!Array.isArray(answers)) return answers;
             return answers.map((answer, index) => (params.items[index]?.section === "diffill" ? forServer(answer) : answer));
           },

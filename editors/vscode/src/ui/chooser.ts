@@ -14,8 +14,8 @@ export interface Version {
 export interface Choice {
   label: string;
   description?: string;
-  /** The versions, or a sentence that says why there are none. */
-  versions(token: CancellationTokenSource["token"]): Promise<Version[] | string>;
+  /** The versions, or a sentence that says why there are none; undefined: a failure was shown. */
+  versions(token: CancellationTokenSource["token"]): Promise<Version[] | string | undefined>;
 }
 
 let turn: ((by: number) => void) | undefined;
@@ -66,6 +66,7 @@ async function choose(preview: Preview, at: Range, title: string, choices: Choic
     pick.title = `${title}: ...`;
     const answer = await choice.versions(mine.token);
     if (mine.token.isCancellationRequested) return;
+    if (answer === undefined) return pick.hide();
     pick.busy = false;
     if (typeof answer === "string") pick.title = `${title}: ${answer}`;
     else versions = answer;

@@ -1,4 +1,4 @@
-// Edits of a text, and what is left of a range around other ranges. Pure but for the types.
+// Edits of a text, and ranges that move with it. Pure but for the types.
 
 import type { Range } from "vscode";
 
@@ -20,17 +20,15 @@ export function applyEdits(text: string, edits: (Span & { text: string })[]): st
   return result;
 }
 
-/** What is left of `whole` around `pins`, in order: the holes. */
-export function around(whole: Span, pins: Span[]): Span[] {
-  const holes: Span[] = [];
-  let from = whole.start;
-  for (const pin of pins.toSorted((a, b) => a.start - b.start)) {
-    if (pin.end <= from || pin.start >= whole.end) continue;
-    if (pin.start > from) holes.push({ start: from, end: pin.start });
-    from = Math.max(from, pin.end);
+/** Whether a text still holds all the pinned ones, in their order. */
+export function holds(text: string, pinned: string[]): boolean {
+  let from = 0;
+  for (const one of pinned) {
+    const at = text.indexOf(one, from);
+    if (at < 0) return false;
+    from = at + one.length;
   }
-  if (from < whole.end) holes.push({ start: from, end: whole.end });
-  return holes;
+  return true;
 }
 
 /** Pins after a change of the text; one that the change touches is gone. */

@@ -56,6 +56,7 @@ export function statusItem(server: Server): Disposable[] {
       lastMs = tookMs;
       void ask();
     }),
+    server.onTold(() => void ask()),
     server.onTraining(() => void ask()),
   ];
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fillsOf } from "../src/features/fillAnswer.ts";
 import { page } from "../src/features/trail.ts";
-import { describePlan, describeProgress, hasEnded, modelsOf, progressShare } from "../src/features/tuneView.ts";
+import { describeEnd, describePlan, describeRun, modelsOf } from "../src/features/tuneView.ts";
 import { failures } from "../src/messages.ts";
 import { Crashes } from "../src/server/crashes.ts";
 import { isTooOld } from "../src/server/version.ts";
@@ -92,26 +92,31 @@ test("an answer with unusable edits is no answer", () => {
 });
 
 test("a plan names its files, its time and what is left out", () => {
-  const plan = describePlan({ files: ["a.py", "b.py"], tokens: 1200, minutes: 4.4, excluded: [{ path: ".env", reason: "secret" }] });
-  for (const part of ["2 files, 1200 tokens", "about 4 minutes", ".env: secret"]) assert.ok(plan.detail.includes(part), part);
+  const plan = describePlan({ files: 12, tokens: 3400, held_out_files: 3, expected_minutes: 4.4, excluded: { too_large: 2 }, notes: ["few files"] });
+  for (const part of ["12 files, 3400 tokens", "3 files held out", "about 4 minutes", "left out: 2 too large", "few files"])
+    assert.ok(plan.detail.includes(part), part);
   assert.equal(plan.possible, true);
   assert.equal(describePlan({ files: 0 }).possible, false);
-  assert.equal(describePlan({ reason: "no files of a known language" }).possible, false);
 });
 
-test("progress is told from whatever is there", () => {
-  const event = { state: "running", step: 30, steps: 120, loss: 3.456, secondsLeft: 90 };
-  assert.equal(describeProgress(event), "running, loss 3.46, 2 min left");
-  assert.equal(progressShare(event), 0.25);
-  assert.equal(progressShare({}), 0);
-  assert.equal(hasEnded(event), false);
-  assert.equal(hasEnded({ state: "done" }), true);
+test("a run is told from whatever is there", () => {
+  assert.equal(describeRun({ state: "runs", event: "train", loss: 3.456, eta_minutes: 1.5 }), "runs, loss 3.46, 2 min left");
+  assert.equal(describeRun({}), "no run");
 });
 
-test("models are listed with what may be done to them", () => {
-  const models = modelsOf({ models: [{ id: "base", kind: "base", selected: true }, { id: "a1", name: "tuned", score: 0.38 }, {}] });
-  assert.deepEqual(models.map(({ id, selected, deletable }) => [id, selected, deletable]), [["base", true, false], ["a1", false, true]]);
-  assert.ok(models[1]?.description.includes("38.0 %"));
+test("only the end of a run is announced, with what it gained", () => {
+  assert.equal(describeEnd({ event: "train", loss: 3 }), undefined);
+  const figures = { loss_before: 3.5, loss_after: 3.1 };
+  assert.equal(describeEnd({ event: "done", adapter: "a1", figures }), "tuning a1 is ready; loss on held-out files 3.50 -> 3.10");
+  assert.equal(describeEnd({ event: "done", adapter: null, message: "nothing was gained" }), "nothing was gained");
+});
+
+test("the base model and every adapter can be chosen", () => {
+  const adapters = [{ name: "a1", selected: true, figures: { loss_before: 3.5, loss_after: 3.1 }, created: "2026-11-24T10:00:00" }, {}];
+  const models = modelsOf({ base: "bundled", adapters });
+  assert.deepEqual(models.map(({ name, selected }) => [name, selected]), [[null, false], ["a1", true]]);
+  assert.equal(models[1]?.description, "loss on held-out files 3.50 -> 3.10; 2026-11-24");
+  assert.equal(modelsOf(null)[0]?.selected, true);
 });
 
 test("every failure offers at least one way on", () => {

@@ -19,6 +19,14 @@ from tests.editors.vscode.workbench import BASE, ROOT, VSIX, Workbench, environm
 
 PACKAGE_LIMIT_S = 180
 
+
+def needs_server_with(word: str, file: str) -> pytest.MarkDecorator:
+    """Skips where this checkout's server does not have something yet."""
+    path = ROOT / "lsp_server" / file
+    there = path.is_file() and word in path.read_text(encoding="utf-8")
+    return pytest.mark.skipif(not there, reason=f"lsp_server/{file} has no {word} yet")
+
+
 SCRIPT = {
     "answers": [
         {
@@ -73,14 +81,6 @@ def scripted(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
     script = home / "script.json"
     script.write_text(json.dumps(SCRIPT))
     yield from opened(home, ["--engine", f"scripted:{script}"])
-
-
-@pytest.fixture(scope="module")
-def real(
-    installed: None, bundled_model_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Workbench]:
-    """VS Code on a folder, with the bundled model."""
-    yield from opened(tmp_path_factory.mktemp("vscode"), [])
 
 
 def opened(

@@ -98,24 +98,28 @@ const verbs = {
   someGhost: ({ ms }) => until("any ghost text", ghostText, (seen) => seen.trim() !== "", ms),
   noGhost: ({ ms }) => until("no ghost text", ghostText, (seen) => seen === "", ms),
   peekGhost: () => ghostText(),
-  /** Milliseconds from a key to ghost text that was not there before. */
-  async timeGhost({ key, contains }) {
-    const seen = page.evaluate((wanted) => new Promise((resolve) => {
-      const look = () => {
-        const text = [...document.querySelectorAll(".monaco-editor [class*=ghost-text]")].map((one) => one.textContent).join("").replaceAll("\u00a0", " ");
-        if (wanted ? text.includes(wanted) : text.trim()) resolve(performance.timeOrigin + performance.now());
-        else requestAnimationFrame(look);
-      };
-      look();
-    }), contains);
-    const pressed = page.evaluate(() => new Promise((resolve) => {
-      addEventListener("keydown", () => resolve(performance.timeOrigin + performance.now()), { capture: true, once: true });
-    }));
-    await page.evaluate(() => 0);
+  /** Milliseconds from a key to ghost text in the page, null if there is none within `ms`. */
+  async timeGhost({ key, ms }) {
+    await page.evaluate((limit) => {
+      const now = () => performance.timeOrigin + performance.now();
+      window.pressed = undefined;
+      addEventListener("keydown", () => { window.pressed = now(); }, { capture: true, once: true });
+      window.shown = new Promise((resolve) => {
+        const end = now() + limit;
+        const look = () => {
+          const parts = document.querySelectorAll(".monaco-editor [class*=ghost-text]");
+          if ([...parts].some((one) => one.textContent.trim())) resolve(now());
+          else if (now() > end) resolve(null);
+          else requestAnimationFrame(look);
+        };
+        requestAnimationFrame(look);
+      });
+    }, ms);
     await page.keyboard.press(key);
-    const late = new Promise((_, reject) => setTimeout(() => reject(new Error("no ghost text in time")), 10_000));
-    const shown = await Promise.race([seen, late]);
-    return shown - (await pressed);
+    return page.evaluate(async () => {
+      const shown = await window.shown;
+      return shown === null ? null : shown - window.pressed;
+    });
   },
   status: ({ contains, ms }) =>
     until(`a status with ${JSON.stringify(contains)}`, statusOf, (seen) => `${seen.text} ${seen.label}`.includes(contains), ms),

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from tests.editors.vscode.conftest import needs_server_with
 from tests.editors.vscode.test_ghost_text import saved, start
 from tests.editors.vscode.workbench import Workbench
 
@@ -17,13 +18,13 @@ AFTER = ".monaco-diff-editor .editor.modified .view-line"
 def test_a_selection_is_rewritten_after_a_live_preview(scripted: Workbench) -> None:
     start(scripted, "rewrite.py", "def double(x):\n    y = x * 2\n    return y\n", 2, 9)
     scripted.keys("Shift+End", "Control+Alt+r")
-    scripted.do("quickTitle", contains="1 of 3: changes 30 %")
+    scripted.do("quickTitle", contains="strength 0.3: 1 of 3: changes 30 %")
     scripted.do("see", selector=AFTER, contains="y = x + x")
     scripted.keys("ArrowRight")
     scripted.do("quickTitle", contains="2 of 3")
     scripted.do("see", selector=AFTER, contains="y = 2 * x")
     scripted.keys("ArrowDown")
-    scripted.do("quickTitle", contains="1 of 3: changes 50 %")
+    scripted.do("quickTitle", contains="strength 0.5: 1 of 3: changes 50 %")
     scripted.keys("ArrowRight")
     scripted.do("see", selector=AFTER, contains="y = 2 * x")
     scripted.shot("rewrite")
@@ -84,3 +85,17 @@ def test_a_server_that_keeps_ending_is_given_up_with_a_way_back(scripted: Workbe
     scripted.do("pressButton", label="Restart Server")
     scripted.do("status", contains="Diffill: model")
     assert len(scripted.server_pids()) == 1
+
+
+@needs_server_with("TOGGLE", "features/pause.py")
+def test_suggestions_are_switched_off_and_on(scripted: Workbench) -> None:
+    start(scripted, "toggle.py", "def add(a, b):\n    \n", 2, 5)
+    scripted.do("command", title="Diffill: Switch Suggestions On or Off")
+    scripted.do("status", contains="circle-slash")
+    scripted.do("type", text="return ")
+    scripted.do("status", contains="Nothing was shown last")
+    assert scripted.do("peekGhost") == ""
+    scripted.do("command", title="Diffill: Switch Suggestions On or Off")
+    scripted.do("status", contains="Diffill: model")
+    scripted.keys("Alt+\\")
+    scripted.do("ghost", contains="a + b")

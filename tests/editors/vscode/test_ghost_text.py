@@ -99,21 +99,3 @@ def test_a_bad_setting_is_named(scripted: Workbench) -> None:
 def test_the_page_reached_for_nothing_outside(scripted: Workbench) -> None:
     start(scripted, "outside.py", "x = 1\n", 2, 1)
     assert scripted.do("outside") == []
-
-
-@pytest.mark.model
-def test_the_bundled_model_offers_and_tab_takes_it(real: Workbench) -> None:
-    text = (
-        "def area(width, height):\n    return width * height\n\n\n"
-        "def volume(width, height, depth):\n    \n"
-    )
-    start(real, "shapes.py", text, 6, 5)
-    real.do("type", text="return width ")
-    real.keys("Alt+\\")
-    offered = real.do("someGhost", ms=60_000)
-    real.shot("bundled-model")
-    real.do("status", contains="Last answer")
-    real.keys("Tab")
-    assert saved(real, "shapes.py").decode() == text.replace(
-        "depth):\n    \n", f"depth):\n    return width {offered}\n"
-    )

@@ -44,6 +44,7 @@ export async function rewriteSelection(server: Server, pins: Pins): Promise<void
     ([strength, words]): Choice => ({
       label: strength.toFixed(1),
       description: words,
+      title: `Rewrite, strength ${strength.toFixed(1)}`,
       versions: async (token) => {
         const params = {
           textDocument: { uri: document.uri.toString() },

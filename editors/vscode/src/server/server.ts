@@ -225,7 +225,7 @@ export class Server implements Disposable {
     const client = new LanguageClient("diffill", "Diffill", server, options);
     client.registerFeature({
       fillClientCapabilities: (capabilities) => {
-        capabilities.experimental = { ...(capabilities.experimental as object), diffillStatus: true };
+        capabilities.experimental = { ...(capabilities.experimental as object), diffillStatus: true, diffillTraining: true };
       },
       initialize: () => {},
       getState: () => ({ kind: "static" }),

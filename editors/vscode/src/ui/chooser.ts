@@ -14,6 +14,8 @@ export interface Version {
 export interface Choice {
   label: string;
   description?: string;
+  /** The chooser's title while this one is active, if another than usual. */
+  title?: string;
   /** The versions, or a sentence that says why there are none; undefined: a failure was shown. */
   versions(token: CancellationTokenSource["token"]): Promise<Version[] | string | undefined>;
 }
@@ -47,14 +49,14 @@ async function choose(preview: Preview, at: Range, title: string, choices: Choic
   pick.title = title;
   pick.placeholder = "Up and down: choices. Left and right: versions. Enter applies.";
   let versions: Version[] = [];
+  let heading = title;
   let shown = 0;
   let asked: CancellationTokenSource | undefined;
 
   const draw = async (): Promise<void> => {
     const version = versions[shown];
     if (version === undefined) return;
-    const place = versions.length > 1 ? `${shown + 1} of ${versions.length}: ` : "";
-    pick.title = `${title}: ${place}${version.summary}`;
+    pick.title = `${heading}: ${shown + 1} of ${versions.length}: ${version.summary}`;
     await preview.show(version.edits, at);
   };
   const load = async (choice: Choice): Promise<void> => {
@@ -63,12 +65,13 @@ async function choose(preview: Preview, at: Range, title: string, choices: Choic
     versions = [];
     shown = 0;
     pick.busy = true;
-    pick.title = `${title}: ...`;
+    heading = choice.title ?? title;
+    pick.title = `${heading}: ...`;
     const answer = await choice.versions(mine.token);
     if (mine.token.isCancellationRequested) return;
     if (answer === undefined) return pick.hide();
     pick.busy = false;
-    if (typeof answer === "string") pick.title = `${title}: ${answer}`;
+    if (typeof answer === "string") pick.title = `${heading}: ${answer}`;
     else versions = answer;
     await draw();
   };

@@ -60,11 +60,11 @@ def typed(workbench: Workbench, lines: tuple[str, ...]) -> list[Json]:
     seen = []
     for line in lines:
         workbench.do("type", text=INDENT)
-        for place, character in enumerate(line):
+        for character in line:
             workbench.keys("Escape")
             workbench.do("noGhost")
             ms = workbench.do("timeGhost", key=_key(character), ms=WAIT_MS)
-            seen.append({"first": place == 0, "ms": ms})
+            seen.append({"ms": ms, "text": "" if ms is None else workbench.do("peekGhost")})
         workbench.keys("Escape", "Enter", "Home")
         workbench.keys("Shift+End", "Delete")
     return seen
@@ -91,7 +91,8 @@ def measure(home: Path, arguments: list[str], lines: tuple[str, ...]) -> Json:
     finally:
         workbench.close()
     times = [one["ms"] for one in seen if one["ms"] is not None]
-    return {"keys": len(seen), "shown": len(times), **_spread(times)}
+    texts = {one["text"] for one in seen if one["text"]}
+    return {"keys": len(seen), "shown": len(times), "texts": len(texts), **_spread(times)}
 
 
 def _spread(times: list[float]) -> Json:

@@ -5,6 +5,7 @@ import { page } from "../src/features/trail.ts";
 import { describeEnd, describePlan, describeRun, modelsOf } from "../src/features/tuneView.ts";
 import { failures } from "../src/messages.ts";
 import { Crashes } from "../src/server/crashes.ts";
+import { leveller } from "../src/server/logLines.ts";
 import { isTooOld } from "../src/server/version.ts";
 import { forServer } from "../src/settings.ts";
 import { applyEdits, holds, moved } from "../src/ui/edits.ts";
@@ -15,6 +16,18 @@ test("a server that keeps ending is given up, one that ends now and then is not"
   assert.deepEqual([0, 1, 2, 3].map((second) => crashes.restartAfter(second * 1000)), [true, true, true, false]);
   const rare = new Crashes(3, 180_000);
   for (let hour = 0; hour < 10; hour++) assert.equal(rare.restartAfter(hour * 3_600_000), true);
+});
+
+test("log lines keep their level, and a traceback that of its head", () => {
+  const told = leveller();
+  const lines = [
+    "No module named pygls",
+    "2026-11-24 16:11:47,690 INFO lsp_server.features.requests: shown=2",
+    "2026-11-24 16:11:48,000 WARNING lsp_server.server: odd",
+    "  in file.py",
+  ];
+  assert.deepEqual(lines.map((line) => told(line).level), ["error", "info", "warn", "warn"]);
+  assert.equal(leveller()(lines[1] ?? "").text, "lsp_server.features.requests: shown=2");
 });
 
 test("versions are compared as numbers", () => {

@@ -83,6 +83,7 @@ def test_it_rewrites_a_selection_and_the_file_has_what_was_previewed(real: Workb
     real.shot("bundled-model-rewrite")
     real.keys("Enter")
     real.do("gone", selector=".monaco-diff-editor")
+    real.do("see", selector=".tab.active.dirty", contains=".py")
     lines = saved(real, "again.py").decode().splitlines()
     expected = text.splitlines()
     assert lines[:21] == expected[:21] and lines[22:] == expected[22:]
@@ -100,6 +101,7 @@ def test_it_fills_three_holes_together_and_nothing_else_changes(real: Workbench)
     real.shot("fill")
     real.keys("Enter")
     real.do("gone", selector=".monaco-diff-editor")
+    real.do("see", selector=".tab.active.dirty", contains=".py")
     holes = "(.*?)".join(map(re.escape, text.split("___")))
     filled = re.fullmatch(holes, saved(real, "holes.py").decode(), re.S)
     assert filled and all("___" not in hole for hole in filled.groups())
@@ -118,5 +120,6 @@ def test_what_is_pinned_stays(real: Workbench) -> None:
     real.shot("pinned")
     real.keys("Enter")
     real.do("gone", selector=".monaco-diff-editor")
+    real.do("see", selector=".tab.active.dirty", contains=".py")
     line = saved(real, "pinned.py").decode().splitlines()[21]
     assert "self._items.values()" in line and line != text.splitlines()[21]

@@ -63,3 +63,15 @@ def test_a_setting_that_leads_nowhere_is_named_and_mended_at_once(
         diffill__server__args=["--engine", f"scripted:{script}"],
     )
     lost.do("status", contains="Diffill: model")
+
+
+def test_a_server_that_does_not_start_says_why(lost: Workbench, tmp_path: Path) -> None:
+    program = tmp_path / "broken-diffill"
+    program.write_text("#!/bin/sh\necho 'no space left on the moon' >&2\nexit 1\n")
+    program.chmod(0o755)
+    lost.set(diffill__server__path=str(program))
+    (lost.folder / "broken.py").write_text("x = 1\n")
+    lost.do("open", name="broken.py")
+    lost.do("notification", contains="no space left on the moon")
+    lost.do("status", contains="the server is not running")
+    lost.shot("broken")

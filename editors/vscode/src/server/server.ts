@@ -1,6 +1,7 @@
 // The server's life: found, started, asked, restarted. Every failure ends in a message with its
 // fix; nothing here decides what is suggested.
 
+import { createInterface } from "node:readline";
 import {
   type CancellationToken,
   type Disposable,
@@ -32,10 +33,18 @@ import { Crashes } from "./crashes.ts";
 import { ownFolder, thisMachine } from "./environment.ts";
 import { type Found, findServer } from "./find.ts";
 import { pythonIn } from "./locations.ts";
+import { leveller } from "./logLines.ts";
 import { probe } from "./processes.ts";
 import { isTooOld } from "./version.ts";
 
 const LANGUAGES = ["python", "javascript", "javascriptreact", "typescript", "typescriptreact", "go", "rust", "java", "c", "cpp"];
+
+/** Its errors go to the log; what a person must know is said in `messages.ts`. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
 
 export type Life = "stopped" | "starting" | "running" | "failed";
 
@@ -46,6 +55,8 @@ export class Server implements Disposable {
   #turn: Promise<void> = Promise.resolve();
   #crashes = new Crashes();
   #life: Life = "stopped";
+  #lastLine = "";
+  #ran = false;
   readonly #lived = new EventEmitter<Life>();
   readonly #status = new EventEmitter<Status>();
   readonly #answered = new EventEmitter<number>();
@@ -92,7 +103,8 @@ export class Server implements Disposable {
       return undefined;
     }
     try {
-      return await this.#client.sendRequest<T>(method, params, token);
+      // A token that is undefined would be taken for a second parameter.
+      return await (token ? this.#client.sendRequest<T>(method, params, token) : this.#client.sendRequest<T>(method, params));
     } catch (error) {
       const code = error instanceof ResponseError ? error.code : undefined;
       if (code === ErrorCodes.MethodNotFound) show(failures.cannot(what, this.version));
@@ -103,9 +115,9 @@ export class Server implements Disposable {
   }
 
   /** Like `ask`, for what is only looked at: without a word when there is no answer. */
-  async peek<T>(method: string, params?: unknown): Promise<T | undefined> {
+  async peek<T>(method: string): Promise<T | undefined> {
     if (this.#client === undefined || this.#life !== "running") return undefined;
-    return this.#client.sendRequest<T>(method, params).catch(() => undefined);
+    return this.#client.sendRequest<T>(method).catch(() => undefined);
   }
 
   /** Run a command of the server's; undefined as for `ask`. */
@@ -163,13 +175,16 @@ export class Server implements Disposable {
     }
     const { found } = search;
     this.#log.info(`starting ${found.command} ${found.args.join(" ")} (from ${found.source})`);
+    this.#lastLine = "";
+    this.#ran = false;
     const client = this.#build(found, settings.get("server.args", []));
     this.#client = client;
     try {
       await client.start();
     } catch (error) {
       this.#lives("failed");
-      show(failures.notStarted(found.command, error instanceof Error ? error.message : String(error)));
+      const why = this.#lastLine || (error instanceof Error ? error.message : String(error));
+      show(failures.notStarted(found.command, why));
       return;
     }
     if (isTooOld(this.version)) show(failures.tooOld(this.version, found.source));
@@ -189,9 +204,22 @@ export class Server implements Disposable {
       initializationOptions: forServer(workspace.getConfiguration("diffill")),
       outputChannel: this.#log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
+      stdioOptions: {
+        stdout: (input) => createInterface({ input }).on("line", (line) => this.#log.info(line)),
+        stderr: (input) => {
+          const told = leveller();
+          createInterface({ input }).on("line", (line) => {
+            const { level, text } = told(line);
+            this.#lastLine = text.trim() || this.#lastLine;
+            this.#log[level](text);
+          });
+        },
+      },
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue }),
         closed: () => {
+          // One that never ran would not run the second time; `#start` says why.
+          if (!this.#ran) return { action: CloseAction.DoNotRestart, handled: true };
           if (this.#crashes.restartAfter(Date.now())) {
             this.#log.warn("the server ended by itself; starting it again");
             this.#lives("starting");
@@ -222,7 +250,7 @@ export class Server implements Disposable {
         },
       },
     };
-    const client = new LanguageClient("diffill", "Diffill", server, options);
+    const client = new QuietClient("diffill", "Diffill", server, options);
     client.registerFeature({
       fillClientCapabilities: (capabilities) => {
         capabilities.experimental = { ...(capabilities.experimental as object), diffillStatus: true, diffillTraining: true };
@@ -232,7 +260,9 @@ export class Server implements Disposable {
       clear: () => {},
     });
     client.onDidChangeState(({ newState }) => {
-      if (newState === State.Running) this.#lives("running");
+      if (newState !== State.Running) return;
+      this.#ran = true;
+      this.#lives("running");
     });
     client.onNotification(STATUS_DID_CHANGE, (status: Status) => this.#status.fire(status));
     client.onNotification(TRAIN_PROGRESS, (event: Record<string, unknown>) => this.#training.fire(event));

@@ -2,6 +2,7 @@
 // fix; nothing here decides what is suggested.
 
 import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
 import {
   type CancellationToken,
   type Disposable,
@@ -39,6 +40,8 @@ import { isTooOld } from "./version.ts";
 
 const LANGUAGES = ["python", "javascript", "javascriptreact", "typescript", "typescriptreact", "go", "rust", "java", "c", "cpp"];
 
+const LAST_WORDS_MS = 1000;
+
 /** Its errors go to the log; what a person must know is said in `messages.ts`. */
 class QuietClient extends LanguageClient {
   override error(message: string, data?: unknown): void {
@@ -57,6 +60,7 @@ export class Server implements Disposable {
   #life: Life = "stopped";
   #lastLine = "";
   #ran = false;
+  #saidAll: Promise<void> = Promise.resolve();
   readonly #lived = new EventEmitter<Life>();
   readonly #status = new EventEmitter<Status>();
   readonly #answered = new EventEmitter<number>();
@@ -183,6 +187,7 @@ export class Server implements Disposable {
       await client.start();
     } catch (error) {
       this.#lives("failed");
+      await Promise.race([this.#saidAll, setTimeout(LAST_WORDS_MS)]);
       const why = this.#lastLine || (error instanceof Error ? error.message : String(error));
       show(failures.notStarted(found.command, why));
       return;
@@ -208,13 +213,16 @@ export class Server implements Disposable {
         stdout: (input) => createInterface({ input }).on("line", (line) => this.#log.info(line)),
         stderr: (input) => {
           const told = leveller();
-          createInterface({ input }).on("line", (line) => {
+          const lines = createInterface({ input });
+          this.#saidAll = new Promise((resolve) => lines.on("close", resolve));
+          lines.on("line", (line) => {
             const { level, text } = told(line);
             this.#lastLine = text.trim() || this.#lastLine;
             this.#log[level](text);
           });
         },
       },
+      initializationFailedHandler: () => false, // `#start` says it
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue }),
         closed: () => {

@@ -50,6 +50,7 @@ async function choose(preview: Preview, at: Range, title: string, choices: Choic
   pick.placeholder = "Up and down: choices. Left and right: versions. Enter applies.";
   let versions: Version[] = [];
   let heading = title;
+  let current: Choice | undefined;
   let shown = 0;
   let asked: CancellationTokenSource | undefined;
 
@@ -60,6 +61,8 @@ async function choose(preview: Preview, at: Range, title: string, choices: Choic
     await preview.show(version.edits, at);
   };
   const load = async (choice: Choice): Promise<void> => {
+    if (choice === current) return;
+    current = choice;
     asked?.cancel();
     const mine = (asked = new CancellationTokenSource());
     versions = [];
@@ -90,6 +93,7 @@ async function choose(preview: Preview, at: Range, title: string, choices: Choic
       const start = pick.items[first];
       if (start) pick.activeItems = [start];
       pick.show();
+      if (start) void load(start.choice); // no change is told of when it is the first one anyway
     });
   } finally {
     turn = undefined;

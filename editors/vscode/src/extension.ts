@@ -1,0 +1,69 @@
+// Wires the parts: the server's life, the status item, and the commands of package.json.
+
+import { type ExtensionContext, commands, window, workspace } from "vscode";
+import { Explanation } from "./features/explain.ts";
+import { fillMarked } from "./features/fill.ts";
+import { openMenu } from "./features/menu.ts";
+import { snooze, toggle } from "./features/pause.ts";
+import { Pins } from "./features/pins.ts";
+import { rewriteSelection } from "./features/rewrite.ts";
+import { Tuning } from "./features/tune.ts";
+import { onActiveChange } from "./server/active.ts";
+import { createEnvironment } from "./server/environment.ts";
+import { Server } from "./server/server.ts";
+import { turnVersion } from "./ui/chooser.ts";
+import { statusItem } from "./ui/statusItem.ts";
+
+let server: Server | undefined;
+
+export async function activate(context: ExtensionContext): Promise<void> {
+  const log = window.createOutputChannel("Diffill", { log: true });
+  const running = (server = new Server(context, log));
+  const pins = new Pins();
+  const explanation = new Explanation(running);
+  const tuning = new Tuning(running);
+  context.subscriptions.push(log, pins, explanation, tuning, ...statusItem(running));
+
+  const suggest = (name: string) => () => commands.executeCommand(`editor.action.inlineSuggest.${name}`);
+  const register = (name: string, does: () => unknown) =>
+    context.subscriptions.push(commands.registerCommand(`diffill.${name}`, does));
+  register("trigger", suggest("trigger"));
+  register("nextAlternative", suggest("showNext"));
+  register("previousAlternative", suggest("showPrevious"));
+  register("acceptWord", suggest("acceptNextWord"));
+  register("acceptLine", suggest("acceptNextLine"));
+  register("rewriteSelection", () => rewriteSelection(running, pins));
+  register("fillHoles", () => fillMarked(running));
+  register("pinSelection", () => window.activeTextEditor && pins.toggle(window.activeTextEditor));
+  register("clearPins", () => window.activeTextEditor && pins.clear(window.activeTextEditor.document));
+  register("chooser.next", () => turnVersion(1));
+  register("chooser.previous", () => turnVersion(-1));
+  register("tune", () => tuning.plan());
+  register("tuneControl", () => tuning.control());
+  register("selectModel", () => tuning.selectModel());
+  register("toggleSuggestions", () => toggle(running));
+  register("snoozeSuggestions", () => snooze(running));
+  register("explainLast", () => explanation.show());
+  register("showLog", () => log.show());
+  register("restartServer", () => running.restart());
+  register("createEnvironment", async () => {
+    if (await createEnvironment(context, log)) await running.restart();
+  });
+  register("openWalkthrough", () =>
+    commands.executeCommand("workbench.action.openWalkthrough", `${context.extension.id}#start`),
+  );
+  register("menu", () => openMenu(running));
+
+  context.subscriptions.push(
+    workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration("diffill.server")) void running.restart();
+    }),
+    workspace.onDidGrantWorkspaceTrust(() => void running.restart()),
+  );
+  void onActiveChange(() => void running.restart()).then((watching) => watching && context.subscriptions.push(watching));
+  await running.restart();
+}
+
+export async function deactivate(): Promise<void> {
+  await server?.stop();
+}

@@ -1,0 +1,76 @@
+// Rewrite a selection: a strength, a live diff, one text applied. Pins inside the selection stay.
+
+import { type Range, type TextEditor, Range as VRange, window } from "vscode";
+import { failures } from "../messages.ts";
+import type { Server } from "../server/server.ts";
+import { chooseAndApply, type Choice } from "../ui/chooser.ts";
+import { holds, type Span } from "../ui/edits.ts";
+import { show } from "../ui/show.ts";
+import { REWRITE, type RewriteResult } from "../wire.ts";
+import type { Pins } from "./pins.ts";
+
+const STRENGTHS: [number, string][] = [
+  [0.1, "a touch"],
+  [0.3, "some words"],
+  [0.5, "about half"],
+  [0.8, "most of it"],
+  [1.0, "written anew"],
+];
+const FIRST = 1;
+const percent = (share: number) => `${Math.round(share * 100)} %`;
+
+/** The selection, or what the cursor's line holds. */
+function target(editor: TextEditor): Range {
+  if (!editor.selection.isEmpty) return editor.selection;
+  const line = editor.document.lineAt(editor.selection.active.line);
+  return new VRange(line.lineNumber, line.firstNonWhitespaceCharacterIndex, line.lineNumber, line.text.trimEnd().length);
+}
+
+export async function rewriteSelection(server: Server, pins: Pins): Promise<void> {
+  const editor = window.activeTextEditor;
+  if (editor === undefined) return;
+  const { document } = editor;
+  const at = target(editor);
+  if (at.isEmpty) {
+    void window.showInformationMessage("Diffill: select what is to be rewritten.");
+    return;
+  }
+  const whole = { start: document.offsetAt(at.start), end: document.offsetAt(at.end) };
+  const pinned = pins.spans(document).filter((pin) => pin.start < whole.end && pin.end > whole.start);
+  const range = ({ start, end }: Span) => new VRange(document.positionAt(start), document.positionAt(end));
+  const keep = pinned.map((pin) => wire(range(pin)));
+  const texts = pinned.map(({ start, end }) => document.getText().slice(Math.max(start, whole.start), Math.min(end, whole.end)));
+  const choices = STRENGTHS.map(
+    ([strength, words]): Choice => ({
+      label: strength.toFixed(1),
+      description: words,
+      title: `Rewrite, strength ${strength.toFixed(1)}`,
+      versions: async (token) => {
+        const params = {
+          textDocument: { uri: document.uri.toString() },
+          range: wire(at),
+          strength,
+          ...(keep.length > 0 ? { keep } : {}),
+        };
+        const result = await server.ask<RewriteResult>(REWRITE, params, "rewrite a selection", token);
+        if (result === undefined) return undefined;
+        if (!result.rewrites.every(({ text }) => holds(text, texts))) {
+          show(failures.cannot("keep what is pinned", server.version));
+          return undefined;
+        }
+        if (result.rewrites.length === 0) return result.reason ?? "nothing was found";
+        return result.rewrites.map(({ text, changed, parses }) => ({
+          edits: [{ range: at, text }],
+          summary: `changes ${percent(changed)}${parses ? "" : ", does not parse"}`,
+        }));
+      },
+    }),
+  );
+  await chooseAndApply(document, at, "Rewrite", choices, FIRST);
+}
+
+/** A range as plain data, as it goes over the wire. */
+export const wire = ({ start, end }: Range) => ({
+  start: { line: start.line, character: start.character },
+  end: { line: end.line, character: end.character },
+});

@@ -1,0 +1,74 @@
+// Tuning on the repository: plan, start, pause, stop; and choosing what it made. The server does the
+// work and shows its progress; this asks, and says how it ended.
+
+import { type Disposable, ThemeIcon, window, workspace } from "vscode";
+import type { Server } from "../server/server.ts";
+import { MODEL, TRAIN } from "../wire.ts";
+import { describeEnd, describePlan, describeRun, modelsOf, type Model } from "./tuneView.ts";
+
+type Json = Record<string, unknown>;
+const TUNE = "tune on a repository";
+
+export class Tuning implements Disposable {
+  readonly #server: Server;
+  readonly #listening: Disposable;
+
+  constructor(server: Server) {
+    this.#server = server;
+    this.#listening = server.onTraining((event) => {
+      const end = describeEnd(event);
+      if (end) void window.showInformationMessage(`Diffill: ${end}.`, "Choose").then((choose) => choose && this.selectModel());
+    });
+  }
+
+  /** Show what would be read and how long it would take; start if that is right. */
+  async plan(): Promise<void> {
+    if (!workspace.isTrusted) {
+      void window.showWarningMessage("Diffill: trust this folder first; tuning reads its files.");
+      return;
+    }
+    const plan = await this.#server.ask<Json>(`${TRAIN}plan`, {}, TUNE);
+    if (plan === undefined) return;
+    const { title, detail, possible } = describePlan(plan);
+    const answer = await window.showInformationMessage(title, { modal: true, detail }, ...(possible ? ["Start"] : []));
+    if (answer === "Start") await this.#server.ask(`${TRAIN}start`, {}, TUNE);
+  }
+
+  async control(): Promise<void> {
+    const run = await this.#server.ask<Json>(`${TRAIN}status`, {}, TUNE);
+    if (run === undefined) return;
+    const actions = { Pause: "pause", Resume: "resume", Stop: "stop" } as const;
+    const picked = await window.showQuickPick(Object.keys(actions), { title: `Tuning: ${describeRun(run)}` });
+    if (picked) await this.#server.ask(TRAIN + actions[picked as keyof typeof actions], {}, TUNE);
+  }
+
+  async selectModel(): Promise<void> {
+    const answer = await this.#server.ask<unknown>(`${MODEL}list`, {}, "list what tuning has made");
+    if (answer === undefined) return;
+    const remove = { iconPath: new ThemeIcon("trash"), tooltip: "Delete for good" };
+    const pick = window.createQuickPick<{ label: string; description: string; model: Model }>();
+    pick.title = "The model, or what tuning made of it";
+    pick.items = modelsOf(answer).map((model) => ({
+      model,
+      label: `${model.selected ? "$(check) " : ""}${model.label}`,
+      description: model.description,
+      buttons: model.name === null ? [] : [remove],
+    }));
+    pick.onDidAccept(async () => {
+      const [item] = pick.selectedItems;
+      pick.hide();
+      if (item) await this.#server.ask(`${MODEL}select`, { name: item.model.name }, "choose a model");
+    });
+    pick.onDidTriggerItemButton(async ({ item: { model } }) => {
+      pick.hide();
+      const sure = await window.showWarningMessage(`Delete the tuning ${model.name}?`, { modal: true }, "Delete");
+      if (sure) await this.#server.ask(`${MODEL}delete`, { name: model.name }, "delete a tuning");
+    });
+    pick.onDidHide(() => pick.dispose());
+    pick.show();
+  }
+
+  dispose(): void {
+    this.#listening.dispose();
+  }
+}

@@ -1,0 +1,76 @@
+// Words for what the server says of tuning and of models. Pure; every field may be missing.
+
+type Json = Record<string, unknown>;
+
+const number = (json: Json, key: string): number | undefined =>
+  typeof json[key] === "number" ? (json[key] as number) : undefined;
+const text = (json: Json, key: string): string | undefined =>
+  typeof json[key] === "string" && json[key] !== "" ? (json[key] as string) : undefined;
+const object = (json: Json, key: string): Json =>
+  typeof json[key] === "object" && json[key] !== null ? (json[key] as Json) : {};
+const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
+
+export interface Plan {
+  title: string;
+  detail: string;
+  /** Whether there is anything to tune on. */
+  possible: boolean;
+}
+
+export function describePlan(plan: Json): Plan {
+  const [files, heldOut, tokens] = [number(plan, "files"), number(plan, "held_out_files"), number(plan, "tokens")];
+  const minutes = number(plan, "expected_minutes") ?? number(plan, "most_minutes");
+  const lines: string[] = [];
+  if (files !== undefined) lines.push(`${files} files${tokens === undefined ? "" : `, ${tokens} tokens`} to learn from`);
+  if (heldOut !== undefined) lines.push(`${heldOut} files held out to measure on`);
+  if (minutes !== undefined) lines.push(`about ${Math.max(1, Math.round(minutes))} minutes, at low priority`);
+  for (const [reason, many] of Object.entries(object(plan, "excluded"))) lines.push(`left out: ${many} ${reason.replaceAll("_", " ")}`);
+  if (Array.isArray(plan.notes)) lines.push(...plan.notes.map(String));
+  return { title: "Tune Diffill on this repository?", detail: lines.join("\n"), possible: files !== 0 };
+}
+
+const gain = (figures: Json): string => {
+  const heldOut = object(figures, "held_out");
+  const [before, after] = [number(heldOut, "exact_match_before"), number(heldOut, "exact_match_after")];
+  if (before !== undefined && after !== undefined) return `exact on held-out files ${percent(before)} -> ${percent(after)}`;
+  const [lossBefore, lossAfter] = [number(figures, "loss_before"), number(figures, "loss_after")];
+  if (lossBefore === undefined || lossAfter === undefined) return "";
+  return `loss on held-out files ${lossBefore.toFixed(2)} -> ${lossAfter.toFixed(2)}`;
+};
+
+/** One line about a run: its state or newest event. */
+export function describeRun(run: Json): string {
+  const parts = [text(run, "message") ?? text(run, "state") ?? text(run, "event") ?? "no run"];
+  const [loss, left] = [number(run, "loss"), number(run, "eta_minutes")];
+  if (loss !== undefined) parts.push(`loss ${loss.toFixed(2)}`);
+  if (left !== undefined) parts.push(`${Math.ceil(left)} min left`);
+  return parts.join(", ");
+}
+
+/** What to say when a run is done; undefined for every other event. */
+export function describeEnd(event: Json): string | undefined {
+  if (text(event, "event") !== "done") return undefined;
+  const adapter = text(event, "adapter");
+  if (adapter === undefined) return text(event, "message") ?? "nothing was gained, so nothing was kept";
+  return [`tuning ${adapter} is ready`, gain(object(event, "figures"))].filter(Boolean).join("; ");
+}
+
+export interface Model {
+  /** null: the base model. */
+  name: string | null;
+  label: string;
+  description: string;
+  selected: boolean;
+}
+
+export function modelsOf(answer: unknown): Model[] {
+  const json = (answer ?? {}) as Json;
+  const adapters = (Array.isArray(json.adapters) ? (json.adapters as Json[]) : []).flatMap((one): Model[] => {
+    const name = text(one, "name");
+    if (name === undefined) return [];
+    const description = [text(one, "problem"), gain(object(one, "figures")), text(one, "created")?.slice(0, 10)];
+    return [{ name, label: name, description: description.filter(Boolean).join("; "), selected: one.selected === true }];
+  });
+  const base = { name: null, label: `${text(json, "base") ?? "bundled"} model, not tuned`, description: "" };
+  return [{ ...base, selected: !adapters.some(({ selected }) => selected) }, ...adapters];
+}

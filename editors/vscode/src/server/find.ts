@@ -1,0 +1,69 @@
+// Which server to start, in this order: the settings, the active Python environment, what
+// `uv tool` or `pipx` installed, PATH, the environment that this extension made. A setting that
+// does not lead to a server is an error and not passed over. Pure but for the probe.
+
+import { onPath, toolLocations, type Machine } from "./locations.ts";
+
+export interface Probe {
+  exists(path: string): Promise<boolean>;
+  /** Whether this interpreter can run the server. */
+  hasServer(python: string): Promise<boolean>;
+}
+
+export interface Wanted {
+  path: string;
+  interpreter: string;
+  /** Interpreters of active environments, best first. */
+  active: string[];
+  /** The interpreter of the environment that this extension made, if it made one. */
+  own: string;
+  machine: Machine;
+}
+
+export interface Found {
+  command: string;
+  args: string[];
+  source: string;
+}
+
+export type Search = { found: Found } | { problem: string; setting?: string };
+
+const program = (command: string, source: string): Found => ({ command, args: ["serve"], source });
+
+// -P: the folder the server is started in must not be able to put modules in the way.
+const module = (python: string, source: string): Found => ({
+  command: python,
+  args: ["-P", "-m", "lsp_server", "serve"],
+  source,
+});
+
+export async function findServer(wanted: Wanted, probe: Probe): Promise<Search> {
+  if (wanted.path) {
+    const isName = !/[\\/]/.test(wanted.path);
+    for (const place of isName ? onPath(wanted.path, wanted.machine) : [wanted.path])
+      if (await probe.exists(place)) return { found: program(place, "diffill.server.path") };
+    return {
+      problem: `diffill.server.path is ${wanted.path}, and there is no such program${isName ? " on PATH" : ""}.`,
+      setting: "diffill.server.path",
+    };
+  }
+  if (wanted.interpreter) {
+    if (await probe.hasServer(wanted.interpreter))
+      return { found: module(wanted.interpreter, "diffill.server.interpreter") };
+    return {
+      problem: (await probe.exists(wanted.interpreter))
+        ? `The Python of diffill.server.interpreter (${wanted.interpreter}) has no Diffill. Install it there with "pip install diffill".`
+        : `diffill.server.interpreter is ${wanted.interpreter}, and there is no such file.`,
+      setting: "diffill.server.interpreter",
+    };
+  }
+  for (const python of wanted.active)
+    if (await probe.hasServer(python)) return { found: module(python, "the active Python environment") };
+  for (const place of toolLocations(wanted.machine))
+    if (await probe.exists(place)) return { found: program(place, "uv tool or pipx") };
+  for (const place of onPath("diffill", wanted.machine))
+    if (await probe.exists(place)) return { found: program(place, "PATH") };
+  if (wanted.own && (await probe.hasServer(wanted.own)))
+    return { found: module(wanted.own, "the environment made by this extension") };
+  return { problem: "No Diffill server was found on this machine." };
+}

@@ -1,0 +1,45 @@
+// Short runs of other programs: to look at a Python, to make an environment.
+
+import { execFile } from "node:child_process";
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { promisify } from "node:util";
+import type { Probe } from "./find.ts";
+import { onPath, type Machine } from "./locations.ts";
+
+const run = promisify(execFile);
+const TIMEOUT_MS = 20_000;
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function says(python: string, code: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await run(python, ["-P", "-c", code], { timeout: TIMEOUT_MS, cwd: tmpdir() });
+    return stdout.trim();
+  } catch {
+    return undefined; // no such program, no such module, or older than 3.11 and without -P
+  }
+}
+
+export const probe: Probe = {
+  exists,
+  hasServer: async (python) =>
+    (await exists(python)) &&
+    (await says(python, "import importlib.util as u; print(u.find_spec('lsp_server') is not None)")) === "True",
+};
+
+/** A Python of version 3.11 or newer that can make environments, or undefined. */
+export async function findPython(machine: Machine): Promise<string | undefined> {
+  const names = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11"];
+  for (const name of names)
+    for (const place of onPath(name, machine))
+      if ((await exists(place)) && (await says(place, "import sys, venv, ensurepip; print(sys.version_info >= (3, 11))")) === "True")
+        return place;
+  return undefined;
+}

@@ -1,0 +1,279 @@
+// The server's life: found, started, asked, restarted. Every failure ends in a message with its
+// fix; nothing here decides what is suggested.
+
+import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
+import {
+  type CancellationToken,
+  type Disposable,
+  EventEmitter,
+  type ExtensionContext,
+  type LogOutputChannel,
+  commands,
+  workspace,
+} from "vscode";
+import {
+  CloseAction,
+  ErrorAction,
+  LanguageClient,
+  type LanguageClientOptions,
+  DidChangeConfigurationNotification,
+  LSPErrorCodes,
+  ErrorCodes,
+  ResponseError,
+  RevealOutputChannelOn,
+  type ServerOptions,
+  State,
+} from "vscode-languageclient/node";
+import { failures } from "../messages.ts";
+import { forServer } from "../settings.ts";
+import { show } from "../ui/show.ts";
+import { STATUS_DID_CHANGE, TRAIN_PROGRESS, type Status } from "../wire.ts";
+import { activeInterpreters } from "./active.ts";
+import { Crashes } from "./crashes.ts";
+import { ownFolder, thisMachine } from "./environment.ts";
+import { type Found, findServer } from "./find.ts";
+import { pythonIn } from "./locations.ts";
+import { leveller } from "./logLines.ts";
+import { probe } from "./processes.ts";
+import { isTooOld } from "./version.ts";
+
+const LANGUAGES = ["python", "javascript", "javascriptreact", "typescript", "typescriptreact", "go", "rust", "java", "c", "cpp"];
+
+const LAST_WORDS_MS = 1000;
+
+/** Its errors go to the log; what a person must know is said in `messages.ts`. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
+export type Life = "stopped" | "starting" | "running" | "failed";
+
+export class Server implements Disposable {
+  readonly #context: ExtensionContext;
+  readonly #log: LogOutputChannel;
+  #client: LanguageClient | undefined;
+  #turn: Promise<void> = Promise.resolve();
+  #crashes = new Crashes();
+  #life: Life = "stopped";
+  #lastLine = "";
+  #ran = false;
+  #saidAll: Promise<void> = Promise.resolve();
+  readonly #lived = new EventEmitter<Life>();
+  readonly #status = new EventEmitter<Status>();
+  readonly #answered = new EventEmitter<number>();
+  readonly #told = new EventEmitter<void>();
+  readonly #training = new EventEmitter<Record<string, unknown>>();
+  readonly onLife = this.#lived.event;
+  readonly onStatus = this.#status.event;
+  /** An inline completion was answered, after so many milliseconds. */
+  readonly onAnswered = this.#answered.event;
+  /** The server was told its settings. */
+  readonly onTold = this.#told.event;
+  readonly onTraining = this.#training.event;
+
+  constructor(context: ExtensionContext, log: LogOutputChannel) {
+    this.#context = context;
+    this.#log = log;
+  }
+
+  get life(): Life {
+    return this.#life;
+  }
+
+  get version(): string {
+    return this.#client?.initializeResult?.serverInfo?.version ?? "";
+  }
+
+  /** Start, or stop and start. One at a time, in the order they were asked for. */
+  restart(): Promise<void> {
+    this.#crashes = new Crashes();
+    this.#turn = this.#turn.then(async () => {
+      await this.#stop();
+      await this.#start();
+    });
+    return this.#turn;
+  }
+
+  /**
+   * The answer to a request of our own, undefined if it was cancelled or a failure was shown.
+   * `what` completes "this server is too old to ...".
+   */
+  async ask<T>(method: string, params: unknown, what: string, token?: CancellationToken): Promise<T | undefined> {
+    if (this.#client === undefined || this.#life !== "running") {
+      show(failures.notRunning());
+      return undefined;
+    }
+    try {
+      // A token that is undefined would be taken for a second parameter.
+      return await (token ? this.#client.sendRequest<T>(method, params, token) : this.#client.sendRequest<T>(method, params));
+    } catch (error) {
+      const code = error instanceof ResponseError ? error.code : undefined;
+      if (code === ErrorCodes.MethodNotFound) show(failures.cannot(what, this.version));
+      else if (code === LSPErrorCodes.RequestCancelled || code === LSPErrorCodes.ContentModified) return undefined;
+      else show({ text: `Diffill cannot ${what}: ${error instanceof Error ? error.message : error}`, fixes: ["Show Log"] });
+      return undefined;
+    }
+  }
+
+  /** Like `ask`, for what is only looked at: without a word when there is no answer. */
+  async peek<T>(method: string): Promise<T | undefined> {
+    if (this.#client === undefined || this.#life !== "running") return undefined;
+    return this.#client.sendRequest<T>(method).catch(() => undefined);
+  }
+
+  /** Run a command of the server's; undefined as for `ask`. */
+  async execute(command: string, args: unknown[], what: string): Promise<unknown> {
+    const offered = this.#client?.initializeResult?.capabilities.executeCommandProvider?.commands ?? [];
+    if (this.#life === "running" && !offered.includes(command)) {
+      show(failures.cannot(what, this.version));
+      return undefined;
+    }
+    return this.ask("workspace/executeCommand", { command, arguments: args }, what);
+  }
+
+  dispose(): void {
+    void this.stop();
+    for (const emitter of [this.#lived, this.#status, this.#answered, this.#told, this.#training]) emitter.dispose();
+  }
+
+  stop(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#stop());
+    return this.#turn;
+  }
+
+  #lives(life: Life): void {
+    this.#life = life;
+    void commands.executeCommand("setContext", "diffill.ready", life === "running");
+    this.#lived.fire(life);
+  }
+
+  async #stop(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    if (client === undefined) return;
+    this.#lives("stopped");
+    await client.dispose(2000).catch((error: unknown) => this.#log.warn(`while stopping: ${error}`));
+  }
+
+  async #start(): Promise<void> {
+    this.#lives("starting");
+    const settings = workspace.getConfiguration("diffill");
+    const search = await findServer(
+      {
+        path: settings.get("server.path", ""),
+        interpreter: settings.get("server.interpreter", ""),
+        active: await activeInterpreters(),
+        own: pythonIn(ownFolder(this.#context), thisMachine()),
+        machine: thisMachine(),
+      },
+      probe,
+    );
+    if ("problem" in search) {
+      this.#log.error(search.problem);
+      this.#lives("failed");
+      show(failures.noServer(search.problem, search.setting));
+      return;
+    }
+    const { found } = search;
+    this.#log.info(`starting ${found.command} ${found.args.join(" ")} (from ${found.source})`);
+    this.#lastLine = "";
+    this.#ran = false;
+    const client = this.#build(found, settings.get("server.args", []));
+    this.#client = client;
+    try {
+      await client.start();
+    } catch (error) {
+      this.#lives("failed");
+      await Promise.race([this.#saidAll, setTimeout(LAST_WORDS_MS)]);
+      const why = this.#lastLine || (error instanceof Error ? error.message : String(error));
+      show(failures.notStarted(found.command, why));
+      return;
+    }
+    if (isTooOld(this.version)) show(failures.tooOld(this.version, found.source));
+  }
+
+  #build(found: Found, extra: string[]): LanguageClient {
+    const server: ServerOptions = {
+      command: found.command,
+      args: [...found.args, ...extra],
+      options: { cwd: this.#context.extensionPath },
+    };
+    const options: LanguageClientOptions = {
+      documentSelector: LANGUAGES.flatMap((language) => [
+        { language, scheme: "file" },
+        { language, scheme: "untitled" },
+      ]),
+      initializationOptions: forServer(workspace.getConfiguration("diffill")),
+      outputChannel: this.#log,
+      revealOutputChannelOn: RevealOutputChannelOn.Never,
+      stdioOptions: {
+        stdout: (input) => createInterface({ input }).on("line", (line) => this.#log.info(line)),
+        stderr: (input) => {
+          const told = leveller();
+          const lines = createInterface({ input });
+          this.#saidAll = new Promise((resolve) => lines.on("close", resolve));
+          lines.on("line", (line) => {
+            const { level, text } = told(line);
+            this.#lastLine = text.trim() || this.#lastLine;
+            this.#log[level](text);
+          });
+        },
+      },
+      initializationFailedHandler: () => false, // `#start` says it
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Continue }),
+        closed: () => {
+          // One that never ran would not run the second time; `#start` says why.
+          if (!this.#ran) return { action: CloseAction.DoNotRestart, handled: true };
+          if (this.#crashes.restartAfter(Date.now())) {
+            this.#log.warn("the server ended by itself; starting it again");
+            this.#lives("starting");
+            return { action: CloseAction.Restart, handled: true };
+          }
+          this.#lives("failed");
+          show(failures.crashed(this.#crashes.limit + 1));
+          return { action: CloseAction.DoNotRestart, handled: true };
+        },
+      },
+      middleware: {
+        provideInlineCompletionItems: async (document, position, context, token, next) => {
+          const begun = performance.now();
+          const items = await next(document, position, context, token);
+          if (!token.isCancellationRequested) this.#answered.fire(performance.now() - begun);
+          return items;
+        },
+        workspace: {
+          configuration: async (params, token, next) => {
+            const answers = await next(params, token);
+            setImmediate(() => this.#told.fire()); // when the answer has been sent
+            if (!Array.isArray(answers)) return answers;
+            return answers.map((answer, index) => (params.items[index]?.section === "diffill" ? forServer(answer) : answer));
+          },
+          // An empty change: the server asks for what it may see.
+          didChangeConfiguration: async () =>
+            client.sendNotification(DidChangeConfigurationNotification.type, { settings: null }),
+        },
+      },
+    };
+    const client = new QuietClient("diffill", "Diffill", server, options);
+    client.registerFeature({
+      fillClientCapabilities: (capabilities) => {
+        capabilities.experimental = { ...(capabilities.experimental as object), diffillStatus: true, diffillTraining: true };
+      },
+      initialize: () => {},
+      getState: () => ({ kind: "static" }),
+      clear: () => {},
+    });
+    client.onDidChangeState(({ newState }) => {
+      if (newState !== State.Running) return;
+      this.#ran = true;
+      this.#lives("running");
+    });
+    client.onNotification(STATUS_DID_CHANGE, (status: Status) => this.#status.fire(status));
+    client.onNotification(TRAIN_PROGRESS, (event: Record<string, unknown>) => this.#training.fire(event));
+    return client;
+  }
+}

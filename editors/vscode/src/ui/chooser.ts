@@ -1,0 +1,104 @@
+// Choosing among texts with a live diff: up and down for the choice, left and right for its
+// versions, Enter applies what is shown, Escape leaves everything as it was.
+
+import { CancellationTokenSource, type Range, type TextDocument, WorkspaceEdit, commands, window, workspace } from "vscode";
+import type { Edit } from "./edits.ts";
+import { Preview } from "./preview.ts";
+
+export interface Version {
+  edits: Edit[];
+  /** A few words: how much it changes, whether it parses. */
+  summary: string;
+}
+
+export interface Choice {
+  label: string;
+  description?: string;
+  /** The chooser's title while this one is active, if another than usual. */
+  title?: string;
+  /** The versions, or a sentence that says why there are none; undefined: a failure was shown. */
+  versions(token: CancellationTokenSource["token"]): Promise<Version[] | string | undefined>;
+}
+
+let turn: ((by: number) => void) | undefined;
+
+/** Show the next (1) or previous (-1) version in the open chooser. */
+export const turnVersion = (by: number): void => turn?.(by);
+
+/** Let the person choose, and apply it. Whether something was applied. */
+export async function chooseAndApply(document: TextDocument, at: Range, title: string, choices: Choice[], first = 0): Promise<boolean> {
+  const begun = document.version;
+  const preview = new Preview(document);
+  const chosen = await choose(preview, at, title, choices, first);
+  await preview.close();
+  await window.showTextDocument(document, { selection: at });
+  if (chosen === undefined) return false;
+  if (document.version !== begun) {
+    void window.showWarningMessage("Diffill: the document has changed since; nothing was applied. Ask again.");
+    return false;
+  }
+  const edit = new WorkspaceEdit();
+  for (const { range, text } of chosen.edits) edit.replace(document.uri, range, text);
+  return workspace.applyEdit(edit);
+}
+
+async function choose(preview: Preview, at: Range, title: string, choices: Choice[], first: number): Promise<Version | undefined> {
+  const pick = window.createQuickPick<{ label: string; description?: string; choice: Choice }>();
+  pick.items = choices.map((choice) => ({ label: choice.label, description: choice.description, choice }));
+  pick.ignoreFocusOut = true; // the diff that opens must not close it
+  pick.title = title;
+  pick.placeholder = "Up and down: choices. Left and right: versions. Enter applies.";
+  let versions: Version[] = [];
+  let heading = title;
+  let current: Choice | undefined;
+  let shown = 0;
+  let asked: CancellationTokenSource | undefined;
+
+  const draw = async (): Promise<void> => {
+    const version = versions[shown];
+    if (version === undefined) return;
+    pick.title = `${heading}: ${shown + 1} of ${versions.length}: ${version.summary}`;
+    await preview.show(version.edits, at);
+  };
+  const load = async (choice: Choice): Promise<void> => {
+    if (choice === current) return;
+    current = choice;
+    asked?.cancel();
+    const mine = (asked = new CancellationTokenSource());
+    versions = [];
+    shown = 0;
+    pick.busy = true;
+    heading = choice.title ?? title;
+    pick.title = `${heading}: ...`;
+    const answer = await choice.versions(mine.token);
+    if (mine.token.isCancellationRequested) return;
+    if (answer === undefined) return pick.hide();
+    pick.busy = false;
+    if (typeof answer === "string") pick.title = `${heading}: ${answer}`;
+    else versions = answer;
+    await draw();
+  };
+
+  turn = (by) => {
+    if (versions.length === 0) return;
+    shown = (shown + by + versions.length) % versions.length;
+    void draw();
+  };
+  await commands.executeCommand("setContext", "diffill.choosing", true);
+  try {
+    return await new Promise<Version | undefined>((resolve) => {
+      pick.onDidChangeActive(([item]) => item && void load(item.choice));
+      pick.onDidAccept(() => versions[shown] && resolve(versions[shown])); // while busy: not yet
+      pick.onDidHide(() => resolve(undefined));
+      const start = pick.items[first];
+      if (start) pick.activeItems = [start];
+      pick.show();
+      if (start) void load(start.choice); // no change is told of when it is the first one anyway
+    });
+  } finally {
+    turn = undefined;
+    asked?.cancel();
+    pick.dispose();
+    await commands.executeCommand("setContext", "diffill.choosing", false);
+  }
+}

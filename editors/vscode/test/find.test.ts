@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { findServer, type Probe, type Wanted } from "../src/server/find.ts";
+import { onPath, pythonIn, toolLocations, type Machine } from "../src/server/locations.ts";
+
+const machine: Machine = { env: { PATH: "/usr/local/bin:/usr/bin" }, home: "/people/ada", platform: "linux" };
+const nothing: Wanted = { path: "", interpreter: "", active: [], own: "", machine };
+const probe = (files: string[], pythons: string[] = []): Probe => ({
+  exists: async (path) => files.includes(path) || pythons.includes(path),
+  hasServer: async (python) => pythons.includes(python),
+});
+const everything: [string[], string[]] = [
+  ["/set/diffill", "/people/ada/.local/bin/diffill", "/usr/bin/diffill"],
+  ["/set/python", "/active/python", "/own/python"],
+];
+
+test("each place is looked at in its turn", async () => {
+  const wanted: Wanted = { path: "/set/diffill", interpreter: "/set/python", active: ["/active/python"], own: "/own/python", machine };
+  const [files, pythons] = everything;
+  const order: [Partial<Wanted>, string, string][] = [
+    [{}, "/set/diffill", "diffill.server.path"],
+    [{ path: "" }, "/set/python", "diffill.server.interpreter"],
+    [{ interpreter: "" }, "/active/python", "the active Python environment"],
+    [{ active: [] }, "/people/ada/.local/bin/diffill", "uv tool or pipx"],
+  ];
+  let now = wanted;
+  for (const [less, command, source] of order) {
+    now = { ...now, ...less };
+    const search = await findServer(now, probe(files, pythons));
+    assert.ok("found" in search);
+    assert.deepEqual([search.found.command, search.found.source], [command, source]);
+  }
+  const path = await findServer(now, probe(["/usr/bin/diffill"], pythons));
+  assert.ok("found" in path && path.found.source === "PATH");
+  const own = await findServer(now, probe([], pythons));
+  assert.ok("found" in own && own.found.command === "/own/python");
+});
+
+test("an interpreter is run so that the folder cannot put modules in the way", async () => {
+  const search = await findServer({ ...nothing, active: ["/active/python"] }, probe([], ["/active/python"]));
+  assert.ok("found" in search);
+  assert.deepEqual(search.found.args, ["-P", "-m", "lsp_server", "serve"]);
+});
+
+test("a setting that leads nowhere is an error and is not passed over", async () => {
+  const [files, pythons] = everything;
+  for (const wrong of [{ path: "/no/diffill" }, { path: "nodiffill" }, { interpreter: "/no/python" }, { interpreter: "/usr/bin/diffill" }]) {
+    const search = await findServer({ ...nothing, ...wrong, own: "/own/python" }, probe(files, pythons));
+    assert.ok("problem" in search, JSON.stringify(wrong));
+    assert.equal(search.setting, `diffill.server.${Object.keys(wrong)[0]}`);
+    assert.ok(search.problem.includes(Object.values(wrong)[0] ?? "?"));
+  }
+});
+
+test("a name in diffill.server.path is looked for on PATH", async () => {
+  const search = await findServer({ ...nothing, path: "diffill-dev" }, probe(["/usr/bin/diffill-dev"]));
+  assert.ok("found" in search);
+  assert.equal(search.found.command, "/usr/bin/diffill-dev");
+});
+
+test("an active environment without the server is passed over", async () => {
+  const search = await findServer({ ...nothing, active: ["/active/python"] }, probe(["/active/python", "/usr/bin/diffill"]));
+  assert.ok("found" in search);
+  assert.equal(search.found.source, "PATH");
+});
+
+test("nothing anywhere is a problem of no setting", async () => {
+  const search = await findServer(nothing, probe([]));
+  assert.ok("problem" in search);
+  assert.equal(search.setting, undefined);
+});
+
+test("uv and pipx are followed where their variables point", () => {
+  const env = { UV_TOOL_DIR: "/u", PIPX_HOME: "/p", UV_TOOL_BIN_DIR: "/b" };
+  const places = toolLocations({ ...machine, env });
+  assert.equal(places[0], "/b/diffill");
+  assert.ok(places.includes("/u/diffill/bin/diffill"));
+  assert.ok(places.includes("/p/venvs/diffill/bin/diffill"));
+});
+
+test("on Windows programs end in .exe and environments have Scripts", () => {
+  const windows: Machine = { env: { Path: "C:\\a;C:\\b" }, home: "C:\\Users\\ada", platform: "win32" };
+  assert.deepEqual(onPath("diffill", windows), ["C:\\a\\diffill.exe", "C:\\b\\diffill.exe"]);
+  assert.equal(pythonIn("C:\\e", windows), "C:\\e\\Scripts\\python.exe");
+  assert.ok(toolLocations(windows).every((place) => place.endsWith("diffill.exe")));
+});

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fillsOf } from "../src/features/fillAnswer.ts";
+import { page } from "../src/features/trail.ts";
+import { describeEnd, describePlan, describeRun, modelsOf } from "../src/features/tuneView.ts";
+import { failures } from "../src/messages.ts";
+import { Crashes } from "../src/server/crashes.ts";
+import { leveller } from "../src/server/logLines.ts";
+import { isTooOld } from "../src/server/version.ts";
+import { forServer } from "../src/settings.ts";
+import { applyEdits, holds, moved } from "../src/ui/edits.ts";
+import { view } from "../src/ui/statusView.ts";
+
+test("a server that keeps ending is given up, one that ends now and then is not", () => {
+  const crashes = new Crashes(3, 180_000);
+  assert.deepEqual([0, 1, 2, 3].map((second) => crashes.restartAfter(second * 1000)), [true, true, true, false]);
+  const rare = new Crashes(3, 180_000);
+  for (let hour = 0; hour < 10; hour++) assert.equal(rare.restartAfter(hour * 3_600_000), true);
+});
+
+test("log lines keep their level, and a traceback that of its head", () => {
+  const told = leveller();
+  const lines = [
+    "No module named pygls",
+    "2026-11-24 16:11:47,690 INFO lsp_server.features.requests: shown=2",
+    "2026-11-24 16:11:48,000 WARNING lsp_server.server: odd",
+    "  in file.py",
+  ];
+  assert.deepEqual(lines.map((line) => told(line).level), ["error", "info", "warn", "warn"]);
+  assert.equal(leveller()(lines[1] ?? "").text, "lsp_server.features.requests: shown=2");
+});
+
+test("versions are compared as numbers", () => {
+  assert.equal(isTooOld("0.9.0", "0.10.0"), true);
+  assert.equal(isTooOld("0.10.0", "0.9.9"), false);
+  assert.equal(isTooOld("1.2.3", "1.2.3"), false);
+  assert.equal(isTooOld("1.2.3-rc1", "1.2.3"), false);
+  assert.equal(isTooOld(undefined, "1.0.0"), false);
+  assert.equal(isTooOld("some build", "1.0.0"), false);
+});
+
+test("the server is not told of the extension's own settings", () => {
+  const section = { enable: true, server: { path: "" }, trace: { server: "off" }, inline: { maxLines: 3 } };
+  assert.deepEqual(forServer(section), { enable: true, inline: { maxLines: 3 } });
+  assert.deepEqual(forServer(null), {});
+});
+
+test("edits are applied together, wherever they stand", () => {
+  const text = "def ___(x):\n    return ___\n";
+  const edits = [
+    { start: 4, end: 7, text: "double" },
+    { start: 23, end: 26, text: "2 * x" },
+  ];
+  const wanted = "def double(x):\n    return 2 * x\n";
+  assert.equal(applyEdits(text, edits), wanted);
+  assert.equal(applyEdits(text, edits.toReversed()), wanted);
+});
+
+test("pinned texts are looked for in their order", () => {
+  assert.equal(holds("a = f(x) + g(x)", ["f(x)", "g(x)"]), true);
+  assert.equal(holds("a = g(x) + f(x)", ["f(x)", "g(x)"]), false);
+  assert.equal(holds("f(x)", ["f(x)", "f(x)"]), false);
+  assert.equal(holds("anything", []), true);
+});
+
+test("pins move with the text, and one that is edited is gone", () => {
+  const pins = [{ start: 10, end: 20 }];
+  assert.deepEqual(moved(pins, { start: 0, end: 2, text: "" }), [{ start: 8, end: 18 }]);
+  assert.deepEqual(moved(pins, { start: 10, end: 10, text: "ab" }), [{ start: 12, end: 22 }]);
+  assert.deepEqual(moved(pins, { start: 20, end: 25, text: "ab" }), pins);
+  assert.deepEqual(moved(pins, { start: 15, end: 16, text: "x" }), []);
+});
+
+test("the status item says state, model, time and reason", () => {
+  const status = { kind: "Normal", message: "model ready", model: "nano", p50: 81.4, p95: 240, reason: "inside a word" };
+  const seen = view("running", status, 143.2);
+  assert.equal(seen.text, "$(sparkle) Diffill 143 ms");
+  for (const part of ["model ready", "nano", "143 ms", "81 ms", "240 ms", "inside a word"]) assert.ok(seen.tooltip.includes(part), part);
+  assert.equal(view("running", { kind: "Inactive", message: "off" }, 143).text, "$(circle-slash) Diffill");
+  assert.equal(view("running", { kind: "Error", message: "no model" }, undefined).level, "error");
+  assert.equal(view("running", { kind: "Normal", problems: ["diffill.x: unknown"] }, undefined).level, "warning");
+  assert.equal(view("running", { kind: "SomethingNew" }, undefined).text, "$(sparkle) Diffill");
+  assert.equal(view("failed", status, 1).level, "error");
+});
+
+test("a trail becomes a page", () => {
+  const trail = {
+    method: "textDocument/inlineCompletion", uri: "file:///a.py", position: { line: 2, character: 4 }, automatic: true,
+    language: "python", shown: 0, reason: "allFiltered", message: "every candidate was filtered out", ms: 12.6,
+    stages: [{ name: "engine", ms: 10.25 }],
+    candidates: [{ score: 0.5, characters: 3, lines: 1, quoted: true, droppedBy: "confidence", why: "0.01 | 0.03" }],
+  };
+  const text = page(trail);
+  for (const part of ["Nothing was shown", "every candidate was filtered out.", "line 3, column 5", "| engine | 10.3 |", "1, quoted", "0.01 \\| 0.03"])
+    assert.ok(text.includes(part), part);
+  assert.ok(page(null).includes("Nothing was asked yet"));
+});
+
+test("an answer with unusable edits is no answer", () => {
+  const range = { start: { line: 0, character: 4 }, end: { line: 0, character: 7 } };
+  const good = { edits: [{ range, newText: "x" }] };
+  assert.deepEqual(fillsOf({ fills: [good, { edits: [] }, { edits: [{ newText: "x" }] }, null] }).fills, [good]);
+  assert.deepEqual(fillsOf({ fills: [], reason: "no holes" }), { fills: [], reason: "no holes" });
+  assert.deepEqual(fillsOf(null), { fills: [], reason: null });
+});
+
+test("a plan names its files, its time and what is left out", () => {
+  const plan = describePlan({ files: 12, tokens: 3400, held_out_files: 3, expected_minutes: 4.4, excluded: { too_large: 2 }, notes: ["few files"] });
+  for (const part of ["12 files, 3400 tokens", "3 files held out", "about 4 minutes", "left out: 2 too large", "few files"])
+    assert.ok(plan.detail.includes(part), part);
+  assert.equal(plan.possible, true);
+  assert.equal(describePlan({ files: 0 }).possible, false);
+});
+
+test("a run is told from whatever is there", () => {
+  assert.equal(describeRun({ state: "runs", event: "train", loss: 3.456, eta_minutes: 1.5 }), "runs, loss 3.46, 2 min left");
+  assert.equal(describeRun({}), "no run");
+});
+
+test("only the end of a run is announced, with what it gained", () => {
+  assert.equal(describeEnd({ event: "train", loss: 3 }), undefined);
+  const figures = { loss_before: 3.5, loss_after: 3.1 };
+  assert.equal(describeEnd({ event: "done", adapter: "a1", figures }), "tuning a1 is ready; loss on held-out files 3.50 -> 3.10");
+  assert.equal(describeEnd({ event: "done", adapter: null, message: "nothing was gained" }), "nothing was gained");
+});
+
+test("the base model and every adapter can be chosen", () => {
+  const adapters = [{ name: "a1", selected: true, figures: { loss_before: 3.5, loss_after: 3.1 }, created: "2026-11-24T10:00:00" }, {}];
+  const models = modelsOf({ base: "bundled", adapters });
+  assert.deepEqual(models.map(({ name, selected }) => [name, selected]), [[null, false], ["a1", true]]);
+  assert.equal(models[1]?.description, "loss on held-out files 3.50 -> 3.10; 2026-11-24");
+  assert.equal(modelsOf(null)[0]?.selected, true);
+});
+
+test("every failure offers at least one way on", () => {
+  const all = [
+    failures.noServer("No server."), failures.noServer("No file.", "diffill.server.path"), failures.noPython(),
+    failures.environmentFailed("pip", "no space"), failures.notStarted("diffill", "exit 1"), failures.crashed(4),
+    failures.tooOld("0.0.1", "PATH"), failures.cannot("fill", "0.0.1"), failures.notRunning(),
+  ];
+  for (const { text, fixes } of all) assert.ok(text.startsWith("Diffill: ") && fixes.length > 0, text);
+});

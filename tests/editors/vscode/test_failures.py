@@ -1,0 +1,77 @@
+"""What goes wrong before anything works, in a real VS Code: each is named with its fix."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.editors.vscode.conftest import opened
+from tests.editors.vscode.workbench import Workbench
+
+pytestmark = pytest.mark.editor
+
+
+@pytest.fixture
+def old(installed: None, tmp_path: Path) -> Iterator[Workbench]:
+    """VS Code with a server that is older than the extension."""
+
+    program = tmp_path / "old-diffill"
+    server = Path(__file__).with_name("old_server.py")
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{server}"\n')
+    program.chmod(0o755)
+    yield from opened(tmp_path, [], {"diffill.server.path": str(program)})
+
+
+@pytest.fixture
+def lost(installed: None, tmp_path: Path) -> Iterator[Workbench]:
+    """VS Code with a setting that leads nowhere."""
+
+    yield from opened(tmp_path, [], {"diffill.server.path": "/nowhere/diffill"})
+
+
+def test_an_old_server_is_named_and_so_is_what_it_cannot_do(old: Workbench) -> None:
+    (old.folder / "old.py").write_text("def f(x):\n    return ___\n")
+    old.do("open", name="old.py")
+    old.do("notification", contains="is version 0.0.9")
+    old.do("goto", line=2, column=5)
+    cannot = {"Control+Alt+f": "fill several holes", "Control+Alt+r": "rewrite a selection"}
+    for key, what in cannot.items():
+        old.keys(key)
+        old.do("notification", contains=f"this server (0.0.9) is too old to {what}")
+        old.keys("Escape")
+    old.do("command", title="Diffill: Switch Suggestions On or Off")
+    old.do("notification", contains="too old to switch suggestions off or on")
+    old.shot("too-old")
+
+
+def test_a_setting_that_leads_nowhere_is_named_and_mended_at_once(
+    lost: Workbench, tmp_path: Path
+) -> None:
+    (lost.folder / "lost.py").write_text("x = 1\n")
+    lost.do("open", name="lost.py")
+    lost.do("notification", contains="diffill.server.path is /nowhere/diffill")
+    lost.do("status", contains="the server is not running")
+    lost.shot("not-found")
+    script = tmp_path / "script.json"
+    script.write_text('{"answers": []}')
+    lost.set(
+        diffill__server__path="",
+        diffill__server__interpreter=sys.executable,
+        diffill__server__args=["--engine", f"scripted:{script}"],
+    )
+    lost.do("status", contains="Diffill: model")
+
+
+def test_a_server_that_does_not_start_says_why(lost: Workbench, tmp_path: Path) -> None:
+    program = tmp_path / "broken-diffill"
+    program.write_text("#!/bin/sh\necho 'no space left on the moon' >&2\nexit 1\n")
+    program.chmod(0o755)
+    lost.set(diffill__server__path=str(program))
+    (lost.folder / "broken.py").write_text("x = 1\n")
+    lost.do("open", name="broken.py")
+    lost.do("notification", contains="no space left on the moon")
+    lost.do("status", contains="the server is not running")
+    lost.shot("broken")

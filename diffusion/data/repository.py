@@ -1,7 +1,7 @@
 """Which files of a repository are learned from, and why the others are not.
 
-A walk in a fixed order; what git ignores stays out (git is asked where it is there, the
-`.gitignore` files are read otherwise), and so does what `.diffillignore` names. Then the filters
+A walk in a fixed order; what is left alone in completion stays out here, too
+(`diffusion.text.ignored`). Then the filters
 of the corpus, without the one for licences, then the strict search for secrets, then copies of
 earlier files.
 
@@ -17,11 +17,9 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from pathspec import GitIgnoreSpec
 
 from diffusion.data.filters import (
     MAX_FILE_BYTES,
@@ -36,8 +34,8 @@ from diffusion.data.near_duplicates import near_duplicates
 from diffusion.data.secret_scan import secret_kind
 from diffusion.data.split import unit_hash
 from diffusion.errors import CorpusError
+from diffusion.text.ignored import IgnoreRules
 
-IGNORE_FILE = ".diffillignore"
 HELD_OUT_SHARE = 0.12
 MOST_FILES = 50_000
 _GIT_TIMEOUT_S = 30
@@ -102,14 +100,16 @@ def scan_repository(
         raise CorpusError(f"{root} is no folder", fix="name the top folder of a repository")
     root = root.resolve()
     candidates, excluded = _candidates(root)
-    ignored, uses_git = _ignored(root, candidates)
-    recent = _recent(root, len(candidates)) if uses_git else frozenset()
+    rules = IgnoreRules([root])
+    recent, uses_git = _recent(root, len(candidates))
     kept: list[SourceFile] = []
     for number, path in enumerate(candidates):
         if on_progress is not None:
             on_progress(number, len(candidates))
-        if path in ignored:
-            excluded.append(Excluded(path, ignored[path]))
+        ignored = rules.check(root / path)
+        if ignored is not None:
+            reason = ignored.why.removeprefix(".")
+            excluded.append(Excluded(path, reason, ignored.pattern))
             continue
         found = _read(root, path)
         if isinstance(found, Excluded):
@@ -212,69 +212,25 @@ def _split(files: Sequence[SourceFile]) -> Iterator[SourceFile]:
         yield SourceFile(file.path, file.language, file.data, file.path in held, file.recent)
 
 
-def _ignored(root: Path, paths: list[str]) -> tuple[dict[str, str], bool]:
-    """Path -> "gitignore" or "diffillignore", and whether git answered."""
-    own = _spec(root / IGNORE_FILE)
-    found = {p: "diffillignore" for p in paths if own is not None and own.match_file(p)}
-    answer = _git(root, "check-ignore", "-z", "--stdin", stdin="\0".join(paths))
-    # check-ignore ends with 1 where nothing is ignored, with 128 where this is no repository.
-    if answer is not None and answer.returncode in (0, 1):
-        for path in answer.stdout.split("\0"):
-            if path:
-                found.setdefault(path, "gitignore")
-        return found, True
-    for path in paths:
-        if _ignored_by_files(root, path):
-            found.setdefault(path, "gitignore")
-    return found, False
-
-
-def _ignored_by_files(root: Path, path: str) -> bool:
-    """What the `.gitignore` files above `path` say, the nearest one last."""
-    verdict = False
-    parts = PurePosixPath(path).parts
-    for depth in range(len(parts)):
-        spec = _spec(root.joinpath(*parts[:depth], ".gitignore"))
-        if spec is not None:
-            result = spec.check_file("/".join(parts[depth:]))
-            if result.include is not None:
-                verdict = bool(result.include)
-    return verdict
-
-
-def _spec(path: Path) -> GitIgnoreSpec | None:
-    """The patterns of one file, None where there is none."""
-    try:
-        return _read_spec(path, path.stat().st_mtime_ns)
-    except (OSError, ValueError):
-        return None
-
-
-@lru_cache(maxsize=4096)
-def _read_spec(path: Path, changed_ns: int) -> GitIgnoreSpec:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return GitIgnoreSpec.from_lines(lines)
-
-
-def _recent(root: Path, files: int) -> frozenset[str]:
-    """The files of the last commits, relative to `root`: what is being worked on."""
+def _recent(root: Path, files: int) -> tuple[frozenset[str], bool]:
+    """The files of the last commits, relative to `root`, and whether git answered."""
     answer = _git(
         root, "log", f"-{_RECENT_COMMITS}", "--since=120.days", "--name-only", "--relative",
         "--pretty=format:", "-z",
     )  # fmt: skip
     if answer is None or answer.returncode != 0:
-        return frozenset()
+        return frozenset(), False
     touched = dict.fromkeys(p.strip("\n") for p in answer.stdout.split("\0") if p.strip("\n"))
-    return frozenset(list(touched)[: max(5, int(_RECENT_SHARE * files))])
+    return frozenset(list(touched)[: max(5, int(_RECENT_SHARE * files))]), True
 
 
-def _git(root: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str] | None:
+def _git(root: Path, *words: str) -> subprocess.CompletedProcess[str] | None:
     """Run git without hooks, prompts or locks; None where it cannot be run."""
     safe = ["-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"]
     env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
         return subprocess.run(
-            ["git", "-C", str(root), *safe, *words], input=stdin, capture_output=True, text=True,
+            ["git", "-C", str(root), *safe, *words], capture_output=True, text=True,
             encoding="utf-8", errors="surrogateescape", timeout=_GIT_TIMEOUT_S, check=False,
             env=env,
         )  # fmt: skip

@@ -56,6 +56,8 @@ def code_action(
     settings = ls.session.settings
     if document is None or not settings.enable or not settings.serves(document.language):
         return []
+    if ls.session.ignored(document.uri) is not None:
+        return []
     start, end = (
         convert.offset_at(p, document.data, document.lines, ls.session.encoding)
         for p in (asked.range.start, asked.range.end)

@@ -42,6 +42,10 @@ def document_of(ls: DiffillServer, params: Any) -> Document:
     document = ls.session.documents.get(uri) if isinstance(uri, str) else None
     if document is None:
         raise JsonRpcInvalidParams("textDocument.uri is not an open document; open it first")
+    ignored = ls.session.ignored(document.uri)
+    if ignored is not None:
+        reason = Reason.SECRET_FILE if ignored.why == "secret" else Reason.IGNORED_FILE
+        raise JsonRpcInvalidParams(f"{SENTENCES[reason]} ({ignored.pattern})")
     version = item.get("version") if isinstance(item, dict) else None
     if version is not None and version != document.version:
         raise JsonRpcContentModified(

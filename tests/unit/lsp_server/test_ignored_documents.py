@@ -50,6 +50,16 @@ async def test_secrets_and_ignored_files_get_nothing_even_by_key(
     assert wire.engine.filler.requests == 1
 
 
+@pytest.mark.parametrize("method", ["diffill/rewrite", "diffill/fill", "diffill/bridge"])
+async def test_no_request_of_ours_reads_a_secret(wire: Wire, tmp_path: Path, method: str) -> None:
+    await wire.initialize(workspaceFolders=[folder(tmp_path)])
+    uri = (tmp_path / ".env.py").as_uri()
+    wire.open("KEY = ___\n", uri=uri)
+    with pytest.raises(JsonRpcException, match=r"secret.*\.env"):
+        await wire.ask(method, {"textDocument": {"uri": uri}})
+    assert wire.engine.filler.requests == 0
+
+
 async def test_settings_add_and_gitignore_can_be_switched_off(wire: Wire, tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("gen/\n")
     await wire.initialize(workspaceFolders=[folder(tmp_path)])

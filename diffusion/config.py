@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from diffusion.process.sampler import SamplerConfig
+from diffusion.process.unmasking import LeftmostFirst
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +21,7 @@ class InfillConfig:
     """How much of the document on either side votes for what it says elsewhere."""
     parse_budget_ms: float = 200.0
     sampler: SamplerConfig = field(
-        default_factory=lambda: SamplerConfig(allow_empty=False, race_nats=3.0)
+        default_factory=lambda: SamplerConfig(
+            order=LeftmostFirst(extra_p=0.5, entropy_budget=1.5), allow_empty=False, race_nats=3.0
+        )
     )

@@ -47,7 +47,7 @@ from diffusion.evaluate.model_filler import served_dir, weights_hash
 from diffusion.filling import FillRequest, fill
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.model.context_cache import ContextCache
-from diffusion.model.denoiser import MaskedLMDenoiser
+from diffusion.model.lean_denoiser import LeanDenoiser
 from diffusion.process.joint import JointOrder
 from diffusion.text import languages
 from diffusion.text.syntax import SyntaxTree
@@ -73,7 +73,7 @@ class Case:
 Filler = Callable[[Infiller, Case], tuple[list[str], int]]
 
 
-class BlindDenoiser(MaskedLMDenoiser):
+class BlindDenoiser(LeanDenoiser):
     """Canvases do not see each other."""
 
     def joint_step(
@@ -217,8 +217,10 @@ def one_by_one(infiller: Infiller, case: Case) -> tuple[list[str], int]:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     folder = served_dir(arguments.model)
     seeing = Infiller.load(folder, arguments.threads)
+    if not isinstance(seeing.denoiser, LeanDenoiser):
+        sys.exit(f"error: {folder} is not run by the lean encoder, which this compares with itself")
     blind = Infiller(
-        BlindDenoiser(seeing.denoiser.model), seeing.tokenizer, seeing.lengths, seeing.config,
+        BlindDenoiser(seeing.denoiser.encoder), seeing.tokenizer, seeing.lengths, seeing.config,
         seeing.ranking, seeing.copy_weights,
     )  # fmt: skip
     fillers: dict[str, tuple[Infiller, Filler]] = {

@@ -8,7 +8,6 @@ from diffusion.adapters.manifest import Base
 from diffusion.errors import AdapterError
 from diffusion.model.manifest import WEIGHTS_FILE as MODEL_WEIGHTS
 from diffusion.model.manifest import FileRecord, Manifest
-from diffusion.text.tokenizer import Tokenizer
 
 
 def base_of(folder: Path) -> Base:
@@ -22,4 +21,6 @@ def base_of(folder: Path) -> Base:
             f"{folder} is no model that adapters can be made for",
             fix="name a folder with model.safetensors and tokenizer.json",
         )
+    from diffusion.text.tokenizer import Tokenizer  # at start-up, nobody needs it
+
     return Base(FileRecord.of(weights).sha256, Tokenizer.load(tokenizer).hash)

@@ -168,6 +168,7 @@ class WorkerEngine:
             try:
                 filler = self._load(config)
             except Exception as error:
+                # A border, too: whatever a load raises, the model at hand goes on to serve.
                 known = isinstance(error, (DiffillError, ServerError))
                 logger.error("an adapter was refused", exc_info=None if known else error)
                 if self._wanted is config:

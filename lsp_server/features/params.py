@@ -34,7 +34,17 @@ Answer = TypeVar("Answer")
 
 
 def document_of(ls: DiffillServer, params: Any) -> Document:
-    """The open document that params are about."""
+    """The open document that params are about, if it may be read."""
+    document = open_document(ls, params)
+    ignored = ls.session.ignored(document.uri)
+    if ignored is not None:
+        reason = Reason.SECRET_FILE if ignored.why == "secret" else Reason.IGNORED_FILE
+        raise JsonRpcInvalidParams(f"{SENTENCES[reason]} ({ignored.pattern})")
+    return document
+
+
+def open_document(ls: DiffillServer, params: Any) -> Document:
+    """The open document that params are about, in the version that they name."""
     if not isinstance(params, dict):
         raise JsonRpcInvalidParams("params must be an object with a textDocument")
     item = params.get("textDocument")
@@ -42,10 +52,6 @@ def document_of(ls: DiffillServer, params: Any) -> Document:
     document = ls.session.documents.get(uri) if isinstance(uri, str) else None
     if document is None:
         raise JsonRpcInvalidParams("textDocument.uri is not an open document; open it first")
-    ignored = ls.session.ignored(document.uri)
-    if ignored is not None:
-        reason = Reason.SECRET_FILE if ignored.why == "secret" else Reason.IGNORED_FILE
-        raise JsonRpcInvalidParams(f"{SENTENCES[reason]} ({ignored.pattern})")
     version = item.get("version") if isinstance(item, dict) else None
     if version is not None and version != document.version:
         raise JsonRpcContentModified(
@@ -111,9 +117,17 @@ class Answered(Generic[Answer]):
 async def answered(future: Future[Answer], what: str) -> Answered[Answer]:
     """The engine's answer, or a sentence. `what` names it in the log."""
     try:
-        answer: Answer = await asyncio.wrap_future(future)
+        return await answered_unless_cancelled(future, what)
     except Cancelled as cancelled:
-        reason = SENTENCES[Reason(cancelled.reason)]
+        return Answered(None, SENTENCES[Reason(cancelled.reason)])
+
+
+async def answered_unless_cancelled(future: Future[Answer], what: str) -> Answered[Answer]:
+    """As `answered`, for those who tell a cancel apart. Raises Cancelled."""
+    try:
+        answer: Answer = await asyncio.wrap_future(future)
+    except Cancelled:
+        raise
     except (EngineUnavailable, DiffillError) as error:
         reason = str(error)
     except Exception:

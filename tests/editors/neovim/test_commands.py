@@ -259,13 +259,10 @@ def test_filling_three_holes(neovim: Neovim) -> None:
 
 
 def test_filling_three_holes_by_the_server(neovim: Neovim) -> None:
-    """The server's own answer; one without `diffill/fill` is said to be too old."""
+    """The server's own answer."""
     neovim.open("a.py", "total = ___\nb = '😀' + ___\nc = ___\n")
     neovim.command("Diffill fill")
-    neovim.wait("heard('3 holes filled') or heard('the server is too old for diffill/fill')")
-    if neovim.lua("return heard('too old')"):
-        assert neovim.lines()[2] == "c = ___"
-        return
+    neovim.wait("heard('3 holes filled')")
     text = REWRITES[0]
     assert neovim.lines() == [f"total = {text}", f"b = '😀' + {text}", f"c = {text}"]
     neovim.command("undo")

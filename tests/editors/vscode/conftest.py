@@ -20,13 +20,6 @@ from tests.editors.vscode.workbench import BASE, ROOT, VSIX, Workbench, environm
 PACKAGE_LIMIT_S = 180
 
 
-def needs_server_with(word: str, file: str) -> pytest.MarkDecorator:
-    """Skips where this checkout's server does not have something yet."""
-    path = ROOT / "lsp_server" / file
-    there = path.is_file() and word in path.read_text(encoding="utf-8")
-    return pytest.mark.skipif(not there, reason=f"lsp_server/{file} has no {word} yet")
-
-
 SCRIPT = {
     "answers": [
         {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.editors.vscode.conftest import needs_server_with, opened
+from tests.editors.vscode.conftest import opened
 from tests.editors.vscode.test_ghost_text import saved, start
 from tests.editors.vscode.workbench import Workbench
 
@@ -91,7 +91,6 @@ def test_it_rewrites_a_selection_and_the_file_has_what_was_previewed(real: Workb
     assert lines[21].strip() in shown
 
 
-@needs_server_with("FILL", "features/fill.py")
 def test_it_fills_three_holes_together_and_nothing_else_changes(real: Workbench) -> None:
     text = SHOP.replace("|", "return max(___)\n\n    def ___(self, item):\n        return ___")
     start(real, "holes.py", text, 25, 9)
@@ -107,7 +106,6 @@ def test_it_fills_three_holes_together_and_nothing_else_changes(real: Workbench)
     assert filled and all("___" not in hole for hole in filled.groups())
 
 
-@needs_server_with("keep", "features/rewrite.py")
 def test_what_is_pinned_stays(real: Workbench) -> None:
     text = SHOP.replace("|", "return max(self._items)")
     start(real, "pinned.py", text, 22, 20)

@@ -7,7 +7,6 @@ import signal
 
 import pytest
 
-from tests.editors.vscode.conftest import needs_server_with
 from tests.editors.vscode.test_ghost_text import saved, start
 from tests.editors.vscode.workbench import Workbench
 
@@ -87,7 +86,6 @@ def test_a_server_that_keeps_ending_is_given_up_with_a_way_back(scripted: Workbe
     assert len(scripted.server_pids()) == 1
 
 
-@needs_server_with("TOGGLE", "features/pause.py")
 def test_suggestions_are_switched_off_and_on(scripted: Workbench) -> None:
     start(scripted, "toggle.py", "def add(a, b):\n    \n", 2, 5)
     scripted.do("command", title="Diffill: Switch Suggestions On or Off")

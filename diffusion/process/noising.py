@@ -5,6 +5,10 @@ trains it. A canvas is noised at a mask share drawn for each hole; the kept slot
 subset half of the time and a left-contiguous run otherwise, which is what typed text and the
 leftmost-first sampler look like.
 
+With `nearness` below 1 a masked slot counts for less the more masks stand between it and the
+nearest text on its left: what far slots hold is mostly chance, and the sampler asks for it last.
+The idea is the context-adaptive weight of Dream 7B (arXiv 2508.15487), here looking left only.
+
 Invariants: pins are never masked; at least one slot is; weights of DEL slots sum to at most one
 token per canvas.
 """
@@ -14,9 +18,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final
 
 from diffusion.process.schedule import Mixture
 from diffusion.text.tokenizer import DEL
+
+
+_FAINTEST: Final = 0.05
+"""Slots that would count for less are left out of the loss; the head costs the same for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +39,17 @@ class NoiseConfig:
     window_low: float = 0.3
     window_high: float = 0.5
     inverse_t_weight: bool = False
+    nearness: float = 1.0
+    """Weight of a masked slot for each mask between it and the nearest text on its left, as a
+    factor; 1 weighs all alike."""
     scored_tail: int = 2
     """Of a masked DEL tail, how many slots enter the loss: the first and random others. The rest
     say the same again, and the vocabulary head is the dearest part of a step."""
+
+    def weight(self, masks_before: int) -> float:
+        """What a slot counts that has this many masks right before it; 0 is not scored."""
+        weight = self.nearness**masks_before
+        return weight if weight >= _FAINTEST else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +87,7 @@ def noise_slots(
     extra = min(config.scored_tail - 1, len(tail) - 1)
     scored_tail = [tail[0], *sorted(rng.sample(tail[1:], extra))] if len(tail) else []
     weight = 1.0 / max(t, 0.05) if config.inverse_t_weight else 1.0
-    weights = [weight] * len(text) + [weight / len(scored_tail) for _ in scored_tail]
-    return Noise((*text, *tail), (*text, *scored_tail), tuple(weights))
+    return _scored(text, tail, scored_tail, weight, config)
 
 
 def complement(slots: Sequence[int], other: Noise, rng: Random, config: NoiseConfig) -> Noise:
@@ -91,8 +107,36 @@ def complement(slots: Sequence[int], other: Noise, rng: Random, config: NoiseCon
     scored_tail = tuple(i for i in other.scored if i >= length)
     # A weight that depended on t would be that of the other's t.
     weight = length / len(text) if config.inverse_t_weight else 1.0
-    weights = [weight] * len(text) + [weight / len(scored_tail) for _ in scored_tail]
-    return Noise((*text, *tail), (*text, *scored_tail), tuple(weights))
+    return _scored(text, tail, scored_tail, weight, config)
+
+
+def _scored(
+    text: Sequence[int],
+    tail: Sequence[int],
+    scored_tail: Sequence[int],
+    weight: float,
+    config: NoiseConfig,
+) -> Noise:
+    """Masks at `text` and `tail`, of which all of `text` and `scored_tail` enter the loss.
+
+    The tail counts as one slot, where it begins.
+    """
+    scored: list[int] = []
+    weights: list[float] = []
+    before, last = 0, -2
+    for slot in text:
+        before = before + 1 if slot == last + 1 else 0
+        last = slot
+        near = weight * config.weight(before)
+        if near:
+            scored.append(slot)
+            weights.append(near)
+    if scored_tail:
+        near = weight * config.weight(before + 1 if tail[0] == last + 1 else 0)
+        if near:
+            scored.extend(scored_tail)
+            weights.extend([near / len(scored_tail)] * len(scored_tail))
+    return Noise((*text, *tail), tuple(scored), tuple(weights))
 
 
 def noise_window(length: int, rng: Random, config: NoiseConfig) -> Noise:

@@ -76,6 +76,10 @@ def _inverse_t(example: ExampleConfig) -> ExampleConfig:
     return replace(example, noise=replace(example.noise, inverse_t_weight=True))
 
 
+def _near(example: ExampleConfig) -> ExampleConfig:
+    return replace(example, noise=replace(example.noise, nearness=0.7))
+
+
 def _exact_length(example: ExampleConfig) -> ExampleConfig:
     return replace(example, exact_length=1.0)
 
@@ -108,6 +112,7 @@ ABLATIONS = (
     ),
     Ablation("uniform-t", "uniform mask shares, not the bell", _examples(_uniform_t)),
     Ablation("inverse-t", "loss weighted by 1/t", _examples(_inverse_t)),
+    Ablation("near", "slots count less behind other masks", _examples(_near)),
     Ablation("cuts-0", "no arbitrary character cuts", _cuts(0.0)),
     Ablation("cuts-30", "30 % arbitrary character cuts", _cuts(0.3)),
     Ablation("random-spans", "random spans, no syntax nodes", _examples(_random_spans)),

@@ -67,6 +67,23 @@ def test_one_over_t_weights_are_an_option() -> None:
     assert set(noise.weights) == {2.0}
 
 
+def test_slots_behind_masks_count_less_and_the_faintest_not_at_all() -> None:
+    config = NoiseConfig(nearness=0.5, left_contiguous=1.0, known_length=0.0)
+    noise = noise_slots([100] * 3 + [DEL] * 4, random.Random(0), config, t=1.0)
+    assert noise.masked == tuple(range(7))
+    assert noise.weights[:3] == (1.0, 0.5, 0.25)
+    assert sum(noise.weights[3:]) == pytest.approx(0.125)
+    assert noise_slots([100] * 30, random.Random(0), config, t=1.0).scored == (0, 1, 2, 3, 4)
+
+
+@given(CANVAS, st.integers(0, 10_000))
+def test_a_slot_right_behind_text_counts_in_full(slots: list[int], seed: int) -> None:
+    noise = noise_slots(slots, random.Random(seed), NoiseConfig(nearness=0.5, scored_tail=1))
+    masked = set(noise.masked)
+    at = {i: w for i, w in zip(noise.scored, noise.weights, strict=True)}
+    assert all(at[i] == 1.0 for i in masked if i - 1 not in masked)
+
+
 def test_window_noise_is_between_its_bounds() -> None:
     for seed in range(30):
         noise = noise_window(200, random.Random(seed), CONFIG)

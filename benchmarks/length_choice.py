@@ -29,8 +29,8 @@ from diffusion.text.tokenizer import Tokenizer
 
 POLICIES = {
     "three": (0.4, 0.75, 0.95),
-    "no long ones": QUANTILES[:3],
     "default": QUANTILES,
+    "and long ones": (*QUANTILES, 0.97),
     "five": (0.2, 0.4, 0.6, 0.8, 0.95),
     "seven": (0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.97),
 }

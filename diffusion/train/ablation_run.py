@@ -45,7 +45,7 @@ from diffusion.train.config import Budget, PretrainConfig
 from diffusion.train.export import learn_lengths
 from diffusion.train.pretrain import Report, pretrain
 from diffusion.train.stages import plan
-from diffusion.train.validation import Validator
+from diffusion.train.validation import Validator, as_sampled
 
 RESULTS = "results.jsonl"
 _NEVER_MINUTES = 1e9
@@ -230,10 +230,16 @@ def _validation(
         else nullcontext()
     )
     loss = validator.measure(model, autocast, blind_context=config.blind_context)
+    asked = Validator(common.held_out, tokenizer, as_sampled(batch), setting.validation_rows)
+    next_slot = asked.measure(model, autocast, blind_context=config.blind_context)
     return {
         "loss": round(loss.mean, 4),
         "loss_by_t": {str(t): round(value, 4) for t, value in loss.by_share.items()},
         "accuracy_by_t": {str(t): round(v, 4) for t, v in loss.accuracy_by_share.items()},
+        "next_slot_loss": round(next_slot.mean, 4),
+        "next_slot_accuracy": round(
+            sum(next_slot.accuracy_by_share.values()) / len(next_slot.accuracy_by_share), 4
+        ),
     }
 
 

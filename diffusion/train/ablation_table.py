@@ -15,6 +15,7 @@ from diffusion.train.ablations import BASE
 _SETTING = ("recipe", "tokens", "row_tokens", "stages", "start")
 _HEAD = (
     "row", "what is changed", "seeds", "loss", "t = 1", "t = 0.5", "t = 0.15", "loss over base",
+    "next slot", "over base",
     "exact, oracle", "over base", "exact, predicted", "over base",
 )  # fmt: skip
 
@@ -55,6 +56,8 @@ def _table(results: Sequence[dict[str, Any]]) -> str:
         cells = [name, runs[-1]["question"], str(len(runs)), _of([r["loss"] for r in runs], 3)]
         cells += [_of([r["loss_by_t"][t] for r in runs], 3) for t in ("1.0", "0.5", "0.15")]
         cells.append(_over(seeds, base, "loss", 3))
+        cells += [_of([r["next_slot_loss"] for r in runs], 3)]
+        cells.append(_over(seeds, base, "next_slot_loss", 3))
         for key in ("exact_match_oracle", "exact_match_predicted"):
             cells += [_of([100 * r[key] for r in runs], 1, " %"), _over(seeds, base, key, 1, 100)]
         lines.append("| " + " | ".join(cells) + " |")

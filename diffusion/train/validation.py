@@ -26,6 +26,7 @@ from diffusion.text.tokenizer import DEL, Tokenizer
 from diffusion.train.objective import target_logits
 
 MASK_SHARES = (1.0, 0.5, 0.15)
+_NEXT_ONLY = 0.01  # whatever stands behind a mask is too faint to be scored
 _ROWS_PER_BATCH = 8
 _SMALLEST_WINDOW = 64
 
@@ -42,6 +43,17 @@ class ValidationLoss:
     def mean(self) -> float:
         """The average over mask shares: the figure that runs are compared by."""
         return sum(self.by_share.values()) / len(self.by_share)
+
+
+def as_sampled(config: BatchConfig) -> BatchConfig:
+    """Batches that ask what the sampler asks: all up to a slot is there, and it is predicted.
+
+    The mask share says how far left the slot is.
+    """
+    noise = replace(
+        config.example.noise, left_contiguous=1.0, known_length=0.0, nearness=_NEXT_ONLY
+    )
+    return replace(config, example=replace(config.example, noise=noise))
 
 
 class Validator:

@@ -114,6 +114,7 @@ def test_rows_are_trained_once_and_measured_alike(corpus: Path, tmp_path: Path) 
     assert read_results(tmp_path) == results
     for result in results:
         assert set(result["loss_by_t"]) == {"1.0", "0.5", "0.15"}
+        assert 0 < result["next_slot_loss"] < 20
         assert 0 <= result["exact_match_oracle"] <= 1 and result["cases"] == 2
     assert not list(tmp_path.glob("*seed0*"))
     before = len(events)
@@ -144,6 +145,7 @@ def result(name: str, seed: int, loss: float, exact: float) -> dict[str, Any]:
         "row_tokens": 512, "stages": "three", "start": "nothing",
         "cases": 10, "loss": loss, "exact_match_oracle": exact,
         "loss_by_t": {"1.0": loss, "0.5": loss, "0.15": loss}, "exact_match_predicted": exact,
+        "next_slot_loss": loss,
     }  # fmt: skip
 
 
@@ -157,7 +159,8 @@ def test_the_table_has_means_spreads_and_paired_differences() -> None:
     cells = {line.split(" | ")[0]: line.split(" | ") for line in lines[4:]}
     assert cells["| base"][2:4] == ["2", "5.500 ± 0.707"]
     assert cells["| adamw"][7] == "+0.500 ± 0.000"
-    assert cells["| adamw"][8:10] == ["10.0 ± 7.1 %", "-5.0 ± 0.0"]
+    assert cells["| adamw"][8:10] == ["6.000 ± 0.707", "+0.500 ± 0.000"]
+    assert cells["| adamw"][10:12] == ["10.0 ± 7.1 %", "-5.0 ± 0.0"]
     assert cells["| new"][2:4] == ["1", "4.000"] and cells["| new"][7] == "-1.000"
     assert mean_spread([1.0]) == (1.0, None)
 

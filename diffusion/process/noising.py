@@ -23,7 +23,6 @@ from typing import Final
 from diffusion.process.schedule import Mixture
 from diffusion.text.tokenizer import DEL
 
-
 _FAINTEST: Final = 0.05
 """Slots that would count for less are left out of the loss; the head costs the same for them."""
 

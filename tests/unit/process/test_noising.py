@@ -80,7 +80,7 @@ def test_slots_behind_masks_count_less_and_the_faintest_not_at_all() -> None:
 def test_a_slot_right_behind_text_counts_in_full(slots: list[int], seed: int) -> None:
     noise = noise_slots(slots, random.Random(seed), NoiseConfig(nearness=0.5, scored_tail=1))
     masked = set(noise.masked)
-    at = {i: w for i, w in zip(noise.scored, noise.weights, strict=True)}
+    at = dict(zip(noise.scored, noise.weights, strict=True))
     assert all(at[i] == 1.0 for i in masked if i - 1 not in masked)
 
 

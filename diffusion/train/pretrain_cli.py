@@ -62,7 +62,7 @@ def pretrain_command(
     ] = 1,
     decay_share: Annotated[float, typer.Option(help="Last share of the run, rate falling.")] = 0.5,
     optimiser: Annotated[str, typer.Option(help="muon (with AdamW), or adamw.")] = "muon",
-    matrix_lr: Annotated[float | None, typer.Option(help="Peak rate of Muon.")] = None,
+    matrix_lr: Annotated[float | None, typer.Option(help="Peak rate of Muon; AdamW's follows in proportion.")] = None,
     ema_decay: Annotated[
         float | None, typer.Option(help="Average of the weights to validate and export; 0: none.")
     ] = None,
@@ -189,13 +189,14 @@ def run_config(
             f"--batch-tokens {batch_tokens or defaults.batch_tokens} is less than a row of "
             f"{length} tokens for each of {world} processes; give more"
         )
+    peak = defaults.matrix_lr if matrix_lr is None else matrix_lr
     return PretrainConfig(
         recipe=recipe,
         batch=BatchConfig(rows=in_all, row_tokens=length, seed=seed),
         stages=plan(stages, length),
         optimiser=OptimiserConfig(
-            matrix_lr=defaults.matrix_lr if matrix_lr is None else matrix_lr,
-            other_lr=defaults.other_lr,
+            matrix_lr=peak,
+            other_lr=defaults.other_lr * peak / defaults.matrix_lr,
             warmup_steps=defaults.warmup_steps,
         ),
         ema_decay=defaults.ema_decay if ema_decay is None else ema_decay,

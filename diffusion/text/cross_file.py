@@ -18,8 +18,8 @@ from typing import Final
 from diffusion.text.snippets import around, similar
 
 MOST_BYTES: Final = 8_000
-"""Bytes of other files that vote: about as many tokens as the document's own 24 kB on one side
-have in their nearest third, and some milliseconds to tokenise, once for a line."""
+"""Bytes of other files that vote. They are tokenised once for a line: a third of what the document
+itself has on one side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ def choose(others: CrossFile, elsewhere: Sequence[bytes], data: bytes, cursor: i
         if text and len(text) <= room:
             heads.append(text)
             room -= len(text)
-    found = similar(b"".join(around(data, cursor)), (*others.texts, *elsewhere), room)
+    texts = [text for text in others.texts if text not in elsewhere]
+    found = similar(b"".join(around(data, cursor)), (*texts, *elsewhere), room)
     voting = (*heads, *(snippet.text for snippet in found))
-    own = (snippet.text for snippet in found if snippet.source < len(others.texts))
+    own = (snippet.text for snippet in found if snippet.source < len(texts))
     return Chosen(voting, (*heads, *own))

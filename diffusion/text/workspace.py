@@ -65,32 +65,31 @@ class Workspace:
     ) -> CrossFile:
         """What the files that `data`, the text of `file`, imports say, and those of `recent`.
 
-        `open_texts`: what an editor has of a file, by real path, in place of what the disk says;
-        these texts give heads of definitions only, for whoever has them open quotes from them.
+        `open_texts`: what an editor has of a file, in place of what the disk says.
         """
         file = Path(os.path.realpath(file))
         root = self._root_of(file)
         if root is None:
             return CrossFile()
-        shown = open_texts or {}
+        shown = {Path(os.path.realpath(path)): text for path, text in (open_texts or {}).items()}
         heads: list[bytes] = []
         texts: list[bytes] = []
         seen = {file}
         for path, names in self._imported(file, root, data, grammar):
             seen.add(path)
-            text = shown.get(path) or self._read(path)
+            text = shown[path] if path in shown else self._read(path)
             if text is None:
                 continue
             tree = SyntaxTree.parse(text, grammar_for_path(path), budget_ms=_PARSE_MS)
             heads.append(signatures(tree, names, SIGNATURE_BYTES))
-            if path not in shown:
-                texts.append(text)
+            texts.append(text)
         language = canonical(grammar)
         for named in recent[:MOST_RECENT]:
             if language_for_path(named) != language:
                 continue
             for path in self._files(named, file):
-                text = None if path in seen or path in shown else self._read(path)
+                text = None if path in seen else shown.get(path) or self._read(path)
+                seen.add(path)
                 if text is not None:
                     texts.append(text)
         return CrossFile(tuple(head for head in heads if head), tuple(texts))

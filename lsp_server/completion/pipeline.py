@@ -98,6 +98,7 @@ async def _ask(
         alternatives=request.alternatives,
         deadline_ms=settings.inline.max_latency_ms,
         elsewhere=tuple(document.data for document in request.elsewhere),
+        cross_file=request.cross_file,
         repair=settings.syntax.check == "repair",
     )
     future = engine.submit(wanted, cancel)

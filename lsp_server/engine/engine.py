@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 from diffusion.cancel import CancelToken
 from diffusion.suspicion import ScoredWord
+from diffusion.text.cross_file import CrossFile
 from lsp_server.engine.tasks import (
     EngineAlternativesAnswer,
     EngineAlternativesRequest,
@@ -27,8 +28,9 @@ from lsp_server.engine.tasks import (
 class EngineRequest:
     """Fill the hole at a cursor.
 
-    `deadline_ms` counts from the moment the model begins to work on the request. `repair`:
-    what does not parse is denoised again where the errors are.
+    `deadline_ms` counts from the moment the model begins to work on the request. `elsewhere`: open
+    documents that may be quoted; `cross_file`: what other files say. `repair`: what does not parse
+    is denoised again where the errors are.
     """
 
     text: bytes
@@ -37,6 +39,7 @@ class EngineRequest:
     alternatives: int = 1
     deadline_ms: float | None = None
     elsewhere: tuple[bytes, ...] = ()
+    cross_file: CrossFile | None = None
     repair: bool = False
 
 

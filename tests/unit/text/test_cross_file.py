@@ -41,9 +41,10 @@ def test_typing_on_the_line_changes_nothing() -> None:
 
 
 def test_open_documents_vote_and_are_not_quoted_a_second_time() -> None:
-    chosen = choose(CrossFile(), (FAR,), DOCUMENT, CURSOR)
-    assert any(b"rows = parse(handle)" in text for text in chosen.voting)
-    assert chosen.quoted == ()
+    for others in (CrossFile(), CrossFile((), (FAR,))):
+        chosen = choose(others, (FAR,), DOCUMENT, CURSOR)
+        assert any(b"rows = parse(handle)" in text for text in chosen.voting)
+        assert chosen.quoted == ()
 
 
 def test_lines_of_another_hole_choose_something_else() -> None:

@@ -44,7 +44,8 @@ CASES = {
         b"export interface A { x: number }\nexport const f = (a: number) =>\nfunction g()\n",
     ),
     "go": (
-        b"package x\n\ntype T struct {\n\tA int\n}\n\nfunc (t *T) M(a int) error {\n\treturn nil\n}\n",
+        b"package x\n\ntype T struct {\n\tA int\n}\n\n"
+        b"func (t *T) M(a int) error {\n\treturn nil\n}\n",
         b"type T struct {\n\tA int\n}\nfunc (t *T) M(a int) error\n",
     ),
     "rust": (

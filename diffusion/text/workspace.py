@@ -126,11 +126,12 @@ class Workspace:
                 yield from self._files(path, file)
             return
         try:
-            real = Path(os.path.realpath(named))
-            is_file = stat.S_ISREG(real.stat().st_mode)
+            if not stat.S_ISREG(named.stat().st_mode):
+                return
         except (OSError, ValueError):
             return
-        if is_file and real != file and self._allowed(real) and self._rules.check(named) is None:
+        real = Path(os.path.realpath(named))
+        if real != file and self._allowed(real) and self._rules.check(named) is None:
             yield real
 
     def _root_of(self, real: Path) -> Path | None:

@@ -38,6 +38,8 @@ BACKGROUND = frozenset(("textDocument/diagnostic", "textDocument/hover"))
 """Methods that give way to every other one, in any document."""
 IDLE_S = 1.5
 """How long nobody has to want anything before work in the background begins."""
+DRAFT_INTERVAL_S = 0.1
+"""Drafts of one request come no closer than this."""
 OTHERS = 4
 """Open documents that may be quoted beside the one that is edited."""
 
@@ -60,6 +62,7 @@ class Session:
         """What was found last in a document, and in which version of it."""
         self.publishing: dict[str, asyncio.Task[None]] = {}
         self.idle_s = IDLE_S
+        self.draft_interval_s = DRAFT_INTERVAL_S
         self.folders: tuple[str, ...] = ()
         self._rules = IgnoreRules()
         self._ignored: dict[str, Ignored | None] = {}

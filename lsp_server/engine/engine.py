@@ -21,6 +21,7 @@ from lsp_server.engine.tasks import (
     EngineAlternativesRequest,
     EngineFillAnswer,
     EngineFillRequest,
+    OnDraft,
 )
 
 
@@ -183,11 +184,18 @@ class Filler(Protocol):
         """
         ...
 
-    def rewrite(self, request: EngineRewriteRequest, cancel: CancelToken) -> EngineRewriteAnswer:
+    def rewrite(
+        self,
+        request: EngineRewriteRequest,
+        cancel: CancelToken,
+        on_draft: OnDraft | None = None,
+    ) -> EngineRewriteAnswer:
         """Rewrite a selection. Cancelled as `infill` is; DiffillError for what cannot be done."""
         ...
 
-    def fill(self, request: EngineFillRequest, cancel: CancelToken) -> EngineFillAnswer:
+    def fill(
+        self, request: EngineFillRequest, cancel: CancelToken, on_draft: OnDraft | None = None
+    ) -> EngineFillAnswer:
         """Fill holes together. Raises as `rewrite` does."""
         ...
 
@@ -226,15 +234,18 @@ class Engine(Protocol):
         ...
 
     def submit_rewrite(
-        self, request: EngineRewriteRequest, cancel: CancelToken
+        self,
+        request: EngineRewriteRequest,
+        cancel: CancelToken,
+        on_draft: OnDraft | None = None,
     ) -> Future[EngineRewriteAnswer]:
-        """Queue a rewrite, as `submit` does a hole."""
+        """Queue a rewrite, as `submit` does a hole. No draft comes after the answer."""
         ...
 
     def submit_fill(
-        self, request: EngineFillRequest, cancel: CancelToken
+        self, request: EngineFillRequest, cancel: CancelToken, on_draft: OnDraft | None = None
     ) -> Future[EngineFillAnswer]:
-        """Queue several holes, as `submit` does one."""
+        """Queue several holes, as `submit` does one. No draft comes after the answer."""
         ...
 
     def submit_alternatives(

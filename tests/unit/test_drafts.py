@@ -27,7 +27,9 @@ def infiller(tiny_model_dir: Path) -> Infiller:
     return Infiller.load(tiny_model_dir, threads=1, precision="fp32")
 
 
-def shown(infiller: Infiller, text: bytes, constraint: bytes = b"", *more: int) -> tuple[Piece, ...]:
+def shown(
+    infiller: Infiller, text: bytes, constraint: bytes = b"", *more: int
+) -> tuple[Piece, ...]:
     return pieces_of(infiller.tokenizer, [*infiller.tokenizer.encode(text), *more], constraint)
 
 

@@ -52,6 +52,8 @@ async def test_what_is_imported_reaches_the_model(wire: Wire, tmp_path: Path) ->
     await begin(wire, tmp_path)
     wire.open(TEXT, uri=file.as_uri())
     assert await seen(wire, file) == CrossFile((HEAD,), (HELPER.encode(),))
+    explained = await wire.ask("diffill/explainLast")
+    assert explained["otherFiles"] == {"imported": 1, "read": 1}
 
 
 async def test_off_reads_nothing(wire: Wire, tmp_path: Path) -> None:
@@ -60,6 +62,7 @@ async def test_off_reads_nothing(wire: Wire, tmp_path: Path) -> None:
     await begin(wire, tmp_path, {})
     wire.open(TEXT, uri=file.as_uri())
     assert await seen(wire, file) is None
+    assert "otherFiles" not in await wire.ask("diffill/explainLast")
     assert wire.server.session.neighbours._thread is None, "nothing that could read was begun"
 
 

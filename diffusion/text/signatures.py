@@ -1,8 +1,8 @@
 """What a file offers to others, in short: the heads of its definitions, without their bodies.
 
-A function is its head; a class, interface or the like its head and those of its members; a
-constant, a type and a small record are kept as they are written. Names that the other file imports
-come first, then the rest in the order of the file.
+A function is its head up to its parameters, as a call of it is written; a class, interface or the
+like its head and those of its members; a constant, a type and a small record are kept as they are
+written. Names that the other file imports come first, then the rest in the order of the file.
 
 Invariants: at most `most_bytes` of whole lines, and of what was not asked for whole definitions
 only; a definition starts on a line of its own, with its indentation; any tree is accepted.
@@ -103,9 +103,9 @@ def _short(node: tree_sitter.Node, data: bytes, depth: int) -> bytes:
             return whole
         if body is None:
             return whole.partition(b"\n")[0][:_WHOLE]
-    head = data[start : body.start_byte].rstrip()
     if not holder:
-        return head
+        return data[start : _head_end(inner, body)].rstrip(b": \t\r\n")
+    head = data[start : body.start_byte].rstrip(b": \t\r\n")
     members = [_short(m, data, depth + 1) for m in body.named_children[:_MOST_MEMBERS]
                if depth < _DEPTH and not _LEFT_OUT.search(m.type)]  # fmt: skip
     return b"\n".join([head, *(m for m in members if m.strip())])
@@ -132,6 +132,12 @@ def _body(node: tree_sitter.Node) -> tree_sitter.Node | None:
         if value is not None:
             return value.child_by_field_name("body")
     return None
+
+
+def _head_end(function: tree_sitter.Node, body: tree_sitter.Node) -> int:
+    """Where the parameters of a function end, if that is seen: a call looks like what is before."""
+    parameters = function.child_by_field_name("parameters")
+    return body.start_byte if parameters is None else parameters.end_byte
 
 
 def _assigns(statement: tree_sitter.Node) -> bool:

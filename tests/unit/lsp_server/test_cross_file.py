@@ -13,7 +13,7 @@ from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
 
 HELPER = "def helper(count):\n    return count\n"
 TEXT = "from helpers import helper\n\nhelper(\n"
-HEAD = b"def helper(count):\n"
+HEAD = b"def helper(count)\n"
 ON = {"context": {"crossFile": True}}
 
 
@@ -106,7 +106,7 @@ async def test_an_open_file_is_taken_as_the_editor_has_it(wire: Wire, tmp_path: 
     wire.open("def helper(other):\n    pass\n", uri=(tmp_path / "helpers.py").as_uri())
     wire.open(TEXT, uri=file.as_uri())
     found = await seen(wire, file)
-    assert found is not None and found.signatures == (b"def helper(other):\n",)
+    assert found is not None and found.signatures == (b"def helper(other)\n",)
 
 
 async def test_a_file_that_was_edited_and_closed_is_read(wire: Wire, tmp_path: Path) -> None:
@@ -136,4 +136,4 @@ async def test_typing_on_a_line_reads_nothing_again(wire: Wire, tmp_path: Path) 
     (tmp_path / "helpers.py").write_text("def helper(much, more):\n    pass\n")
     wire.type("n", 2, 7, 2, file.as_uri())
     assert read_for(wire, file, 2) == first
-    assert read_for(wire, file, 1).signatures == (b"def helper(much, more):\n",)
+    assert read_for(wire, file, 1).signatures == (b"def helper(much, more)\n",)

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 from diffusion.cancel import CancelToken
+from diffusion.drafts import Draft, OnDraft, joined
 from diffusion.filling import Fill, FillRequest, FillResult, fill
 from diffusion.infill import Infiller
 from diffusion.text.line_tasks import LineTask
@@ -25,13 +27,19 @@ _NO_CODE = re.compile(r"#(?!\[)(?!include)|//|/\*|\*|[\"']+$")
 
 
 def carry_out(
-    infiller: Infiller, task: LineTask, request: FillRequest, *, cancel: CancelToken | None = None
+    infiller: Infiller,
+    task: LineTask,
+    request: FillRequest,
+    *,
+    cancel: CancelToken | None = None,
+    on_draft: OnDraft | None = None,
 ) -> FillResult:
-    """Fill a task; the texts replace `[task.start, task.end)`. Raises as `fill` does."""
+    """Fill a task; texts and drafts are of `[task.start, task.end)`. Raises as `fill` does."""
     asked = replace(
         request, text=task.text, holes=(task.hole,), sizes=SIZES, alternatives=_MOST_FILLS
     )
-    result = fill(infiller, asked, cancel=cancel)
+    watch = None if on_draft is None else partial(_tell, on_draft, task)
+    result = fill(infiller, asked, cancel=cancel, on_draft=watch)
     fills: list[Fill] = []
     for found in result.fills:
         text = _tidy(task, found.texts[0])
@@ -39,6 +47,12 @@ def carry_out(
             fills.append(replace(found, texts=(task.before + text + task.after,)))
     reason = result.reason or (None if fills else "the model only repeated the lines around")
     return replace(result, fills=tuple(fills[: request.alternatives]), reason=reason)
+
+
+def _tell(on_draft: OnDraft, task: LineTask, draft: Draft) -> None:
+    """A draft of the task's hole, with what stands around it in the range that is replaced."""
+    whole = joined([task.before, *draft.holes[0], task.after])
+    on_draft(replace(draft, holes=(whole,)))
 
 
 def _tidy(task: LineTask, text: str) -> str:

@@ -23,11 +23,12 @@ from dataclasses import dataclass, replace
 from diffusion.agreeing import LENGTH_WEIGHT, AgreedPart, Setting, agree
 from diffusion.cancel import CancelToken
 from diffusion.candidates import TokenScore, token_scores, with_line_ends
+from diffusion.drafts import CanvasWatch, OnDraft, OnPieces, Outline
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.open_parts import OpenParts, open_parts
-from diffusion.process.canvas_state import CanvasResult, CanvasState
+from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.joint import JointOrder, sample_jointly
-from diffusion.text.canvas import MAX_CANVAS, canvas_ids, read_back
+from diffusion.text.canvas import MAX_CANVAS, canvas_ids, place, read_back
 from diffusion.text.languages import canonical
 from diffusion.text.parts import Part, Span, split
 from diffusion.text.span import classify
@@ -99,9 +100,13 @@ class _Draft:
 
 
 def fill(
-    infiller: Infiller, request: FillRequest, *, cancel: CancelToken | None = None
+    infiller: Infiller,
+    request: FillRequest,
+    *,
+    cancel: CancelToken | None = None,
+    on_draft: OnDraft | None = None,
 ) -> FillResult:
-    """Fill holes together.
+    """Fill holes together. `on_draft` hears after every pass how far the holes are.
 
     Raises:
         HoleError: holes or pins that make no sense, see `text.parts.split`.
@@ -116,12 +121,15 @@ def fill(
     parts = split(data, request.holes, request.pins)
     deadline_s = None if request.deadline_ms is None else started + request.deadline_ms / 1000
     if len(parts) == 1 and not parts[0].beside_pin and not request.sizes:
-        return _alone(infiller, request, data, cancel)
+        return _alone(infiller, request, data, cancel, on_draft)
+    outline = Outline(data, request.holes, tuple(parts))
     steps, reason = 0, "the model left a hole empty"
     found: list[list[_Draft]] = []
     for group in _groups(parts):
         text, moved = _with_parts(data, parts, [drafts[0] for drafts in found], group)
-        drafts, passes, why = _fill_group(infiller, request, text, moved, cancel, deadline_s)
+        before = [text for done in found for text in done[0].texts]
+        tell = None if on_draft is None else outline.teller(on_draft, before)
+        drafts, passes, why = _fill_group(infiller, request, text, moved, cancel, deadline_s, tell)
         steps += passes
         if not drafts:
             found, reason = [], why
@@ -137,15 +145,21 @@ def fill(
 
 
 def _alone(
-    infiller: Infiller, request: FillRequest, data: bytes, cancel: CancelToken
-) -> FillResult:
+    infiller: Infiller, request: FillRequest, data: bytes, cancel: CancelToken,
+    on_draft: OnDraft | None,
+) -> FillResult:  # fmt: skip
     """A single hole is a completion, with all that belongs to one: quotes and a fitted order."""
     [(start, end)] = request.holes
     asked = InfillRequest(
         data[:start] + data[end:], start, request.language,
         alternatives=request.alternatives, deadline_ms=request.deadline_ms,
     )  # fmt: skip
-    result = infiller.infill(asked, cancel=cancel)
+    watch = None
+    if on_draft is not None:
+        outline = Outline(data, request.holes, (Part(0, start, end, False),))
+        placement = place(infiller.tokenizer, data, start, start)  # of the end no draft knows
+        watch = CanvasWatch(infiller.tokenizer, [placement], outline.teller(on_draft))
+    result = infiller.infill(asked, cancel=cancel, on_step=watch)
     fills = tuple(Fill((c.text,), c.score, (c.tokens,), c.parses) for c in result.candidates)
     return FillResult(fills, result.ms, result.steps, result.reason)
 
@@ -185,6 +199,7 @@ def _fill_group(
     parts: Sequence[Part],
     cancel: CancelToken,
     deadline_s: float | None,
+    tell: OnPieces | None = None,
 ) -> tuple[list[_Draft], int, str]:
     """Drafts of a group, best first; how many passes they took; why there are none."""
     tree = SyntaxTree.parse(data, request.language, budget_ms=infiller.config.parse_budget_ms)
@@ -193,10 +208,13 @@ def _fill_group(
     kinds = tuple(_kind(tree, data, part) for part in parts)
     setting = Setting(data, tree, canonical(request.language), tuple(parts), kinds)
     passes = 0
+    watch = None if tell is None else CanvasWatch(infiller.tokenizer, opened.placements, tell)
 
-    def count(_: object) -> None:
+    def count(snapshot: StepSnapshot) -> None:
         nonlocal passes
         passes += 1
+        if watch is not None:
+            watch(snapshot)
 
     config = infiller.config.sampler
     if config.race_nats is not None:

@@ -35,6 +35,7 @@ from diffusion.quoting import JudgedQuote, judge_quotes
 from diffusion.ranking import RANKING_FILE, Ranking
 from diffusion.repair import repair
 from diffusion.text.canvas import MAX_CANVAS, Placement, canvas_ids, place
+from diffusion.text.cross_file import Chosen, CrossFile, choose
 from diffusion.text.hole import Hole
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.implied_newline import implied_newline
@@ -64,7 +65,8 @@ class InfillRequest:
     `length` is "predicted" (sizes from the length table) or a number of slots, of which `exact`
     says that all of them hold text. At `deadline_ms`
     after the call the best so far is returned. `elsewhere`: other documents that may be quoted,
-    the nearest first. `repair`: mask again and denoise again what does not parse.
+    the nearest first. `cross_file`: what else the workspace says, for quotes and votes. `repair`:
+    mask again and denoise again what does not parse.
     """
 
     text: str | bytes
@@ -75,6 +77,7 @@ class InfillRequest:
     deadline_ms: float | None = None
     exact: bool = False
     elsewhere: tuple[bytes, ...] = ()
+    cross_file: CrossFile | None = None
     repair: bool = False
 
 
@@ -224,9 +227,10 @@ class Infiller:
             cancel.raise_if_cancelled()
         encoded = self.contexts.encode(prepared.data, placement, prepared.language)
         denoise: Denoise = self._denoiser.bind(encoded.cache, encoded.hole_position)
-        quotes = self._quotes(request, prepared, sizes, denoise)
+        others = _others(request, prepared.data)
+        quotes = self._quotes(request, prepared, sizes, denoise, others.quoted)
         if self.copy_weights:
-            denoise = self._with_copying(denoise, prepared.data, placement, encoded)
+            denoise = self._with_copying(denoise, prepared.data, placement, encoded, others.voting)
         if cancel is not None:
             cancel.raise_if_cancelled()
         steps = 1 if quotes else 0
@@ -280,7 +284,7 @@ class Infiller:
         encoded = self.contexts.encode(data, placement, canonical(request.language), cancel)
         cancel.raise_if_cancelled()
         if self.copy_weights:
-            self.contexts.index(data, placement)
+            self.contexts.index(data, placement, _others(request, data).voting)
         return not encoded.was_there
 
     def open(self, request: InfillRequest) -> OpenHole:
@@ -365,29 +369,31 @@ class Infiller:
         return (min(request.length, room),) if request.length > 0 else (request.length,)
 
     def _quotes(
-        self, request: InfillRequest, prepared: _Prepared, sizes: tuple[int, ...], denoise: Denoise
-    ) -> list[JudgedQuote]:
-        """What the document says at places like the hole, if the ranking can weigh it."""
+        self, request: InfillRequest, prepared: _Prepared, sizes: tuple[int, ...],
+        denoise: Denoise, others: tuple[bytes, ...],
+    ) -> list[JudgedQuote]:  # fmt: skip
+        """What documents say at places like the hole, if the ranking can weigh it."""
         if not self.ranking.quotes:
             return []
-        hole = prepared.hole
-        found = find_quotes(
-            prepared.data, hole.start, hole.end, self.ranking.quotes, request.elsewhere
-        )
+        hole, elsewhere = prepared.hole, (*request.elsewhere, *others)
+        found = find_quotes(prepared.data, hole.start, hole.end, self.ranking.quotes, elsewhere)
         return judge_quotes(
-            found,
-            denoise,
-            self.tokenizer,
-            self.vocabulary,
-            prepared.placement,
+            found, denoise, self.tokenizer, self.vocabulary, prepared.placement,
             room=prepared.room if request.length == PREDICTED else max(sizes),
             exact_slots=sizes[0] if request.exact else None,
-        )
+        )  # fmt: skip
 
     def _with_copying(
-        self, denoise: Denoise, data: bytes, placement: Placement, encoded: EncodedContext
-    ) -> CopyingDenoiser:
-        """`denoise` with the votes of the document around the hole."""
-        index = self.contexts.index(data, placement)
+        self, denoise: Denoise, data: bytes, placement: Placement, encoded: EncodedContext,
+        others: tuple[bytes, ...] = (),
+    ) -> CopyingDenoiser:  # fmt: skip
+        """`denoise` with the votes of the document around the hole, and of other texts."""
+        index = self.contexts.index(data, placement, others)
         before = encoded.ids_before_canvas
         return CopyingDenoiser(denoise, index, self.copy_weights, before, self.line_ends)
+
+
+def _others(request: InfillRequest, data: bytes) -> Chosen:
+    """What other files say about the hole's line; the same for every key that is typed there."""
+    others = request.cross_file
+    return Chosen() if others is None else choose(others, request.elsewhere, data, request.cursor)

@@ -23,9 +23,10 @@ from rapidfuzz.distance import Indel
 
 from diffusion.cancel import CancelToken
 from diffusion.candidates import Site, adds_no_error
+from diffusion.drafts import CanvasWatch, Draft, OnDraft, Piece
 from diffusion.errors import CanvasError, HoleError
 from diffusion.infill import Infiller, OpenRange
-from diffusion.process.canvas_state import CanvasResult, CanvasState
+from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.judging import FilledCanvas, judge
 from diffusion.process.sampler import sample
 from diffusion.text.canvas import MAX_CANVAS, canvas_ids, read_back
@@ -80,9 +81,13 @@ class RewriteResult:
 
 
 def rewrite(
-    infiller: Infiller, request: RewriteRequest, *, cancel: CancelToken | None = None
+    infiller: Infiller,
+    request: RewriteRequest,
+    *,
+    cancel: CancelToken | None = None,
+    on_draft: OnDraft | None = None,
 ) -> RewriteResult:
-    """Rewrite a selection.
+    """Rewrite a selection. `on_draft` hears after every pass how far it is.
 
     Raises:
         HoleError: the selection lies outside the document, is blank, or the strength is no share.
@@ -110,10 +115,20 @@ def rewrite(
         raise HoleError("all of the selection is kept", fix="keep less of it, or select more")
     canvases = _canvases(opened, original, masked, request)
     steps = 1
+    watch = None
+    if on_draft is not None:
+        tell = on_draft
 
-    def count(_: object) -> None:
+        def show(pieces: Sequence[Sequence[Piece]], done: float) -> None:
+            tell(Draft(tuple(map(tuple, pieces)), done))
+
+        watch = CanvasWatch(infiller.tokenizer, [placement], show)
+
+    def count(snapshot: StepSnapshot) -> None:
         nonlocal steps
         steps += 1
+        if watch is not None:
+            watch(snapshot)
 
     results = sample(
         opened.copying if infiller.copy_weights else opened.model,

@@ -17,12 +17,15 @@ from urllib.parse import unquote, urlsplit
 from diffusion.cancel import CancelToken
 from diffusion.suspicion import Suspicion
 from diffusion.text import languages
+from diffusion.text.cross_file import CrossFile
 from diffusion.text.ignored import Ignored, IgnoreRules
+from diffusion.text.workspace import MOST_RECENT
 from lsp_server.completion.cache import ForwardCache
 from lsp_server.completion.pace import Pace
 from lsp_server.completion.trigger import Refusal
 from lsp_server.document import Document
 from lsp_server.engine.engine import Engine, EngineConfig
+from lsp_server.neighbours import Neighbours
 from lsp_server.observe.log import LogControl
 from lsp_server.observe.trace import TraceRing
 from lsp_server.pause import Pause
@@ -35,6 +38,8 @@ BACKGROUND = frozenset(("textDocument/diagnostic", "textDocument/hover"))
 """Methods that give way to every other one, in any document."""
 IDLE_S = 1.5
 """How long nobody has to want anything before work in the background begins."""
+DRAFT_INTERVAL_S = 0.1
+"""Drafts of one request come no closer than this."""
 OTHERS = 4
 """Open documents that may be quoted beside the one that is edited."""
 
@@ -57,9 +62,14 @@ class Session:
         """What was found last in a document, and in which version of it."""
         self.publishing: dict[str, asyncio.Task[None]] = {}
         self.idle_s = IDLE_S
+        self.draft_interval_s = DRAFT_INTERVAL_S
         self.folders: tuple[str, ...] = ()
         self._rules = IgnoreRules()
         self._ignored: dict[str, Ignored | None] = {}
+        self.neighbours = Neighbours()
+        self._edited: set[str] = set()
+        self._recent: tuple[Path, ...] = ()
+        """Files that were edited and closed, the last one first."""
         self._flights: dict[tuple[str, str], CancelToken] = {}
         self._initial: object = None
         self._engine_config = EngineConfig()
@@ -87,6 +97,8 @@ class Session:
             self.suspicions.clear()
         self.settings, self.problems = settings, problems
         self._set_rules()
+        if not settings.context.cross_file:
+            self.neighbours.forget()
         self.log.log_code(settings.privacy.log_code)
         self.choose_adapter()
         return new
@@ -115,6 +127,9 @@ class Session:
         """An ignore file may have changed."""
         self._rules.forget()
         self._ignored.clear()
+        self.neighbours.set_rules(self._roots(), self._new_rules())
+        for document in [*self.documents.values()][-OTHERS:]:
+            self.cross_file(document, 0)
 
     def ignored(self, uri: str) -> Ignored | None:
         """Why a document is left alone: not completed, not quoted from, not scored."""
@@ -135,12 +150,18 @@ class Session:
         return Refusal(reason, f"{ignored.pattern} ({ignored.why})")
 
     def _set_rules(self) -> None:
-        self._rules = IgnoreRules(
-            filter(None, map(path_of, self.folders)),
+        self._rules = self._new_rules()
+        self.forget_ignored()
+
+    def _new_rules(self) -> IgnoreRules:
+        return IgnoreRules(
+            self._roots(),
             patterns=self.settings.privacy.ignore,
             respect_gitignore=self.settings.privacy.respect_gitignore,
         )
-        self._ignored.clear()
+
+    def _roots(self) -> tuple[Path, ...]:
+        return tuple(filter(None, map(path_of, self.folders)))
 
     # Documents
 
@@ -149,6 +170,9 @@ class Session:
         self._cancel(document.uri, Reason.STALE)
         self.forget_ignored()
         self._touch(document)
+        path = path_of(document.uri)
+        self._recent = tuple(recent for recent in self._recent if recent != path)
+        self.cross_file(document, 0)
         if (
             self.settings.enable
             and document.language != languages.TEXT
@@ -159,6 +183,7 @@ class Session:
     def change(self, document: Document) -> None:
         """The next version of an open document."""
         self.pace.key()
+        self._edited.add(document.uri)
         self._cancel(document.uri, Reason.STALE)
         self._touch(document)
 
@@ -178,9 +203,33 @@ class Session:
         ]
         return tuple(alike[:OTHERS])
 
+    def cross_file(self, document: Document, line: int) -> CrossFile | None:
+        """What the workspace says around a document, None where that is off.
+
+        It is read again in the background when `line`, the cursor's, is another one.
+        """
+        path = path_of(document.uri)
+        if not self.settings.context.cross_file or path is None:
+            return None
+        if self.ignored(document.uri) is not None:
+            return None
+        shown = {
+            other: known.data
+            for uri, known in self.documents.items()
+            if uri != document.uri
+            and (other := path_of(uri)) is not None
+            and self.ignored(uri) is None
+        }
+        self.neighbours.want(document, path, line, self._recent, shown)
+        return self.neighbours.of(document.uri)
+
     def drop(self, uri: str) -> None:
         """Close a document."""
         self._cancel(uri, Reason.CLOSED)
+        self.neighbours.forget(uri)
+        if uri in self._edited and (path := path_of(uri)) is not None:
+            self._recent = (path, *self._recent)[:MOST_RECENT]
+        self._edited.discard(uri)
         self.documents.pop(uri, None)
         self.cache.forget(uri)
         self.suspicions.pop(uri, None)
@@ -220,6 +269,7 @@ class Session:
             token.cancel(Reason.SHUTTING_DOWN)
         for task in self.publishing.values():
             task.cancel()
+        self.neighbours.close()
         self.engine.close()
 
 

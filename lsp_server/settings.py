@@ -101,6 +101,11 @@ class ContextSettings:
     open_files: bool = _setting(
         True, "quote from other open documents in the same language, where they fit"
     )
+    cross_file: bool = _setting(
+        False,
+        "also read the files of the workspace that a document imports and that were edited last, "
+        "to quote from and to vote",
+    )
 
 
 @frozen(kw_only=True)

@@ -119,7 +119,7 @@ def _fill(document: bytes, result: InfillResult, with_evidence: bool) -> Fill:
     if not result.candidates:
         return Fill("", steps=result.steps, reason=result.reason or "unknown")
     replaced = to_text(document[result.hole.start : result.hole.end])
-    texts = [_inserted(candidate.text, replaced) for candidate in result.candidates]
+    texts = [inserted(candidate.text, replaced) for candidate in result.candidates]
     best = result.candidates[0]
     return Fill(
         texts[0],
@@ -136,7 +136,7 @@ def _fill(document: bytes, result: InfillResult, with_evidence: bool) -> Fill:
     )
 
 
-def _inserted(text: str, replaced: str) -> str:
+def inserted(text: str, replaced: str) -> str:
     """A candidate as a pure insertion: without the document's own text that it ends with.
 
     A candidate may replace closers that follow the cursor (`foo(|)`). Where it does not write

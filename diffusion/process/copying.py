@@ -22,7 +22,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import torch
@@ -88,6 +88,11 @@ class CopyIndex:
         self._order = np.argsort(self._ids, kind="stable")
         self._sorted = self._ids[self._order]
         self._ending = tuple(ending[:2])
+
+    @property
+    def ending(self) -> tuple[int, ...]:
+        """The first tokens after the hole, two at most."""
+        return self._ending
 
     def votes(self, history: Sequence[int], *, line_ends: frozenset[int]) -> Votes | None:
         """What follows `history` elsewhere; None if its last token occurs nowhere else.
@@ -200,13 +205,21 @@ class CopyWeights:
             ) from error
 
 
+class Voting(Protocol):
+    """What has votes: a document's index, or one with other files' behind it."""
+
+    def votes(self, history: Sequence[int], *, line_ends: frozenset[int]) -> Votes | None:
+        """What follows `history` elsewhere, if anything does."""
+        ...
+
+
 class CopyingDenoiser:
     """A `Denoise` that mixes the document's votes into another's probabilities."""
 
     def __init__(
         self,
         denoise: Denoise | None,
-        index: CopyIndex,
+        index: Voting,
         weights: CopyWeights,
         before: Sequence[int],
         line_ends: frozenset[int],

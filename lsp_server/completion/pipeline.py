@@ -91,6 +91,11 @@ async def _ask(
     cancel: CancelToken,
     trace: Trace,
 ) -> EngineAnswer | None:
+    others = request.cross_file
+    if others is not None:
+        trace.facts["otherFiles"] = {
+            "imported": len(others.signatures), "read": len(others.texts)
+        }  # fmt: skip
     wanted = EngineRequest(
         text=request.document.data,
         cursor=request.cursor,
@@ -98,6 +103,7 @@ async def _ask(
         alternatives=request.alternatives,
         deadline_ms=settings.inline.max_latency_ms,
         elsewhere=tuple(document.data for document in request.elsewhere),
+        cross_file=others,
         repair=settings.syntax.check == "repair",
     )
     future = engine.submit(wanted, cancel)

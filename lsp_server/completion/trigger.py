@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from diffusion.text import languages
+from diffusion.text.cross_file import CrossFile
 from diffusion.text.enclosure import prose_at
 from lsp_server.document import Document, to_text
 from lsp_server.reasons import Reason
@@ -27,8 +28,9 @@ class Refusal:
 class CompletionRequest:
     """Fill the hole at byte `cursor` of a document snapshot.
 
-    `elsewhere`: other open documents in its language, the last touched first. `refusal`: what
-    the session has against it whatever the text (a pause, a file that is left alone).
+    `elsewhere`: other open documents in its language, the last touched first. `cross_file`: what
+    other files of the workspace say, None where they are not read. `refusal`: what the session has
+    against it whatever the text (a pause, a file that is left alone).
     """
 
     document: Document
@@ -36,6 +38,7 @@ class CompletionRequest:
     automatic: bool
     alternatives: int = 1
     elsewhere: tuple[Document, ...] = ()
+    cross_file: CrossFile | None = None
     refusal: Refusal | None = None
 
 

@@ -15,11 +15,13 @@ from typing import Literal, Protocol
 
 from diffusion.cancel import CancelToken
 from diffusion.suspicion import ScoredWord
+from diffusion.text.cross_file import CrossFile
 from lsp_server.engine.tasks import (
     EngineAlternativesAnswer,
     EngineAlternativesRequest,
     EngineFillAnswer,
     EngineFillRequest,
+    OnDraft,
 )
 
 
@@ -27,8 +29,9 @@ from lsp_server.engine.tasks import (
 class EngineRequest:
     """Fill the hole at a cursor.
 
-    `deadline_ms` counts from the moment the model begins to work on the request. `repair`:
-    what does not parse is denoised again where the errors are.
+    `deadline_ms` counts from the moment the model begins to work on the request. `elsewhere`: open
+    documents that may be quoted; `cross_file`: what other files say. `repair`: what does not parse
+    is denoised again where the errors are.
     """
 
     text: bytes
@@ -37,6 +40,7 @@ class EngineRequest:
     alternatives: int = 1
     deadline_ms: float | None = None
     elsewhere: tuple[bytes, ...] = ()
+    cross_file: CrossFile | None = None
     repair: bool = False
 
 
@@ -180,11 +184,18 @@ class Filler(Protocol):
         """
         ...
 
-    def rewrite(self, request: EngineRewriteRequest, cancel: CancelToken) -> EngineRewriteAnswer:
+    def rewrite(
+        self,
+        request: EngineRewriteRequest,
+        cancel: CancelToken,
+        on_draft: OnDraft | None = None,
+    ) -> EngineRewriteAnswer:
         """Rewrite a selection. Cancelled as `infill` is; DiffillError for what cannot be done."""
         ...
 
-    def fill(self, request: EngineFillRequest, cancel: CancelToken) -> EngineFillAnswer:
+    def fill(
+        self, request: EngineFillRequest, cancel: CancelToken, on_draft: OnDraft | None = None
+    ) -> EngineFillAnswer:
         """Fill holes together. Raises as `rewrite` does."""
         ...
 
@@ -223,15 +234,18 @@ class Engine(Protocol):
         ...
 
     def submit_rewrite(
-        self, request: EngineRewriteRequest, cancel: CancelToken
+        self,
+        request: EngineRewriteRequest,
+        cancel: CancelToken,
+        on_draft: OnDraft | None = None,
     ) -> Future[EngineRewriteAnswer]:
-        """Queue a rewrite, as `submit` does a hole."""
+        """Queue a rewrite, as `submit` does a hole. No draft comes after the answer."""
         ...
 
     def submit_fill(
-        self, request: EngineFillRequest, cancel: CancelToken
+        self, request: EngineFillRequest, cancel: CancelToken, on_draft: OnDraft | None = None
     ) -> Future[EngineFillAnswer]:
-        """Queue several holes, as `submit` does one."""
+        """Queue several holes, as `submit` does one. No draft comes after the answer."""
         ...
 
     def submit_alternatives(

@@ -6,6 +6,7 @@ does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +28,17 @@ from lsp_server.engine.tasks import (
     EngineAlternative,
     EngineAlternativesAnswer,
     EngineAlternativesRequest,
+    EngineDraft,
     EngineFill,
     EngineFillAnswer,
     EngineFillRequest,
+    OnDraft,
+    Span,
 )
 from lsp_server.engine.worker import WorkerEngine
 
 if TYPE_CHECKING:
+    from diffusion.drafts import Draft
     from diffusion.infill import Infiller, InfillRequest
 
 
@@ -60,7 +65,12 @@ class LocalFiller:
             reason=result.reason,
         )
 
-    def rewrite(self, request: EngineRewriteRequest, cancel: CancelToken) -> EngineRewriteAnswer:
+    def rewrite(
+        self,
+        request: EngineRewriteRequest,
+        cancel: CancelToken,
+        on_draft: OnDraft | None = None,
+    ) -> EngineRewriteAnswer:
         from diffusion.rewriting import RewriteRequest, rewrite
 
         asked = RewriteRequest(
@@ -73,7 +83,8 @@ class LocalFiller:
             deadline_ms=request.deadline_ms,
             keep=request.keep,
         )
-        result = rewrite(self._infiller, asked, cancel=cancel)
+        watch = _watch(((request.start, request.end),), on_draft)
+        result = rewrite(self._infiller, asked, cancel=cancel, on_draft=watch)
         return EngineRewriteAnswer(
             rewrites=tuple(
                 EngineRewrite(r.text, r.score, r.changed, r.parses) for r in result.rewrites
@@ -84,7 +95,9 @@ class LocalFiller:
             reason=result.reason,
         )
 
-    def fill(self, request: EngineFillRequest, cancel: CancelToken) -> EngineFillAnswer:
+    def fill(
+        self, request: EngineFillRequest, cancel: CancelToken, on_draft: OnDraft | None = None
+    ) -> EngineFillAnswer:
         from diffusion.bridging import carry_out
         from diffusion.filling import FillRequest, fill
         from diffusion.text.line_tasks import bridge_task, comment_task
@@ -100,7 +113,8 @@ class LocalFiller:
         )
         holes = request.holes
         if request.task == "holes":
-            result = fill(self._infiller, asked, cancel=cancel)
+            watch = _watch(holes, on_draft)
+            result = fill(self._infiller, asked, cancel=cancel, on_draft=watch)
         else:
             if request.task == "bridge":
                 task = bridge_task(request.text, request.at)
@@ -108,7 +122,8 @@ class LocalFiller:
                 tree = SyntaxTree.parse(request.text, request.language, budget_ms=200)
                 task = comment_task(tree, request.text, request.at)
             holes = ((task.start, task.end),)
-            result = carry_out(self._infiller, task, asked, cancel=cancel)
+            watch = _watch(holes, on_draft)
+            result = carry_out(self._infiller, task, asked, cancel=cancel, on_draft=watch)
         return EngineFillAnswer(
             fills=tuple(EngineFill(f.texts, float(f.score), f.parses) for f in result.fills),
             holes=holes,
@@ -162,6 +177,14 @@ class LocalFiller:
         self._infiller.encode_ahead(_asked(request), cancel)
 
 
+def _watch(holes: tuple[Span, ...], on_draft: OnDraft | None) -> Callable[[Draft], None] | None:
+    """What hands the model's drafts of `holes` on."""
+    if on_draft is None:
+        return None
+    tell = on_draft
+    return lambda draft: tell(EngineDraft(holes, draft.holes, draft.done))
+
+
 def _asked(request: EngineRequest) -> InfillRequest:
     from diffusion.infill import InfillRequest
 
@@ -172,6 +195,7 @@ def _asked(request: EngineRequest) -> InfillRequest:
         alternatives=request.alternatives,
         deadline_ms=request.deadline_ms,
         elsewhere=request.elsewhere,
+        cross_file=request.cross_file,
         repair=request.repair,
     )
 

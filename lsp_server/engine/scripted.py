@@ -46,9 +46,12 @@ from lsp_server.engine.tasks import (
     EngineAlternative,
     EngineAlternativesAnswer,
     EngineAlternativesRequest,
+    EngineDraft,
     EngineFill,
     EngineFillAnswer,
     EngineFillRequest,
+    OnDraft,
+    Span,
 )
 from lsp_server.engine.worker import WorkerEngine
 from lsp_server.errors import ScriptError
@@ -106,7 +109,13 @@ class ScriptedFiller:
         if self._permits is not None:
             self._permits.release(steps)
 
-    def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
+    def infill(
+        self,
+        request: EngineRequest,
+        cancel: CancelToken,
+        on_step: Callable[[EngineAnswer, int], None] | None = None,
+    ) -> EngineAnswer:
+        """`on_step` hears after each step of the answer and of the number of the step."""
         self.requests += 1
         self.asked = request
         number = self.requests
@@ -120,11 +129,16 @@ class ScriptedFiller:
                     self._permits.acquire()
                 cancel.raise_if_cancelled()
                 self.steps += 1
+                if on_step is not None:
+                    on_step(self._answered(request, answer), step + 1)
                 self._tell("step", number, step + 1)
         finally:
             self._tell("end", number, self.steps)
         if answer.error is not None:
             raise DiffillError(answer.error)
+        return self._answered(request, answer)
+
+    def _answered(self, request: EngineRequest, answer: ScriptedAnswer) -> EngineAnswer:
         reason = answer.reason
         if not answer.candidates and reason is None:
             reason = "the script has no answer for this place"
@@ -137,10 +151,16 @@ class ScriptedFiller:
             reason=reason,
         )
 
-    def rewrite(self, request: EngineRewriteRequest, cancel: CancelToken) -> EngineRewriteAnswer:
+    def rewrite(
+        self,
+        request: EngineRewriteRequest,
+        cancel: CancelToken,
+        on_draft: OnDraft | None = None,
+    ) -> EngineRewriteAnswer:
         """The candidates of the answer for the selection's start, each as a rewrite."""
         at = EngineRequest(request.text, request.start, request.language, request.alternatives)
-        answer = self.infill(at, cancel)
+        watch = _watch(((request.start, request.end),), on_draft)
+        answer = self.infill(at, cancel, watch)
         return EngineRewriteAnswer(
             tuple(EngineRewrite(c.text, c.score, request.strength) for c in answer.candidates),
             masked=1,
@@ -148,11 +168,13 @@ class ScriptedFiller:
             reason=answer.reason,
         )
 
-    def fill(self, request: EngineFillRequest, cancel: CancelToken) -> EngineFillAnswer:
+    def fill(
+        self, request: EngineFillRequest, cancel: CancelToken, on_draft: OnDraft | None = None
+    ) -> EngineFillAnswer:
         """The candidates for the first hole's start, or `at`; each one's text in every hole."""
         holes = request.holes or ((request.at, request.at),)
         at = EngineRequest(request.text, holes[0][0], request.language, request.alternatives)
-        answer = self.infill(at, cancel)
+        answer = self.infill(at, cancel, _watch(holes, on_draft))
         fills = tuple(
             EngineFill((c.text,) * len(holes), c.score, c.parses) for c in answer.candidates
         )
@@ -251,6 +273,24 @@ class ScriptedEngine(WorkerEngine):
                 raise DiffillError(failure)
 
         return cls(filler, load=fail)
+
+
+def _watch(
+    holes: tuple[Span, ...], on_draft: OnDraft | None
+) -> Callable[[EngineAnswer, int], None] | None:
+    """Drafts: a word of the first candidate is a slot, and every step fills its share of them."""
+    if on_draft is None:
+        return None
+    tell = on_draft
+
+    def hear(answer: EngineAnswer, step: int) -> None:
+        words = re.findall(r"\s*\S+", answer.candidates[0].text) if answer.candidates else []
+        shown = len(words) * step // answer.steps
+        pieces = ("".join(words[:shown]), len(words) - shown)
+        kept = tuple(piece for piece in pieces if piece)
+        tell(EngineDraft(holes, (kept,) * len(holes), step / answer.steps))
+
+    return hear
 
 
 def _answer(raw: dict[str, Any]) -> ScriptedAnswer:

@@ -5,11 +5,28 @@ Invariants: as in `engine.engine`: plain types, byte offsets, an empty answer ca
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 Span = tuple[int, int]
 FillTask = Literal["holes", "bridge", "comment"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineDraft:
+    """How far the byte ranges `holes` are: for each, text and numbers of open slots, in order.
+
+    A number is 0 where it is not known yet. `done`: share of all slots that is filled, 0 to 1.
+    """
+
+    holes: tuple[Span, ...]
+    pieces: tuple[tuple[str | int, ...], ...]
+    done: float
+
+
+OnDraft = Callable[[EngineDraft], None]
+"""Called on the engine's thread after every step; must return at once and not raise."""
 
 
 @dataclass(frozen=True, slots=True)

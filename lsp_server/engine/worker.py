@@ -42,6 +42,7 @@ from lsp_server.engine.tasks import (
     EngineAlternativesRequest,
     EngineFillAnswer,
     EngineFillRequest,
+    OnDraft,
 )
 from lsp_server.errors import EngineUnavailable, ServerError
 
@@ -106,14 +107,17 @@ class WorkerEngine:
         return self._submit(lambda filler: filler.infill(request, cancel), cancel)
 
     def submit_rewrite(
-        self, request: EngineRewriteRequest, cancel: CancelToken
+        self,
+        request: EngineRewriteRequest,
+        cancel: CancelToken,
+        on_draft: OnDraft | None = None,
     ) -> Future[EngineRewriteAnswer]:
-        return self._submit(lambda filler: filler.rewrite(request, cancel), cancel)
+        return self._submit(lambda filler: filler.rewrite(request, cancel, on_draft), cancel)
 
     def submit_fill(
-        self, request: EngineFillRequest, cancel: CancelToken
+        self, request: EngineFillRequest, cancel: CancelToken, on_draft: OnDraft | None = None
     ) -> Future[EngineFillAnswer]:
-        return self._submit(lambda filler: filler.fill(request, cancel), cancel)
+        return self._submit(lambda filler: filler.fill(request, cancel, on_draft), cancel)
 
     def submit_alternatives(
         self, request: EngineAlternativesRequest, cancel: CancelToken

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from diffusion.cancel import CancelToken
@@ -18,7 +19,7 @@ from diffusion.errors import HoleError
 from diffusion.text.parts import MARKER, find_markers, split
 from lsp_server.document import Document
 from lsp_server.engine.tasks import EngineFillAnswer, EngineFillRequest, FillTask
-from lsp_server.features import params
+from lsp_server.features import params, partial
 from lsp_server.protocol import BRIDGE, FILL, FROM_COMMENT
 from lsp_server.reasons import SENTENCES, Reason
 
@@ -47,7 +48,7 @@ def fill(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
         alternatives=params.count_of(raw, "n", 1),
         deadline_ms=params.DEADLINE_MS,
     )
-    return (yield from _asked(ls, document, FILL, request))
+    return (yield from _asked(ls, document, FILL, request, raw))
 
 
 def bridge(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
@@ -70,15 +71,21 @@ def _lines(
         alternatives=params.count_of(raw, "n", 1),
         deadline_ms=params.DEADLINE_MS,
     )
-    return (yield from _asked(ls, document, method, request))
+    return (yield from _asked(ls, document, method, request, raw))
 
 
 def _asked(
-    ls: DiffillServer, document: Document, method: str, request: EngineFillRequest
+    ls: DiffillServer,
+    document: Document,
+    method: str,
+    request: EngineFillRequest,
+    raw: dict[str, Any],
 ) -> Generator[Any, Any, dict[str, Any]]:
+    partial_token = partial.token_of(raw)
     token = ls.session.take_off(document.uri, method)
+    asked = (ls, document, request, token, partial_token)
     try:
-        result: dict[str, Any] = yield _answer, (ls, document, request, token), {}
+        result: dict[str, Any] = yield _answer, asked, {}
     finally:
         ls.session.land(document.uri, method, token)
         token.cancel(Reason.CANCELLED)  # for the engine, if it is still at work
@@ -86,9 +93,14 @@ def _asked(
 
 
 async def _answer(
-    ls: DiffillServer, document: Document, request: EngineFillRequest, token: CancelToken
+    ls: DiffillServer,
+    document: Document,
+    request: EngineFillRequest,
+    token: CancelToken,
+    partial_token: types.ProgressToken | None,
 ) -> dict[str, Any]:
-    future = ls.session.engine.submit_fill(request, token)
+    drafts = partial.drafts_of(ls, document, partial_token, token)
+    future = ls.session.engine.submit_fill(request, token, drafts)
     told = await params.answered(future, "a fill")
     answer = told.answer or EngineFillAnswer((), request.holes)
     reason = told.reason or answer.reason or SENTENCES[Reason.NO_CANDIDATE]

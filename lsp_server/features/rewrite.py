@@ -12,12 +12,13 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from diffusion.cancel import CancelToken
 from lsp_server.document import Document
 from lsp_server.engine.engine import EngineRewriteAnswer, EngineRewriteRequest
-from lsp_server.features import params
+from lsp_server.features import params, partial
 from lsp_server.protocol import REWRITE
 from lsp_server.reasons import SENTENCES, Reason
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 class _Asked:
     document: Document
     request: EngineRewriteRequest
+    partial_token: types.ProgressToken | None
 
 
 def rewrite(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
@@ -44,7 +46,8 @@ def rewrite(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
 
 async def _answer(ls: DiffillServer, asked: _Asked, token: CancelToken) -> dict[str, Any]:
     request = asked.request
-    future = ls.session.engine.submit_rewrite(request, token)
+    drafts = partial.drafts_of(ls, asked.document, asked.partial_token, token)
+    future = ls.session.engine.submit_rewrite(request, token, drafts)
     told = await params.answered(future, "a rewrite")
     answer = told.answer or EngineRewriteAnswer(())
     reason = told.reason or answer.reason or SENTENCES[Reason.NO_CANDIDATE]
@@ -84,6 +87,7 @@ def _read(ls: DiffillServer, raw: Any) -> _Asked:
             params.DEADLINE_MS,
             params.spans_of(ls, document, raw, "keep"),
         ),
+        partial.token_of(raw),
     )
 
 

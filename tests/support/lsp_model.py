@@ -73,6 +73,13 @@ def check_items(asked: Asked, known: Open | None, items: list[dict[str, Any]]) -
         assert added and (FILL.endswith(added) or OTHER.endswith(added)), added
 
 
+def check_draft(asked: Asked | None, known: Open | None) -> None:
+    """A draft is of a request that waits for its answer, for the text as it is."""
+    assert asked is not None, "a draft after the answer"
+    assert not asked.cancelled and not asked.refused
+    assert known is not None and known.version == asked.version
+
+
 def raw_range(where: types.Range) -> dict[str, Any]:
     """A range as it is sent."""
     return {

@@ -7,7 +7,8 @@ loop runs only inside a rule, and what was written before a message is read befo
 What must hold: every request is answered exactly once; the server's documents are the client's;
 what is offered is for the text as it is when the answer is written, and applying it puts exactly
 the scripted text at the cursor; a cancelled request is an error; nothing is offered where it is
-switched off; after shutdown everything is refused; no error is logged and nothing is left behind.
+switched off; a draft comes before its request's answer only, and for the text as it is; after
+shutdown everything is refused; no error is logged and nothing is left behind.
 """
 
 from __future__ import annotations
@@ -33,20 +34,9 @@ from lsprotocol import types
 
 from lsp_server.document import to_bytes
 from lsp_server.engine.scripted import ScriptedEngine, ScriptedFiller
+from tests.support import lsp_model as model
 from tests.support import lsp_reference as reference
-from tests.support.lsp_model import (
-    FILL,
-    OTHER,
-    SECRET,
-    URIS,
-    Asked,
-    Errors,
-    Open,
-    check_items,
-    rarely,
-    raw_range,
-    texts,
-)  # fmt: skip
+from tests.support.lsp_model import FILL, OTHER, SECRET, URIS, Asked, Open, rarely, texts
 from tests.support.lsp_texts import normal
 from tests.support.lsp_wire import WAIT_S, Wire, answer
 
@@ -61,7 +51,7 @@ class Client(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.errors = Errors()
+        self.errors = model.Errors()
         logging.getLogger().addHandler(self.errors)
         self.documents: dict[str, Open] = {}
         self.pending: dict[int, Asked] = {}
@@ -80,7 +70,7 @@ class Client(RuleBasedStateMachine):
         filler = ScriptedFiller(script, gated=True, suspects={"bad": "good"})
         self.engine = ScriptedEngine(filler)
         self.wire = Wire(self.engine)
-        self.wire.server.session.idle_s = 0
+        self.wire.server.session.idle_s = self.wire.server.session.draft_interval_s = 0
         message = self.wire.message
 
         async def on_the_loop(raw: dict[str, Any]) -> None:
@@ -127,7 +117,7 @@ class Client(RuleBasedStateMachine):
         before = known.text if known else ""
         start, end = sorted(self.place(before, at) for at in places)
         where = types.Range(*(reference.position_of(before, i, "utf-16") for i in (start, end)))
-        self.change(uri, {"range": raw_range(where), "text": text})
+        self.change(uri, {"range": model.raw_range(where), "text": text})
         if known is not None and not self.shut_down:
             known.text = normal(reference.apply(before, where, text, "utf-16"))
 
@@ -139,7 +129,7 @@ class Client(RuleBasedStateMachine):
             index = self.place(known.text, at)
             where = reference.position_of(known.text, index, "utf-16")
             nothing = types.Range(where, where)
-            self.change(uri, {"range": raw_range(nothing), "text": FILL[:characters]})
+            self.change(uri, {"range": model.raw_range(nothing), "text": FILL[:characters]})
             if not self.shut_down:
                 known.text = known.text[:index] + FILL[:characters] + known.text[index:]
 
@@ -197,13 +187,15 @@ class Client(RuleBasedStateMachine):
         target=sent,
         uri=st.sampled_from(URIS),
         method=st.sampled_from(
-            ("diffill/score", "diffill/rewrite", "textDocument/hover", "textDocument/diagnostic")
+            ("diffill/score", "diffill/rewrite", "diffill/bridge", "textDocument/hover",
+             "textDocument/diagnostic")
         ),
     )
     def ask(self, uri: str, method: str) -> int:
         zero = {"line": 0, "character": 0}
         params = {"textDocument": {"uri": uri}, "position": zero,
-                  "range": {"start": zero, "end": zero}}  # fmt: skip
+                  "range": {"start": zero, "end": zero},
+                  "partialResultToken": self.wire._next + 1}  # fmt: skip
         return self.note(self.wire.request(method, params), method, uri)
 
     @rule(method=st.sampled_from(("diffill/status", "diffill/explainLast", "test/unknown")))
@@ -326,6 +318,9 @@ class Client(RuleBasedStateMachine):
         """Read what the server wrote since the last time."""
         messages, self.read = self.wire.sent[self.read :], len(self.wire.sent)
         for message in messages:
+            if message.get("method") == "$/progress":
+                asked = self.pending.get(message["params"]["token"])
+                model.check_draft(asked, asked and self.documents.get(asked.uri))
             if "method" in message:
                 continue
             msg_id = message["id"]
@@ -343,11 +338,11 @@ class Client(RuleBasedStateMachine):
             assert error in (-32800, -32602, -32802), message
         elif error is not None:
             known = (-32800,) if self.shut_down else ()
-            known += (-32602,) if asked.method in ("diffill/score", "diffill/rewrite") else ()
+            known += (-32602,) if asked.method.startswith("diffill/") else ()
             known += (-32802,) if asked.method == "textDocument/diagnostic" else ()
             assert error in known, message
         elif asked.method == "textDocument/inlineCompletion":
-            check_items(asked, self.documents.get(asked.uri), message["result"]["items"])
+            model.check_items(asked, self.documents.get(asked.uri), message["result"]["items"])
         elif asked.method == "diffill/score" and asked.uri == SECRET:
             assert message["result"]["words"] == []
         elif asked.method == "textDocument/diagnostic" and asked.uri == SECRET:

@@ -9,9 +9,16 @@ from pathlib import Path
 import pytest
 
 from diffusion.cancel import Cancelled, CancelToken
-from lsp_server.engine.engine import EngineConfig, EngineRequest, EngineScoreRequest, EngineState
-from lsp_server.engine.local import load, local_engine
-from lsp_server.engine.tasks import EngineAlternativesRequest, EngineFillRequest
+from diffusion.text.cross_file import CrossFile
+from lsp_server.engine.engine import (
+    EngineConfig,
+    EngineRequest,
+    EngineRewriteRequest,
+    EngineScoreRequest,
+    EngineState,
+)
+from lsp_server.engine.local import _asked, load, local_engine
+from lsp_server.engine.tasks import EngineAlternativesRequest, EngineDraft, EngineFillRequest
 from lsp_server.engine.worker import WorkerEngine
 from lsp_server.errors import EngineUnavailable
 
@@ -101,3 +108,24 @@ def test_fills_and_alternatives_replace_what_they_say(engine: WorkerEngine) -> N
     other = EngineAlternativesRequest(text, *holes[1], "python", b"a", 0, deadline_ms=60_000)
     others = engine.submit_alternatives(other, CancelToken()).result(WAIT_S)
     assert others.token.strip() == "a" and len(others.alternatives) <= 3
+
+
+def test_drafts_name_the_ranges_that_they_are_for(engine: WorkerEngine) -> None:
+    holes = EngineFillRequest(b"a = ___\nb = ___\n", "python", holes=((4, 7), (12, 15)))
+    bridge = EngineFillRequest(b"a = 1\nprint(b)\n", "python", "bridge", at=6)
+    for request in (holes, bridge):
+        drafts: list[EngineDraft] = []
+        answer = engine.submit_fill(request, CancelToken(), drafts.append).result(WAIT_S)
+        assert drafts and all(draft.holes == answer.holes for draft in drafts)
+        assert all(len(draft.pieces) == len(draft.holes) for draft in drafts)
+    drafts = []
+    rewrite = EngineRewriteRequest(TEXT, 4, 13, "python", 1.0)
+    engine.submit_rewrite(rewrite, CancelToken(), drafts.append).result(WAIT_S)
+    assert drafts and all(draft.holes == ((4, 13),) for draft in drafts)
+
+
+def test_other_files_are_passed_on(engine: WorkerEngine) -> None:
+    others = CrossFile((b"def other(a, b):\n",), (TEXT,))
+    request = EngineRequest(TEXT, CURSOR, "python", 2, cross_file=others)
+    assert engine.submit(request, CancelToken()).result(WAIT_S).kind
+    assert _asked(request).cross_file == others

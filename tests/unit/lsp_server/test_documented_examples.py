@@ -1,8 +1,4 @@
-"""Every example of docs/lsp-extensions.md is replayed against the server with a scripted engine.
-
-An example is a JSON block with `document`, `engine` (the texts that the scripted engine offers),
-`method`, `params` and `result`.
-"""
+"""The examples of docs/lsp-extensions.md are those of `tests/wire/`, which the tests replay."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+from tests.support.wire_fixtures import fixtures
 
 PAGE = Path(__file__).parents[3] / "docs" / "lsp-extensions.md"
 BLOCKS = [
@@ -22,7 +18,7 @@ BLOCKS = [
 EXAMPLES = {block["method"]: block for block in BLOCKS if "method" in block}
 GENERATING = (
     "diffill/rewrite", "diffill/fill", "diffill/bridge", "diffill/fromComment",
-    "diffill/alternatives",
+    "diffill/alternatives", "diffill/confidence",
 )  # fmt: skip
 
 
@@ -31,10 +27,5 @@ def test_every_method_that_writes_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=list(EXAMPLES))
-async def test_an_example_is_as_documented(example: dict[str, Any]) -> None:
-    wire = Wire(scripted([answer(*example["engine"])]))
-    await wire.initialize()
-    wire.open(example["document"], uri=example["params"]["textDocument"]["uri"])
-    assert await wire.ask(example["method"], example["params"]) == example["result"]
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
+def test_an_example_is_the_one_that_is_replayed(example: dict[str, Any]) -> None:
+    assert example == fixtures()[example["method"]]

@@ -78,7 +78,7 @@ def test_a_server_that_is_older_than_the_plugin(version: str, tmp_path: Path) ->
     with running(version, tmp_path, cmd=[sys.executable, str(old)]) as neovim:
         neovim.open("a.py", "def f(x):\n    return ___\n")
         neovim.hears("the server is version 0.0.9, this plugin needs 0.1.0 or newer")
-        for command in ("status", "fill", "train plan", "model list", "snooze 5"):
+        for command in ("fill", "train plan", "model list", "snooze 5"):
             neovim.lua("for i = #said, 1, -1 do said[i] = nil end")
             neovim.command(f"Diffill {command}")
             neovim.hears("the server is too old for ")
@@ -90,7 +90,7 @@ def test_options_that_are_none_are_said(version: str, tmp_path: Path) -> None:
     with running(version, tmp_path, cmd="diffill", gost="own", ghost="mine") as neovim:
         neovim.hears("setup: cmd must be a table, not a string")
         neovim.hears('ghost is "mine"; use one of auto, native, off, own')
-        neovim.hears("gost is no option; there are cmd, ghost")
+        neovim.hears("gost is no option; there are cmd, confidence, ghost")
 
 
 def test_without_ghost_text_the_completion_menu_has_the_candidates(

@@ -32,7 +32,7 @@ from diffusion.evaluate.machine import describe  # noqa: E402
 from tests.support.lsp_process import script  # noqa: E402
 from tests.support.neovim import Neovim, running, server  # noqa: E402
 
-WAYS = {"0.11": ("0.11", "auto"), "0.12": ("0.12", "auto"), "0.12-own": ("0.12", "own")}
+WAYS = {"0.11": ("0.11", "auto"), "0.12": ("0.12", "auto"), "0.12-native": ("0.12", "native")}
 COLUMNS, LINES = 100, 30
 ROUND_S = 5.0
 TEXT = """\

@@ -112,13 +112,20 @@ def inline_list(
     """
     items = []
     for suggestion in suggestions:
-        start, end = document.line(suggestion.start)
-        text = document.data[start : suggestion.start] + to_bytes(suggestion.text)
-        whole = to_text(text + document.data[suggestion.end : end])
+        start, _ = document.line(suggestion.start)
+        before, after = beside(suggestion, document)
+        whole = before + suggestion.text + after
         line_start, line_end = shown.line(start)
         where = range_at(line_start, line_end, shown, encoding)
         items.append(types.InlineCompletionItem(whole, filter_text=whole, range=where))
     return types.InlineCompletionList(items)
+
+
+def beside(suggestion: Suggestion, document: Document) -> tuple[str, str]:
+    """What stands left and right of a suggestion in the line that its inline item replaces."""
+    start, end = document.line(suggestion.start)
+    before = document.data[start : suggestion.start]
+    return to_text(before), to_text(document.data[suggestion.end : end])
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 ALTERNATIVES = "diffill/alternatives"
 BRIDGE = "diffill/bridge"
+CONFIDENCE = "diffill/confidence"
 EXPLAIN_LAST = "diffill/explainLast"
 FILL = "diffill/fill"
 FROM_COMMENT = "diffill/fromComment"
@@ -87,7 +88,8 @@ class OwnRequest:
 
 
 _OWN_TYPES: dict[str, type[Any]] = dict.fromkeys(
-    (ALTERNATIVES, BRIDGE, EXPLAIN_LAST, FILL, FROM_COMMENT, REWRITE, SCORE, STATUS), OwnRequest
+    (ALTERNATIVES, BRIDGE, CONFIDENCE, EXPLAIN_LAST, FILL, FROM_COMMENT, REWRITE, SCORE, STATUS),
+    OwnRequest,
 )
 _OWN_TYPES |= dict.fromkeys((MODEL_DELETE, MODEL_LIST, MODEL_SELECT), OwnRequest)
 _OWN_TYPES |= dict.fromkeys(

@@ -21,6 +21,7 @@ from diffusion.text.cross_file import CrossFile
 from diffusion.text.ignored import Ignored, IgnoreRules
 from diffusion.text.workspace import MOST_RECENT
 from lsp_server.completion.cache import ForwardCache
+from lsp_server.completion.candidate import Suggestion
 from lsp_server.completion.pace import Pace
 from lsp_server.completion.trigger import Refusal
 from lsp_server.document import Document
@@ -60,6 +61,8 @@ class Session:
         self.pace = Pace()
         self.suspicions: dict[str, tuple[Document, tuple[Suspicion, ...]]] = {}
         """What was found last in a document, and in which version of it."""
+        self.offered: tuple[str, tuple[Suggestion, ...], Document] | None = None
+        """The last inline completion: where, what, and for which text."""
         self.publishing: dict[str, asyncio.Task[None]] = {}
         self.idle_s = IDLE_S
         self.draft_interval_s = DRAFT_INTERVAL_S
@@ -233,6 +236,8 @@ class Session:
         self.documents.pop(uri, None)
         self.cache.forget(uri)
         self.suspicions.pop(uri, None)
+        if self.offered is not None and self.offered[0] == uri:
+            self.offered = None
 
     # Requests
 

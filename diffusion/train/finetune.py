@@ -170,7 +170,11 @@ class _Loop:
     def _step(self) -> bool:
         """One optimiser step; False where the run was told to stop, with nothing changed."""
         config, step = self._config, self.state.step
-        if not self._control.gate(lambda what: self._report({"event": what, "step": step})):
+
+        def waits(what: str) -> None:
+            self._report({"event": what, "step": step})
+
+        if not self._control.gate(waits):
             return False
         first = step * config.rows
         batches = [
@@ -188,7 +192,7 @@ class _Loop:
             group["lr"] = rate
         loss = 0.0
         for batch in batches:
-            if not self._control.gate():
+            if not self._control.gate(waits):
                 self._optimiser.zero_grad(set_to_none=True)
                 return False
             if not len(batch.targets_M):

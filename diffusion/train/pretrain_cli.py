@@ -62,7 +62,9 @@ def pretrain_command(
     ] = 1,
     decay_share: Annotated[float, typer.Option(help="Last share of the run, rate falling.")] = 0.5,
     optimiser: Annotated[str, typer.Option(help="muon (with AdamW), or adamw.")] = "muon",
-    matrix_lr: Annotated[float | None, typer.Option(help="Peak rate of Muon; AdamW's follows in proportion.")] = None,
+    matrix_lr: Annotated[
+        float | None, typer.Option(help="Peak rate of Muon; AdamW's follows in proportion.")
+    ] = None,
     ema_decay: Annotated[
         float | None, typer.Option(help="Average of the weights to validate and export; 0: none.")
     ] = None,

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from lsp_server.completion.candidate import Suggestion
+from lsp_server.completion.confidence import without_start
 from lsp_server.completion.trigger import CompletionRequest
 from lsp_server.document import Document, to_bytes, to_text
 
@@ -66,8 +67,10 @@ def _rest(suggestion: Suggestion, entry: _Entry, request: CompletionRequest) -> 
     if new[:start] != old[:start] or new[request.cursor :] != old[start:]:
         return None
     rest = to_text(text[typed:])
+    left = without_start(suggestion.pieces, len(suggestion.text) - len(rest))
+    end = suggestion.end + typed
     return (
-        replace(suggestion, text=rest, start=request.cursor, end=suggestion.end + typed)
+        replace(suggestion, text=rest, start=request.cursor, end=end, pieces=left)
         if rest.strip()
         else None
     )

@@ -6,10 +6,19 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a text and how probable the model finds it; None where it says nothing."""
+
+    text: str
+    p: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestion:
     """Text that would replace bytes [start, end) of the document.
 
     `score` is the engine's, 0 to 1; `parses` what it says about the document with the text in it.
+    `pieces`, one after the other, are the text; they are put in when the filters are done with it.
     """
 
     text: str
@@ -17,6 +26,7 @@ class Suggestion:
     end: int
     score: float
     parses: bool = True
+    pieces: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from diffusion.cancel import Cancelled, CancelToken
 from lsp_server.completion import ahead, context, filters, trigger
 from lsp_server.completion.cache import ForwardCache
 from lsp_server.completion.candidate import Drop, Suggestion
+from lsp_server.completion.confidence import pieces
 from lsp_server.completion.filters import multiline
 from lsp_server.completion.pace import Pace
 from lsp_server.completion.trigger import CompletionRequest
@@ -166,7 +167,7 @@ def _filtered(
         if isinstance(outcome, Drop):
             fate = replace(fate, dropped_by=by, why=outcome.why)
         else:
-            shown.append(outcome)
+            shown.append(replace(outcome, pieces=pieces(outcome.text, candidate.tokens)))
         trace.fates.append(fate)
     return tuple(shown[: max(request.alternatives, 1)])
 

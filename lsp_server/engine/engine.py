@@ -50,12 +50,14 @@ class EngineCandidate:
 
     Of a model that was not calibrated it is the geometric mean probability of the tokens.
     `quoted`: the text stands elsewhere in the document, and the model only judged it.
+    `tokens`: the text token by token, each with its probability; empty where nobody knows.
     """
 
     text: str
     score: float
     parses: bool = True
     quoted: bool = False
+    tokens: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,13 @@ class LocalFiller:
         result = self._infiller.infill(_asked(request), cancel=cancel)
         return EngineAnswer(
             candidates=tuple(
-                EngineCandidate(c.text, float(c.score), c.parses, c.quoted)
+                EngineCandidate(
+                    c.text,
+                    float(c.score),
+                    c.parses,
+                    c.quoted,
+                    tuple((token.text, float(token.p)) for token in c.tokens),
+                )
                 for c in result.candidates
             ),
             start=result.hole.start,

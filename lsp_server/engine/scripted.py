@@ -10,7 +10,8 @@ A script is a JSON object:
 The first answer whose `before` ends the text left of the cursor, whose `after` begins the text
 right of it and whose `language` matches is given; none: an empty answer. `replace` is how many
 bytes after the cursor the hole takes. `error` raises instead. With `gated`, every step waits for
-a permit (`release`), so that a test decides when a step ends without sleeping. `noise` is written
+a permit (`release`), so that a test decides when a step ends without sleeping. A candidate may
+have `tokens`, pairs of a text and its probability. `noise` is written
 to file descriptor 1 at every request, as a careless native library does. `suspects` are words that
 score badly, each with the word that would score well.
 
@@ -296,7 +297,12 @@ def _watch(
 def _answer(raw: dict[str, Any]) -> ScriptedAnswer:
     fields = dict(raw)
     candidates = tuple(
-        EngineCandidate(c["text"], c.get("score", 0.9), c.get("parses", True))
+        EngineCandidate(
+            c["text"],
+            c.get("score", 0.9),
+            c.get("parses", True),
+            tokens=tuple((text, p) for text, p in c.get("tokens", ())),
+        )
         for c in fields.pop("candidates", ())
     )
     return ScriptedAnswer(candidates=candidates, **fields)

@@ -55,7 +55,8 @@ def report(ls: DiffillServer) -> dict[str, Any]:
         "p50": round(statistics.median(times), 1) if times else None,
         "p95": round(sorted(times)[int(0.95 * (len(times) - 1))], 1) if times else None,
         "snoozedForS": round(session.pause.snooze_left_s()),
-        "reason": last.message if last is not None and not last.shown else None,
+        # Of one that is under way nobody knows yet.
+        "reason": last.message if last is not None and last.reason is not None else None,
         "problems": [str(problem) for problem in session.problems],
         "adapter": session.adapter.name if engine.adapter else None,
         "adapterProblem": engine.problem or session.adapter.problem,

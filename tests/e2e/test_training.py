@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.lsp_process import Server, command, running
 from tests.support.repositories import write_repository
+from tests.support.wire_fixtures import fixtures
 
 pytestmark = pytest.mark.slow
 TEXT = "def add(a, b):\n    return \n"
@@ -51,14 +52,19 @@ async def test_a_run_from_the_editor_ends_in_what_is_served(
         server.notify("initialized")
         plan = await server.ask("diffill/train/plan", {"probeSeconds": 0})
         assert (plan["files"], plan["held_out_files"]) == (7, 1)
+        assert plan.keys() == fixtures()["diffill/train/plan"]["result"].keys()
         uri = (root / "edited.py").as_uri()
         server.open(uri, TEXT)
         await server.ask("diffill/train/start", {"minutes": 0.02, "name": "mine"})
         for _ in range(3):
             answer = await server.response(server.ask_inline(uri, 1, 11, automatic=False))
             assert "error" not in answer
-        done = (await events(server, "done", "failed"))[-1]
+        told = await events(server, "done", "failed")
+        done = told[-1]
         assert done["event"] == "done", done
+        known = fixtures()["diffill/train/progress"]["notifications"]
+        shapes = {(one["event"], *sorted(one)) for one in known}
+        assert {(one["event"], *sorted(one)) for one in told} - shapes == set()
         if done["adapter"] is not None:  # two steps of a random model may gain nothing
             models = await server.ask("diffill/model/list")
             assert [a["name"] for a in models["adapters"]] == ["mine"]

@@ -16,6 +16,8 @@ local function highlight(name, link)
 end
 highlight("DiffillGhost", vim.fn.hlexists("ComplHint") == 1 and "ComplHint" or "NonText")
 highlight("DiffillGhostCount", vim.fn.hlexists("ComplHintMore") == 1 and "ComplHintMore" or "MoreMsg")
+highlight("DiffillGhostUnsure", "DiagnosticHint")
+highlight("DiffillGhostDoubtful", "DiagnosticWarn")
 highlight("DiffillReplaced", "DiffDelete")
 highlight("DiffillPinned", "Underlined")
 

@@ -1,6 +1,7 @@
 // Wires the parts: the server's life, the status item, and the commands of package.json.
 
 import { type ExtensionContext, commands, window, workspace } from "vscode";
+import { confidenceHover } from "./features/confidence.ts";
 import { Explanation } from "./features/explain.ts";
 import { fillMarked } from "./features/fill.ts";
 import { openMenu } from "./features/menu.ts";
@@ -22,7 +23,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
   const pins = new Pins();
   const explanation = new Explanation(running);
   const tuning = new Tuning(running);
-  context.subscriptions.push(log, pins, explanation, tuning, ...statusItem(running));
+  context.subscriptions.push(log, pins, explanation, tuning, confidenceHover(running), ...statusItem(running));
 
   const suggest = (name: string) => () => commands.executeCommand(`editor.action.inlineSuggest.${name}`);
   const register = (name: string, does: () => unknown) =>

@@ -7,12 +7,20 @@ export const STATUS = "diffill/status";
 export const STATUS_DID_CHANGE = "diffill/statusDidChange";
 export const REWRITE = "diffill/rewrite";
 export const FILL = "diffill/fill";
+export const CONFIDENCE = "diffill/confidence";
 export const EXPLAIN_LAST = "diffill/explainLast";
 export const TRAIN = "diffill/train/"; // plan, start, pause, resume, stop, status
 export const TRAIN_PROGRESS = "diffill/train/progress";
 export const MODEL = "diffill/model/"; // list, select, delete
 export const TOGGLE = "diffill.toggle"; // workspace/executeCommand
 export const SNOOZE = "diffill.snooze";
+
+/** Announced as experimental capabilities: send these notifications. */
+export const EXPERIMENTAL = { diffillStatus: true, diffillTraining: true };
+
+export interface Confidence {
+  items: { insertText: string; score: number; pieces: { text: string; p: number | null }[] }[];
+}
 
 export interface Status {
   kind: string;

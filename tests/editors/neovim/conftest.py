@@ -1,6 +1,6 @@
 """One Neovim and one scripted server for each way of drawing ghost text, shared by the tests.
 
-`0.11` draws by the plugin, `0.12` by Neovim, `0.12-own` by the plugin on 0.12.
+`0.11` and `0.12` draw by the plugin, `0.12-native` by Neovim.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from tests.support.lsp_process import script
 from tests.support.neovim import Neovim, running, server
 
-WAYS = {"0.11": ("0.11", "auto"), "0.12": ("0.12", "auto"), "0.12-own": ("0.12", "own")}
+WAYS = {"0.11": ("0.11", "auto"), "0.12": ("0.12", "auto"), "0.12-native": ("0.12", "native")}
 VERSIONS = ("0.11", "0.12")
 
 SUM = ("left + right", "left - right", "left")

@@ -29,18 +29,20 @@ vim.keymap.set("i", "<Tab>", function()
   return require("diffill").accept() and "" or "<Tab>"
 end, { expr = true })
 
---- The suggestion as it is drawn: {row, col, position, first line, further lines}, or nil.
+--- The suggestion as it is drawn: {row, col, position, lines, groups}, or nil. `groups` are the
+--- chunks of all lines as text and highlight group.
 function _G.ghost()
   for name, namespace in pairs(vim.api.nvim_get_namespaces()) do
     if name == "diffill.ghost" or name == "nvim.lsp.inline_completion" then
       for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true })) do
-        local details, lines = mark[4], {}
+        local details, lines, groups = mark[4], {}, {}
         for _, line in ipairs(vim.list_extend({ details.virt_text or {} }, details.virt_lines or {})) do
           lines[#lines + 1] = table.concat(vim.iter(line):map(function(chunk)
+            groups[#groups + 1] = { chunk[1], chunk[2] }
             return chunk[1]
           end):totable())
         end
-        return { row = mark[2], col = mark[3], at = details.virt_text_pos, lines = lines }
+        return { row = mark[2], col = mark[3], at = details.virt_text_pos, lines = lines, groups = groups }
       end
     end
   end

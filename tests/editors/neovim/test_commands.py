@@ -269,18 +269,6 @@ def test_filling_three_holes_by_the_server(neovim: Neovim) -> None:
     assert neovim.lines()[2] == "c = ___"
 
 
-def test_training_progress_is_in_the_status_line(neovim: Neovim) -> None:
-    neovim.open("a.py", "\n")
-    neovim.lua(
-        "client().handlers['diffill/train/progress']"
-        "(nil, {state = 'training', step = 3, steps = 4})"
-    )
-    assert neovim.lua("return require('diffill').statusline()") == "diffill training 75%"
-    neovim.lua("client().handlers['diffill/train/progress'](nil, {state = 'done'})")
-    neovim.hears("training done")
-    assert neovim.lua("return require('diffill').statusline()") == "diffill on"
-
-
 def test_sub_commands_are_completed(neovim: Neovim) -> None:
     def complete(line: str) -> list[str]:
         found: list[str] = neovim.lua("return vim.fn.getcompletion(..., 'cmdline')", line)
@@ -288,7 +276,7 @@ def test_sub_commands_are_completed(neovim: Neovim) -> None:
 
     assert complete("Diffill re") == ["restart", "rewrite"]
     assert complete("Diffill train p") == ["plan", "pause"]
-    assert complete("Diffill model ") == ["list", "select"]
+    assert complete("Diffill model ") == ["list", "select", "base", "delete"]
     assert complete("Diffill rewrite 0.5 ") == []
     neovim.command("Diffill nosuch")
     neovim.hears("nosuch is no command; there are explain, fill, log")

@@ -73,11 +73,24 @@ def test_a_python_without_diffill(version: str, tmp_path: Path) -> None:
         assert "another Python" in report
 
 
+def test_a_server_that_is_older_than_the_plugin(version: str, tmp_path: Path) -> None:
+    old = Path(__file__).parents[1] / "old_server.py"
+    with running(version, tmp_path, cmd=[sys.executable, str(old)]) as neovim:
+        neovim.open("a.py", "def f(x):\n    return ___\n")
+        neovim.hears("the server is version 0.0.9, this plugin needs 0.1.0 or newer")
+        for command in ("fill", "train plan", "model list", "snooze 5"):
+            neovim.lua("for i = #said, 1, -1 do said[i] = nil end")
+            neovim.command(f"Diffill {command}")
+            neovim.hears("the server is too old for ")
+        report = health(neovim)
+    assert "the server is version 0.0.9, the plugin 0.1.0" in report
+
+
 def test_options_that_are_none_are_said(version: str, tmp_path: Path) -> None:
     with running(version, tmp_path, cmd="diffill", gost="own", ghost="mine") as neovim:
         neovim.hears("setup: cmd must be a table, not a string")
         neovim.hears('ghost is "mine"; use one of auto, native, off, own')
-        neovim.hears("gost is no option; there are cmd, ghost")
+        neovim.hears("gost is no option; there are cmd, confidence, ghost")
 
 
 def test_without_ghost_text_the_completion_menu_has_the_candidates(
@@ -98,17 +111,48 @@ def test_without_ghost_text_the_completion_menu_has_the_candidates(
         assert neovim.lua("return client().server_capabilities.completionProvider == nil")
 
 
+def test_neovims_own_ghost_text_stays_where_it_is_switched_on(tmp_path: Path) -> None:
+    with running("0.12", tmp_path, cmd=scripted(tmp_path)) as neovim:
+        neovim.lua("vim.lsp.inline_completion.enable(true)")
+        neovim.open("a.py", TEXT)
+        neovim.keys("jAreturn ")
+        neovim.shows("left + right")
+        marks = "vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace(...), 0, -1, {})"
+        assert neovim.lua(f"return #{marks}", "nvim.lsp.inline_completion") == 1
+        assert neovim.lua(f"return #{marks}", "diffill.ghost") == 0
+        neovim.keys("<C-l>")
+        neovim.wait("vim.api.nvim_get_current_line():find('right')")
+
+
+def test_a_folder_that_cannot_be_written_to(version: str, tmp_path: Path) -> None:
+    """Ghost text needs none; Neovim says that the file cannot be saved."""
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    (folder / "a.py").write_text(TEXT)
+    (folder / "a.py").chmod(0o444)
+    folder.chmod(0o555)
+    with running(version, tmp_path / "home", cmd=scripted(tmp_path)) as neovim:
+        neovim.command(f"edit {folder / 'a.py'}")
+        neovim.wait("#vim.lsp.get_clients({name = 'diffill', bufnr = 0}) > 0")
+        neovim.keys("jAreturn ")
+        neovim.shows("left + right")
+        neovim.keys("<C-l>")
+        neovim.wait("vim.api.nvim_get_current_line():find('right')")
+        assert neovim.lua("return #said") == 0
+    folder.chmod(0o755)
+    assert [path.name for path in folder.iterdir()] == ["a.py"]
+
+
 def test_health_of_a_running_server(version: str, tmp_path: Path) -> None:
     with running(version, tmp_path, cmd=scripted(tmp_path)) as neovim:
         neovim.open("a.py", TEXT)
         report = health(neovim)
     assert "ERROR" not in report
+    assert "drawn by the plugin" in report
     assert f"OK {version}" in report
     assert "diffill 0.1.0" in report
     assert "running in 1 buffer(s)" in report
     assert "<C-L>" in report
-    drawn = "drawn by the plugin" if version == "0.11" else "drawn by Neovim"
-    assert drawn in report
 
 
 def test_killed_early_it_stays_down_until_restarted(version: str, tmp_path: Path) -> None:
@@ -171,7 +215,7 @@ def test_states_of_the_engine_reach_the_status_line(version: str, tmp_path: Path
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("ghost", ["auto", "own"])
+@pytest.mark.parametrize("ghost", ["auto", "native"])
 def test_the_bundled_model(
     version: str, ghost: str, tmp_path: Path, bundled_model_dir: Path
 ) -> None:

@@ -24,7 +24,11 @@ SCRIPT = {
     "answers": [
         {
             "before": "return ",
-            "candidates": [{"text": "a + b"}, {"text": "sum((a, b))"}, {"text": "b + a"}],
+            "candidates": [
+                {"text": "a + b", "tokens": [["a", 0.97], [" +", 0.62], [" b", 0.31]]},
+                {"text": "sum((a, b))"},
+                {"text": "b + a"},
+            ],
         },
         {"before": "print(", "after": ")", "candidates": [{"text": "total, count"}]},
         {

@@ -19,7 +19,7 @@ def old(installed: None, tmp_path: Path) -> Iterator[Workbench]:
     """VS Code with a server that is older than the extension."""
 
     program = tmp_path / "old-diffill"
-    server = Path(__file__).with_name("old_server.py")
+    server = Path(__file__).parents[1] / "old_server.py"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{server}"\n')
     program.chmod(0o755)
     yield from opened(tmp_path, [], {"diffill.server.path": str(program)})

@@ -1,8 +1,7 @@
-"""Every example of docs/lsp-extensions.md is replayed against the server with a scripted engine.
+"""The examples of docs/lsp-extensions.md are those of `tests/wire/`, which the tests replay.
 
-An example is a JSON block with `document`, `engine` (the texts that the scripted engine offers),
-`method`, `params` and `result`. Where the params name a `partialResultToken`, it also has `steps`,
-which the scripted engine takes, and `progress`, the values that come before the result.
+Those whose params name a `partialResultToken` are the server's alone and are replayed here: they
+have `steps`, which the scripted engine takes, and `progress`, the values before the result.
 """
 
 from __future__ import annotations
@@ -15,15 +14,18 @@ from typing import Any
 import pytest
 
 from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+from tests.support.wire_fixtures import fixtures
 
 PAGE = Path(__file__).parents[3] / "docs" / "lsp-extensions.md"
 BLOCKS = [
     json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE.read_text("utf-8"), re.S)
 ]
 EXAMPLES = [block for block in BLOCKS if "method" in block]
+WITH_DRAFTS = [example for example in EXAMPLES if "partialResultToken" in example["params"]]
+SHARED = [example for example in EXAMPLES if example not in WITH_DRAFTS]
 GENERATING = (
     "diffill/rewrite", "diffill/fill", "diffill/bridge", "diffill/fromComment",
-    "diffill/alternatives",
+    "diffill/alternatives", "diffill/confidence",
 )  # fmt: skip
 
 
@@ -32,11 +34,16 @@ def test_every_method_that_writes_has_an_example() -> None:
 
 
 def test_drafts_have_an_example() -> None:
-    assert any("partialResultToken" in example["params"] for example in EXAMPLES)
+    assert WITH_DRAFTS
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["method"])
-async def test_an_example_is_as_documented(example: dict[str, Any]) -> None:
+@pytest.mark.parametrize("example", SHARED, ids=lambda example: example["method"])
+def test_an_example_is_the_one_that_is_replayed(example: dict[str, Any]) -> None:
+    assert example == fixtures()[example["method"]]
+
+
+@pytest.mark.parametrize("example", WITH_DRAFTS, ids=lambda example: example["method"])
+async def test_drafts_come_as_documented(example: dict[str, Any]) -> None:
     wire = Wire(scripted([answer(*example["engine"], steps=example.get("steps", 1))]))
     wire.server.session.draft_interval_s = 0
     await wire.initialize()

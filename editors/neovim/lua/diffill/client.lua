@@ -8,6 +8,7 @@ local options = require("diffill.options")
 local M = {}
 
 M.name = "diffill"
+M.oldest_server = "0.1.0"
 local METHOD_NOT_FOUND = -32601
 local EARLY_MS = 10000 -- ended sooner than this: it cannot run here, so starting it again is no use
 
@@ -124,8 +125,8 @@ end
 ---@param params lsp.InitializeParams
 function M.before_init(params)
   local can = vim.deepcopy(params.capabilities)
-  can.experimental = vim.tbl_extend("force", can.experimental or {}, { diffillStatus = true, diffillTrainProgress = true })
-  can.textDocument.inlineCompletion = options.ghost() ~= "off" and { dynamicRegistration = false } or nil
+  can.experimental = vim.tbl_extend("force", can.experimental or {}, { diffillStatus = true, diffillTraining = true })
+  can.textDocument.inlineCompletion = options.current.ghost ~= "off" and { dynamicRegistration = false } or nil
   params.capabilities = can
 end
 
@@ -148,6 +149,17 @@ end
 ---@param client vim.lsp.Client
 function M.on_init(client)
   started[client.id] = vim.uv.now()
+  local version = (client.server_info or {}).version
+  local parsed = type(version) == "string" and vim.version.parse(version)
+  if parsed and vim.version.lt(parsed, M.oldest_server) then
+    M.say(
+      ("the server is version %s, this plugin needs %s or newer; update Diffill, then :Diffill restart"):format(
+        version,
+        M.oldest_server
+      ),
+      vim.log.levels.WARN
+    )
+  end
 end
 
 --- The server's process has ended.

@@ -10,6 +10,8 @@ local M = {}
 ---@class diffill.Item
 ---@field row integer 0-based
 ---@field text string what the row becomes, line feeds between lines
+---@field dropped? integer bytes that stood before that text when it was offered
+---@field shades? diffill.Shade[] by the bytes of the text that was offered
 
 ---@class diffill.Plan
 ---@field row integer
@@ -127,7 +129,8 @@ function M.rest(item, plan)
   for _ = 1, lines do
     text = text:sub((text:find("\n", 1, true) or #text) + 1)
   end
-  return vim.tbl_extend("force", item, { row = item.row + lines, text = text })
+  local dropped = (item.dropped or 0) + #item.text - #text
+  return vim.tbl_extend("force", item, { row = item.row + lines, text = text, dropped = dropped })
 end
 
 --- Put the pending plan into the buffer; called between two undo breaks.

@@ -6,7 +6,9 @@
 --- server's business: there is no debounce and no cache here, an item is only kept while it fits.
 
 local client_of = require("diffill.client")
+local confidence = require("diffill.confidence")
 local edit = require("diffill.edit")
+local options = require("diffill.options")
 
 local M = {}
 local api = vim.api
@@ -65,6 +67,20 @@ local function plan_of(state)
   return edit.plan(item, place(state.buf))
 end
 
+--- A line of an item's text as it is drawn: chunks, and the column where it ends.
+---@param text string
+---@param from integer the byte of the item's text where it begins
+---@param column integer
+---@param item diffill.Item
+local function drawn_line(text, from, column, item)
+  local chunks = confidence.chunks(text, from, item.shades)
+  for _, chunk in ipairs(chunks) do
+    chunk[1] = spaced(chunk[1], column)
+    column = column + vim.fn.strdisplaywidth(chunk[1])
+  end
+  return chunks, column
+end
+
 ---@param state diffill.Ghost
 local function draw(state)
   api.nvim_buf_clear_namespace(state.buf, namespace, 0, -1)
@@ -74,26 +90,26 @@ local function draw(state)
   end
   local line = api.nvim_buf_get_lines(state.buf, plan.row, plan.row + 1, true)[1]
   local column = vim.fn.strdisplaywidth(line:sub(1, plan.col))
-  local lines = vim.split(plan.insert, "\n", { plain = true })
-  lines[1] = spaced(lines[1], column)
-  for number = 2, #lines do
-    lines[number] = spaced(lines[number], 0)
+  local item, drawn, stop = state.items[state.index], {}, 0
+  local from = (item.dropped or 0) + plan.col
+  for number, text in ipairs(vim.split(plan.insert, "\n", { plain = true })) do
+    local chunks, ends = drawn_line(text, from, number == 1 and column or 0, item)
+    stop = number == 1 and ends or stop
+    drawn[number] = chunks
+    from = from + #text + 1
   end
   local mark = { hl_mode = "combine", virt_text_pos = "inline" }
   local right = plan.replaced .. plan.after
-  if #lines > 1 and right ~= "" then
+  if #drawn > 1 and right ~= "" then
     -- What stands right of the cursor moves to the last line: cover it here, show it there.
     mark.virt_text_pos = "overlay"
-    local width = vim.fn.strdisplaywidth(spaced(right, column)) - vim.fn.strdisplaywidth(lines[1])
-    lines[1] = lines[1] .. (" "):rep(math.max(width, 0))
-    lines[#lines] = lines[#lines] .. spaced(plan.after, 0)
+    local width = column + vim.fn.strdisplaywidth(spaced(right, column)) - stop
+    table.insert(drawn[1], { (" "):rep(math.max(width, 0)), "DiffillGhost" })
+    table.insert(drawn[#drawn], { spaced(plan.after, 0), "DiffillGhost" })
   elseif plan.replaced ~= "" then
     mark.end_col = plan.col + #plan.replaced
     mark.hl_group = "DiffillReplaced"
   end
-  local drawn = vim.tbl_map(function(text)
-    return { { text, "DiffillGhost" } }
-  end, lines)
   if state.counting and #state.items > 1 then
     table.insert(drawn[#drawn], { (" %d/%d"):format(state.index, #state.items), "DiffillGhostCount" })
   end
@@ -154,6 +170,13 @@ local function ask(state, kind)
     state.items, state.index = read(result), 1
     state.counting = kind == INVOKED
     draw(state)
+    if options.current.confidence then
+      confidence.ask(state.buf, state.items, function()
+        if states[state.buf] == state then
+          draw(state)
+        end
+      end)
+    end
   end, state.buf)
   request = sent and id or nil
   state.request, state.client = request, client.id

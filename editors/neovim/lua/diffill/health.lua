@@ -21,7 +21,9 @@ local function check_neovim()
     own = "drawn by the plugin",
     off = 'off; candidates come in the completion menu (setup option `ghost` is "off")',
   }
-  health.info("ghost text: " .. how[options.ghost()])
+  local client = client_of.get()
+  local buf = client and next(client.attached_buffers) or vim.api.nvim_get_current_buf()
+  health.info("ghost text: " .. how[options.ghost(buf)])
 end
 
 --- Whether the command is there, and which version it is.

@@ -1,6 +1,6 @@
 --- Diffill in Neovim: what an init.lua calls. `:help diffill`.
 ---
---- This file chooses who draws ghost text and passes on; it holds no state but that.
+--- This file chooses who draws ghost text in a buffer and passes on; it holds no state but that.
 
 local client = require("diffill.client")
 local ghost = require("diffill.ghost")
@@ -10,6 +10,8 @@ local options = require("diffill.options")
 local M = {}
 
 M.version = "0.1.0"
+
+local native_in = {} ---@type table<integer, boolean>
 
 --- Options over the defaults. Not needed where the defaults are right.
 ---@param given table?
@@ -24,7 +26,8 @@ end
 --- Show ghost text in a buffer that the server is attached to.
 ---@param buf integer
 function M.attach(buf)
-  local mode = options.ghost()
+  local mode = options.ghost(buf)
+  native_in[buf] = mode == "native" or nil
   if mode == "off" then
     return
   end
@@ -37,10 +40,11 @@ end
 ---@param buf integer
 function M.detach(buf)
   ghost.detach(buf)
+  native_in[buf] = nil
 end
 
 local function uses_native()
-  return options.ghost() == "native"
+  return native_in[vim.api.nvim_get_current_buf()] == true
 end
 
 --- Take the shown suggestion: all of it, its first line or its first word, as one undo step.

@@ -10,6 +10,9 @@ local M = {}
 
 ---@param buf integer
 function M.attach(buf)
+  -- Switched on before the server came, 0.12-dev does not follow it, and enabling again does
+  -- nothing: so off first.
+  vim.lsp.inline_completion.enable(false, { bufnr = buf })
   vim.lsp.inline_completion.enable(true, { bufnr = buf })
 end
 

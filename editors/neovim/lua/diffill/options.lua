@@ -12,9 +12,12 @@ local defaults = {
   cmd = nil,
   --- Handed to the server under `diffill`.
   settings = {},
-  --- auto: Neovim's own inline completion where there is one (0.12), else the plugin's;
-  --- native, own: one of the two; off: no ghost text, candidates in the completion menu.
+  --- own: drawn by the plugin; native: by Neovim's own inline completion, where there is one
+  --- (0.12); auto: native in buffers that have it switched on already, else own; off: no ghost
+  --- text, candidates in the completion menu.
   ghost = "auto",
+  --- Shade ghost text of the plugin's by how sure the model is of each part.
+  confidence = false,
   --- Start the server again when it ends without being asked to.
   restart = true,
   --- Where rewrites are shown: float or split.
@@ -28,8 +31,15 @@ local choices = {
   preview = { float = true, split = true },
 }
 
-local kinds =
-  { cmd = "table", settings = "table", ghost = "string", restart = "boolean", preview = "string", marker = "string" }
+local kinds = {
+  cmd = "table",
+  settings = "table",
+  ghost = "string",
+  confidence = "boolean",
+  restart = "boolean",
+  preview = "string",
+  marker = "string",
+}
 
 M.current = vim.deepcopy(defaults)
 
@@ -68,13 +78,14 @@ function M.take(given)
   return problems
 end
 
---- Who draws ghost text: "native", "own" or "off".
+--- Who draws ghost text in a buffer: "native", "own" or "off".
+---@param buf integer
 ---@return string
-function M.ghost()
+function M.ghost(buf)
   local wanted = M.current.ghost
   local has_native = vim.lsp.inline_completion ~= nil
   if wanted == "auto" then
-    return has_native and "native" or "own"
+    return has_native and vim.lsp.inline_completion.is_enabled({ bufnr = buf }) and "native" or "own"
   end
   return wanted == "native" and not has_native and "own" or wanted
 end

@@ -83,33 +83,4 @@ function M.lines(title, lines)
   return M.open("diffill " .. title, lines)
 end
 
---- Any JSON answer as readable lines, in an order that does not change.
----@param value any
----@param indent string?
----@return string[]
-function M.described(value, indent)
-  indent = indent or ""
-  if type(value) ~= "table" then
-    return { indent .. (value == vim.NIL and "none" or tostring(value)) }
-  end
-  local lines, keys = {}, vim.tbl_keys(value)
-  table.sort(keys, function(a, b)
-    return tostring(a) < tostring(b)
-  end)
-  if vim.islist(value) then
-    table.sort(keys)
-  end
-  for _, key in ipairs(keys) do
-    local part = value[key]
-    local name = type(key) == "number" and "-" or key .. ":"
-    if type(part) == "table" then
-      lines[#lines + 1] = indent .. name
-      vim.list_extend(lines, M.described(part, indent .. "  "))
-    else
-      lines[#lines + 1] = indent .. name .. " " .. M.described(part)[1]:gsub("\n", " ")
-    end
-  end
-  return #lines > 0 and lines or { indent .. "nothing" }
-end
-
 return M

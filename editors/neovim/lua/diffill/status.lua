@@ -23,6 +23,7 @@ end
 ---@param status table
 function M.changed(status)
   last = status
+  snoozed_until = vim.uv.now() + (status.snoozedForS or 0) * 1000
   redraw()
 end
 
@@ -38,12 +39,6 @@ function M.training(text)
   redraw()
 end
 
----@param minutes number
-function M.snoozed(minutes)
-  snoozed_until = vim.uv.now() + minutes * 60000
-  redraw()
-end
-
 local words = { Loading = "loading", Error = "error", Inactive = "off", Warning = "warning" }
 
 ---@return string
@@ -56,8 +51,9 @@ function M.line()
     word = training
   elseif not client_of.is_on() then
     word = "off"
-  elseif vim.uv.now() < snoozed_until then
-    word = "snoozed"
+  elseif last and (last.snoozedForS or 0) > 0 then
+    -- Nobody tells when the time is over.
+    word = vim.uv.now() < snoozed_until and "snoozed" or "on"
   end
   return "diffill " .. word
 end

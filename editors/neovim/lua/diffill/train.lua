@@ -1,7 +1,7 @@
 --- `:Diffill train`: tune the model on this repository. Asks `diffill/train/*` and shows answers.
 ---
---- Invariant: nothing is decided here; the answers are shown as the server gives them, also with
---- keys that this plugin does not know.
+--- Invariant: nothing is decided here; keys of an answer or an event that this plugin does not know
+--- are left alone.
 
 local client_of = require("diffill.client")
 local show = require("diffill.show")
@@ -11,24 +11,81 @@ local M = {}
 
 M.verbs = { "plan", "start", "pause", "resume", "stop", "status" }
 
+local words = { train = "tuning", validation = "tuning", resumed = "tuning", plan = "planning" }
+
+---@param loss any
+local function shown(loss)
+  return type(loss) == "number" and (", loss %.2f"):format(loss) or ""
+end
+
+---@param event table
+---@return string
+local function ending(event)
+  if event.event == "done" and type(event.adapter) == "string" then
+    local figures = type(event.figures) == "table" and event.figures or {}
+    local gain = type(figures.loss_before) == "number"
+        and type(figures.loss_after) == "number"
+        and ("; loss on held-out files %.2f -> %.2f"):format(figures.loss_before, figures.loss_after)
+      or ""
+    return ("tuning %s is ready%s"):format(event.adapter, gain)
+  end
+  local what = event.event == "done" and "tuning is over" or "tuning " .. event.event
+  return type(event.message) == "string" and what .. ": " .. event.message or what
+end
+
 --- `diffill/train/progress`.
----@param progress any
-function M.progress(progress)
-  if type(progress) ~= "table" then
+---@param event any
+function M.progress(event)
+  if type(event) ~= "table" or type(event.event) ~= "string" then
     return
   end
-  local state = progress.state or progress.kind or "training"
-  local share = progress.percentage or (type(progress.share) == "number" and 100 * progress.share)
-  if type(progress.step) == "number" and type(progress.steps) == "number" and progress.steps > 0 then
-    share = share or 100 * progress.step / progress.steps
-  end
-  local over = vim.list_contains({ "done", "finished", "stopped", "failed", "idle" }, state)
-  if over then
+  local kind = event.event
+  if kind == "warning" then
+    client_of.say("tuning: " .. tostring(event.message), vim.log.levels.WARN)
+  elseif kind == "done" or kind == "stopped" or kind == "failed" then
     status.training(nil)
-    client_of.say(("training %s%s"):format(state, progress.message and ": " .. progress.message or ""))
+    client_of.say(ending(event), kind == "failed" and vim.log.levels.ERROR or nil)
   else
-    status.training(share and ("%s %d%%"):format(state, math.floor(share)) or tostring(state))
+    local share = event.progress
+    if type(event.done) == "number" and type(event.of) == "number" and event.of > 0 then
+      share = event.done / event.of
+    end
+    local word = words[kind] or kind
+    status.training(type(share) == "number" and ("%s %d%%"):format(word, math.floor(100 * share)) or word)
   end
+end
+
+--- What a plan would read, and how long it would take.
+---@param plan table
+---@return string[]
+function M.plan_lines(plan)
+  local lines = {
+    ("%d files, %d tokens to learn from"):format(plan.files or 0, plan.tokens or 0),
+    ("%d files held out to measure on"):format(plan.held_out_files or 0),
+  }
+  local minutes = plan.expected_minutes or plan.most_minutes
+  if type(minutes) == "number" then
+    lines[#lines + 1] = ("about %d minutes, at low priority"):format(math.max(1, math.floor(minutes + 0.5)))
+  end
+  local reasons = vim.tbl_keys(type(plan.excluded) == "table" and plan.excluded or {})
+  table.sort(reasons)
+  for _, reason in ipairs(reasons) do
+    lines[#lines + 1] = ("left out: %d %s"):format(plan.excluded[reason], (reason:gsub("_", " ")))
+  end
+  vim.list_extend(lines, plan.notes or {})
+  lines[#lines + 1] = ":Diffill train start begins"
+  return lines
+end
+
+--- One line about a run: its state and what its newest event says.
+---@param run table
+---@return string
+function M.run_line(run)
+  local line = (run.state or run.event or "none") .. shown(run.loss)
+  if type(run.eta_minutes) == "number" then
+    line = line .. (", %d min left"):format(math.ceil(run.eta_minutes))
+  end
+  return type(run.message) == "string" and line .. ": " .. run.message or line
 end
 
 ---@param verb string?
@@ -38,7 +95,13 @@ function M.run(verb)
     return
   end
   client_of.ask(0, "diffill/train/" .. verb, vim.empty_dict(), function(result)
-    show.lines("train " .. verb, show.described(result))
+    if verb == "plan" then
+      show.lines("train plan", M.plan_lines(result))
+    elseif verb == "start" then
+      client_of.say(("tuning on %s has begun; :Diffill train status tells how far it is"):format(result.repository))
+    else
+      client_of.say("tuning: " .. M.run_line(result))
+    end
   end)
 end
 

@@ -28,7 +28,7 @@ import {
 import { failures } from "../messages.ts";
 import { forServer } from "../settings.ts";
 import { show } from "../ui/show.ts";
-import { STATUS_DID_CHANGE, TRAIN_PROGRESS, type Status } from "../wire.ts";
+import { EXPERIMENTAL, STATUS_DID_CHANGE, TRAIN_PROGRESS, type Status } from "../wire.ts";
 import { activeInterpreters } from "./active.ts";
 import { Crashes } from "./crashes.ts";
 import { ownFolder, thisMachine } from "./environment.ts";
@@ -38,7 +38,7 @@ import { leveller } from "./logLines.ts";
 import { probe } from "./processes.ts";
 import { isTooOld } from "./version.ts";
 
-const LANGUAGES = ["python", "javascript", "javascriptreact", "typescript", "typescriptreact", "go", "rust", "java", "c", "cpp"];
+export const LANGUAGES = ["python", "javascript", "javascriptreact", "typescript", "typescriptreact", "go", "rust", "java", "c", "cpp"];
 
 const LAST_WORDS_MS = 1000;
 
@@ -119,9 +119,9 @@ export class Server implements Disposable {
   }
 
   /** Like `ask`, for what is only looked at: without a word when there is no answer. */
-  async peek<T>(method: string): Promise<T | undefined> {
+  async peek<T>(method: string, params: unknown = null): Promise<T | undefined> {
     if (this.#client === undefined || this.#life !== "running") return undefined;
-    return this.#client.sendRequest<T>(method).catch(() => undefined);
+    return this.#client.sendRequest<T>(method, params).catch(() => undefined);
   }
 
   /** Run a command of the server's; undefined as for `ask`. */
@@ -261,7 +261,7 @@ export class Server implements Disposable {
     const client = new QuietClient("diffill", "Diffill", server, options);
     client.registerFeature({
       fillClientCapabilities: (capabilities) => {
-        capabilities.experimental = { ...(capabilities.experimental as object), diffillStatus: true, diffillTraining: true };
+        capabilities.experimental = { ...(capabilities.experimental as object), ...EXPERIMENTAL };
       },
       initialize: () => {},
       getState: () => ({ kind: "static" }),

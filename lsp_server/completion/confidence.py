@@ -1,0 +1,67 @@
+"""Which probability belongs to which part of a text, after the filters have changed its blanks.
+
+The engine says its text token by token; filters cut it at the end and change white space in it.
+So tokens are matched by what is not blank, and a blank goes with what stands before it.
+Invariants: pieces, one after the other, are the text; from where the tokens say something else
+on, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from lsp_server.completion.candidate import Piece
+
+_BROKEN = "\ufffd"
+"""What half a character of a token is decoded to."""
+
+
+def pieces(text: str, tokens: Sequence[tuple[str, float]]) -> tuple[Piece, ...]:
+    """A text in runs of one probability each."""
+    if not text:
+        return ()
+    found = list(_matched(text, [(c, p) for word, p in tokens for c in word if not c.isspace()]))
+    first = next((p for c, p in zip(text, found, strict=True) if not c.isspace()), None)
+    for at, character in enumerate(text):
+        if character.isspace():
+            found[at] = found[at - 1] if at else first
+    return _runs(zip(text, found, strict=True))
+
+
+def without_start(of: Iterable[Piece], characters: int) -> tuple[Piece, ...]:
+    """What is left of pieces without so many characters at the beginning."""
+    left = []
+    for piece in of:
+        rest = piece.text[characters:]
+        characters = max(0, characters - len(piece.text))
+        if rest:
+            left.append(Piece(rest, piece.p))
+    return tuple(left)
+
+
+def _matched(text: str, said: list[tuple[str, float]]) -> Iterator[float | None]:
+    """For every character of a text its probability; None for blanks and what was not said."""
+    at = 0
+    for character in text:
+        if character.isspace():
+            yield None
+            continue
+        whole = at  # the next character that is not in halves
+        while whole < len(said) and said[whole][0] == _BROKEN:
+            whole += 1
+        if whole < len(said) and said[whole][0] == character:
+            yield said[whole][1]
+            at = whole + 1
+        elif whole > at and not character.isascii():
+            yield said[at][1]
+        else:
+            yield None
+            at = len(said)
+
+
+def _runs(each: Iterable[tuple[str, float | None]]) -> tuple[Piece, ...]:
+    return tuple(
+        Piece("".join(character for character, _ in run), p)
+        for p, run in groupby(each, key=lambda pair: pair[1])
+    )

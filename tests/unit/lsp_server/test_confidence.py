@@ -1,0 +1,69 @@
+"""Probabilities stay with their parts of a text, whatever the filters did to its blanks."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lsp_server.completion.candidate import Piece
+from lsp_server.completion.confidence import pieces, without_start
+from tests.support.lsp_wire import URI, WAIT_S, Wire, scripted
+from tests.support.lsp_wire import answer as rule
+from tests.unit.lsp_server.test_requests import open_drawn
+
+TOKENS = (("if", 0.9), (" x", 0.5), (":\n", 0.8), ("    y", 0.4))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("if x:\n    y", [("if ", 0.9), ("x", 0.5), (":\n    ", 0.8), ("y", 0.4)]),
+        ("if x:\r\n\ty", [("if ", 0.9), ("x", 0.5), (":\r\n\t", 0.8), ("y", 0.4)]),
+        ("if x", [("if ", 0.9), ("x", 0.5)]),
+        ("  if", [("  if", 0.9)]),
+        ("if z:", [("if ", 0.9), ("z:", None)]),
+        ("if x:\n    yes", [("if ", 0.9), ("x", 0.5), (":\n    ", 0.8), ("y", 0.4), ("es", None)]),
+        (" ", [(" ", None)]),
+        ("", []),
+    ],
+)
+def test_pieces(text: str, expected: list[tuple[str, float | None]]) -> None:
+    assert pieces(text, TOKENS) == tuple(Piece(*each) for each in expected)
+
+
+def test_characters_that_two_tokens_share() -> None:
+    halves = (("'", 0.9), ("\ufffd", 0.2), ("\ufffd", 0.7), ("é", 0.6), ("'", 0.8))
+    assert pieces("'漢é'", halves) == (
+        Piece("'", 0.9), Piece("漢", 0.2), Piece("é", 0.6), Piece("'", 0.8),
+    )  # fmt: skip
+
+
+@given(st.text(), st.lists(st.tuples(st.text(), st.floats(0, 1))), st.integers(0, 20))
+def test_pieces_are_the_text(text: str, tokens: list[tuple[str, float]], cut: int) -> None:
+    found = pieces(text, tokens)
+    assert "".join(piece.text for piece in found) == text
+    assert "".join(piece.text for piece in without_start(found, cut)) == text[cut:]
+
+
+async def test_typing_along_keeps_the_rest_and_another_document_has_none() -> None:
+    engine = scripted([rule("a + b", before="return ")])
+    (candidate,) = engine.filler.answers[0].candidates
+    object.__setattr__(candidate, "tokens", (("a", 0.9), (" +", 0.6), (" b", 0.3)))
+    wire = Wire(engine)
+    line, character = await open_drawn(wire, "return ¦\n")
+    wire.open("x = 1\n", uri="file:///b.py")
+    asked = {"textDocument": {"uri": URI}}
+    assert await wire.ask("diffill/confidence", asked) == {"items": []}
+    await wire.inline(line, character)
+    wire.type("a +", line, character, 2)
+    assert await wire.inline(line, character + 3) == ["return a + b"]
+    found = await wire.ask("diffill/confidence", asked)
+    assert found["items"][0]["pieces"] == [
+        {"text": "return a +", "p": None}, {"text": " ", "p": 0.6}, {"text": "b", "p": 0.3},
+    ]  # fmt: skip
+    assert await wire.ask("diffill/confidence", {"textDocument": {"uri": "file:///b.py"}}) == {
+        "items": []
+    }
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)

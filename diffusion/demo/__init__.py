@@ -1,7 +1,8 @@
 """`diffill demo`: cut pieces out of eight small programs and watch the model put them back.
 
 Modules: `holes` (which pieces, and the programs without them), `cells` (one denoising step as
-things to draw), `screen` (drawing: in place on a terminal, line by line into a pipe).
+things to draw), `screen` (drawing: in place on a terminal, line by line into a pipe), `film` (the
+same as a picture that moves).
 
 Invariants: the programs on disk are never changed, and the model sees only the text without
 the piece; what is shown as the answer is what the model said, right or wrong. Importing this
@@ -20,7 +21,7 @@ HELP = """Cut pieces out of eight example programs and watch the model fill them
 Each hole starts out masked and is unmasked step by step; a committed token has the colour of
 its confidence. Whether the answer equals the original is said as it is, and a table of times
 ends the demo. Into a pipe, or with --plain, a few steps are printed line by line, and the
-confidence of every token as a number.
+confidence of every token as a number. --record makes a picture that moves of it, for a README.
 """
 
 
@@ -40,8 +41,11 @@ def demo(
     examples: Annotated[
         Path | None, typer.Option(metavar="DIR", help="a folder with another holes.json")
     ] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="write an animated SVG instead")
+    ] = None,
 ) -> None:
     """Watch holes being filled."""
     from diffusion.demo.show import show
 
-    show(model=model, plain=plain, fast=fast, limit=limit, examples=examples)
+    show(model=model, plain=plain, fast=fast, limit=limit, examples=examples, film=record)

@@ -118,7 +118,8 @@ def _source(outcome: Outcome) -> str:
     return "quoted from the program; " if outcome.quote else ""
 
 
-def _facts(outcome: Outcome) -> str:
+def facts(outcome: Outcome) -> str:
+    """The outcome on one line."""
     if outcome.answer is None:
         return f"nothing offered: {outcome.reason}"
     parses = "parses" if outcome.parses else "does not parse"
@@ -151,7 +152,7 @@ class PlainScreen:
             self._line(f"  answer: {_quoted(outcome.answer)}")
             for frame in outcome.frames[-1:]:
                 self._line(f"  sure:   {_confidences(outcome.quote or frame[outcome.row])}")
-        self._line(f"  {_facts(outcome)}")
+        self._line(f"  {facts(outcome)}")
 
     def closing(self, outcomes: list[Outcome]) -> None:
         self._line("")
@@ -189,7 +190,7 @@ class LiveScreen:
         with Live(console=self._console, auto_refresh=False, vertical_overflow="visible") as live:
             for step, frame in enumerate(frames):
                 last = step == len(frames) - 1
-                live.update(self._picture(outcome, step, frame, last), refresh=True)
+                live.update(picture(outcome, step, frame, last), refresh=True)
                 if not self._fast:
                     time.sleep(FRAME_S)
         style = "green" if outcome.exact else "yellow"
@@ -199,27 +200,7 @@ class LiveScreen:
             )
         if outcome.answer is not None and not outcome.exact:
             self._console.print(Text("  answer    ", "dim").append(_quoted(outcome.answer)))
-        self._console.print(Text(f"  {_facts(outcome)}", style))
-
-    def _picture(self, outcome: Outcome, step: int, frame: Frame, last: bool) -> Group:
-        above, tail, below = _around(outcome.hole)
-        lines = [Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in above]
-        for number, row in enumerate(frame):
-            chosen = last and number == outcome.row and not outcome.quote
-            lead = "\u25b8 " if chosen or len(frame) == 1 else "  "
-            shown = Text(lead, no_wrap=True, overflow="ellipsis")
-            shown.append(_indentation(outcome.hole)).append_text(row_text(row))
-            shown.append(tail, PINNED_STYLE)
-            if last and not chosen:
-                shown.stylize("dim")
-            lines.append(shown)
-        if last and outcome.quote:
-            shown = Text("\u275d ", no_wrap=True, overflow="ellipsis")
-            shown.append(_indentation(outcome.hole)).append_text(row_text(outcome.quote))
-            lines.append(shown.append(tail, PINNED_STYLE))
-        lines += [Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in below]
-        lines.append(Text(f"  step {step}", "dim"))
-        return Group(*lines)
+        self._console.print(Text(f"  {facts(outcome)}", style))
 
     def closing(self, outcomes: list[Outcome]) -> None:
         table = Table(box=None, pad_edge=False, header_style="dim")
@@ -234,6 +215,28 @@ class LiveScreen:
         self._console.print()
         self._console.print(table)
         self._console.print(Text(_summary(outcomes), "bold"))
+
+
+def picture(outcome: Outcome, step: int, frame: Frame, last: bool) -> Group:
+    """The lines around a hole with all canvases as they are at one step."""
+    above, tail, below = _around(outcome.hole)
+    lines = [Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in above]
+    for number, row in enumerate(frame):
+        chosen = last and number == outcome.row and not outcome.quote
+        lead = "\u25b8 " if chosen or len(frame) == 1 else "  "
+        shown = Text(lead, no_wrap=True, overflow="ellipsis")
+        shown.append(_indentation(outcome.hole)).append_text(row_text(row))
+        shown.append(tail, PINNED_STYLE)
+        if last and not chosen:
+            shown.stylize("dim")
+        lines.append(shown)
+    if last and outcome.quote:
+        shown = Text("\u275d ", no_wrap=True, overflow="ellipsis")
+        shown.append(_indentation(outcome.hole)).append_text(row_text(outcome.quote))
+        lines.append(shown.append(tail, PINNED_STYLE))
+    lines += [Text(f"  {line}", "dim", no_wrap=True, overflow="ellipsis") for line in below]
+    lines.append(Text(f"  step {step}", "dim"))
+    return Group(*lines)
 
 
 def _some_steps(rows: list[Row]) -> list[int]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from diffusion.demo.cells import Recorder, frames, quote_row, row_of
+from diffusion.demo.film import Film
 from diffusion.demo.holes import ExampleHole, bundled_examples, load_holes
 from diffusion.demo.screen import LiveScreen, Outcome, PlainScreen, Screen
 from diffusion.errors import ConfigError
@@ -23,13 +24,19 @@ if TYPE_CHECKING:
 
 
 def show(
-    *, model: Path | None, plain: bool, fast: bool, limit: int | None, examples: Path | None
+    *,
+    model: Path | None,
+    plain: bool,
+    fast: bool,
+    limit: int | None,
+    examples: Path | None,
+    film: Path | None = None,
 ) -> None:
-    """Run the demo on stdout."""
+    """Run the demo on stdout, or into a file called `film`."""
     holes = load_holes(examples or bundled_examples())[:limit]
     if not holes:
         raise ConfigError("there is no hole to fill", fix="name a holes.json with holes in it")
-    screen = screen_for(plain=plain, fast=fast)
+    screen = screen_for(plain=plain, fast=fast) if film is None else Film(film)
     threads = settle()
     from diffusion.infill import Infiller
 

@@ -4,9 +4,12 @@ The rate warms up and then stays; what is measured and kept is a running average
 which takes the place of a decay, so that any step may be the last one. The best average on the
 held-out files is what counts. A measurement without a gain goes back to it with half the rate,
 which is also how a rate that is too high for a repository is found out; several end the run.
+Unless a rate is given, a short test chooses it before the first step (`rate_test`).
 
 Invariants: row r of a batch is a function of the seed and r, and nothing that shapes the weights
-looks at the clock, so a resumed run is the unbroken one bit for bit; a loss that is no number ends
+looks at the clock, so a resumed run is the unbroken one bit for bit (whether there was time for a
+test of rates is settled once, and in the first checkpoint); the test leaves no trace but the rate;
+waiting does not count as time; a loss that is no number ends
 the run before it reaches a weight; the base model's own loss is measured before the first step.
 """
 
@@ -33,11 +36,26 @@ from diffusion.train.control import Control
 from diffusion.train.ema import WeightAverage
 from diffusion.train.objective import Objective
 from diffusion.train.optimisers import load_state_tensors, state_tensors
+from diffusion.train.rate_test import (
+    GIVEN,
+    MOST_OF_BUDGET,
+    NO_TEXT,
+    ChosenRate,
+    choose_rate,
+)
 from diffusion.train.run_log import Report
 from diffusion.train.trained_part import decayed, prepare
 from diffusion.train.tune_checkpoint import AVERAGE, BEST, OPTIMISER, TRAINED, Checkpoint, TuneState
 from diffusion.train.tune_config import TuneConfig
-from diffusion.train.tune_data import DATA, GENERAL, MixedSource
+from diffusion.train.tune_data import (
+    DATA,
+    GENERAL,
+    JUDGE,
+    TRIAL,
+    VALIDATION,
+    MixedSource,
+    can_judge,
+)
 from diffusion.train.validation import Validator
 
 _SMALLEST_GAIN = 0.002
@@ -82,6 +100,19 @@ def finetune(
     return _Loop(run, model, tokenizer, config, report, control, clock).go(minutes, most_steps)
 
 
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """What one optimiser step saw."""
+
+    loss: float
+    norm: float
+    tokens: int
+
+    @property
+    def finite(self) -> bool:
+        return math.isfinite(self.loss) and math.isfinite(self.norm)
+
+
 class _Loop:
     """One run in progress."""
 
@@ -119,8 +150,8 @@ class _Loop:
         self.state = TuneState()
         self._resume()
 
-    def _validator(self, name: str) -> Validator:
-        shards = ShardSet.open(self._run / name, "validation")
+    def _validator(self, name: str, split: str = VALIDATION) -> Validator:
+        shards = ShardSet.open(self._run / name, split)
         return Validator(shards, self._tokenizer, self._config.batch, self._config.validation_rows)
 
     def _resume(self) -> None:
@@ -138,12 +169,15 @@ class _Loop:
         self._model.train()
         if self.state.base_loss is None:
             self._measure_base()
-        saved_s = tick_s = self._clock()
+        if self.state.rate is None and not self._choose_rate(minutes):
+            # Nothing to save yet: the next start measures and tries again.
+            return Tuned(self.state, self._base, None, "stopped")
+        saved_s = tick_s = self._now_s()
         while (why := self._over(minutes, most_steps)) is None:
             if not self._step():
                 why = "stopped"
                 break
-            now_s = self._clock()
+            now_s = self._now_s()
             self.state = replace(
                 self.state, seconds_trained=self.state.seconds_trained + now_s - tick_s
             )
@@ -160,6 +194,59 @@ class _Loop:
         self.save()
         return Tuned(self.state, self._base, self._best or None, why)
 
+    def _now_s(self) -> float:
+        """A clock that stands still while the run waits."""
+        return self._clock() - self._control.waited_s
+
+    def _choose_rate(self, minutes: float) -> bool:
+        """Settle the peak rate; False where the run was told to stop meanwhile."""
+        config, begun_s = self._config, self._now_s()
+        if config.learning_rate is not None or self.state.step > 0:
+            # A run that was begun before there was a test goes on as it began.
+            self.state = replace(self.state, rate=config.rate, rate_why=GIVEN)
+            return True
+        chosen: ChosenRate | None = ChosenRate(config.rate, NO_TEXT)
+        judge = self._validator(DATA, JUDGE) if can_judge(self._run) else None
+        start_loss = None if judge is None else self._loss_on(judge)
+        if judge is not None and start_loss is not None:
+            start = self._part.tensors()
+            source = MixedSource(self._run, self._tokenizer, config.replay, TRIAL)
+            self._report({"event": "choosing_rate", "step": 0})
+            chosen = choose_rate(
+                config.rate, start_loss, lambda rate: self._try(rate, start, source, judge),
+                allowed_s=MOST_OF_BUDGET * 60 * minutes, clock=self._now_s,
+            )  # fmt: skip
+            self._begin_anew(start)
+        if chosen is None:
+            return False
+        self.state = replace(
+            self.state, rate=chosen.rate, rate_why=chosen.why, rate_losses=chosen.losses,
+            seconds_trained=self.state.seconds_trained + self._now_s() - begun_s,
+        )  # fmt: skip
+        self._report({"event": "rate", "step": 0, "rate": chosen.rate, "why": chosen.why,
+                      "losses": chosen.losses})  # fmt: skip
+        self._save_or_warn()
+        return True
+
+    def _begin_anew(self, start: dict[str, Tensor]) -> None:
+        self._part.load(start)
+        self._optimiser.state.clear()
+
+    def _try(
+        self, rate: float, start: dict[str, Tensor], source: MixedSource, judge: Validator
+    ) -> float | None:
+        """The loss on `judge` after a few steps at `rate`; None where the run was told to stop."""
+        self._begin_anew(start)
+        for step in range(self._config.rate_steps):
+            warm = min(1.0, 3 * (step + 1) / self._config.rate_steps)
+            learned = self._learn(source, step, rate * warm)
+            if learned is None:
+                return None
+            if not learned.finite:
+                return math.inf
+        loss = self._loss_on(judge)
+        return math.inf if loss is None else loss
+
     def _over(self, minutes: float, most_steps: int) -> str | None:
         if self.state.without_gain >= self._config.patience:
             return "no_more_gain"
@@ -168,13 +255,39 @@ class _Loop:
         return "time" if self.state.seconds_trained >= 60 * minutes else None
 
     def _step(self) -> bool:
-        """One optimiser step; False where the run was told to stop, with nothing changed."""
+        """One step of the run; False where it was told to stop, with nothing changed."""
         config, step = self._config, self.state.step
-        if not self._control.gate(lambda what: self._report({"event": what, "step": step})):
+        given_or_own = config.learning_rate is not None or self.state.rate is None
+        peak = config.rate if given_or_own else float(self.state.rate or 0.0)
+        rate = peak * self.state.rate_scale * min(1.0, (step + 1) / config.warmup_steps)
+        learned = self._learn(self._source, step, rate)
+        if learned is None:
             return False
+        if not learned.finite:
+            raise TrainingError(
+                f"loss {learned.loss} (gradient norm {learned.norm}) at step {step}; nothing was "
+                "published and the adapter in use stays",
+                fix="start over with `diffill train --fresh` and a lower --learning-rate",
+            )
+        self._average.update(step)
+        self._loss = learned.loss
+        self.state = replace(
+            self.state, step=step + 1, tokens_seen=self.state.tokens_seen + learned.tokens
+        )
+        return True
+
+    def _learn(self, source: MixedSource, step: int, rate: float) -> _Learned | None:
+        """One optimiser step on the rows of step `step` of `source`.
+
+        None where the run was told to stop; then, and where the loss is no number, no weight has
+        changed.
+        """
+        config = self._config
+        if not self._control.gate(lambda what: self._report({"event": what, "step": step})):
+            return None
         first = step * config.rows
         batches = [
-            build_rows(self._source, self._tokenizer, [first + row], config.batch)
+            build_rows(source, self._tokenizer, [first + row], config.batch)
             for row in range(config.rows)
         ]
         weight = torch.stack([batch.weights_M.sum() for batch in batches]).sum()
@@ -183,14 +296,13 @@ class _Loop:
                 "the repository's files are too short to cut holes out of",
                 fix="name a repository with longer source files",
             )
-        rate = config.rate * self.state.rate_scale * min(1.0, (step + 1) / config.warmup_steps)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         loss = 0.0
         for batch in batches:
             if not self._control.gate():
                 self._optimiser.zero_grad(set_to_none=True)
-                return False
+                return None
             if not len(batch.targets_M):
                 continue
             with torch.autocast(self._device.type, torch.bfloat16, enabled=config.bf16):
@@ -200,22 +312,11 @@ class _Loop:
             part.backward()
             loss += float(part.detach())
         norm = float(torch.nn.utils.clip_grad_norm_(self._part.parameters(), config.clip_norm))
-        if not math.isfinite(loss) or not math.isfinite(norm):
-            raise TrainingError(
-                f"loss {loss} (gradient norm {norm}) at step {step}; nothing was published and "
-                "the adapter in use stays",
-                fix="start over with `diffill train --fresh` and a lower --learning-rate",
-            )
-        self._optimiser.step()
+        learned = _Learned(loss, norm, sum(batch.tokens for batch in batches))
+        if learned.finite:
+            self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
-        self._average.update(step)
-        self._loss = loss
-        self.state = replace(
-            self.state,
-            step=step + 1,
-            tokens_seen=self.state.tokens_seen + sum(batch.tokens for batch in batches),
-        )
-        return True
+        return learned
 
     def _loss_on(self, validator: Validator) -> float | None:
         autocast = torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.bf16)

@@ -47,8 +47,9 @@ def train(
     minutes: Annotated[float, typer.Option(help="train at most so long, in all starts")] = 10.0,
     method: Annotated[str, typer.Option(help="lora, or full for every weight")] = "lora",
     learning_rate: Annotated[
-        float | None, typer.Option(help="peak rate; by default the method's own")
-    ] = None,
+        str,
+        typer.Option(metavar="auto|RATE", help="peak rate; auto: tried out on the repository"),
+    ] = "auto",
     name: Annotated[str | None, typer.Option(help="of the adapter; by default the time")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="do not go on with an older run")] = False,
     model: Annotated[
@@ -81,7 +82,7 @@ def train(
         from diffusion.train.tune_config import TuneConfig
         from diffusion.train.tune_job import TuneOptions
 
-        config = TuneConfig(method=method, learning_rate=learning_rate, threads=chosen)
+        config = TuneConfig(method=method, learning_rate=_rate(learning_rate), threads=chosen)
         options = TuneOptions(
             minutes, config, model, name, fresh, licence_headers, cases, cases * 2 // 3, select
         )
@@ -108,6 +109,18 @@ def _read(words: list[str]) -> tuple[str | None, Path]:
     if not repository.is_dir():
         raise ConfigError(f"{repository} is no folder", fix="name a repository")
     return action, repository
+
+
+def _rate(text: str) -> float | None:
+    """The peak rate that was given, None for auto."""
+    if text == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(
+            f"--learning-rate is {text}", fix="give auto, or a number like 0.001"
+        ) from None
 
 
 def _json_line(event: dict[str, Any]) -> None:

@@ -139,7 +139,7 @@ class ModelSettings:
     adapter: str = _setting(
         "auto",
         "auto: what tuning has made for the open repository; none: the model as it is; else the "
-        "name or the folder of an adapter",
+        "name or the folder of an adapter, or a folder of several, of which the newest is served",
     )
 
 

@@ -257,8 +257,9 @@ class _Loop:
     def _step(self) -> bool:
         """One step of the run; False where it was told to stop, with nothing changed."""
         config, step = self._config, self.state.step
-        given_or_own = config.learning_rate is not None or self.state.rate is None
-        peak = config.rate if given_or_own else float(self.state.rate or 0.0)
+        peak = config.rate
+        if config.learning_rate is None and self.state.rate is not None:
+            peak = self.state.rate
         rate = peak * self.state.rate_scale * min(1.0, (step + 1) / config.warmup_steps)
         learned = self._learn(self._source, step, rate)
         if learned is None:

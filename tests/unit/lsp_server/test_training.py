@@ -29,6 +29,7 @@ from lsp_server.engine.scripted import ScriptedAnswer, ScriptedFiller
 from lsp_server.engine.worker import WorkerEngine
 from lsp_server.errors import TrainingUnavailable
 from lsp_server.features import train
+from lsp_server.training import job
 from lsp_server.training.job import TrainingJob, read_plan
 from lsp_server.training.policy import YieldPolicy
 from lsp_server.training.reload import Chosen, chosen_adapter
@@ -266,6 +267,84 @@ async def test_a_run_shows_its_events_and_its_adapter_is_served(
     told = [m["params"] for m in wire.sent if m.get("method") == "diffill/train/progress"]
     assert [event["event"] for event in told] == ["train", "done"]
     assert wire.server.session.adapter.name == "new"
+
+
+@pytest.mark.parametrize(
+    ("state", "setting", "starts"),
+    [
+        ("interrupted", True, True), ("stopped", True, True), ("done", True, False),
+        ("none", True, False), ("stopped", False, False),
+    ],
+)  # fmt: skip
+async def test_an_interrupted_run_goes_on_if_the_settings_say_so(
+    wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch,
+    state: str, setting: bool, starts: bool,
+) -> None:  # fmt: skip
+    run = home_of(repository).run
+    if state != "none":
+        run.mkdir(parents=True)
+        # A status that says "runs" without a process that holds the lock is an interrupted run.
+        status = {"state": "runs" if state == "interrupted" else state}
+        (run / "status.json").write_text(json.dumps(status))
+    monkeypatch.setattr(train, "command", lambda *_: program({"event": "stopped"}))
+    await wire.initialize(
+        {"experimental": {"diffillTraining": True}},
+        rootUri=repository.as_uri(),
+        initializationOptions={"train": {"autoResume": setting}},
+    )
+    await train.go_on(wire.server)  # what `initialized` has begun, or would begin
+    await wire.server.training.job.ended()
+    told = [m["params"] for m in wire.sent if m.get("method") == "diffill/train/progress"]
+    assert bool(told) is starts
+    assert wire.server.training.repository == (repository if starts else None)
+
+
+@pytest.mark.parametrize("setting", [True, False])
+async def test_idle_the_server_looks_for_adapters_and_keeps_up_if_told_to(
+    wire: Wire, repository: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch,
+    setting: bool,
+) -> None:  # fmt: skip
+    commands: list[list[str]] = []
+    whole = train.command
+
+    def command(*given: Any) -> list[str]:
+        commands.append(whole(*given))
+        return program({"event": "failed", "message": "no disk"})
+
+    monkeypatch.setattr(train, "command", command)
+    await wire.initialize(
+        rootUri=repository.as_uri(),
+        initializationOptions={
+            "model": {"path": str(tiny_model_dir)},
+            "train": {"keepUp": setting, "minutesPerDay": 7},
+        },
+    )
+    training = wire.server.training
+    publish(repository, tiny_model_dir, "new").select("new")  # by a commit's run, say
+    assert wire.server.session.adapter == Chosen()
+    training.idle_s = 0.0
+    looked = asyncio.Event()
+    choose = wire.server.session.choose_adapter
+    monkeypatch.setattr(
+        wire.server.session, "choose_adapter", lambda: (choose(), looked.set())
+    )
+    training.touch()
+    async with asyncio.timeout(WAIT_S):
+        await looked.wait()
+    assert wire.server.session.adapter.name == "new"
+    assert (training.by_itself is not None) is setting
+    if training.by_itself is not None:
+        await training.by_itself
+        await training.job.ended()
+    assert [c[c.index("--keep-up") :][:3] for c in commands] == (
+        [["--keep-up", "--minutes-per-day", "7.0"]] if setting else []
+    )
+    shown = [m for m in wire.sent if m.get("method") == "window/showMessage"]
+    assert shown == [], "nobody asked for this run, so its failure is only logged"
+
+
+def test_a_run_imports_nothing_from_the_folder_that_is_open() -> None:
+    assert job.command_line(Path("/work"))[1:4] == ["-P", "-m", "diffusion"]
 
 
 async def test_adapters_are_listed_selected_and_deleted(

@@ -22,19 +22,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.optim import AdamW
 from transformers import PreTrainedModel
 
-from diffusion.data.batches import build_rows, to_device
 from diffusion.data.shards import ShardSet
 from diffusion.errors import TrainingError
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import tune_checkpoint
 from diffusion.train.control import Control
 from diffusion.train.ema import WeightAverage
-from diffusion.train.objective import Objective
 from diffusion.train.optimisers import load_state_tensors, state_tensors
 from diffusion.train.rate_test import (
     GIVEN,
@@ -44,7 +40,7 @@ from diffusion.train.rate_test import (
     choose_rate,
 )
 from diffusion.train.run_log import Report
-from diffusion.train.trained_part import decayed, prepare
+from diffusion.train.team import Team
 from diffusion.train.tune_checkpoint import AVERAGE, BEST, OPTIMISER, TRAINED, Checkpoint, TuneState
 from diffusion.train.tune_config import TuneConfig
 from diffusion.train.tune_data import (
@@ -56,6 +52,7 @@ from diffusion.train.tune_data import (
     MixedSource,
     can_judge,
 )
+from diffusion.train.tune_step import Learner
 from diffusion.train.validation import Validator
 
 _SMALLEST_GAIN = 0.002
@@ -89,28 +86,19 @@ def finetune(
     report: Report,
     control: Control,
     clock: Callable[[], float] = time.monotonic,
+    team: Team | None = None,
 ) -> Tuned:
     """Tune `model` on the shards in `run`, from the newest checkpoint there if there is one.
+
+    All processes of a team call it; `report` and `control` of the first one count.
 
     Raises:
         TrainingError: a loss that is no number, a disk too full for the last checkpoint, or no
             sound checkpoint. Earlier checkpoints stay.
         CorpusError: the run's shards are damaged.
     """
-    return _Loop(run, model, tokenizer, config, report, control, clock).go(minutes, most_steps)
-
-
-@dataclass(frozen=True, slots=True)
-class _Learned:
-    """What one optimiser step saw."""
-
-    loss: float
-    norm: float
-    tokens: int
-
-    @property
-    def finite(self) -> bool:
-        return math.isfinite(self.loss) and math.isfinite(self.norm)
+    loop = _Loop(run, model, tokenizer, config, report, control, clock, team or Team())
+    return loop.go(minutes, most_steps)
 
 
 class _Loop:
@@ -125,23 +113,14 @@ class _Loop:
         report: Report,
         control: Control,
         clock: Callable[[], float],
+        team: Team,
     ) -> None:
         self._run, self._tokenizer, self._config = run, tokenizer, config
         self._report, self._control, self._clock = report, control, clock
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model = model.float().to(self._device)
-        self._part = prepare(model, config)
+        self._team = team
+        self._learner = Learner(model, tokenizer, config, control, team)
+        self._part = self._learner.part
         self._base = self._part.tensors()
-        self._optimiser = AdamW(
-            [
-                {"params": parameters, "weight_decay": config.weight_decay if decays else 0.0}
-                for parameters, decays in decayed(self._part)
-                if parameters
-            ],
-            lr=config.rate,
-            betas=(0.9, 0.95),
-        )
-        self._objective = Objective(model)
         self._average = WeightAverage(self._part, config.average_decay)
         self._best: dict[str, Tensor] = {}
         self._source = MixedSource(run, tokenizer, config.replay)
@@ -160,13 +139,12 @@ class _Loop:
             return
         self.state = found.state
         self._part.load(found.tensors[TRAINED])
-        load_state_tensors(self._optimiser, found.tensors[OPTIMISER])
+        load_state_tensors(self._learner.optimiser, found.tensors[OPTIMISER])
         self._average.restart(self._part.numbered(found.tensors[AVERAGE]))
         self._best = found.tensors[BEST]
 
     def go(self, minutes: float, most_steps: int) -> Tuned:
         """Train until time, epochs or gains are spent, or until told to stop."""
-        self._model.train()
         if self.state.base_loss is None:
             self._measure_base()
         if self.state.rate is None and not self._choose_rate(minutes):
@@ -195,8 +173,8 @@ class _Loop:
         return Tuned(self.state, self._base, self._best or None, why)
 
     def _now_s(self) -> float:
-        """A clock that stands still while the run waits."""
-        return self._clock() - self._control.waited_s
+        """The first process's clock, which stands still while the run waits."""
+        return self._team.told(self._clock() - self._control.waited_s)
 
     def _choose_rate(self, minutes: float) -> bool:
         """Settle the peak rate; False where the run was told to stop meanwhile."""
@@ -216,7 +194,7 @@ class _Loop:
                 config.rate, start_loss, lambda rate: self._try(rate, start, source, judge),
                 allowed_s=MOST_OF_BUDGET * 60 * minutes, clock=self._now_s,
             )  # fmt: skip
-            self._begin_anew(start)
+            self._learner.begin_anew(start)
         if chosen is None:
             return False
         self.state = replace(
@@ -228,18 +206,14 @@ class _Loop:
         self._save_or_warn()
         return True
 
-    def _begin_anew(self, start: dict[str, Tensor]) -> None:
-        self._part.load(start)
-        self._optimiser.state.clear()
-
     def _try(
         self, rate: float, start: dict[str, Tensor], source: MixedSource, judge: Validator
     ) -> float | None:
         """The loss on `judge` after a few steps at `rate`; None where the run was told to stop."""
-        self._begin_anew(start)
+        self._learner.begin_anew(start)
         for step in range(self._config.rate_steps):
             warm = min(1.0, 3 * (step + 1) / self._config.rate_steps)
-            learned = self._learn(source, step, rate * warm)
+            learned = self._learner.learn(source, step, rate * warm, self._told)
             if learned is None:
                 return None
             if not learned.finite:
@@ -261,7 +235,7 @@ class _Loop:
         if config.learning_rate is None and self.state.rate is not None:
             peak = self.state.rate
         rate = peak * self.state.rate_scale * min(1.0, (step + 1) / config.warmup_steps)
-        learned = self._learn(self._source, step, rate)
+        learned = self._learner.learn(self._source, step, rate, self._told)
         if learned is None:
             return False
         if not learned.finite:
@@ -277,52 +251,11 @@ class _Loop:
         )
         return True
 
-    def _learn(self, source: MixedSource, step: int, rate: float) -> _Learned | None:
-        """One optimiser step on the rows of step `step` of `source`.
-
-        None where the run was told to stop; then, and where the loss is no number, no weight has
-        changed.
-        """
-        config = self._config
-        if not self._control.gate(lambda what: self._report({"event": what, "step": step})):
-            return None
-        first = step * config.rows
-        batches = [
-            build_rows(source, self._tokenizer, [first + row], config.batch)
-            for row in range(config.rows)
-        ]
-        weight = torch.stack([batch.weights_M.sum() for batch in batches]).sum()
-        if not float(weight) > 0:
-            raise TrainingError(
-                "the repository's files are too short to cut holes out of",
-                fix="name a repository with longer source files",
-            )
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        loss = 0.0
-        for batch in batches:
-            if not self._control.gate():
-                self._optimiser.zero_grad(set_to_none=True)
-                return None
-            if not len(batch.targets_M):
-                continue
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=config.bf16):
-                part = self._objective(
-                    to_device(batch, self._device), weight.to(self._device)
-                )
-            part.backward()
-            loss += float(part.detach())
-        norm = float(torch.nn.utils.clip_grad_norm_(self._part.parameters(), config.clip_norm))
-        learned = _Learned(loss, norm, sum(batch.tokens for batch in batches))
-        if learned.finite:
-            self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=True)
-        return learned
+    def _told(self, what: str) -> None:
+        self._report({"event": what, "step": self.state.step})
 
     def _loss_on(self, validator: Validator) -> float | None:
-        autocast = torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.bf16)
-        measured = validator.measure(self._model, autocast, blind_context=True)
-        return measured.mean if measured.by_share else None
+        return self._learner.loss_on(validator)
 
     def _measure_base(self) -> None:
         self.state = replace(
@@ -378,10 +311,12 @@ class _Loop:
 
     def save(self) -> None:
         """Write a checkpoint. Raises TrainingError."""
+        if not self._team.main:
+            return
         average = self._average.tensors()
         tensors: dict[str, Any] = {
             TRAINED: self._part.tensors(),
-            OPTIMISER: state_tensors(self._optimiser),
+            OPTIMISER: state_tensors(self._learner.optimiser),
             AVERAGE: self._part.renamed(average) if average else {},
             BEST: self._best,
         }

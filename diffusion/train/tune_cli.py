@@ -84,7 +84,9 @@ def train(
     stdin_control: Annotated[bool, typer.Option("--stdin-control", hidden=True)] = False,
 ) -> None:
     """Tune the model on a repository. Ctrl-C saves; the same command goes on."""
-    say = _json_line if as_json else None
+    say: Callable[[dict[str, Any]], None] | None = _json_line if as_json else None
+    if _processes() > 1 and os.environ.get("RANK", "0") != "0":
+        say = lambda event: None  # noqa: E731  (the first process speaks for all)
     try:
         action, repository = _read(words or [])
         if action is not None:
@@ -96,6 +98,10 @@ def train(
         if not minutes > 0:
             raise ConfigError(f"--minutes is {minutes:g}", fix="give a time above 0")
         _stand_back(nice)
+        if keep_up and _processes() > 1:
+            raise ConfigError(
+                "--keep-up works in one process", fix="leave it out, or the launcher"
+            )
         chosen = settle(threads)
         from diffusion.train.tune_config import TuneConfig
         from diffusion.train.tune_job import TuneOptions
@@ -130,6 +136,11 @@ def _read(words: list[str]) -> tuple[str | None, Path]:
     if not repository.is_dir():
         raise ConfigError(f"{repository} is no folder", fix="name a repository")
     return action, repository
+
+
+def _processes() -> int:
+    """How many a launcher has started."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _rate(text: str) -> float | None:

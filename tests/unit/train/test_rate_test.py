@@ -29,7 +29,7 @@ from diffusion.train.rate_test import (
 from diffusion.train.tune_checkpoint import AVERAGE, OPTIMISER, TRAINED, newest
 from diffusion.train.tune_data import DATA, JUDGE, TRAIN, TRIAL, can_judge, write_data
 from tests.support.repositories import write_repository
-from tests.unit.train.tuning import CONFIG, tune, write_run
+from tests.unit.train.tuning import AUTO, tune, write_run
 
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
 INF = math.inf
@@ -101,9 +101,6 @@ def test_rates_are_judged_on_training_files_that_no_trial_sees(tmp_path: Path) -
 
 
 # On a tiny model
-
-
-AUTO = replace(CONFIG, learning_rate=None, rate_steps=2, validate_every_steps=9)
 
 
 @pytest.fixture(scope="module", autouse=True)

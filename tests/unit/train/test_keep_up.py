@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import stat
 import subprocess
@@ -27,6 +28,7 @@ from diffusion.train.tune_cli import app
 from tests.support.disk import smallest_files
 from tests.support.repositories import write_repository
 
+_LONG_S = 30.0
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 
@@ -195,8 +197,9 @@ def git(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     names = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     done = subprocess.run(
-        ["git", *names, *words], cwd=root, capture_output=True, text=True, check=False, env=env
-    )
+        ["git", *names, *words], cwd=root, capture_output=True, text=True, check=False, env=env,
+        timeout=_LONG_S,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done
 
@@ -219,7 +222,10 @@ def test_a_commit_starts_the_run_and_does_not_wait_for_it(
     assert commit_hook.install(repository, 20.0) == hook(repository)
     done = git(repository, "commit", "-q", "-m", "one")
     assert done.stdout == ""
-    told = pipe.read_text().strip()
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    assert select.select([reader], [], [], _LONG_S)[0], "the hook started nothing"
+    told = os.read(reader, 4096).decode().strip()
+    os.close(reader)
     wanted = "-P -m diffusion train . --keep-up --minutes-per-day 20"
     assert told == f"{repository.resolve()}||{wanted}"
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from diffusion.adapters.chosen import asked_adapter
 from diffusion.document import offset_of, parse_position, range_of, read_document
 from diffusion.errors import ConfigError, DiffillError
-from diffusion.infill_cli import MAX_ALTERNATIVES, check_range, language_of
+from diffusion.infill_cli import MAX_ALTERNATIVES, AdapterOption, check_range, language_of
 from diffusion.text.line_tasks import LineTask, bridge_task, comment_task
 from diffusion.text.parts import MARKER, Span, find_markers, split
 from diffusion.text.syntax import SyntaxTree
@@ -71,6 +72,7 @@ def fill(
     write: _Write = False,
     alternatives: _Count = 1,
     model: _Model = None,
+    adapter: AdapterOption = None,
     language: _Language = None,
 ) -> None:
     """Fill holes of FILE together."""
@@ -93,7 +95,7 @@ def fill(
         split(data, holes, pins)
         return holes, pins
 
-    _run(file, read, as_json, write, alternatives, model, language)
+    _run(file, read, as_json, write, alternatives, model, adapter, language)
 
 
 def bridge(
@@ -103,6 +105,7 @@ def bridge(
     write: _Write = False,
     alternatives: _Count = 1,
     model: _Model = None,
+    adapter: AdapterOption = None,
     language: _Language = None,
 ) -> None:
     """Connect two blocks of FILE."""
@@ -110,7 +113,7 @@ def bridge(
     def read(data: bytes, chosen: str) -> _Work:
         return bridge_task(data, offset_of(data, parse_position(at), name=str(file)))
 
-    _run(file, read, as_json, write, alternatives, model, language)
+    _run(file, read, as_json, write, alternatives, model, adapter, language)
 
 
 _Work = LineTask | tuple[list[Span], list[Span]]
@@ -123,6 +126,7 @@ def _run(
     write: bool,
     alternatives: int,
     model: Path | None,
+    adapter: str | None,
     language: str | None,
 ) -> None:
     try:
@@ -130,7 +134,8 @@ def _run(
         check_range("--alternatives", alternatives, 1, MAX_ALTERNATIVES)
         chosen = language_of(file, data, language)
         work = read(data, chosen)
-        result = _answer(data, work, chosen, alternatives, model)
+        tuned = asked_adapter(adapter, model, file)
+        result = _answer(data, work, chosen, alternatives, model, tuned)
         holes = [(work.start, work.end)] if isinstance(work, LineTask) else work[0]
         if write and result.fills:
             _write(file, filled(data, holes, result.fills[0].texts))
@@ -171,14 +176,19 @@ def as_document(result: FillResult, holes: list[Span]) -> dict[str, Any]:
 
 
 def _answer(
-    data: bytes, work: _Work, language: str, alternatives: int, model: Path | None
+    data: bytes,
+    work: _Work,
+    language: str,
+    alternatives: int,
+    model: Path | None,
+    adapter: Path | None,
 ) -> FillResult:
     threads = settle()
     from diffusion.bridging import carry_out
     from diffusion.filling import FillRequest, fill
     from diffusion.infill import Infiller
 
-    infiller: Infiller = Infiller.load(model, threads)
+    infiller: Infiller = Infiller.load(model, threads, adapter=adapter)
     if isinstance(work, LineTask):
         request = FillRequest(data, (), language, alternatives=alternatives)
         return carry_out(infiller, work, request)

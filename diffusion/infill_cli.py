@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from diffusion.adapters.chosen import asked_adapter
 from diffusion.document import offset_of, parse_position, read_document
 from diffusion.errors import ConfigError, DiffillError
 from diffusion.threads import settle
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 
 MAX_SLOTS = 128
 MAX_ALTERNATIVES = 8
+
+AdapterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--adapter", metavar="NAME|DIR",
+        help="with what tuning has made: an adapter of FILE's repository, or an adapter's folder",
+    ),
+]  # fmt: skip
 
 HELP = """Fill the hole at LINE:COL of FILE and print what would go there.
 
@@ -55,6 +64,7 @@ def infill(
     model: Annotated[
         Path | None, typer.Option(metavar="DIR", help="a model folder instead of the bundled one")
     ] = None,
+    adapter: AdapterOption = None,
     language: Annotated[
         str | None, typer.Option(metavar="NAME", help="the language instead of the extension's")
     ] = None,
@@ -74,7 +84,8 @@ def infill(
                 f"--deadline-ms is {deadline_ms:g}", fix="give a time above 0 milliseconds"
             )
         chosen = language_of(file, data, language)
-        result = _run(data, cursor, chosen, slots, alternatives, deadline_ms, model)
+        tuned = asked_adapter(adapter, model, file)
+        result = _run(data, cursor, chosen, slots, alternatives, deadline_ms, model, tuned)
     except DiffillError as error:
         typer.echo(f"error: {error}", err=True)
         if as_json:
@@ -118,11 +129,12 @@ def _run(
     alternatives: int,
     deadline_ms: float | None,
     model: Path | None,
+    adapter: Path | None,
 ) -> InfillResult:
     threads = settle()
     from diffusion.infill import Infiller, InfillRequest
 
-    infiller = Infiller.load(model, threads)
+    infiller = Infiller.load(model, threads, adapter=adapter)
     request = InfillRequest(
         text=data,
         cursor=cursor,

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from diffusion.adapters.chosen import asked_adapter
 from diffusion.document import offset_of, parse_position, range_of, read_document
 from diffusion.errors import ConfigError, DiffillError
-from diffusion.infill_cli import MAX_ALTERNATIVES, check_range, language_of
+from diffusion.infill_cli import MAX_ALTERNATIVES, AdapterOption, check_range, language_of
 from diffusion.threads import settle
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def rewrite(
     model: Annotated[
         Path | None, typer.Option(metavar="DIR", help="a model folder instead of the bundled one")
     ] = None,
+    adapter: AdapterOption = None,
     language: Annotated[
         str | None, typer.Option(metavar="NAME", help="the language instead of the extension's")
     ] = None,
@@ -70,7 +72,8 @@ def rewrite(
             )
         chosen = language_of(file, data, language)
         kept = tuple(range_of(data, text) for text in keep or ())
-        result = _run(data, (start, stop), chosen, strength, alternatives, model, kept)
+        tuned = asked_adapter(adapter, model, file)
+        result = _run(data, (start, stop), chosen, strength, alternatives, model, tuned, kept)
     except DiffillError as error:
         typer.echo(f"error: {error}", err=True)
         if as_json:
@@ -111,13 +114,14 @@ def _run(
     strength: float,
     alternatives: int,
     model: Path | None,
+    adapter: Path | None,
     keep: tuple[tuple[int, int], ...],
 ) -> RewriteResult:
     threads = settle()
     from diffusion.infill import Infiller
     from diffusion.rewriting import RewriteRequest, rewrite
 
-    infiller = Infiller.load(model, threads)
+    infiller = Infiller.load(model, threads, adapter=adapter)
     asked = RewriteRequest(data, *selection, language, strength, alternatives, keep=keep)
     return rewrite(infiller, asked)
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from diffusion.adapters.chosen import asked_adapter
 from diffusion.document import line_spans, read_document
 from diffusion.errors import ConfigError, DiffillError
-from diffusion.infill_cli import check_range, language_of
+from diffusion.infill_cli import AdapterOption, check_range, language_of
 from diffusion.suspicion import Suspicion, suspicious
 from diffusion.threads import settle
 
@@ -49,6 +50,7 @@ def score(
     model: Annotated[
         Path | None, typer.Option(metavar="DIR", help="a model folder instead of the bundled one")
     ] = None,
+    adapter: AdapterOption = None,
     language: Annotated[
         str | None, typer.Option(metavar="NAME", help="the language instead of the extension's")
     ] = None,
@@ -60,7 +62,8 @@ def score(
         if not 0.0 <= margin <= 1.0:
             raise ConfigError(f"--margin is {margin:g}", fix="give a number from 0 to 1")
         chosen = language_of(file, data, language)
-        result = _run(data, chosen, max_tokens, code_only, model)
+        tuned = asked_adapter(adapter, model, file)
+        result = _run(data, chosen, max_tokens, code_only, model, tuned)
     except DiffillError as error:
         typer.echo(f"error: {error}", err=True)
         if as_json:
@@ -96,13 +99,18 @@ def as_document(result: ScoreResult, found: list[Suspicion], size: int) -> dict[
 
 
 def _run(
-    data: bytes, language: str, max_tokens: int, code_only: bool, model: Path | None
+    data: bytes,
+    language: str,
+    max_tokens: int,
+    code_only: bool,
+    model: Path | None,
+    adapter: Path | None,
 ) -> ScoreResult:
     threads = settle()
     from diffusion.infill import Infiller
     from diffusion.scoring import ScoreRequest, score
 
-    infiller = Infiller.load(model, threads)
+    infiller = Infiller.load(model, threads, adapter=adapter)
     asked = ScoreRequest(data, language, max_tokens=max_tokens, code_only=code_only)
     return score(infiller, asked)
 

@@ -109,7 +109,7 @@ class Session:
     def choose_adapter(self) -> None:
         """Serve what the settings say now, with the adapter that belongs to the open folder."""
         settings = self.settings
-        self.adapter = chosen_adapter(settings.model.adapter, self.root)
+        self.adapter = chosen_adapter(settings.model.adapter, self.root, settings.model.path)
         if self.adapter.problem is not None:
             logger.warning("settings: diffill.model.adapter: %s", self.adapter.problem)
         config = EngineConfig(

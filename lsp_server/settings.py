@@ -144,13 +144,13 @@ class ModelSettings:
     adapter: str = _setting(
         "auto",
         "auto: what tuning has made for the open repository; none: the model as it is; else the "
-        "name or the folder of an adapter",
+        "name or the folder of an adapter, or a folder of several, of which the newest is served",
     )
 
 
 @frozen(kw_only=True)
 class TrainSettings:
-    """`diffill.train.*`: tuning on the open repository, which runs only when it is started."""
+    """`diffill.train.*`: tuning on the open repository, which runs when it is started."""
 
     max_minutes: float = _setting(
         10.0, "train at most so long", validator=_between(0.1, 100_000.0)
@@ -164,6 +164,15 @@ class TrainSettings:
     threads: int = _setting(1, "processor threads for training", validator=_between(1, 256))
     auto_resume: bool = _setting(
         False, "go on with an interrupted run when its repository is opened"
+    )
+    keep_up: bool = _setting(
+        False,
+        "tune by itself after five minutes without a key, on mains, if the files have changed",
+    )
+    minutes_per_day: float = _setting(
+        30.0,
+        "keepUp may use so many minutes of processor time a day in a repository",
+        validator=_between(0.0, 1440.0),
     )
 
 

@@ -24,6 +24,7 @@ FILES = (MANIFEST_FILE, WEIGHTS_FILE)
 LORA, FULL = "lora", "full"
 METHODS = (LORA, FULL)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _TRAIN_AGAIN = "delete it and run `diffill train` again"
 
 
@@ -109,7 +110,17 @@ def read_manifest(folder: Path) -> AdapterManifest:
             f"{folder} is no adapter ({error.strerror} for {MANIFEST_FILE})",
             fix="name a folder that `diffill adapters list` shows",
         ) from error
+    refuse_pointer(path, text)
     return AdapterManifest.parse(text, str(path))
+
+
+def refuse_pointer(path: Path, head: bytes) -> None:
+    """Raises AdapterError where a file that begins with `head` is Git LFS's stand-in for it."""
+    if head.startswith(_POINTER):
+        raise AdapterError(
+            f"{path} is a pointer of Git LFS, the file itself was not fetched",
+            fix=f"run `git lfs pull` in {path.parent}",
+        )
 
 
 def check(folder: Path, base: Base | None = None) -> AdapterManifest:
@@ -119,6 +130,8 @@ def check(folder: Path, base: Base | None = None) -> AdapterManifest:
     path = folder / WEIGHTS_FILE
     if record is None or not path.is_file():
         raise AdapterError(f"{path} is missing", fix=_TRAIN_AGAIN)
+    with path.open("rb") as file:
+        refuse_pointer(path, file.read(len(_POINTER)))
     check_record(path.name, FileRecord.of(path), record, str(path))
     if base is not None:
         check_base(manifest, base)

@@ -57,6 +57,8 @@ class Control:
         self._yield_until_s = 0.0
         self._looked_s = float("-inf")
         self._in_file = RUN
+        self.waited_s = 0.0
+        """How long `gate` has kept the run waiting, in all."""
 
     def tell(self, line: str) -> None:
         """Take a word from stdin; what is no such word is passed over."""
@@ -95,8 +97,9 @@ class Control:
 
         `report` hears `paused` and `resumed`, but not of the short waits for a typing user.
         """
-        told = False
+        told, begun_s = False, None
         while (state := self.now()) == PAUSE:
+            begun_s = self._clock() if begun_s is None else begun_s
             asked = PAUSE in (self._told, self._in_file)
             if asked and not told:
                 report("paused")
@@ -104,6 +107,8 @@ class Control:
             left_s = _LOOK_EVERY_S if asked else self._yield_until_s - self._clock()
             self._wake.wait(min(_LOOK_EVERY_S, max(left_s, 0.01)))
             self._wake.clear()
+        if begun_s is not None:
+            self.waited_s += self._clock() - begun_s
         if told:
             report("resumed")
         return state == RUN

@@ -4,9 +4,12 @@ The rate warms up and then stays; what is measured and kept is a running average
 which takes the place of a decay, so that any step may be the last one. The best average on the
 held-out files is what counts. A measurement without a gain goes back to it with half the rate,
 which is also how a rate that is too high for a repository is found out; several end the run.
+Unless a rate is given, a short test chooses it before the first step (`rate_test`).
 
 Invariants: row r of a batch is a function of the seed and r, and nothing that shapes the weights
-looks at the clock, so a resumed run is the unbroken one bit for bit; a loss that is no number ends
+looks at the clock, so a resumed run is the unbroken one bit for bit (whether there was time for a
+test of rates is settled once, and in the first checkpoint); the test leaves no trace but the rate;
+waiting does not count as time; a loss that is no number ends
 the run before it reaches a weight; the base model's own loss is measured before the first step.
 """
 
@@ -19,25 +22,37 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.optim import AdamW
 from transformers import PreTrainedModel
 
-from diffusion.data.batches import build_rows, to_device
 from diffusion.data.shards import ShardSet
 from diffusion.errors import TrainingError
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import tune_checkpoint
 from diffusion.train.control import Control
 from diffusion.train.ema import WeightAverage
-from diffusion.train.objective import Objective
 from diffusion.train.optimisers import load_state_tensors, state_tensors
+from diffusion.train.rate_test import (
+    GIVEN,
+    MOST_OF_BUDGET,
+    NO_TEXT,
+    ChosenRate,
+    choose_rate,
+)
 from diffusion.train.run_log import Report
-from diffusion.train.trained_part import decayed, prepare
+from diffusion.train.team import Team
 from diffusion.train.tune_checkpoint import AVERAGE, BEST, OPTIMISER, TRAINED, Checkpoint, TuneState
 from diffusion.train.tune_config import TuneConfig
-from diffusion.train.tune_data import DATA, GENERAL, MixedSource
+from diffusion.train.tune_data import (
+    DATA,
+    GENERAL,
+    JUDGE,
+    TRIAL,
+    VALIDATION,
+    MixedSource,
+    can_judge,
+)
+from diffusion.train.tune_step import Learner
 from diffusion.train.validation import Validator
 
 _SMALLEST_GAIN = 0.002
@@ -71,15 +86,19 @@ def finetune(
     report: Report,
     control: Control,
     clock: Callable[[], float] = time.monotonic,
+    team: Team | None = None,
 ) -> Tuned:
     """Tune `model` on the shards in `run`, from the newest checkpoint there if there is one.
+
+    All processes of a team call it; `report` and `control` of the first one count.
 
     Raises:
         TrainingError: a loss that is no number, a disk too full for the last checkpoint, or no
             sound checkpoint. Earlier checkpoints stay.
         CorpusError: the run's shards are damaged.
     """
-    return _Loop(run, model, tokenizer, config, report, control, clock).go(minutes, most_steps)
+    loop = _Loop(run, model, tokenizer, config, report, control, clock, team or Team())
+    return loop.go(minutes, most_steps)
 
 
 class _Loop:
@@ -94,23 +113,14 @@ class _Loop:
         report: Report,
         control: Control,
         clock: Callable[[], float],
+        team: Team,
     ) -> None:
         self._run, self._tokenizer, self._config = run, tokenizer, config
         self._report, self._control, self._clock = report, control, clock
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model = model.float().to(self._device)
-        self._part = prepare(model, config)
+        self._team = team
+        self._learner = Learner(model, tokenizer, config, control, team)
+        self._part = self._learner.part
         self._base = self._part.tensors()
-        self._optimiser = AdamW(
-            [
-                {"params": parameters, "weight_decay": config.weight_decay if decays else 0.0}
-                for parameters, decays in decayed(self._part)
-                if parameters
-            ],
-            lr=config.rate,
-            betas=(0.9, 0.95),
-        )
-        self._objective = Objective(model)
         self._average = WeightAverage(self._part, config.average_decay)
         self._best: dict[str, Tensor] = {}
         self._source = MixedSource(run, tokenizer, config.replay)
@@ -119,8 +129,8 @@ class _Loop:
         self.state = TuneState()
         self._resume()
 
-    def _validator(self, name: str) -> Validator:
-        shards = ShardSet.open(self._run / name, "validation")
+    def _validator(self, name: str, split: str = VALIDATION) -> Validator:
+        shards = ShardSet.open(self._run / name, split)
         return Validator(shards, self._tokenizer, self._config.batch, self._config.validation_rows)
 
     def _resume(self) -> None:
@@ -129,21 +139,23 @@ class _Loop:
             return
         self.state = found.state
         self._part.load(found.tensors[TRAINED])
-        load_state_tensors(self._optimiser, found.tensors[OPTIMISER])
+        load_state_tensors(self._learner.optimiser, found.tensors[OPTIMISER])
         self._average.restart(self._part.numbered(found.tensors[AVERAGE]))
         self._best = found.tensors[BEST]
 
     def go(self, minutes: float, most_steps: int) -> Tuned:
         """Train until time, epochs or gains are spent, or until told to stop."""
-        self._model.train()
         if self.state.base_loss is None:
             self._measure_base()
-        saved_s = tick_s = self._clock()
+        if self.state.rate is None and not self._choose_rate(minutes):
+            # Nothing to save yet: the next start measures and tries again.
+            return Tuned(self.state, self._base, None, "stopped")
+        saved_s = tick_s = self._now_s()
         while (why := self._over(minutes, most_steps)) is None:
             if not self._step():
                 why = "stopped"
                 break
-            now_s = self._clock()
+            now_s = self._now_s()
             self.state = replace(
                 self.state, seconds_trained=self.state.seconds_trained + now_s - tick_s
             )
@@ -160,6 +172,55 @@ class _Loop:
         self.save()
         return Tuned(self.state, self._base, self._best or None, why)
 
+    def _now_s(self) -> float:
+        """The first process's clock, which stands still while the run waits."""
+        return self._team.told(self._clock() - self._control.waited_s)
+
+    def _choose_rate(self, minutes: float) -> bool:
+        """Settle the peak rate; False where the run was told to stop meanwhile."""
+        config, begun_s = self._config, self._now_s()
+        if config.learning_rate is not None or self.state.step > 0:
+            # A run that was begun before there was a test goes on as it began.
+            self.state = replace(self.state, rate=config.rate, rate_why=GIVEN)
+            return True
+        chosen: ChosenRate | None = ChosenRate(config.rate, NO_TEXT)
+        judge = self._validator(DATA, JUDGE) if can_judge(self._run) else None
+        start_loss = None if judge is None else self._loss_on(judge)
+        if judge is not None and start_loss is not None:
+            start = self._part.tensors()
+            source = MixedSource(self._run, self._tokenizer, config.replay, TRIAL)
+            self._report({"event": "choosing_rate", "step": 0})
+            chosen = choose_rate(
+                config.rate, start_loss, lambda rate: self._try(rate, start, source, judge),
+                allowed_s=MOST_OF_BUDGET * 60 * minutes, clock=self._now_s,
+            )  # fmt: skip
+            self._learner.begin_anew(start)
+        if chosen is None:
+            return False
+        self.state = replace(
+            self.state, rate=chosen.rate, rate_why=chosen.why, rate_losses=chosen.losses,
+            seconds_trained=self.state.seconds_trained + self._now_s() - begun_s,
+        )  # fmt: skip
+        self._report({"event": "rate", "step": 0, "rate": chosen.rate, "why": chosen.why,
+                      "losses": chosen.losses})  # fmt: skip
+        self._save_or_warn()
+        return True
+
+    def _try(
+        self, rate: float, start: dict[str, Tensor], source: MixedSource, judge: Validator
+    ) -> float | None:
+        """The loss on `judge` after a few steps at `rate`; None where the run was told to stop."""
+        self._learner.begin_anew(start)
+        for step in range(self._config.rate_steps):
+            warm = min(1.0, 3 * (step + 1) / self._config.rate_steps)
+            learned = self._learner.learn(source, step, rate * warm, self._told)
+            if learned is None:
+                return None
+            if not learned.finite:
+                return math.inf
+        loss = self._loss_on(judge)
+        return math.inf if loss is None else loss
+
     def _over(self, minutes: float, most_steps: int) -> str | None:
         if self.state.without_gain >= self._config.patience:
             return "no_more_gain"
@@ -168,63 +229,33 @@ class _Loop:
         return "time" if self.state.seconds_trained >= 60 * minutes else None
 
     def _step(self) -> bool:
-        """One optimiser step; False where the run was told to stop, with nothing changed."""
+        """One step of the run; False where it was told to stop, with nothing changed."""
         config, step = self._config, self.state.step
-
-        def waits(what: str) -> None:
-            self._report({"event": what, "step": step})
-
-        if not self._control.gate(waits):
+        peak = config.rate
+        if config.learning_rate is None and self.state.rate is not None:
+            peak = self.state.rate
+        rate = peak * self.state.rate_scale * min(1.0, (step + 1) / config.warmup_steps)
+        learned = self._learner.learn(self._source, step, rate, self._told)
+        if learned is None:
             return False
-        first = step * config.rows
-        batches = [
-            build_rows(self._source, self._tokenizer, [first + row], config.batch)
-            for row in range(config.rows)
-        ]
-        weight = torch.stack([batch.weights_M.sum() for batch in batches]).sum()
-        if not float(weight) > 0:
+        if not learned.finite:
             raise TrainingError(
-                "the repository's files are too short to cut holes out of",
-                fix="name a repository with longer source files",
-            )
-        rate = config.rate * self.state.rate_scale * min(1.0, (step + 1) / config.warmup_steps)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        loss = 0.0
-        for batch in batches:
-            if not self._control.gate(waits):
-                self._optimiser.zero_grad(set_to_none=True)
-                return False
-            if not len(batch.targets_M):
-                continue
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=config.bf16):
-                part = self._objective(
-                    to_device(batch, self._device), weight.to(self._device)
-                )
-            part.backward()
-            loss += float(part.detach())
-        norm = float(torch.nn.utils.clip_grad_norm_(self._part.parameters(), config.clip_norm))
-        if not math.isfinite(loss) or not math.isfinite(norm):
-            raise TrainingError(
-                f"loss {loss} (gradient norm {norm}) at step {step}; nothing was published and "
-                "the adapter in use stays",
+                f"loss {learned.loss} (gradient norm {learned.norm}) at step {step}; nothing was "
+                "published and the adapter in use stays",
                 fix="start over with `diffill train --fresh` and a lower --learning-rate",
             )
-        self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=True)
         self._average.update(step)
-        self._loss = loss
+        self._loss = learned.loss
         self.state = replace(
-            self.state,
-            step=step + 1,
-            tokens_seen=self.state.tokens_seen + sum(batch.tokens for batch in batches),
+            self.state, step=step + 1, tokens_seen=self.state.tokens_seen + learned.tokens
         )
         return True
 
+    def _told(self, what: str) -> None:
+        self._report({"event": what, "step": self.state.step})
+
     def _loss_on(self, validator: Validator) -> float | None:
-        autocast = torch.autocast(self._device.type, torch.bfloat16, enabled=self._config.bf16)
-        measured = validator.measure(self._model, autocast, blind_context=True)
-        return measured.mean if measured.by_share else None
+        return self._learner.loss_on(validator)
 
     def _measure_base(self) -> None:
         self.state = replace(
@@ -280,10 +311,12 @@ class _Loop:
 
     def save(self) -> None:
         """Write a checkpoint. Raises TrainingError."""
+        if not self._team.main:
+            return
         average = self._average.tensors()
         tensors: dict[str, Any] = {
             TRAINED: self._part.tensors(),
-            OPTIMISER: state_tensors(self._optimiser),
+            OPTIMISER: state_tensors(self._learner.optimiser),
             AVERAGE: self._part.renamed(average) if average else {},
             BEST: self._best,
         }

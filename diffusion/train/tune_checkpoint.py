@@ -46,6 +46,11 @@ class TuneState:
     """Halved by every measurement without a gain."""
     general_base_loss: float | None = None
     general_best_loss: float | None = None
+    rate: float | None = None
+    """The peak rate; None before it was chosen."""
+    rate_why: str = ""
+    rate_losses: dict[str, float | None] = field(default_factory=dict)
+    """What the test of learning rates found (`rate_test.ChosenRate`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
     diffill train [REPO]                  tune, or go on with a run that was not over
     diffill train [REPO] --dry-run        what would be used, and how long it would take
     diffill train status|pause|resume|stop|report [REPO]
+    diffill train [REPO] --keep-up        tune only if it is worth it and today's minutes allow it
+    diffill train [REPO] --install-hook   do that after every commit
 
 Invariants: with `--json` stdout holds one JSON document a line and nothing else; a failure is one
 line on stderr (with `--json` also a `failed` event) and exit status 2.
@@ -47,8 +49,9 @@ def train(
     minutes: Annotated[float, typer.Option(help="train at most so long, in all starts")] = 10.0,
     method: Annotated[str, typer.Option(help="lora, or full for every weight")] = "lora",
     learning_rate: Annotated[
-        float | None, typer.Option(help="peak rate; by default the method's own")
-    ] = None,
+        str,
+        typer.Option(metavar="auto|RATE", help="peak rate; auto: tried out on the repository"),
+    ] = "auto",
     name: Annotated[str | None, typer.Option(help="of the adapter; by default the time")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="do not go on with an older run")] = False,
     model: Annotated[
@@ -64,32 +67,57 @@ def train(
     threads: Annotated[int | None, typer.Option(min=1, help="processor threads")] = None,
     nice: Annotated[int, typer.Option(min=0, max=19, help="how far to stand back")] = 15,
     probe_s: Annotated[float, typer.Option("--probe-s", help="seconds of the speed probe")] = 5.0,
+    keep_up: Annotated[
+        bool,
+        typer.Option("--keep-up", help="only if files changed, on mains, within the day's minutes"),
+    ] = False,
+    minutes_per_day: Annotated[
+        float, typer.Option(min=0, help="of processor time, for --keep-up and the hook")
+    ] = 30.0,
+    install_hook: Annotated[
+        bool, typer.Option("--install-hook", help="have git start --keep-up after every commit")
+    ] = False,
+    remove_hook: Annotated[
+        bool, typer.Option("--remove-hook", help="take that hook out again")
+    ] = False,
     out: Annotated[Path | None, typer.Option(metavar="FILE.html", help="for report")] = None,
     stdin_control: Annotated[bool, typer.Option("--stdin-control", hidden=True)] = False,
 ) -> None:
     """Tune the model on a repository. Ctrl-C saves; the same command goes on."""
-    say = _json_line if as_json else None
+    say: Callable[[dict[str, Any]], None] | None = _json_line if as_json else None
+    if _processes() > 1 and os.environ.get("RANK", "0") != "0":
+        say = lambda event: None  # noqa: E731  (the first process speaks for all)
     try:
         action, repository = _read(words or [])
         if action is not None:
             _look_after(action, repository, out, as_json=as_json)
             return
+        if install_hook or remove_hook:
+            _hook(repository, minutes_per_day, put_in=install_hook, as_json=as_json)
+            return
         if not minutes > 0:
             raise ConfigError(f"--minutes is {minutes:g}", fix="give a time above 0")
         _stand_back(nice)
+        if keep_up and _processes() > 1:
+            raise ConfigError(
+                "--keep-up works in one process", fix="leave it out, or the launcher"
+            )
         chosen = settle(threads)
         from diffusion.train.tune_config import TuneConfig
         from diffusion.train.tune_job import TuneOptions
 
-        config = TuneConfig(method=method, learning_rate=learning_rate, threads=chosen)
+        config = TuneConfig(method=method, learning_rate=_rate(learning_rate), threads=chosen)
         options = TuneOptions(
             minutes, config, model, name, fresh, licence_headers, cases, cases * 2 // 3, select
         )
         _use_threads(chosen)
         if dry_run:
             _plan(repository, options, probe_s, as_json=as_json)
-        elif _train(repository, options, say, stdin_control=stdin_control) == "stopped":
-            raise typer.Exit(0 if stdin_control else _SIGNALLED)
+        else:
+            per_day = minutes_per_day if keep_up else None
+            last = _train(repository, options, say, per_day, stdin_control=stdin_control)
+            if last == "stopped":
+                raise typer.Exit(0 if stdin_control or keep_up else _SIGNALLED)
     except DiffillError as error:
         if as_json:
             _json_line({"event": "error", "message": str(error)})
@@ -108,6 +136,23 @@ def _read(words: list[str]) -> tuple[str | None, Path]:
     if not repository.is_dir():
         raise ConfigError(f"{repository} is no folder", fix="name a repository")
     return action, repository
+
+
+def _processes() -> int:
+    """How many a launcher has started."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _rate(text: str) -> float | None:
+    """The peak rate that was given, None for auto."""
+    if text == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(
+            f"--learning-rate is {text}", fix="give auto, or a number like 0.001"
+        ) from None
 
 
 def _json_line(event: dict[str, Any]) -> None:
@@ -132,15 +177,30 @@ def _train(
     repository: Path,
     options: TuneOptions,
     say: Callable[[dict[str, Any]], None] | None,
+    minutes_per_day: float | None,
     *,
     stdin_control: bool,
 ) -> str:
     from diffusion.adapters.home import home_of
+    from diffusion.train import keep_up
     from diffusion.train.control import Control
     from diffusion.train.tune_job import run_job
     from diffusion.train.tune_screen import Screen
 
-    control = Control(home_of(repository).run)
+    home = home_of(repository)
+    if minutes_per_day is not None:
+        why_not = keep_up.why_not(keep_up.situation(home, minutes_per_day))
+        if why_not is not None:
+            event = {"event": "stopped", "message": f"not now: {why_not}"}
+            (say or (lambda told: typer.echo(told["message"], err=True)))(event)
+            return "stopped"
+    control = Control(home.run)
+
+    def metered(report: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+        if minutes_per_day is None:
+            return report
+        spent = keep_up.Spent(home.folder / keep_up.SPENT_FILE)
+        return keep_up.Meter(spent, minutes_per_day, control, report).hear
 
     def stop(*_: object) -> None:
         control.tell("stop")
@@ -150,10 +210,10 @@ def _train(
     if stdin_control:
         control.listen(sys.stdin)
     if say is not None:
-        last = run_job(repository, options, report=say, control=control)
+        last = run_job(repository, options, report=metered(say), control=control)
     else:
         with Screen(options.minutes) as screen:
-            last = run_job(repository, options, report=screen.show, control=control)
+            last = run_job(repository, options, report=metered(screen.show), control=control)
     return str(last["event"])
 
 
@@ -167,6 +227,18 @@ def _plan(repository: Path, options: TuneOptions, probe_s: float, *, as_json: bo
         return
     for line in plan_lines(plan.to_json()):
         print(line)
+
+
+def _hook(repository: Path, minutes_per_day: float, *, put_in: bool, as_json: bool) -> None:
+    from diffusion.adapters.home import repository_root
+    from diffusion.train import commit_hook
+
+    root = repository_root(repository)
+    path = commit_hook.install(root, minutes_per_day) if put_in else commit_hook.remove(root)
+    if as_json:
+        _json_line({"hook": str(path), "installed": put_in})
+    else:
+        print(f"{path} {'tunes after every commit' if put_in else 'is removed'}")
 
 
 def _look_after(action: str, repository: Path, out: Path | None, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ clock: time only decides after which step it ends. So a run that was killed goes
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,7 +18,8 @@ from diffusion.errors import ConfigError
 DEFAULT_MINUTES = 10.0
 RATES = {LORA: 1e-3, FULL: 1e-4}
 """Peak rates of AdamW. LoRA learned at 1e-3 and began to diverge at 4e-3; full tuning was worse
-than nothing at 1e-3 (docs/lab-notebook.md). A run halves its rate where it gains nothing."""
+than nothing at 1e-3 (docs/lab-notebook.md). What is tried lies around them; a run halves its rate
+where it gains nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,9 @@ class TuneConfig:
 
     method: str = LORA
     learning_rate: float | None = None
-    """None takes the method's own."""
+    """None lets a short test choose (`rate_test`)."""
+    rate_steps: int = 6
+    """Steps at each rate that is tried."""
     rank: int = 16
     alpha: float = 32.0
     rows: int = 4
@@ -59,15 +63,20 @@ class TuneConfig:
             )
         if not 0.0 <= self.replay < 1.0:
             raise ConfigError(f"a replay of {self.replay} is no share", fix="give 0 to below 1")
+        if self.learning_rate is not None and not 0.0 <= self.learning_rate < math.inf:
+            raise ConfigError(
+                f"a learning rate of {self.learning_rate} is none", fix="give a number, like 0.001"
+            )
         for name in (
             "rank", "rows", "row_tokens", "validate_every_steps", "patience", "log_every_steps",
+            "rate_steps",
         ):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}", fix="give 1 or more")
 
     @property
     def rate(self) -> float:
-        """The peak rate."""
+        """The peak rate that was given, else the method's own."""
         return RATES[self.method] if self.learning_rate is None else self.learning_rate
 
     @property

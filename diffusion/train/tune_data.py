@@ -3,8 +3,10 @@
 `data` holds the repository's shards, `general` those of the pack that is replayed, both with a
 train and a validation split in the corpus's own format, so that batches, validation and holes are
 made by the code that pretraining uses. What is edited while a run goes on changes nothing in it.
+`trial` and `judge` part the train split once more, by file, for the test of learning rates.
 
-Invariant: a held-out file is in no train shard.
+Invariants: a held-out file is in no train shard; no file is in both `trial` and `judge`, and both
+hold files of the train split alone.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from diffusion.data.document_source import DocumentSource
@@ -20,11 +22,15 @@ from diffusion.data.documents import documents_of, split_long, without_licence_h
 from diffusion.data.open_corpus import MANIFEST
 from diffusion.data.repository import Repository
 from diffusion.data.shards import ShardSet, write_shard
+from diffusion.data.split import unit_hash
 from diffusion.errors import CorpusError, TrainingError
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train.replay import general_files
 
 DATA, GENERAL = "data", "general"
+TRAIN, VALIDATION = "train", "validation"
+TRIAL, JUDGE = "trial", "judge"
+_JUDGED_SHARE, _FEWEST_FILES = 0.15, 4
 RECENT_TIMES = 2
 """A file that recent commits touched is drawn so much more often."""
 
@@ -41,13 +47,17 @@ def write_data(
 ) -> None:
     """Write the shards of a run, whole or not at all. Raises TrainingError or CorpusError."""
     own: list[tuple[str, str, bytes, int]] = []
+    judged = _judged([file.path for file in repository.files if not file.held_out])
     for file in repository.files:
-        split = "validation" if file.held_out else "train"
-        times = RECENT_TIMES if file.recent and not file.held_out else 1
+        splits = [VALIDATION] if file.held_out else [TRAIN]
+        if judged and not file.held_out:
+            splits.append(JUDGE if file.path in judged else TRIAL)
         for piece in repository_documents(file.path, file.data, licence_headers=licence_headers):
-            own.append((split, file.language, piece, times))
+            for split in splits:
+                times = RECENT_TIMES if file.recent and split in (TRAIN, TRIAL) else 1
+                own.append((split, file.language, piece, times))
     general = [
-        ("validation" if file.held_out else "train", file.language, piece, 1)
+        (VALIDATION if file.held_out else TRAIN, file.language, piece, 1)
         for file in general_files()
         for piece in documents_of(file.path, file.data)
     ]
@@ -69,7 +79,7 @@ def _write_corpus(
         ids = tokenizer.encode(data)
         if ids:
             shards.setdefault((split, language), []).extend([ids] * times)
-    if not any(split == "train" for split, _ in shards):
+    if not any(split == TRAIN for split, _ in shards):
         raise CorpusError(
             "the repository has too little code to learn from: no file is left to train on",
             fix="name a repository with at least two source files of more than 200 bytes",
@@ -84,16 +94,26 @@ def _write_corpus(
     partial.rename(folder)
 
 
-def has_held_out(run: Path) -> bool:
-    """Whether there is anything to measure on."""
-    return any((run / DATA).glob("validation-*.bin"))
+def _judged(paths: Sequence[str]) -> frozenset[str]:
+    """The training files that learning rates are judged on; none where there are too few."""
+    if len(paths) < _FEWEST_FILES:
+        return frozenset()
+    count = max(1, round(_JUDGED_SHARE * len(paths)))
+    return frozenset(sorted(paths, key=lambda path: (unit_hash(f"judge:{path}"), path))[:count])
+
+
+def can_judge(run: Path) -> bool:
+    """Whether learning rates can be tried out on this run's text."""
+    return all(any((run / DATA).glob(f"{split}-*.bin")) for split in (TRIAL, JUDGE))
 
 
 class MixedSource:
     """Windows of the repository, and now and then one of general code. A `PieceSource`."""
 
-    def __init__(self, run: Path, tokenizer: Tokenizer, replay: float) -> None:
-        own, general = (ShardSet.open(run / name, "train") for name in (DATA, GENERAL))
+    def __init__(
+        self, run: Path, tokenizer: Tokenizer, replay: float, split: str = TRAIN
+    ) -> None:
+        own, general = ShardSet.open(run / DATA, split), ShardSet.open(run / GENERAL, TRAIN)
         self._own = DocumentSource(own, tokenizer, {})
         self._general = DocumentSource(general, tokenizer, dict.fromkeys(general.languages, 1.0))
         self._replay = replay

@@ -35,6 +35,7 @@ from diffusion.train.control import RUN, Control, only_run, want
 from diffusion.train.finetune import Tuned, finetune
 from diffusion.train.plan import TuningPlan, make_plan, most_steps, probe
 from diffusion.train.run_log import STATUS, Report, RunLog
+from diffusion.train.team import Team
 from diffusion.train.trained_part import adapter_bytes
 from diffusion.train.tune_config import DEFAULT_MINUTES, TuneConfig
 from diffusion.train.tune_data import DATA, GENERAL, write_data
@@ -95,8 +96,10 @@ def run_job(
 
     Raises DiffillError (in particular TrainingError where the repository is trained on already).
     """
-    home = home_of(repository)
+    home, team = home_of(repository), Team()
     run = home.run
+    if not team.main:
+        return _Job(home, options, lambda event: None, control or Control(run), team).go()
     try:
         run.mkdir(parents=True, exist_ok=True)
         write_file(home.folder / "repository.json", json.dumps({"root": str(home.root)}).encode())
@@ -109,7 +112,7 @@ def run_job(
         want(run, RUN)
         log = RunLog(run, report, enabled=True)
         try:
-            return _Job(home, options, log.write, control or Control(run)).go()
+            return _Job(home, options, log.write, control or Control(run), team).go()
         except DiffillError as error:
             log.write({"event": "failed", "message": str(error)})
             raise
@@ -121,22 +124,34 @@ def run_job(
 
 class _Job:
     def __init__(
-        self, home: RepositoryHome, options: TuneOptions, report: Report, control: Control
+        self,
+        home: RepositoryHome,
+        options: TuneOptions,
+        report: Report,
+        control: Control,
+        team: Team,
     ) -> None:
-        self._home, self._options = home, options
+        self._home, self._options, self._team = home, options, team
         self._report, self._control = report, control
         self._run = home.run
         self._base = base_of(options.model_dir)
         self._tokenizer = _tokenizer(options)
 
     def go(self) -> dict[str, Any]:
-        stored = None if self._options.fresh else self._stored()
-        config, plan = stored or self._begin()
+        if self._team.main:
+            stored = None if self._options.fresh else self._stored()
+            config, plan = stored or self._begin()
+        self._team.wait()
+        if not self._team.main:
+            config, plan = self._begun()
         tuned = finetune(
             self._run, load_checkpoint(self._options.model_dir).model, self._tokenizer, config,
             minutes=self._options.minutes, most_steps=most_steps(plan["tokens"], config),
-            report=self._report, control=self._control,
+            report=self._report, control=self._control, team=self._team,
         )  # fmt: skip
+        self._team.leave()
+        if not self._team.main:
+            return {"event": "stopped" if tuned.stopped else "done", "step": tuned.state.step}
         if tuned.stopped:
             return self._say("stopped", step=tuned.state.step, message="run again to go on")
         return self._finish(tuned, config, plan)
@@ -163,9 +178,24 @@ class _Job:
         self._say("resumed", root=str(self._home.root))
         return replace(config, threads=self._options.config.threads), plan
 
+    def _begun(self) -> tuple[TuneConfig, dict[str, Any]]:
+        """What the first process has begun, or goes on with."""
+        try:
+            stored = json.loads((self._run / CONFIG_FILE).read_text(encoding="utf-8"))
+            plan = json.loads((self._run / PLAN_FILE).read_text(encoding="utf-8"))
+            config = TuneConfig(**stored["config"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TrainingError(
+                f"process {self._team.rank} does not find the run in {self._run} ({error})",
+                fix="give all machines the same DIFFILL_DATA, in a folder that they share",
+            ) from error
+        return replace(config, threads=self._options.config.threads), plan
+
     def _begin(self) -> tuple[TuneConfig, dict[str, Any]]:
         """Scan, plan, and fix the data of a new run."""
         options, run = self._options, self._run
+        rows = max(options.config.rows, self._team.size)  # or a process would have nothing to do
+        options = replace(options, config=replace(options.config, rows=rows))
         (run / CONFIG_FILE).unlink(missing_ok=True)
         tune_checkpoint.clear(run)
         for name in ("log.jsonl", SAMPLES_FILE):
@@ -226,6 +256,9 @@ class _Job:
             "minutes": round(state.seconds_trained / 60, 2),
             "steps": state.step,
             "best_step": state.best_step,
+            "learning_rate": state.rate,
+            "learning_rate_why": state.rate_why,
+            "learning_rate_losses": state.rate_losses,
             "tokens_seen": state.tokens_seen,
             "files": plan["files"],
             "tokens": plan["tokens"],

@@ -18,6 +18,7 @@ from typing import Any
 from diffusion.errors import TrainingError
 from diffusion.evaluate.report_svg import bars_plot, curves_plot
 from diffusion.train.run_log import LOG
+from diffusion.train.tune_screen import rate_line
 
 PLAN_FILE, SAMPLES_FILE = "plan.json", "samples.json"
 _MOST_SAMPLES = 60
@@ -64,7 +65,7 @@ def _page(
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
         f"<title>Tuning: {name}</title><style>{_STYLE}</style><h1>Tuning: {name}</h1>",
-        *_result(done),
+        *_result(done), *_rate(events),
         "<h2>Loss</h2>", curves_plot(_curves(events), "step", "loss (nats a token)"),
     ]  # fmt: skip
     if samples:
@@ -91,6 +92,19 @@ def _result(done: Mapping[str, Any]) -> Iterator[str]:
             )
     yield "</table>"
     yield f"<p>{figures['minutes']} minutes, {figures['steps']} steps.</p>"
+
+
+def _rate(events: list[dict[str, Any]]) -> Iterator[str]:
+    chosen = next((e for e in reversed(events) if e["event"] == "rate"), None)
+    if chosen is None:
+        return
+    yield f"<p>{escape(rate_line(chosen['rate'], str(chosen['why'])))}.</p>"
+    if chosen["losses"]:
+        yield "<table><tr><th>rate tried</th><th>loss on training files set aside</th></tr>"
+        for rate, loss in chosen["losses"].items():
+            shown = "no number" if loss is None else f"{loss:.4f}"
+            yield f"<tr><td>{'none yet' if rate == '0' else escape(rate)}</td><td>{shown}</td></tr>"
+        yield "</table>"
 
 
 def _curves(events: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:

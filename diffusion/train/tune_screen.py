@@ -55,12 +55,30 @@ def event_lines(event: dict[str, Any]) -> Iterator[str]:
     elif kind == "validation" and event["loss"] is not None:
         mark = ", the best so far" if event["best"] else ""
         yield f"step {event['step']}: held-out loss {event['loss']:.3f}{mark}"
+    elif kind == "rate":
+        yield rate_line(event["rate"], event["why"])
     elif kind == "done":
         yield from result_lines(event)
     elif kind == "measuring" and "of" in event:
         yield f"measuring: {event['done']} of {event['of']} holes"
+    elif kind == "choosing_rate":
+        yield "trying out learning rates"
     elif kind in ("paused", "resumed", "stopped", "measuring", "warning", "failed", "scanning"):
         yield f"{kind}: {event['message']}" if "message" in event else kind
+
+
+_WHY_RATE = {
+    "given": "as given",
+    "tested": "the best of a short test",
+    "too_long": "the method's own: a test would have taken too long",
+    "no_gain": "the method's own: the test saw no gain at any",
+    "too_little_text": "the method's own: too few files to test on",
+}
+
+
+def rate_line(rate: float, why: str) -> str:
+    """Which learning rate a run has, in words."""
+    return f"learning rate {rate:g}, {_WHY_RATE.get(why, why)}"
 
 
 def plan_lines(plan: dict[str, Any]) -> Iterator[str]:

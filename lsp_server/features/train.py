@@ -3,11 +3,13 @@
 The run is a process of its own (`training.job`); its events become `diffill/train/progress` for
 clients that announce `experimental.diffillTraining`, and `$/progress` for those that show
 progress. While somebody types, the run is told to wait. When a run has published an adapter, the
-server serves it without a restart.
+server serves it without a restart. Some minutes after the last key it looks whether another process
+has made or shared one, and, where the settings say so, starts a run of its own (`--keep-up`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -32,7 +34,7 @@ from lsp_server.protocol import (
     TRAIN_STOP,
 )
 from lsp_server.training.job import TrainingJob, command_line, read_plan
-from lsp_server.training.policy import YieldPolicy
+from lsp_server.training.policy import IDLE_S, YieldPolicy
 
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
@@ -59,18 +61,54 @@ class Training:
         self.repository: Path | None = None
         self._policy = YieldPolicy()
         self._token: str | None = None
+        self._asked_for = True
+        self.idle_s = IDLE_S
+        self._touched_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self.by_itself: asyncio.Task[None] | None = None
+        """The start of the last run that nobody asked for."""
 
     def touch(self) -> None:
-        """The user did something: the run waits a moment."""
+        """The user did something: the run waits a moment, and idleness begins anew."""
+        self._touched_s = time.monotonic()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self.idle_s, self._look)
         if self.job.active:
             wait_ms = self._policy.touch(1000 * time.monotonic())
             if wait_ms is not None:
                 self.job.wait_a_moment(wait_ms)
 
+    def _look(self) -> None:
+        """The timer has run out: wait on if there was a key meanwhile, else nobody is at work."""
+        left_s = self._touched_s + self.idle_s - time.monotonic()
+        if left_s > 0:
+            self._timer = asyncio.get_running_loop().call_later(left_s, self._look)
+            return
+        self._timer = None
+        self._server.session.choose_adapter()
+        root = self._server.session.root
+        if self._server.session.settings.train.keep_up and root is not None and root.is_dir():
+            self.by_itself = asyncio.ensure_future(self._keep_up(root))
+
+    async def _keep_up(self, root: Path) -> None:
+        if self.job.active:
+            return
+        try:
+            await self.start(root, {"keepUp": True})
+        except TrainingUnavailable as error:
+            logger.warning("no run by itself: %s", error)
+
+    def close(self) -> None:
+        """The run saves and stops; no other begins."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.job.close()
+
     async def start(self, repository: Path, options: dict[str, Any]) -> None:
         """Start the process. Raises TrainingUnavailable."""
         await self.job.start(command(self._server, repository, options))
         self.repository = repository
+        self._asked_for = not options.get("keepUp")
         if _shows_progress(self._server):
             await self._begin_progress()
 
@@ -107,7 +145,9 @@ class Training:
                         percentage=None if share is None else int(100 * share),
                     ),
                 )
-        if kind == "failed":
+        if kind == "failed" and not self._asked_for:
+            logger.warning("a run by itself failed: %s", event.get("message"))
+        elif kind == "failed":
             text = f"Diffill could not train: {event.get('message')}"
             server.window_show_message(types.ShowMessageParams(types.MessageType.Error, text))
         elif kind == "done":
@@ -135,6 +175,8 @@ def command(server: DiffillServer, repository: Path, options: dict[str, Any]) ->
         words += ["--name", str(options["name"])]
     if options.get("fresh"):
         words.append("--fresh")
+    if options.get("keepUp"):
+        words += ["--keep-up", "--minutes-per-day", str(settings.train.minutes_per_day)]
     if options.get("dryRun"):
         return command_line(
             repository, "--dry-run", "--probe-s", str(options.get("probeSeconds", 5)), *words
@@ -259,7 +301,7 @@ async def go_on(server: DiffillServer) -> None:
 
 def close(server: DiffillServer) -> None:
     """The run saves and stops; the next start goes on with it."""
-    server.training.job.close()
+    server.training.close()
 
 
 def register(server: DiffillServer) -> None:

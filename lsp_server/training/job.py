@@ -30,7 +30,8 @@ _PLAN_S = 300.0
 
 def command_line(repository: Path, *options: str) -> list[str]:
     """The command of a run or a plan."""
-    return [sys.executable, "-m", "diffusion", "train", str(repository), "--json", *options]
+    # -P: the server's folder is often the open one, and python must import nothing from there.
+    return [sys.executable, "-P", "-m", "diffusion", "train", str(repository), "--json", *options]
 
 
 class TrainingJob:

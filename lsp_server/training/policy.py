@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 YIELD_MS = 2000
 """After a key or a request, training pauses so long; the next key prolongs it."""
+IDLE_S = 300.0
+"""After so long without a key or a request, nobody is at work."""
 _REPEAT_MS = 500
 """A run that has been told to wait needs no second word so soon."""
 

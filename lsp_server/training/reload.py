@@ -1,8 +1,9 @@
 """Which adapter a server serves: what the setting says, for the folder that is open.
 
 `auto` is the adapter that is selected for the repository, `none` the base model, a name one of the
-repository's adapters, a path any adapter's folder (a shared one, say). What cannot be served is
-told as a problem, and the base model is served. Nothing here imports torch.
+repository's adapters, a path any adapter's folder, or one that holds several (a team's, say), of
+which the newest is meant. What cannot be served is told as a problem, and the base model is served.
+Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from diffusion.adapters.base import base_of
+from diffusion.adapters.chosen import adapter_folder
 from diffusion.adapters.home import home_of
 from diffusion.adapters.manifest import check
 from diffusion.adapters.store import AdapterStore
-from diffusion.errors import AdapterError
+from diffusion.errors import DiffillError
+from diffusion.pretrained import default_model_dir
 
 AUTO, NONE = "auto", "none"
 
@@ -27,25 +31,19 @@ class Chosen:
     problem: str | None = None
 
 
-def chosen_adapter(setting: str, root: Path | None) -> Chosen:
-    """What `diffill.model.adapter` means for the folder `root`."""
+def chosen_adapter(setting: str, root: Path | None, model: str = "") -> Chosen:
+    """What `diffill.model.adapter` means for the folder `root` and `diffill.model.path`."""
     if setting == NONE or (root is None and setting == AUTO):
         return Chosen()
     try:
-        if "/" in setting or "\\" in setting:
-            folder = Path(setting).expanduser()
-        else:
-            if root is None:
-                raise AdapterError(
-                    f"adapter {setting} belongs to a repository, and no folder is open",
-                    fix="open the repository, or give the adapter's folder",
-                )
-            store = AdapterStore(home_of(root))
-            name = store.selected() if setting == AUTO else setting
-            if name is None:
-                return Chosen()
-            folder = store.folder_of(name)
+        name: str | None = setting
+        if setting == AUTO and root is not None:
+            name = AdapterStore(home_of(root)).selected()
+        if name is None:
+            return Chosen()
+        model_dir = Path(model).expanduser() if model else default_model_dir()
+        folder = adapter_folder(name, root, lambda: base_of(model_dir))
         manifest = check(folder)
-    except (AdapterError, OSError) as error:
+    except (DiffillError, OSError) as error:
         return Chosen(problem=str(error))
     return Chosen(str(folder), manifest.name)

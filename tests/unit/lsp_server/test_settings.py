@@ -41,6 +41,8 @@ def test_every_key_can_be_set() -> None:
             "method": "full",
             "threads": 2,
             "autoResume": True,
+            "keepUp": True,
+            "minutesPerDay": 12.5,
         },
         "privacy": {"logCode": True, "respectGitignore": False, "ignore": ["gen/"]},
     }

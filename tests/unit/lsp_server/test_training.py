@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,128 +15,13 @@ from diffusion.adapters.base import base_of
 from diffusion.adapters.home import home_of
 from diffusion.adapters.manifest import LORA, WEIGHTS_FILE, AdapterManifest
 from diffusion.adapters.store import AdapterStore
-from diffusion.cancel import CancelToken
-from diffusion.errors import AdapterError
-from lsp_server.engine.engine import (
-    EngineCandidate,
-    EngineConfig,
-    EngineRequest,
-    EngineState,
-    EngineStatus,
-)
-from lsp_server.engine.scripted import ScriptedAnswer, ScriptedFiller
-from lsp_server.engine.worker import WorkerEngine
 from lsp_server.errors import TrainingUnavailable
 from lsp_server.features import train
+from lsp_server.training import job
 from lsp_server.training.job import TrainingJob, read_plan
 from lsp_server.training.policy import YieldPolicy
 from lsp_server.training.reload import Chosen, chosen_adapter
 from tests.support.lsp_wire import WAIT_S, Wire, scripted
-
-REQUEST = EngineRequest(b"x = ", 4, "python")
-
-
-# What is served
-
-
-class Models:
-    """A loader whose models say which adapter they have; `bad` ones are refused."""
-
-    def __init__(self) -> None:
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def load(self, config: EngineConfig) -> ScriptedFiller:
-        if config.adapter:
-            assert self.gate.wait(WAIT_S)
-        if "bad" in config.adapter:
-            raise AdapterError(f"{config.adapter} holds NaN")
-        text = config.adapter or "base"
-        filler = ScriptedFiller((ScriptedAnswer((EngineCandidate(text, 0.9),)),))
-        filler.model = text
-        return filler
-
-
-class Served:
-    """An engine, and a way to wait for what it says about itself."""
-
-    def __init__(self, models: Models, adapter: str = "") -> None:
-        self._changed = threading.Condition()
-        self.engine = WorkerEngine(
-            models.load, EngineConfig(adapter=adapter), on_state=self._on_state
-        )
-
-    def _on_state(self, status: EngineStatus) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-    def until(self, **wanted: str) -> EngineStatus:
-        def there() -> bool:
-            status = self.engine.status()
-            return all(value in getattr(status, name) for name, value in wanted.items())
-
-        with self._changed:
-            assert self._changed.wait_for(there, WAIT_S), self.engine.status()
-        return self.engine.status()
-
-    def text(self) -> str:
-        answer = self.engine.submit(REQUEST, CancelToken()).result(WAIT_S)
-        return answer.candidates[0].text
-
-
-@pytest.fixture
-def models() -> Models:
-    return Models()
-
-
-@pytest.fixture
-def served(models: Models) -> Iterator[Served]:
-    served = Served(models)
-    yield served
-    models.gate.set()
-    served.engine.close()
-    assert served.engine.join(WAIT_S)
-
-
-def test_an_adapter_is_loaded_beside_what_is_served(served: Served, models: Models) -> None:
-    assert served.text() == "base"
-    models.gate.clear()
-    served.engine.configure(EngineConfig(adapter="one"))
-    assert [served.text() for _ in range(3)] == ["base"] * 3, "no request waits for the new one"
-    models.gate.set()
-    assert served.until(adapter="one").model == "one"
-    assert served.text() == "one"
-
-
-def test_a_bad_adapter_is_never_served(served: Served) -> None:
-    served.text()
-    served.engine.configure(EngineConfig(adapter="bad"))
-    status = served.until(problem="bad holds NaN")
-    assert (status.state, status.model, status.adapter) == (EngineState.READY, "base", "")
-    assert served.text() == "base"
-
-
-def test_a_bad_adapter_at_the_start_leaves_the_base_model(models: Models) -> None:
-    served = Served(models, "bad")
-    assert served.text() == "base"
-    assert "holds NaN" in served.engine.status().problem
-    served.engine.close()
-    assert served.engine.join(WAIT_S)
-
-
-def test_the_last_choice_counts(served: Served, models: Models) -> None:
-    served.text()
-    models.gate.clear()
-    served.engine.configure(EngineConfig(adapter="one"))
-    served.engine.configure(EngineConfig(adapter="two"))
-    models.gate.set()
-    served.until(adapter="two")
-    models.gate.clear()
-    served.engine.configure(EngineConfig(adapter="one"))
-    served.engine.configure(EngineConfig(adapter="two"))  # what is served already
-    models.gate.set()
-    assert served.text() == "two"
-
 
 # When it waits
 
@@ -266,6 +150,89 @@ async def test_a_run_shows_its_events_and_its_adapter_is_served(
     told = [m["params"] for m in wire.sent if m.get("method") == "diffill/train/progress"]
     assert [event["event"] for event in told] == ["train", "done"]
     assert wire.server.session.adapter.name == "new"
+
+
+@pytest.mark.parametrize(
+    ("state", "setting", "starts"),
+    [
+        ("interrupted", True, True), ("stopped", True, True), ("done", True, False),
+        ("none", True, False), ("stopped", False, False),
+    ],
+)  # fmt: skip
+async def test_an_interrupted_run_goes_on_if_the_settings_say_so(
+    wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch,
+    state: str, setting: bool, starts: bool,
+) -> None:  # fmt: skip
+    run = home_of(repository).run
+    if state != "none":
+        run.mkdir(parents=True)
+        # A status that says "runs" without a process that holds the lock is an interrupted run.
+        status = {"state": "runs" if state == "interrupted" else state}
+        (run / "status.json").write_text(json.dumps(status))
+    monkeypatch.setattr(train, "command", lambda *_: program({"event": "stopped"}))
+    await wire.initialize(
+        {"experimental": {"diffillTraining": True}},
+        rootUri=repository.as_uri(),
+        initializationOptions={"train": {"autoResume": setting}},
+    )
+    if starts:
+        async with asyncio.timeout(WAIT_S):
+            while wire.server.training.repository is None:  # `initialized` begins it
+                await asyncio.sleep(0)
+    else:
+        await train.go_on(wire.server)
+    await wire.server.training.job.ended()
+    told = [m["params"] for m in wire.sent if m.get("method") == "diffill/train/progress"]
+    assert bool(told) is starts
+    assert wire.server.training.repository == (repository if starts else None)
+
+
+@pytest.mark.parametrize("setting", [True, False])
+async def test_idle_the_server_looks_for_adapters_and_keeps_up_if_told_to(
+    wire: Wire, repository: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch,
+    setting: bool,
+) -> None:  # fmt: skip
+    commands: list[list[str]] = []
+    whole = train.command
+
+    def command(*given: Any) -> list[str]:
+        commands.append(whole(*given))
+        return program({"event": "failed", "message": "no disk"})
+
+    monkeypatch.setattr(train, "command", command)
+    await wire.initialize(
+        rootUri=repository.as_uri(),
+        initializationOptions={
+            "model": {"path": str(tiny_model_dir)},
+            "train": {"keepUp": setting, "minutesPerDay": 7},
+        },
+    )
+    training = wire.server.training
+    publish(repository, tiny_model_dir, "new").select("new")  # by a commit's run, say
+    assert wire.server.session.adapter == Chosen()
+    training.idle_s = 0.0
+    looked = asyncio.Event()
+    choose = wire.server.session.choose_adapter
+    monkeypatch.setattr(
+        wire.server.session, "choose_adapter", lambda: (choose(), looked.set())
+    )
+    training.touch()
+    async with asyncio.timeout(WAIT_S):
+        await looked.wait()
+    assert wire.server.session.adapter.name == "new"
+    assert (training.by_itself is not None) is setting
+    if training.by_itself is not None:
+        await training.by_itself
+        await training.job.ended()
+    assert [c[c.index("--keep-up") :][:3] for c in commands] == (
+        [["--keep-up", "--minutes-per-day", "7.0"]] if setting else []
+    )
+    shown = [m for m in wire.sent if m.get("method") == "window/showMessage"]
+    assert shown == [], "nobody asked for this run, so its failure is only logged"
+
+
+def test_a_run_imports_nothing_from_the_folder_that_is_open() -> None:
+    assert job.command_line(Path("/work"))[1:4] == ["-P", "-m", "diffusion"]
 
 
 async def test_adapters_are_listed_selected_and_deleted(

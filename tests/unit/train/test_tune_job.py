@@ -153,6 +153,13 @@ def test_a_run_waits_as_long_as_somebody_types(tmp_path: Path) -> None:
     assert control.now() == STOP and not control.gate()
 
 
+def test_waiting_is_known_and_is_no_training(tmp_path: Path) -> None:
+    control = Control(tmp_path, clock=iter(float(s) for s in range(100)).__next__)
+    assert control.gate() and control.waited_s == 0.0
+    control.tell("yield 5000\n")
+    assert control.gate() and 1.0 <= control.waited_s <= 7.0
+
+
 def test_steps_follow_the_size_of_the_repository() -> None:
     config = replace(CONFIG, most_epochs=10)
     small, large = (most_steps(tokens, config) for tokens in (10**4, 10**5))

@@ -1,0 +1,82 @@
+"""Which adapter a name or a path means: for the command line, and for the server's setting.
+
+A name is one of the repository's adapters. A path is an adapter's folder, or a folder of several,
+as a team shares it (read-only, or a checkout): there, the newest one that fits the model. Nothing
+here imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from diffusion.adapters.base import base_of
+from diffusion.adapters.home import home_of
+from diffusion.adapters.manifest import MANIFEST_FILE, Base, check
+from diffusion.adapters.store import AdapterStore
+from diffusion.errors import AdapterError
+from diffusion.pretrained import default_model_dir
+
+
+def is_path(text: str) -> bool:
+    """Whether this is no adapter's name, which holds no separator."""
+    return "/" in text or "\\" in text or text in (".", "..", "~")
+
+
+def adapter_folder(text: str, root: Path | None, base: Callable[[], Base]) -> Path:
+    """The folder of the adapter that `text` names, near the repository `root`.
+
+    Checked only where several may be meant, which is also where `base` is asked for. Raises
+    AdapterError where there is none, and what `base` raises.
+    """
+    if is_path(text):
+        folder = Path(text).expanduser()
+        return folder if (folder / MANIFEST_FILE).exists() else newest_in(folder, base())
+    if root is None:
+        raise AdapterError(
+            f"adapter {text} belongs to a repository, and no folder is open",
+            fix="open the repository, or give the adapter's folder",
+        )
+    return AdapterStore(home_of(root)).folder_of(text)
+
+
+def newest_in(shared: Path, base: Base) -> Path:
+    """The newest sound adapter in a folder of adapters that fits `base`.
+
+    Raises AdapterError where none will do, with the reason against the last one by name.
+    """
+    try:
+        folders = [p for p in shared.iterdir() if (p / MANIFEST_FILE).is_file()]
+    except OSError as error:
+        raise AdapterError(
+            f"{shared} is no folder of adapters ({error.strerror})",
+            fix="name an adapter's folder, or one that holds such folders",
+        ) from error
+    found: list[tuple[str, str, Path]] = []
+    problem: AdapterError | None = None
+    for folder in sorted(folders):
+        try:
+            manifest = check(folder, base)
+        except AdapterError as error:
+            problem = error
+        else:
+            found.append((manifest.created, folder.name, folder))
+    if found:
+        return max(found)[2]
+    raise problem or AdapterError(
+        f"{shared} holds no adapter", fix="name an adapter's folder, or one that holds such folders"
+    )
+
+
+def asked_adapter(text: str | None, model: Path | None, file: Path) -> Path | None:
+    """The checked folder of what `--adapter` says, None where it was not given.
+
+    A name is looked for in the repository that `file` is in. Raises AdapterError, in particular
+    for an adapter of another model than `model` (None: the bundled one).
+    """
+    if text is None:
+        return None
+    base = base_of(model or default_model_dir())
+    folder = adapter_folder(text, file, lambda: base)
+    check(folder, base)
+    return folder

@@ -1,0 +1,135 @@
+"""Tuning that starts by itself, on a commit or when idle: whether now, and how long today.
+
+Minutes are processor time, so that waiting costs nothing. What a day has used is kept in a file
+beside the run, so all processes share one budget a repository; it is written by the process that
+holds the run's lock. When the budget is spent or the plug is pulled, the run is told to stop: it
+saves, and the next start goes on with it.
+
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from diffusion.adapters.durable import write_file
+from diffusion.adapters.home import RepositoryHome
+from diffusion.data.repository import scan_repository
+from diffusion.train.control import STOP, Control, is_locked
+from diffusion.train.power import on_battery
+from diffusion.train.run_log import Report
+from diffusion.train.run_state import run_state
+
+SPENT_FILE, _PLAN_FILE = "keep-up.json", "plan.json"
+DEFAULT_MINUTES_PER_DAY = 30.0
+LEAST_MINUTES = 0.5
+"""With less left of a day, no run is begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the decision depends on."""
+
+    minutes_per_day: float
+    spent_minutes: float
+    on_battery: bool
+    running: bool
+    """A run is at work on the repository."""
+    unfinished: bool
+    """There is a run to go on with."""
+    changed: Callable[[], bool]
+    """Whether the files are others than those of the last run. Asked last: it reads them all."""
+
+
+def why_not(now: Situation) -> str | None:
+    """Why no run should begin now, in words; None where one should."""
+    if now.running:
+        return "a run is at work already"
+    if now.on_battery:
+        return "the machine runs on its battery"
+    if now.minutes_per_day - now.spent_minutes < LEAST_MINUTES:
+        return (
+            f"{now.spent_minutes:.1f} of today's {now.minutes_per_day:g} minutes are used"
+        )
+    if not now.unfinished and not now.changed():
+        return "nothing has changed since the last run"
+    return None
+
+
+def situation(home: RepositoryHome, minutes_per_day: float) -> Situation:
+    """How things are on this machine now."""
+
+    def changed() -> bool:
+        try:
+            plan = json.loads((home.run / _PLAN_FILE).read_text(encoding="utf-8"))
+            last = plan["data_digest"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return True  # there was no run yet
+        return bool(scan_repository(home.root).digest != last)
+
+    return Situation(
+        minutes_per_day=minutes_per_day,
+        spent_minutes=Spent(home.folder / SPENT_FILE).minutes(),
+        on_battery=on_battery(),
+        running=home.run.is_dir() and is_locked(home.run),
+        unfinished=run_state(home.run)["state"] in ("interrupted", "stopped"),
+        changed=changed,
+    )
+
+
+class Spent:
+    """The minutes that today's runs have used, in a file."""
+
+    def __init__(self, path: Path, today: Callable[[], date] = date.today) -> None:
+        self._path, self._today = path, today
+
+    def minutes(self) -> float:
+        """Used today; 0 where the file is missing, damaged, or of another day."""
+        try:
+            raw = json.loads(self._path.read_text(encoding="utf-8"))
+            return float(raw["minutes"]) if raw["day"] == self._today().isoformat() else 0.0
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0.0
+
+    def add(self, minutes: float) -> float:
+        """Use up so many more; gives back today's sum. Raises OSError."""
+        total = self.minutes() + minutes
+        document = {"day": self._today().isoformat(), "minutes": total}
+        write_file(self._path, json.dumps(document).encode())
+        return total
+
+
+class Meter:
+    """Listens to a run's events, books its time, and tells it to stop when it has to."""
+
+    def __init__(
+        self,
+        spent: Spent,
+        minutes_per_day: float,
+        control: Control,
+        report: Report,
+        *,
+        clock: Callable[[], float] = time.process_time,
+        battery: Callable[[], bool] = on_battery,
+    ) -> None:
+        self._spent, self._most, self._control = spent, minutes_per_day, control
+        self._report, self._clock, self._battery = report, clock, battery
+        self._booked_s = clock()
+
+    def hear(self, event: dict[str, Any]) -> None:
+        """Take one event, and pass it on."""
+        now_s = self._clock()
+        minutes, self._booked_s = (now_s - self._booked_s) / 60, now_s
+        try:
+            over = self._spent.add(minutes) >= self._most
+        except OSError:
+            over = True  # what cannot be booked must not be used
+        if over or self._battery():
+            self._control.tell(STOP)
+        self._report(event)

@@ -59,6 +59,10 @@ class Neighbours:
             self._workspace = Workspace(roots, rules)
         self.forget()
 
+    def are_of(self, uri: str, line: int) -> bool:
+        """Whether a document's neighbours were last wanted for a cursor on this line."""
+        return self._lines.get(uri) == line
+
     def want(
         self,
         document: Document,
@@ -68,7 +72,7 @@ class Neighbours:
         open_texts: Mapping[Path, bytes],
     ) -> None:
         """Have a document's neighbours read, unless they were for a cursor on the same line."""
-        if self._closed or self._lines.get(document.uri) == line:
+        if self._closed or self.are_of(document.uri, line):
             return
         self._lines[document.uri] = line
         job = _Job(file, document.data, document.grammar, recent, open_texts)

@@ -130,6 +130,8 @@ class Session:
         """An ignore file may have changed."""
         self._rules.forget()
         self._ignored.clear()
+        if not self.settings.context.cross_file:
+            return
         self.neighbours.set_rules(self._roots(), self._new_rules())
         for document in [*self.documents.values()][-OTHERS:]:
             self.cross_file(document, 0)
@@ -216,14 +218,15 @@ class Session:
             return None
         if self.ignored(document.uri) is not None:
             return None
-        shown = {
-            other: known.data
-            for uri, known in self.documents.items()
-            if uri != document.uri
-            and (other := path_of(uri)) is not None
-            and self.ignored(uri) is None
-        }
-        self.neighbours.want(document, path, line, self._recent, shown)
+        if not self.neighbours.are_of(document.uri, line):
+            shown = {
+                other: known.data
+                for uri, known in self.documents.items()
+                if uri != document.uri
+                and (other := path_of(uri)) is not None
+                and self.ignored(uri) is None
+            }
+            self.neighbours.want(document, path, line, self._recent, shown)
         return self.neighbours.of(document.uri)
 
     def drop(self, uri: str) -> None:

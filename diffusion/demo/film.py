@@ -76,12 +76,17 @@ def drawn(scenes: list[tuple[float, list[Text]]]) -> str:
         "<title>Holes in programs being unmasked, step by step</title>",
         f'<rect width="100%" height="100%" rx="8" fill="{_PAPER}"/>',
     ]
+    console = Console(width=_COLUMNS, color_system="truecolor", force_terminal=True)
     at_s = 0.0
     for seconds, lines in scenes:
         begin, end = at_s / whole_s, (at_s + seconds) / whole_s
         at_s += seconds
         parts.append(f'<g visibility="hidden">{_when(begin, end, whole_s)}')
-        parts += [_line(number, line) for number, line in enumerate(lines) if line.plain.strip()]
+        parts += [
+            _line(console, number, line)
+            for number, line in enumerate(lines)
+            if line.plain.strip()
+        ]
         parts.append("</g>")
     return "\n".join([*parts, "</svg>", ""])
 
@@ -103,9 +108,8 @@ def _lines(group: Group) -> list[Text]:
     return [part for part in group.renderables if isinstance(part, Text)]
 
 
-def _line(number: int, line: Text) -> str:
+def _line(console: Console, number: int, line: Text) -> str:
     """One line of text; its pieces keep their places, whatever font the reader has."""
-    console = Console(width=_COLUMNS, color_system="truecolor", force_terminal=True)
     shown = line.copy()
     shown.truncate(_COLUMNS, overflow="ellipsis")
     column, pieces = 0, []

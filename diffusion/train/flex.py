@@ -52,7 +52,15 @@ def partition_blocks(
     """The mask of a batch for FlexAttention, the same for every head."""
     rows, length = segments_BL.shape
     rule = partition_rule(segments_BL, blind_context=blind_context, causal=causal)
-    return create_block_mask(rule, rows, None, length, length, device=str(segments_BL.device))
+    made: Any = _compiled_blocks() if segments_BL.device.type == "cuda" else create_block_mask
+    blocks: BlockMask = made(rule, rows, None, length, length, device=str(segments_BL.device))
+    return blocks
+
+
+@cache
+def _compiled_blocks() -> Callable[..., Any]:
+    """Without compiling, the mask of every pair of places would be written out first."""
+    return torch.compile(create_block_mask, dynamic=False)
 
 
 @cache

@@ -265,8 +265,6 @@ def _train(
     from diffusion.train.heap import keep_freed_memory
     from diffusion.train.plots import plot_run
     from diffusion.train.pretrain import pretrain
-    from diffusion.train.sampled_match import SampledMatch
-    from diffusion.train.twin import TwinMatch
 
     keep_freed_memory()
     if threads:
@@ -277,13 +275,13 @@ def _train(
     tokenizer_path = tokenizer or bundled_tokenizer_path()
     words = Tokenizer.load(tokenizer_path)
     main = os.environ.get("RANK", "0") == "0"
-    match = TwinMatch if twin else SampledMatch
+    wanted_cases = sampled_cases if main else 0
     pretrain(
         corpus, out, words, config, budget,
         report=lambda event: console.print(_line(event), highlight=False),
         start_from=start_from,
         resume_export=resume_export,
-        sampled_match=match(corpus, words, sampled_cases) if main and sampled_cases else None,
+        sampled_match=_sampled_match(corpus, words, wanted_cases, twin=twin),
         cancel=cancel,
     )  # fmt: skip
     if not main:
@@ -299,6 +297,16 @@ def _train(
                 corpus_manifest=corpus / "manifest.json",
             )  # fmt: skip
         console.print(f"model written to {export}")
+
+
+def _sampled_match(corpus: Path, words: Any, cases: int, *, twin: bool) -> Any:
+    """What fills holes at each validation; a borrowed machine that fills none serves nothing."""
+    if not cases:
+        return None
+    from diffusion.train.sampled_match import SampledMatch
+    from diffusion.train.twin import TwinMatch
+
+    return (TwinMatch if twin else SampledMatch)(corpus, words, cases)
 
 
 def _serve_carried(

@@ -62,4 +62,4 @@ class WeightAverage:
         for name, parameter in self._model.named_parameters():
             if name in self._average:
                 given = parameter if tensors is None else laid_out_like(tensors[name], parameter)
-                self._average[name].copy_(given)
+                self._average[name] = given.detach().to(parameter.device, copy=True)

@@ -30,15 +30,21 @@ Visible = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 def partition_rule(
     segments_BL: Tensor, *, blind_context: bool = True, causal: bool = False
 ) -> Visible:
-    """`partition_mask` as a function of batch, head, query and key index."""
-    documents_BL = torch.div(segments_BL, SEGMENTS_PER_DOCUMENT, rounding_mode="floor")
-    is_context_BL = (segments_BL >= 0) & (segments_BL % SEGMENTS_PER_DOCUMENT == 0)
+    """`partition_mask` as a function of batch, head, query and key index.
+
+    Few comparisons of small integers: the kernel asks this of every pair of places, in registers
+    that it needs for its tiles.
+    """
+    segments_BL = segments_BL.int()
+    # Of a query's document; padding gets a number that no segment has.
+    context_BL = segments_BL - segments_BL % SEGMENTS_PER_DOCUMENT
 
     def visible(b: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        sees = documents_BL[b, query] == documents_BL[b, key]
         if blind_context:
-            same = segments_BL[b, query] == segments_BL[b, key]
-            sees = sees & (is_context_BL[b, key] | same)
+            segment = segments_BL[b, key]
+            sees = (segment == segments_BL[b, query]) | (segment == context_BL[b, query])
+        else:
+            sees = context_BL[b, key] == context_BL[b, query]
         if causal:
             sees = sees & (key <= query)
         return sees

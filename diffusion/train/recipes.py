@@ -33,8 +33,8 @@ _ON_PROCESSOR = {
     "base": TrainingDefaults(32_768, 512, 8, 0.015, 2e-3, 100, 0.0),
 }
 _ON_ACCELERATOR = {
-    "nano": TrainingDefaults(65_536, 1024, 64, 0.02, 3e-3, 200, 0.999),
-    "small": TrainingDefaults(131_072, 1024, 64, 0.02, 3e-3, 200, 0.999),
+    "nano": TrainingDefaults(65_536, 1024, 64, 0.02, 3e-3, 100, 0.995),
+    "small": TrainingDefaults(131_072, 1024, 128, 0.02, 3e-3, 100, 0.995),
     "base": TrainingDefaults(262_144, 1024, 32, 0.015, 2e-3, 300, 0.999),
 }
 

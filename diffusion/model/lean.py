@@ -9,7 +9,8 @@ Rotary positions (Su et al. 2021): the rows of query and key weights are put in 
 the model is loaded, so that the two numbers that turn together lie side by side. All of a layer's
 queries and keys then turn in one complex product, and no dot product changes.
 
-In int8, too, attention runs in bfloat16, and so is what a cache holds: half the memory.
+In int8, attention runs in bfloat16, and so is what a cache holds (half the memory), unless the
+processor is faster in float32.
 
 Invariants: the weights given are not changed; in float32 the logits are those of transformers to
 rounding (`tests/unit/model/test_lean.py`); nothing is kept between calls.
@@ -27,7 +28,8 @@ from torch.nn.functional import gelu, layer_norm, linear
 
 from diffusion.errors import ModelError
 from diffusion.model.context_cache import Pass
-from diffusion.model.quantize import Int8Linear, Mode
+from diffusion.model.int8 import int8_of
+from diffusion.model.quantize import Mode, fastest_attention_dtype
 
 Project = Callable[[Tensor], Tensor]
 _BIASES = ("attention_bias", "mlp_bias", "norm_bias", "classifier_bias", "decoder_bias")
@@ -92,7 +94,7 @@ class LeanEncoder:
         """
         self.shape, self.mode = shape, mode
         self.dtype = torch.bfloat16 if mode == "bf16" else torch.float32
-        self.attention_dtype = torch.float32 if mode == "fp32" else torch.bfloat16
+        self.attention_dtype = fastest_attention_dtype() if mode == "int8" else self.dtype
         taken = _Weights(weights, self.dtype, mode)
         width, heads = shape.width, shape.heads
         self._embedding_VD = taken.plain("model.embeddings.tok_embeddings.weight")
@@ -203,5 +205,5 @@ class _Weights:
 
     def _projecting(self, weight_ND: Tensor) -> Project:
         if self.mode == "int8":
-            return Int8Linear.of(weight_ND)
+            return int8_of(weight_ND)
         return lambda input_TD: linear(input_TD, weight_ND)

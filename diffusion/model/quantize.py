@@ -1,11 +1,6 @@
 """Makes a loaded model fast on a CPU: int8, bfloat16 or float32 weights behind one function.
 
-int8 keeps each output feature's weights on its own scale (set when the model is loaded) and each
-*token's* activations on their own scale (set as it passes). A scale per token costs no more than
-one per tensor and keeps the bet exact: what a token computes never depends on which other canvases
-share its batch. Products are accumulated in int32 by `torch._int_mm` (oneDNN: VNNI, AMX).
-Chosen over `torch.ao.quantization`'s dynamic linear, which is deprecated as of torch 2.10, scales
-per tensor and measured 10-30 % slower (docs/decisions/0004).
+The int8 layers are `model.int8`'s.
 
 Invariants: embeddings, norms and attention keep their precision; a tied embedding keeps its own
 weights, only the vocabulary head's copy is rounded. A quantised model is for inference: it is
@@ -14,14 +9,14 @@ never saved and never trained.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import nn
 
 from diffusion.errors import ConfigError
+from diffusion.model.int8 import INT8_LAYERS, best_ms, int8_linear
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -29,55 +24,11 @@ if TYPE_CHECKING:
 Mode = Literal["fp32", "bf16", "int8"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
-_INT8_MAX = 127.0
-_SMALLEST_PEAK = 1e-12  # a token of zeros still needs a scale to divide by
 _RACE_TOKENS = 64  # four canvases of sixteen
 _RACE_ROUNDS = 7
+_RACE_ATTENTION = (8, 16, 480, 64)  # heads, slots, context, width
+_HALF_IS_SLOW = 1.5  # as many times slower, so that no close race decides how answers are rounded
 _RACE_MARGIN = 0.85  # a coarser mode must win by this much
-
-
-class Int8Linear(nn.Module):
-    """A linear layer with int8 weights, one scale per output feature and one per token."""
-
-    weight_KN: torch.Tensor
-    scale_N: torch.Tensor
-    bias_N: torch.Tensor | None
-
-    def __init__(self, linear: nn.Linear) -> None:
-        """Rounds `linear`'s weights; the layer itself is left as it is."""
-        super().__init__()
-        weight_NK = linear.weight.detach().float()
-        scale_N = weight_NK.abs().amax(dim=1).clamp_min(_SMALLEST_PEAK) / _INT8_MAX
-        rounded_NK = (weight_NK / scale_N[:, None]).round().to(torch.int8)
-        # Stored input-major: int_mm runs up to 1.8 times faster than on the transposed view.
-        self.register_buffer("weight_KN", rounded_NK.t().contiguous())
-        self.register_buffer("scale_N", scale_N)
-        bias_N = None if linear.bias is None else linear.bias.detach().float()
-        self.register_buffer("bias_N", bias_N)
-        self.in_features, self.out_features = linear.in_features, linear.out_features
-
-    @classmethod
-    def of(cls, weight_NK: torch.Tensor) -> Int8Linear:
-        """A layer with these weights, rounded, and no bias."""
-        linear = nn.Linear(weight_NK.shape[1], weight_NK.shape[0], bias=False, device="meta")
-        linear.weight = nn.Parameter(weight_NK, requires_grad=False)
-        return cls(linear)
-
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """[..., K] float32 -> [..., N] float32."""
-        input_TK = input.reshape(-1, self.in_features)
-        peak_T1 = input_TK.abs().amax(dim=1, keepdim=True).clamp_min_(_SMALLEST_PEAK)
-        scale_T1 = peak_T1.div_(_INT8_MAX)
-        rounded_TK = (input_TK / scale_T1).round_().to(torch.int8)
-        output_TN = torch._int_mm(rounded_TK, self.weight_KN) * self.scale_N
-        output_TN.mul_(scale_T1)
-        if self.bias_N is not None:
-            output_TN.add_(self.bias_N)
-        return output_TN.view(*input.shape[:-1], self.out_features)
-
-    def extra_repr(self) -> str:
-        """Shape, for printing a model."""
-        return f"in_features={self.in_features}, out_features={self.out_features}"
 
 
 def for_cpu(model: PreTrainedModel, mode: Mode | Literal["auto"] = "auto") -> PreTrainedModel:
@@ -106,7 +57,7 @@ def for_cpu(model: PreTrainedModel, mode: Mode | Literal["auto"] = "auto") -> Pr
 
 def is_quantized(model: nn.Module) -> bool:
     """Whether `for_cpu` has rounded this model's layers to int8."""
-    return any(isinstance(module, Int8Linear) for module in model.modules())
+    return any(isinstance(module, INT8_LAYERS) for module in model.modules())
 
 
 def mode_of(model: nn.Module) -> Mode:
@@ -137,15 +88,15 @@ def fastest_mode_for(weight_NK: torch.Tensor) -> Mode:
     plain.weight.copy_(weight_NK)
     input_TK = torch.randn(_RACE_TOKENS, weight_NK.shape[1])
     half, half_TK = _copy_in_bf16(plain), input_TK.to(torch.bfloat16)
-    rounded = Int8Linear(plain)
-    best_ms = {
-        "fp32": _best_ms(lambda: plain(input_TK)),
-        "bf16": _best_ms(lambda: half(half_TK)),
-        "int8": _best_ms(lambda: rounded(input_TK)),
+    rounded = int8_linear(plain)
+    took_ms = {
+        "fp32": best_ms(lambda: plain(input_TK), _RACE_ROUNDS),
+        "bf16": best_ms(lambda: half(half_TK), _RACE_ROUNDS),
+        "int8": best_ms(lambda: rounded(input_TK), _RACE_ROUNDS),
     }
     winner: Mode = "fp32"
     for mode in ("bf16", "int8"):
-        if best_ms[mode] < _RACE_MARGIN * best_ms[winner]:
+        if took_ms[mode] < _RACE_MARGIN * took_ms[winner]:
             winner = mode
     return winner
 
@@ -156,19 +107,29 @@ def _copy_in_bf16(linear: nn.Linear) -> nn.Linear:
     return copy
 
 
-def _best_ms(run: Callable[[], object]) -> float:
-    run()  # the first call allocates and may generate code
-    times = []
-    for _ in range(_RACE_ROUNDS):
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return min(times) * 1000
+@cache
+@torch.inference_mode()
+def fastest_attention_dtype() -> torch.dtype:
+    """bfloat16 for attention, or float32 where that is clearly faster; once in a process, ~5 ms.
+
+    Half the numbers to keep and to read, but a processor without such products converts each.
+    """
+    heads, slots, context, width = _RACE_ATTENTION
+    took_ms = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        query_1HTD = torch.randn(1, heads, slots, width, dtype=dtype)
+        keys_1HCD = torch.randn(1, heads, context, width, dtype=dtype)
+        took_ms[dtype] = best_ms(
+            lambda query=query_1HTD, keys=keys_1HCD: query @ keys.transpose(2, 3),
+            _RACE_ROUNDS,
+        )
+    slow = took_ms[torch.bfloat16] > _HALF_IS_SLOW * took_ms[torch.float32]
+    return torch.float32 if slow else torch.bfloat16
 
 
 def _replace_linears(module: nn.Module) -> None:
     for name, child in module.named_children():
         if isinstance(child, nn.Linear):
-            setattr(module, name, Int8Linear(child))
+            setattr(module, name, int8_linear(child))
         else:
             _replace_linears(child)

@@ -11,9 +11,15 @@ from transformers import PreTrainedModel
 
 from diffusion.errors import ConfigError
 from diffusion.model.denoiser import MaskedLMDenoiser
+from diffusion.model.int8 import (
+    INT8_LAYERS,
+    Int8Layer,
+    PackedInt8Linear,
+    fastest_int8_layer,
+    packed_is_there,
+)
 from diffusion.model.quantize import (
     MODES,
-    Int8Linear,
     Mode,
     fastest_mode,
     for_cpu,
@@ -29,36 +35,46 @@ def logits(model: PreTrainedModel, case: Case) -> torch.Tensor:
     return denoiser.bind(cache, START)(case.ids_BN, case.lengths_B, case.valid_BN)
 
 
+@pytest.fixture(params=INT8_LAYERS)
+def int8_layer(request: pytest.FixtureRequest) -> type[Int8Layer]:
+    kind: type[Int8Layer] = request.param
+    if kind is PackedInt8Linear and not packed_is_there():
+        pytest.skip("this build of torch has no FBGEMM")
+    return kind
+
+
 @pytest.mark.parametrize("shape", [(7, 48), (1, 48), (0, 48), (2, 5, 48), (48,)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_int8_linear_is_close(shape: tuple[int, ...], bias: bool) -> None:
+def test_int8_linear_is_close(
+    shape: tuple[int, ...], bias: bool, int8_layer: type[Int8Layer]
+) -> None:
     torch.manual_seed(1)
     linear = nn.Linear(48, 40, bias=bias)
     with torch.no_grad():
         input = torch.randn(shape)
-        exact, rounded = linear(input), Int8Linear(linear)(input)
+        exact, rounded = linear(input), int8_layer(linear)(input)
     assert rounded.shape == exact.shape
     torch.testing.assert_close(rounded, exact, atol=0.03, rtol=0)
 
 
-def test_int8_scales_are_per_feature_and_per_token() -> None:
+def test_int8_scales_are_per_feature_and_per_token(int8_layer: type[Int8Layer]) -> None:
     torch.manual_seed(1)
     linear = nn.Linear(64, 32, bias=False)
     with torch.no_grad():
         linear.weight[5] *= 1000  # an outlier feature must not cost the others
         input_TK = torch.randn(6, 64)
         input_TK[2] *= 1000  # nor an outlier token
-        exact, rounded = linear(input_TK), Int8Linear(linear)(input_TK)
+        exact, rounded = linear(input_TK), int8_layer(linear)(input_TK)
     ordinary = [row for row in range(6) if row != 2]
     features = [row for row in range(32) if row != 5]
     error = (rounded - exact)[ordinary][:, features].abs().max()
     assert error < 0.03
-    assert torch.equal(Int8Linear(linear)(torch.zeros(2, 64)), torch.zeros(2, 32))
+    assert torch.equal(int8_layer(linear)(torch.zeros(2, 64)), torch.zeros(2, 32))
 
 
-def test_int8_of_a_token_does_not_depend_on_its_batch() -> None:
+def test_int8_of_a_token_does_not_depend_on_its_batch(int8_layer: type[Int8Layer]) -> None:
     torch.manual_seed(1)
-    layer = Int8Linear(nn.Linear(64, 32))
+    layer = int8_layer(nn.Linear(64, 32))
     input_TK = torch.randn(9, 64)
     assert torch.equal(layer(input_TK)[4:5], layer(input_TK[4:5]))
 
@@ -101,6 +117,17 @@ def test_int8_canvases_do_not_disturb_each_other(case: Case) -> None:
     assert (together_MV[:9] - alone_MV).norm() / alone_MV.norm() < 0.01
 
 
+def test_pairs_of_large_products_do_not_saturate() -> None:
+    """FBGEMM adds two of them in 16 bits before it widens."""
+    if not packed_is_there():
+        pytest.skip("this build of torch has no FBGEMM")
+    linear = nn.Linear(64, 8, bias=False)
+    with torch.no_grad():
+        linear.weight.fill_(1.0)
+        rounded = PackedInt8Linear(linear)(torch.ones(3, 64))
+    torch.testing.assert_close(rounded, torch.full((3, 8), 64.0))
+
+
 def test_tied_embedding_keeps_its_weights(model: PreTrainedModel) -> None:
     before = model.get_input_embeddings().weight.detach().clone()
     quantized = for_cpu(model, "int8")
@@ -109,9 +136,8 @@ def test_tied_embedding_keeps_its_weights(model: PreTrainedModel) -> None:
     assert not [module for module in model.modules() if isinstance(module, nn.Linear)]
     assert is_quantized(model)
     head = model.get_output_embeddings()
-    assert isinstance(head, Int8Linear)
-    restored_NK = head.weight_KN.t() * head.scale_N[:, None]
-    torch.testing.assert_close(restored_NK, before, atol=0.04, rtol=0)
+    assert isinstance(head, fastest_int8_layer())
+    torch.testing.assert_close(head.restored_NK(), before, atol=0.04, rtol=0)
 
 
 def test_auto_takes_what_the_race_finds(model: PreTrainedModel) -> None:

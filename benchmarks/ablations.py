@@ -21,6 +21,7 @@ from diffusion.errors import DiffillError
 from diffusion.train.ablation_run import Runner, Setting, read_results
 from diffusion.train.ablation_table import tables
 from diffusion.train.ablations import ABLATIONS, chosen
+from diffusion.train.precision import AUTO, PRECISIONS, precision
 
 DEFAULT = Setting()
 
@@ -57,7 +58,7 @@ def _runner(arguments: argparse.Namespace, cancel: CancelToken) -> Runner:
 
     from diffusion.pretrained import bundled_tokenizer_path
     from diffusion.text.tokenizer import Tokenizer
-    from diffusion.train.heap import keep_freed_memory
+    from diffusion.heap import keep_freed_memory
 
     keep_freed_memory()
     if arguments.threads:
@@ -69,7 +70,7 @@ def _runner(arguments: argparse.Namespace, cancel: CancelToken) -> Runner:
         row_tokens=arguments.row_tokens,
         cases=arguments.cases,
         workers=arguments.workers,
-        mixed_precision=arguments.precision,
+        mixed_precision=precision(arguments.precision, "cpu"),
         stages=arguments.stages,
         start_from=arguments.start_from,
     )
@@ -118,7 +119,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--cases", type=int, default=DEFAULT.cases, metavar="N", help="holes")
     parser.add_argument("--workers", type=int, default=DEFAULT.workers, metavar="N")
-    parser.add_argument("--precision", choices=("bf16", "no"), default=DEFAULT.mixed_precision)
+    parser.add_argument("--precision", choices=(AUTO, *PRECISIONS), default=AUTO)
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads")
     parser.add_argument("--tokenizer", type=Path, metavar="FILE", help="the corpus's tokenizer")
     parser.add_argument("--keep", action="store_true", help="keep checkpoints of finished rows")

@@ -38,7 +38,7 @@ from diffusion.model.partition import partition_mask
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.languages import language_for_path
 from diffusion.text.tokenizer import Tokenizer
-from diffusion.train.heap import keep_freed_memory
+from diffusion.heap import keep_freed_memory
 from diffusion.train.objective import Objective, compile_layers
 from diffusion.train.optimisers import OptimiserConfig, build_optimisers
 from diffusion.train.recipes import defaults_for
@@ -207,7 +207,7 @@ class _Trainer:
         torch.manual_seed(0)
         self._recipe, self._vocab_size, self._device = recipe, vocab_size, device
         model = build_model(recipe, vocab_size).to(device)
-        self._optimisers = build_optimisers(model, OptimiserConfig())
+        self._optimisers = build_optimisers(model, OptimiserConfig(), self._device.type)
         if device.type != "cpu" and not arguments.no_compile:
             compile_layers(model)
         self._objective = Objective(model, attention=arguments.attention)

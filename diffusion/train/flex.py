@@ -24,6 +24,8 @@ from transformers.masking_utils import AttentionMaskInterface
 from diffusion.model.partition import SEGMENTS_PER_DOCUMENT
 
 FLEX = "diffill_flex"
+_FORWARD_TILES = {"BLOCK_M": 64, "BLOCK_N": 64, "fwd_num_warps": 4, "fwd_num_stages": 3}
+"""For heads of 64: 0.25 ms where torch 2.11's own choice takes 0.68, 64 rows of 1,024 on an H200."""
 Visible = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
@@ -76,8 +78,11 @@ def _compiled() -> Callable[..., Any]:
 
 @torch.compiler.disable(recursive=False)
 def _flex(q_BHLD: Tensor, k_BHLD: Tensor, v_BHLD: Tensor, mask: BlockMask, scale: float) -> Any:
-    attend: Any = _compiled() if q_BHLD.device.type == "cuda" else flex_attention
-    return attend(q_BHLD, k_BHLD, v_BHLD, block_mask=mask, scale=scale)
+    if q_BHLD.device.type != "cuda":
+        return flex_attention(q_BHLD, k_BHLD, v_BHLD, block_mask=mask, scale=scale)
+    return _compiled()(
+        q_BHLD, k_BHLD, v_BHLD, block_mask=mask, scale=scale, kernel_options=_FORWARD_TILES
+    )
 
 
 def _attend(

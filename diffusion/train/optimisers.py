@@ -1,6 +1,5 @@
 """Muon for the trunk's matrices, AdamW for everything else, and the learning-rate schedule.
 
-Muon (Jordan et al. 2024; in torch since 2.9) orthogonalises the momentum of a weight matrix.
 Embeddings, norms and the vocabulary head are no such matrices and stay with AdamW.
 """
 
@@ -10,9 +9,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 
+from diffusion.train.muon import Muon
 from diffusion.train.placement import laid_out_like, whole
+from diffusion.train.precision import half_is_fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,10 @@ class OptimiserConfig:
     clip_norm: float = 1.0
 
 
-def build_optimisers(model: nn.Module, config: OptimiserConfig) -> list[Optimizer]:
-    """The optimisers of a run; each parameter belongs to exactly one."""
+def build_optimisers(
+    model: nn.Module, config: OptimiserConfig, device_type: str
+) -> list[Optimizer]:
+    """The optimisers of a run on such a device; each parameter belongs to exactly one."""
     named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     is_matrix = {
         n: p.ndim == 2 and not any(part in n for part in ("embed", "decoder", "lm_head"))
@@ -47,9 +50,7 @@ def build_optimisers(model: nn.Module, config: OptimiserConfig) -> list[Optimize
         matrices,
         lr=config.matrix_lr,
         weight_decay=config.matrix_decay,
-        momentum=0.95,
-        nesterov=True,
-        ns_steps=5,
+        dtype=torch.bfloat16 if half_is_fast(device_type) else torch.float32,
     )
     return [muon, _adamw(others, config.other_lr, config)]
 

@@ -182,7 +182,9 @@ class _Run:
         if config.shard:
             self._sharded = Sharded(self.model, config.ema_decay, accelerator)
             self._sharded.shard(objective)
-        self._plain_optimisers = build_optimisers(self.model, config.optimiser)
+        self._plain_optimisers = build_optimisers(
+            self.model, config.optimiser, accelerator.device.type
+        )
         self._average = WeightAverage(self.model, config.ema_decay)
         if found is not None:
             checkpoints.resume_optimisers(found, self._plain_optimisers)

@@ -76,7 +76,9 @@ def pretrain_command(
     ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads of a process.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that build batches.")] = 1,
-    precision: Annotated[str, typer.Option(help="bf16, or no for float32 throughout.")] = "bf16",
+    precision: Annotated[
+        str, typer.Option(help="bf16, no (float32 throughout), or auto: what is faster here.")
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of weights and batches.")] = 0,
     log_every_steps: Annotated[
         int, typer.Option("--log-every", min=1, help="Steps between logged losses.")
@@ -123,6 +125,7 @@ def pretrain_command(
             return
 
         from diffusion.train.config import Budget
+        from diffusion.train.precision import precision as chosen_precision
 
         config = run_config(
             recipe, stages=stages, batch_tokens=batch_tokens, rows=rows, row_tokens=row_tokens,
@@ -135,7 +138,9 @@ def pretrain_command(
             attention=attention,
             shard=shard,
             workers=workers,
-            mixed_precision=precision,
+            mixed_precision=chosen_precision(
+                precision, "cuda" if _has_accelerator() else "cpu"
+            ),
             log_every_steps=log_every_steps,
             save_every_minutes=save_every_minutes,
             validate_every_minutes=validate_every_minutes,
@@ -262,7 +267,7 @@ def _train(
     from diffusion.pretrained import bundled_tokenizer_path
     from diffusion.text.tokenizer import Tokenizer
     from diffusion.train.export import export_checkpoint, learn_lengths
-    from diffusion.train.heap import keep_freed_memory
+    from diffusion.heap import keep_freed_memory
     from diffusion.train.plots import plot_run
     from diffusion.train.pretrain import pretrain
 

@@ -103,10 +103,13 @@ def train(
                 "--keep-up works in one process", fix="leave it out, or the launcher"
             )
         chosen = settle(threads)
+        from diffusion.train.precision import half_is_fast
         from diffusion.train.tune_config import TuneConfig
         from diffusion.train.tune_job import TuneOptions
 
-        config = TuneConfig(method=method, learning_rate=_rate(learning_rate), threads=chosen)
+        config = TuneConfig(
+            method=method, learning_rate=_rate(learning_rate), threads=chosen, bf16=half_is_fast()
+        )
         options = TuneOptions(
             minutes, config, model, name, fresh, licence_headers, cases, cases * 2 // 3, select
         )

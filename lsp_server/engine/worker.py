@@ -4,7 +4,8 @@ Invariants: the model is loaded and called on this thread only, one request at a
 order of arrival; a request whose token is set before its turn is never started; whatever
 loading or filling raises ends in that request's future and never ends the thread; work ahead of
 need is dropped as soon as a request arrives, and never loads a model. A model with another
-adapter is loaded beside the one at hand and takes its place between two requests.
+adapter is loaded beside the one at hand and takes its place between two requests. When nothing
+has come for a while, memory that requests have freed goes back to the system, once.
 
 The thread is our own and a daemon: pygls reads stdin from its pool, which inference must not
 fill, and the threads of a `ThreadPoolExecutor` are joined at interpreter exit, which would hang
@@ -24,6 +25,7 @@ from typing import Any, TypeVar
 
 from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import AdapterError, DiffillError
+from diffusion.heap import give_back_freed_memory
 from lsp_server.engine.engine import (
     EngineAnswer,
     EngineConfig,
@@ -49,6 +51,9 @@ from lsp_server.errors import EngineUnavailable, ServerError
 logger = logging.getLogger(__name__)
 StateListener = Callable[[EngineStatus], None]
 Answer = TypeVar("Answer")
+
+_REST_AFTER_S = 2.0
+"""Without a request; a burst of typing has shorter pauses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,11 @@ class WorkerEngine:
         config: EngineConfig | None = None,
         *,
         on_state: StateListener | None = None,
+        rest: Callable[[], object] = give_back_freed_memory,
+        rest_after_s: float = _REST_AFTER_S,
     ) -> None:
         self._load = load
+        self._rest, self._rest_after_s = rest, rest_after_s
         self._config = config or EngineConfig()
         self._on_state = on_state
         self._jobs: queue.SimpleQueue[_Job | _Ahead | _Swap | None] = queue.SimpleQueue()
@@ -217,8 +225,10 @@ class WorkerEngine:
         self._jobs.put(job)
 
     def _run(self) -> None:
+        worked = False
         while True:
-            job = self._jobs.get()
+            job = self._next(worked)
+            worked = job is not None
             if self._status.state is EngineState.CLOSED:
                 if isinstance(job, _Job) and job.future.set_running_or_notify_cancel():
                     job.future.set_exception(EngineUnavailable("the engine is closed"))
@@ -232,6 +242,15 @@ class WorkerEngine:
                 self._prepare(job)
             else:
                 self._answer(job)
+
+    def _next(self, worked: bool) -> _Job | _Ahead | _Swap | None:
+        """The next job. After work, if none comes for a while, there is a rest first."""
+        if worked:
+            try:
+                return self._jobs.get(timeout=self._rest_after_s)
+            except queue.Empty:
+                self._rest()
+        return self._jobs.get()
 
     def _answer(self, job: _Job) -> None:
         if not job.future.set_running_or_notify_cancel():

@@ -244,3 +244,23 @@ def test_a_failure_ahead_of_need_is_logged_and_ends_nothing(
     engine.ahead([REQUEST])
     assert failed.wait(WAIT_S)
     assert submit(engine).result(WAIT_S).candidates
+
+
+def test_after_work_there_is_one_rest() -> None:
+    rests: list[int] = []
+    rested = threading.Semaphore(0)
+
+    def rest() -> None:
+        rests.append(1)
+        rested.release()
+
+    filler = scripted([answer("1")]).filler
+    engine = WorkerEngine(lambda _config: filler, rest=rest, rest_after_s=0.001)
+    engine.preload()
+    for number in (1, 2):
+        assert submit(engine).result(WAIT_S).candidates
+        assert rested.acquire(timeout=WAIT_S)
+        assert len(rests) == number
+    engine.close()
+    assert engine.join(WAIT_S)
+    assert len(rests) == 2

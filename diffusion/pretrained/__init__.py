@@ -12,7 +12,7 @@ _HERE = Path(__file__).parent
 
 def bundled_model_dir() -> Path:
     """The folder of the model that is used when none is named."""
-    return _HERE / "nano"
+    return _HERE / "small"
 
 
 def bundled_tokenizer_path() -> Path:

@@ -313,6 +313,6 @@ def test_nothing_is_printed(folder: Path, capfd: pytest.CaptureFixture[str]) -> 
 
 def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(MODEL_DIR_VARIABLE, raising=False)
-    assert default_model_dir().parts[-2:] == ("pretrained", "nano")
+    assert default_model_dir().parts[-2:] == ("pretrained", "small")
     monkeypatch.setenv(MODEL_DIR_VARIABLE, str(tmp_path))
     assert default_model_dir() == tmp_path

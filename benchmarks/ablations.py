@@ -56,9 +56,9 @@ def main() -> None:
 def _runner(arguments: argparse.Namespace, cancel: CancelToken) -> Runner:
     import torch
 
+    from diffusion.heap import keep_freed_memory
     from diffusion.pretrained import bundled_tokenizer_path
     from diffusion.text.tokenizer import Tokenizer
-    from diffusion.heap import keep_freed_memory
 
     keep_freed_memory()
     if arguments.threads:

@@ -33,12 +33,12 @@ from diffusion.data.open_corpus import open_corpus
 from diffusion.data.shards import write_shard
 from diffusion.errors import DiffillError
 from diffusion.evaluate.machine import describe
+from diffusion.heap import keep_freed_memory
 from diffusion.model.architecture import ModelRecipe, build_model, recipe_named
 from diffusion.model.partition import partition_mask
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.languages import language_for_path
 from diffusion.text.tokenizer import Tokenizer
-from diffusion.heap import keep_freed_memory
 from diffusion.train.objective import Objective, compile_layers
 from diffusion.train.optimisers import OptimiserConfig, build_optimisers
 from diffusion.train.recipes import defaults_for

@@ -115,15 +115,13 @@ def fastest_attention_dtype() -> torch.dtype:
     Half the numbers to keep and to read, but a processor without such products converts each.
     """
     heads, slots, context, width = _RACE_ATTENTION
-    took_ms = {}
-    for dtype in (torch.float32, torch.bfloat16):
+
+    def took_ms(dtype: torch.dtype) -> float:
         query_1HTD = torch.randn(1, heads, slots, width, dtype=dtype)
-        keys_1HCD = torch.randn(1, heads, context, width, dtype=dtype)
-        took_ms[dtype] = best_ms(
-            lambda query=query_1HTD, keys=keys_1HCD: query @ keys.transpose(2, 3),
-            _RACE_ROUNDS,
-        )
-    slow = took_ms[torch.bfloat16] > _HALF_IS_SLOW * took_ms[torch.float32]
+        keys_1HDC = torch.randn(1, heads, context, width, dtype=dtype).transpose(2, 3)
+        return best_ms(lambda: query_1HTD @ keys_1HDC, _RACE_ROUNDS)
+
+    slow = took_ms(torch.bfloat16) > _HALF_IS_SLOW * took_ms(torch.float32)
     return torch.float32 if slow else torch.bfloat16
 
 

@@ -47,7 +47,7 @@ class Muon(Optimizer):
                     raise ValueError(f"Muon is for matrices, not for {tuple(parameter.shape)}")
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update of every matrix that has a gradient."""
         loss = None
         if closure is not None:

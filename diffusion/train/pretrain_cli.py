@@ -263,11 +263,11 @@ def _train(
     import torch
 
     from diffusion.cancel import CancelToken
+    from diffusion.heap import keep_freed_memory
     from diffusion.model.manifest import DIFFUSION, FIM
     from diffusion.pretrained import bundled_tokenizer_path
     from diffusion.text.tokenizer import Tokenizer
     from diffusion.train.export import export_checkpoint, learn_lengths
-    from diffusion.heap import keep_freed_memory
     from diffusion.train.plots import plot_run
     from diffusion.train.pretrain import pretrain
 

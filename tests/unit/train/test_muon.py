@@ -11,7 +11,9 @@ from diffusion.train.muon import Muon, orthogonalised
 SHAPES = [(6, 4), (4, 6), (6, 4), (5, 5), (6, 4)]
 
 
-def trained(kind: type[torch.optim.Optimizer], steps: int, **settings: object) -> list[nn.Parameter]:
+def trained(
+    kind: type[torch.optim.Optimizer], steps: int, **settings: object
+) -> list[nn.Parameter]:
     torch.manual_seed(0)
     weights = [nn.Parameter(torch.randn(shape)) for shape in SHAPES]
     optimiser = kind(weights, lr=0.02, weight_decay=0.1, **settings)  # type: ignore[call-arg]

@@ -1,7 +1,6 @@
 """Cases made from the validation documents of a corpus: what may be fitted to.
 
-The holes are drawn as for the length table (a few in a small window, about as long as what people
-leave to a completion), all languages alike, and are the same for the same seed. Fitting anything
+The holes are drawn as for the length table (`AS_TYPED`: what people leave to a completion), all languages alike, and are the same for the same seed. Fitting anything
 to the public sets would make their figures worthless; these documents are in neither those sets
 nor the training text.
 """
@@ -15,7 +14,7 @@ from diffusion.data.batches import DocumentSource
 from diffusion.data.open_corpus import open_corpus
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.cases import Case
-from diffusion.text.hole_sampling import HoleMix, sample_holes
+from diffusion.text.hole_sampling import AS_TYPED, sample_holes
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import Tokenizer
 
@@ -47,7 +46,7 @@ def validation_holes(
         if len(data) > _MOST_DOCUMENT_BYTES:
             continue
         tree = SyntaxTree.parse(data, language)
-        holes = sample_holes(tree, data, window, rng, HoleMix(max_holes=1), _HOLE_BYTES)
+        holes = sample_holes(tree, data, window, rng, AS_TYPED, _HOLE_BYTES)
         if not holes:
             continue
         start, end = holes[0].start, holes[0].end

@@ -50,15 +50,22 @@ class HoleMix:
     lines: float = 0.10
     cut: float = 0.15
     max_holes: int = 8
+    one_line: float = 0.0
 
     def __post_init__(self) -> None:
-        shares = (self.node, self.rest_of_line, self.lines, self.cut)
-        if min(shares) < 0 or self.rest_of_line + self.lines + self.cut <= 0:
+        shares = (self.node, self.rest_of_line, self.lines, self.cut, self.one_line)
+        if min(shares) < 0 or sum(shares) - self.node <= 0:
             raise HoleError(
                 f"hole mix {shares} has a negative share, or none that works without a tree",
                 fix="give shares >= 0 with rest_of_line, lines or cut above 0",
             )
 
+
+AS_TYPED: Final = HoleMix(
+    node=0.25, rest_of_line=0.3, lines=0.05, cut=0.05, max_holes=1, one_line=0.35
+)
+"""What people leave to a completion: mostly a line, or its rest. For what is learned of lengths
+and of candidates; a model is trained on longer holes than these, of every length alike."""
 
 _Draw = Callable[["_Window"], "tuple[int, int, str] | None"]
 
@@ -91,8 +98,8 @@ def sample_holes(
     start, end = max(0, window[0]), min(len(data), window[1])
     if start >= end or not data[start:end].strip(_SPACE):
         return []
-    sources: tuple[_Draw, ...] = (_node, _rest_of_line, _lines, _cut)
-    weights = [mix.node, mix.rest_of_line, mix.lines, mix.cut]
+    sources: tuple[_Draw, ...] = (_node, _rest_of_line, _lines, _cut, _one_line)
+    weights = [mix.node, mix.rest_of_line, mix.lines, mix.cut, mix.one_line]
     if tree is None or not tree.parsed:
         weights[0] = 0.0
     view = _Window(tree, data, start, end, rng, 0.0)
@@ -305,6 +312,14 @@ def _rest_of_line(view: _Window) -> tuple[int, int, str] | None:
         kept = data[start:end].rstrip(_CLOSERS)
         end = start + len(kept)
     return (start, end, "rest_of_line") if start < end else None
+
+
+def _one_line(view: _Window) -> tuple[int, int, str] | None:
+    """A line without its line break; mostly without its indentation, which an editor has typed."""
+    start, code, end = _line_at(view, view.rng.randrange(view.start, view.end))
+    if end <= code:
+        return None
+    return (start if view.rng.random() < 0.4 else code), end, "lines"
 
 
 def _lines(view: _Window) -> tuple[int, int, str] | None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from diffusion.model.architecture import build_model, recipe_named
 from diffusion.model.checkpoint import save_checkpoint
 from diffusion.model.manifest import DIFFUSION
 from diffusion.text.hole_length import LengthTable, measure
-from diffusion.text.hole_sampling import HoleMix
+from diffusion.text.hole_sampling import AS_TYPED
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import checkpoints
 from diffusion.train.weight_export import load_export, read_export
@@ -49,7 +50,7 @@ def learn_lengths(
 
     def limited() -> Iterator[tuple[str, str, int]]:
         measured = measure(
-            windows(), tokenizer, rng, mix=HoleMix(max_holes=3), window_bytes=_SERVED_WINDOW_BYTES
+            windows(), tokenizer, rng, mix=replace(AS_TYPED, max_holes=3), window_bytes=_SERVED_WINDOW_BYTES
         )
         for count, sample in enumerate(measured):
             if count >= samples:

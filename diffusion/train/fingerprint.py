@@ -17,6 +17,7 @@ _BEFORE_IT_EXISTED: dict[str, Any] = {
     "selective": False,
     "complementary": False,
     "ema_decay": 0.0,
+    "one_line": 0.0,
 }
 
 

@@ -162,6 +162,17 @@ def test_rest_of_line_stays_on_its_line_and_reaches_its_end() -> None:
         assert not rest.strip(b")]};:,>{ ")
 
 
+def test_a_single_line_has_its_indentation_or_has_not() -> None:
+    indented = Counter()
+    for hole in draw_many(HoleMix(0, 0, 0, 0, one_line=1)):
+        line_start = PYTHON.rfind(b"\n", 0, hole.start) + 1
+        assert not PYTHON[line_start : hole.start].strip()
+        assert b"\n" not in PYTHON[hole.start : hole.end]
+        assert hole.end == len(PYTHON) or PYTHON[hole.end : hole.end + 1] == b"\n"
+        indented[hole.start > line_start] += 1
+    assert len(indented) == 2
+
+
 def test_lines_come_in_three_forms() -> None:
     forms = Counter()
     for hole in draw_many(HoleMix(0, 0, 1, 0)):

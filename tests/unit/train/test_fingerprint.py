@@ -11,7 +11,7 @@ from diffusion.train.config import PretrainConfig
 from diffusion.train.fingerprint import differences
 from diffusion.train.stages import STAGES, plan
 
-NEWER = ("noisings", "selective", "complementary", "ema_decay", "version")
+NEWER = ("noisings", "selective", "complementary", "ema_decay", "one_line", "version")
 
 
 def as_stored_before(value: Any) -> Any:

@@ -1,8 +1,8 @@
 """Cases made from the validation documents of a corpus: what may be fitted to.
 
-The holes are drawn as for the length table (`AS_TYPED`: what people leave to a completion), all languages alike, and are the same for the same seed. Fitting anything
-to the public sets would make their figures worthless; these documents are in neither those sets
-nor the training text.
+The holes are drawn as for the length table (`AS_TYPED`: what people leave to a completion), all
+languages alike, and are the same for the same seed. Fitting anything to the public sets would make
+their figures worthless; these documents are in neither those sets nor the training text.
 """
 
 from __future__ import annotations

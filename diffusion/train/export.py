@@ -49,8 +49,9 @@ def learn_lengths(
             yield language, data[start:end]
 
     def limited() -> Iterator[tuple[str, str, int]]:
+        mix = replace(AS_TYPED, max_holes=3)
         measured = measure(
-            windows(), tokenizer, rng, mix=replace(AS_TYPED, max_holes=3), window_bytes=_SERVED_WINDOW_BYTES
+            windows(), tokenizer, rng, mix=mix, window_bytes=_SERVED_WINDOW_BYTES
         )
         for count, sample in enumerate(measured):
             if count >= samples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -21,9 +22,11 @@ ANSWER = {"before": "return ", "candidates": [{"text": "a + b"}]}
 STEPPED = {**ANSWER, "steps": 50}
 
 # The promise is an answer to `initialize` in half a second from the start of the process. A test
-# machine may be busy, so the processor time of the best of some starts is held to it;
+# machine may be busy, so the processor time of the best of some starts is held to it; on a slow
+# one pygls alone takes longer to import, and ours is held to so many times that.
 # benchmarks/lsp_session.py reports the median on the clock.
 INITIALIZE_S = 0.5
+TIMES_PYGLS = 1.4
 STARTS = 5
 CONSOLE_SCRIPT = (sys.executable, "-c", "from lsp_server.app import main; main()", "serve")
 
@@ -49,7 +52,22 @@ async def test_initialize_is_answered_soon(line: Sequence[str]) -> None:
             await server.initialize()
             times = psutil.Process(server.process.pid).cpu_times()
             used.append(times.user + times.system)
-    assert min(used) < INITIALIZE_S, used
+    most_s = max(INITIALIZE_S, TIMES_PYGLS * importing_pygls_s())
+    assert min(used) < most_s, used
+
+
+def importing_pygls_s() -> float:
+    """Processor time of a Python that imports pygls and ends; the best of some."""
+    used = []
+    for _ in range(STARTS):
+        before = os.times()
+        subprocess.run([sys.executable, "-c", "import pygls.lsp.server"], check=True)
+        after = os.times()
+        used.append(
+            after.children_user + after.children_system
+            - before.children_user - before.children_system
+        )  # fmt: skip
+    return min(used)
 
 
 async def test_the_console_script_serves_without_what_draws_help() -> None:

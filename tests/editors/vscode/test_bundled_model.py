@@ -86,9 +86,11 @@ def test_it_rewrites_a_selection_and_the_file_has_what_was_previewed(real: Workb
     real.do("see", selector=".tab.active.dirty", contains=".py")
     lines = saved(real, "again.py").decode().splitlines()
     expected = text.splitlines()
-    assert lines[:21] == expected[:21] and lines[22:] == expected[22:]
-    assert lines[21] != expected[21]
-    assert lines[21].strip() in shown
+    after = expected[22:]
+    written = lines[21 : len(lines) - len(after)]  # in as many lines as the model likes
+    assert lines[:21] == expected[:21] and lines[len(lines) - len(after) :] == after
+    assert written != [expected[21]]
+    assert any(line.strip() in shown for line in written if line.strip())
 
 
 def test_it_fills_three_holes_together_and_nothing_else_changes(real: Workbench) -> None:

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from diffusion.errors import ConfigError
-from diffusion.model.int8 import INT8_LAYERS, best_ms, int8_linear
+from diffusion.model.int8 import Int8Layer, best_ms, int8_linear
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -57,7 +57,7 @@ def for_cpu(model: PreTrainedModel, mode: Mode | Literal["auto"] = "auto") -> Pr
 
 def is_quantized(model: nn.Module) -> bool:
     """Whether `for_cpu` has rounded this model's layers to int8."""
-    return any(isinstance(module, INT8_LAYERS) for module in model.modules())
+    return any(isinstance(module, Int8Layer) for module in model.modules())
 
 
 def mode_of(model: nn.Module) -> Mode:

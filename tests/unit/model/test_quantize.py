@@ -11,13 +11,7 @@ from transformers import PreTrainedModel
 
 from diffusion.errors import ConfigError
 from diffusion.model.denoiser import MaskedLMDenoiser
-from diffusion.model.int8 import (
-    INT8_LAYERS,
-    Int8Layer,
-    PackedInt8Linear,
-    fastest_int8_layer,
-    packed_is_there,
-)
+from diffusion.model.int8 import Int8Layer, fastest_int8_layer, int8_layers
 from diffusion.model.quantize import (
     MODES,
     Mode,
@@ -35,11 +29,9 @@ def logits(model: PreTrainedModel, case: Case) -> torch.Tensor:
     return denoiser.bind(cache, START)(case.ids_BN, case.lengths_B, case.valid_BN)
 
 
-@pytest.fixture(params=INT8_LAYERS)
+@pytest.fixture(params=int8_layers())
 def int8_layer(request: pytest.FixtureRequest) -> type[Int8Layer]:
     kind: type[Int8Layer] = request.param
-    if kind is PackedInt8Linear and not packed_is_there():
-        pytest.skip("this build of torch has no FBGEMM")
     return kind
 
 
@@ -117,14 +109,12 @@ def test_int8_canvases_do_not_disturb_each_other(case: Case) -> None:
     assert (together_MV[:9] - alone_MV).norm() / alone_MV.norm() < 0.01
 
 
-def test_pairs_of_large_products_do_not_saturate() -> None:
+def test_pairs_of_large_products_do_not_saturate(int8_layer: type[Int8Layer]) -> None:
     """FBGEMM adds two of them in 16 bits before it widens."""
-    if not packed_is_there():
-        pytest.skip("this build of torch has no FBGEMM")
     linear = nn.Linear(64, 8, bias=False)
     with torch.no_grad():
         linear.weight.fill_(1.0)
-        rounded = PackedInt8Linear(linear)(torch.ones(3, 64))
+        rounded = int8_layer(linear)(torch.ones(3, 64))
     torch.testing.assert_close(rounded, torch.full((3, 8), 64.0))
 
 

@@ -2,8 +2,8 @@
 
 Computes what `torch.optim.Muon` does, with the same state. Torch's always iterates in bfloat16,
 which a processor without such arithmetic emulates, so that a step of nano took 18 s; here the
-precision is given. And matrices of one shape go through the Newton-Schulz iteration together, since each by
-itself is too small a product for an accelerator.
+precision is given. And matrices of one shape go through the Newton-Schulz iteration together, since
+each by itself is too small a product for an accelerator.
 
 Invariant: a matrix's update depends on that matrix alone.
 """

@@ -21,6 +21,7 @@ from diffusion.model.caching import CachingDenoiser
 from diffusion.model.context_cache import ContextCache
 from diffusion.process.copying import CopyIndex
 from diffusion.process.layered_copying import LayeredIndex
+from diffusion.spare_cores import SpareCores
 from diffusion.text.canvas import Context, Placement, lay_out, window_around
 from diffusion.text.tokenizer import Tokenizer
 
@@ -56,6 +57,7 @@ class Contexts:
 
     `copy_bytes`: how much of a document on either side of the hole is indexed. Texts of other files
     are indexed by themselves: no key of a context holds one, and typing on a line finds them again.
+    `spare_cores`: how many threads each request gets; None leaves torch's as they are.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class Contexts:
         context_tokens: int,
         copy_bytes: int,
         places: int,
+        spare_cores: SpareCores | None = None,
     ) -> None:
+        self._spare_cores = spare_cores
         self._denoiser = denoiser
         self._tokenizer = tokenizer
         self._context_tokens = context_tokens
@@ -108,6 +112,8 @@ class Contexts:
 
         What stands between them counts towards the budget, but leaves a third of it to the rest.
         """
+        if self._spare_cores is not None:  # every request comes by here
+            torch.set_num_threads(self._spare_cores.threads())
         first, last = placements[0], placements[-1]
         between = sum(
             len(self._tokenizer.encode(data[one.end : other.anchor]))

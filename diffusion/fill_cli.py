@@ -22,7 +22,7 @@ from diffusion.infill_cli import MAX_ALTERNATIVES, AdapterOption, check_range, l
 from diffusion.text.line_tasks import LineTask, bridge_task, comment_task
 from diffusion.text.parts import MARKER, Span, find_markers, split
 from diffusion.text.syntax import SyntaxTree
-from diffusion.threads import settle
+from diffusion.threads import follow
 
 if TYPE_CHECKING:
     from diffusion.filling import FillResult
@@ -183,7 +183,7 @@ def _answer(
     model: Path | None,
     adapter: Path | None,
 ) -> FillResult:
-    threads = settle()
+    threads = follow()
     from diffusion.bridging import carry_out
     from diffusion.filling import FillRequest, fill
     from diffusion.infill import Infiller

@@ -25,6 +25,7 @@ from diffusion.errors import HoleError
 from diffusion.model.caching import CachingDenoiser
 from diffusion.model.quantize import Mode
 from diffusion.model.served import load_served
+from diffusion.open_hole import OpenHole, OpenRange
 from diffusion.pretrained import default_model_dir
 from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.copying import COPYING_FILE, CopyingDenoiser, CopyWeights
@@ -34,6 +35,7 @@ from diffusion.process.vocabulary import Vocabulary
 from diffusion.quoting import JudgedQuote, judge_quotes
 from diffusion.ranking import RANKING_FILE, Ranking
 from diffusion.repair import repair
+from diffusion.spare_cores import SpareCores
 from diffusion.text.canvas import MAX_CANVAS, Placement, canvas_ids, place
 from diffusion.text.cross_file import Chosen, CrossFile, choose
 from diffusion.text.hole import Hole
@@ -110,24 +112,6 @@ class _Prepared:
         return MAX_CANVAS - len(self.placement.pins)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenHole:
-    """A hole with its context encoded: what a step calls, with the document's votes or without."""
-
-    placement: Placement
-    room: int
-    model: Denoise
-    copying: CopyingDenoiser
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRange(OpenHole):
-    """An open hole that stands for text that is there, with the document's syntax tree."""
-
-    tree: SyntaxTree
-    language: str
-
-
 class Infiller:
     """A loaded model with its vocabulary, length table and cache of encoded contexts.
 
@@ -142,6 +126,7 @@ class Infiller:
         config: InfillConfig | None = None,
         ranking: Ranking | None = None,
         copy_weights: CopyWeights | None = None,
+        spare_cores: SpareCores | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.ranking = ranking or Ranking()
@@ -156,6 +141,7 @@ class Infiller:
             context_tokens=self.config.context_tokens,
             copy_bytes=self.config.copy_bytes,
             places=self.config.cached_contexts,
+            spare_cores=spare_cores,
         )
         self.line_ends = frozenset(
             i
@@ -172,7 +158,7 @@ class Infiller:
     def load(
         cls,
         model_dir: str | Path | None = None,
-        threads: int | None = None,
+        threads: int | SpareCores | None = None,
         *,
         precision: Mode | str = "auto",
         config: InfillConfig | None = None,
@@ -180,10 +166,12 @@ class Infiller:
     ) -> Infiller:
         """Load a model folder; by default $DIFFILL_MODEL or the bundled one.
 
+        `threads`: for good, or as many as are spare at each request; None leaves torch's.
         Raises CheckpointError naming the file that is missing or damaged, or AdapterError.
         """
+        spare = threads if isinstance(threads, SpareCores) else None
         if threads is not None:
-            torch.set_num_threads(threads)
+            torch.set_num_threads(threads.threads() if isinstance(threads, SpareCores) else threads)
         path = Path(model_dir) if model_dir else default_model_dir()
         served = load_served(path, precision, adapter)
         folder, sha256 = served.folder, served.weights_sha256
@@ -194,6 +182,7 @@ class Infiller:
             config,
             Ranking.for_model(folder / RANKING_FILE, sha256),
             CopyWeights.for_model(folder / COPYING_FILE, sha256),
+            spare,
         )
 
     def infill(

@@ -17,7 +17,7 @@ import typer
 from diffusion.adapters.chosen import asked_adapter
 from diffusion.document import offset_of, parse_position, read_document
 from diffusion.errors import ConfigError, DiffillError
-from diffusion.threads import settle
+from diffusion.threads import follow
 
 if TYPE_CHECKING:
     from diffusion.infill import InfillResult
@@ -131,7 +131,7 @@ def _run(
     model: Path | None,
     adapter: Path | None,
 ) -> InfillResult:
-    threads = settle()
+    threads = follow()
     from diffusion.infill import Infiller, InfillRequest
 
     infiller = Infiller.load(model, threads, adapter=adapter)

@@ -18,7 +18,7 @@ from diffusion.adapters.chosen import asked_adapter
 from diffusion.document import offset_of, parse_position, range_of, read_document
 from diffusion.errors import ConfigError, DiffillError
 from diffusion.infill_cli import MAX_ALTERNATIVES, AdapterOption, check_range, language_of
-from diffusion.threads import settle
+from diffusion.threads import follow
 
 if TYPE_CHECKING:
     from diffusion.rewriting import RewriteResult
@@ -117,7 +117,7 @@ def _run(
     adapter: Path | None,
     keep: tuple[tuple[int, int], ...],
 ) -> RewriteResult:
-    threads = settle()
+    threads = follow()
     from diffusion.infill import Infiller
     from diffusion.rewriting import RewriteRequest, rewrite
 

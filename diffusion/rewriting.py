@@ -25,7 +25,8 @@ from diffusion.cancel import CancelToken
 from diffusion.candidates import Site, adds_no_error
 from diffusion.drafts import CanvasWatch, Draft, OnDraft, Piece
 from diffusion.errors import CanvasError, HoleError
-from diffusion.infill import Infiller, OpenRange
+from diffusion.infill import Infiller
+from diffusion.open_hole import OpenRange
 from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.judging import FilledCanvas, judge
 from diffusion.process.sampler import sample

@@ -18,7 +18,7 @@ from diffusion.document import line_spans, read_document
 from diffusion.errors import ConfigError, DiffillError
 from diffusion.infill_cli import AdapterOption, check_range, language_of
 from diffusion.suspicion import Suspicion, suspicious
-from diffusion.threads import settle
+from diffusion.threads import follow
 
 if TYPE_CHECKING:
     from diffusion.scoring import ScoreResult
@@ -106,7 +106,7 @@ def _run(
     model: Path | None,
     adapter: Path | None,
 ) -> ScoreResult:
-    threads = settle()
+    threads = follow()
     from diffusion.infill import Infiller
     from diffusion.scoring import ScoreRequest, score
 

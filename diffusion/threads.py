@@ -2,8 +2,8 @@
 
 On a machine with other work, every parallel operation waits for the thread that was not
 scheduled, and the others spin meanwhile: on two busy cores one infill took 6.7 s with two
-threads and 0.6 s with one (docs/decisions/0007). So one core is left to the rest of the
-machine, and threads spin briefly.
+threads and 0.6 s with one (docs/decisions/0007). So the model has as many threads as the rest of
+the machine leaves cores, and they spin briefly.
 
 oneDNN, which multiplies for torch, keeps the code that it made for each shape of matrices, 1024 of
 them by default. A canvas has another shape in almost every step, so that was 240 MB after a hundred
@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import os
 
+from diffusion.spare_cores import SpareCores, cores
+
 # libgomp, which torch's Linux builds use, reads these when it is loaded.
 _COUNT = "OMP_NUM_THREADS"
 _SPIN = "GOMP_SPINCOUNT"
@@ -25,15 +27,8 @@ _SHAPES = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 _SHAPES_KEPT = "48"
 
 
-def cores() -> int:
-    """The processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def settle(wanted: int | None = None) -> int | None:
-    """The number of threads to ask torch for: `wanted`, else one less than there are cores.
+    """Sets what the threads share, and says how many: `wanted`, else one less than the cores.
 
     None where the environment says how many.
     """
@@ -44,3 +39,12 @@ def settle(wanted: int | None = None) -> int | None:
     if os.environ.get(_COUNT):
         return None
     return max(cores() - 1, 1)
+
+
+def follow(wanted: int | None = None) -> int | SpareCores | None:
+    """What the model is loaded with: `wanted`, else what follows the load of the machine.
+
+    None where the environment says how many.
+    """
+    settled = settle(wanted)
+    return SpareCores() if wanted is None and settled is not None else settled

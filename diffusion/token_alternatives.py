@@ -21,7 +21,8 @@ import torch
 from diffusion.cancel import CancelToken
 from diffusion.candidates import Site, adds_no_error, with_line_ends
 from diffusion.errors import CanvasError, HoleError
-from diffusion.infill import Infiller, OpenRange
+from diffusion.infill import Infiller
+from diffusion.open_hole import OpenRange
 from diffusion.process.canvas_state import CanvasState
 from diffusion.process.judging import FilledCanvas, judge
 from diffusion.process.reading import call_denoiser

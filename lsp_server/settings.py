@@ -80,7 +80,7 @@ class PerformanceSettings:
 
     threads: int | Literal["auto"] = _setting(
         "auto",
-        "threads for the model; auto: one less than there are cores",
+        "threads for the model; auto: as many as other programs leave cores",
         validator=validators.or_(validators.in_(["auto"]), _between(1, 256)),
     )
     encode_ahead: bool = _setting(

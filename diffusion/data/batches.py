@@ -29,6 +29,7 @@ from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import PAD, Tokenizer
 
 _SMALLEST_WINDOW = 64  # tokens; a smaller rest of a row is padded
+_TOKENS_PER_HOLE = 60  # of a window with as many holes as fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,13 @@ def window_tokens(room: int, example: ExampleConfig) -> int:
 
     Canvases are longer than their text, and with complementary masks each is there twice.
     """
+    copies = 2 if example.complementary else 1
     twins = 1.0 + example.hole_share_high if example.complementary else 1.0
-    return int(room * 0.92 / twins) - 8
+    spare = 0.0
+    if example.free_sizes:  # half of a middling canvas, for as many holes as such a window has
+        middling = sum(example.free_sizes) / len(example.free_sizes)
+        spare = copies * middling / 2 * min(example.mix.max_holes, room / _TOKENS_PER_HOLE)
+    return int((room - spare) * 0.92 / twins) - 8
 
 
 class PieceSource(Protocol):

@@ -40,6 +40,9 @@ class ExampleConfig:
     """Share of canvases as long as their text, without DEL."""
     larger_sizes: tuple[float, ...] = (0.5, 0.3, 0.2)
     """Otherwise, the chances of the next size, the one after, and so on."""
+    free_sizes: tuple[int, ...] = ()
+    """Sizes of canvases that say nothing of their text: where any of these is larger than a text,
+    each of them has the same chance, and `larger_sizes` is not asked."""
     complementary: bool = False
     """Each hole has two canvases over the same context, the twin's masks being those that the
     first one does not have: every slot is learned from once, for the price of one context."""
@@ -169,9 +172,12 @@ def _assemble(
 
 
 def canvas_size(needed: int, limit: int, rng: Random, config: ExampleConfig) -> int:
-    """Number of slots for a hole that needs `needed`: exact, or one of the next larger sizes."""
+    """Number of slots for a hole that needs `needed`: exact, or a larger size."""
+    free = [size for size in config.free_sizes if needed < size <= limit]
+    if free and rng.random() >= config.exact_length:
+        return rng.choice(free)
     larger = [size for size in SLOT_COUNTS if needed < size <= limit][: len(config.larger_sizes)]
-    if not larger or rng.random() < config.exact_length:
+    if free or not larger or rng.random() < config.exact_length:
         return needed
     return rng.choices(larger, config.larger_sizes[: len(larger)])[0]
 

@@ -17,7 +17,7 @@ from diffusion.demo.holes import ExampleHole, bundled_examples, load_holes
 from diffusion.demo.screen import LiveScreen, Outcome, PlainScreen, Screen
 from diffusion.errors import ConfigError
 from diffusion.terminal import forgive_encoding
-from diffusion.threads import settle
+from diffusion.threads import follow
 
 if TYPE_CHECKING:
     from diffusion.infill import Infiller
@@ -37,7 +37,7 @@ def show(
     if not holes:
         raise ConfigError("there is no hole to fill", fix="name a holes.json with holes in it")
     screen = screen_for(plain=plain, fast=fast) if film is None else Film(film)
-    threads = settle()
+    threads = follow()
     from diffusion.infill import Infiller
 
     infiller = Infiller.load(model, threads)

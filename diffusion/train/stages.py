@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from diffusion.data.batches import BatchConfig
 from diffusion.data.examples import ExampleConfig
 from diffusion.errors import ConfigError
-from diffusion.text.hole_sampling import HoleMix
+from diffusion.text.hole_sampling import AS_TYPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,26 @@ _DECAY = Stage(
     "decay", 1.0, example=ExampleConfig(plain_mlm=0.05, complementary=True), selective=True
 )
 
+_AS_SERVED = Stage(
+    "settle",
+    1.0,
+    example=ExampleConfig(
+        plain_mlm=0.0,
+        mix=replace(AS_TYPED, lines=0.1, cut=0.1, max_holes=8),
+        exact_length=0.1,
+        free_sizes=(8, 12, 16, 24, 32, 48),
+    ),
+)
+"""Holes as people leave them, on canvases that do not tell how long their text is."""
+
 PLANS: dict[str, tuple[Stage, ...]] = {
     "full": (STAGES[0], STAGES[1], replace(STAGES[2], until=0.88), _DECAY),
     "three": STAGES,
     "infill": STAGES[2:],
     "decay": (_DECAY,),
+    "settle": (_AS_SERVED,),
 }
-"""What `--stages` names. "infill" and "decay" go on from other weights."""
+"""What `--stages` names. "infill", "decay" and "settle" go on from other weights."""
 
 
 def plan(name: str, row_tokens: int) -> tuple[Stage, ...]:
@@ -61,5 +74,7 @@ def plan(name: str, row_tokens: int) -> tuple[Stage, ...]:
         raise ConfigError(f"no plan of stages is called {name!r}; choose one of {', '.join(PLANS)}")
     if row_tokens <= 512:
         return PLANS[name]
-    mix = HoleMix(max_holes=14)
-    return tuple(replace(stage, example=replace(stage.example, mix=mix)) for stage in PLANS[name])
+    return tuple(
+        replace(stage, example=replace(stage.example, mix=replace(stage.example.mix, max_holes=14)))
+        for stage in PLANS[name]
+    )

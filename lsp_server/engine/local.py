@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffusion.cancel import CancelToken
-from diffusion.threads import settle
+from diffusion.threads import follow
 from lsp_server.engine.engine import (
     EngineAnswer,
     EngineCandidate,
@@ -211,7 +211,7 @@ def load(config: EngineConfig) -> Filler:
 
     With an adapter, one hole is filled before anybody is served; AdapterError for a bad one.
     """
-    threads = settle(None if config.threads == "auto" else config.threads)
+    threads = follow(None if config.threads == "auto" else config.threads)
     from diffusion.infill import Infiller
 
     folder = Path(config.model_path).expanduser() if config.model_path else None

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from diffusion import threads
+from diffusion.spare_cores import SpareCores
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +49,12 @@ def test_few_shapes_are_kept_unless_the_environment_says_otherwise(
     monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "1024")
     threads.settle(1)
     assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "1024"
+
+
+def test_what_follows_the_load_is_used_only_where_nobody_said_how_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert isinstance(threads.follow(), SpareCores)
+    assert threads.follow(3) == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert threads.follow() is None

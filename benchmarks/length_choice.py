@@ -1,10 +1,10 @@
-"""How many lengths to try, and what would the right one be worth?
+"""How many lengths to try, how many rows to split off, what would the right length be worth?
 
 Fills holes of a corpus's validation text (never of a benchmark set) with the canvas sizes of
 several policies, and with the true length. For each policy: exact match by the order of
 candidates by hand, by a fitted one (cross-validated), and the most that any order could reach;
 similarity, steps and milliseconds. The last line on stdout is one JSON document.
-`diffill calibrate --quantiles` makes a policy the model's own.
+`diffill calibrate --quantiles --forks` makes a policy the model's own.
 """
 
 from __future__ import annotations
@@ -28,12 +28,17 @@ from diffusion.text.hole_length import QUANTILES
 from diffusion.text.tokenizer import Tokenizer
 
 POLICIES = {
-    "three": (0.4, 0.75, 0.95),
-    "default": QUANTILES,
-    "and long ones": (*QUANTILES, 0.97),
-    "five": (0.2, 0.4, 0.6, 0.8, 0.95),
-    "seven": (0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.97),
+    "one": ((0.95,), 0),
+    "one with 2 forks": ((0.95,), 2),
+    "one with 4 forks": ((0.95,), 4),
+    "two": ((0.6, 0.95), 0),
+    "two with 1 fork": ((0.6, 0.95), 1),
+    "three": ((0.4, 0.75, 0.95), 0),
+    "four": (QUANTILES, 0),
+    "five": ((0.2, 0.4, 0.6, 0.8, 0.95), 0),
+    "seven": ((0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.97), 0),
 }
+"""Shares of the lengths that canvases are to cover, and the forks of each canvas."""
 
 
 def main() -> None:
@@ -60,11 +65,13 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     cases = validation_holes(arguments.corpus, tokenizer, arguments.count, seed=arguments.seed)
     policies: list[dict[str, Any]] = []
     for name in ("oracle", *arguments.policies.split(",")):
+        quantiles, forks = POLICIES.get(name, (None, 0))
         plan = Plan(
             lengths=("oracle" if name == "oracle" else "predicted",),
             model=folder,
             threads=1,
-            quantiles=POLICIES.get(name),
+            quantiles=quantiles,
+            forks=forks,
             evidence=True,
         )
         rows = [row for [row] in run(plan, cases, workers=arguments.workers)]

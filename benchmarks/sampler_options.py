@@ -24,7 +24,7 @@ from diffusion.evaluate.model_filler import served_dir, weights_hash
 from diffusion.evaluate.work import Plan, run
 from diffusion.infill import InfillConfig
 from diffusion.process.guards import Guards
-from diffusion.process.sampler import SamplerConfig
+from diffusion.process.sampler_config import SamplerConfig
 from diffusion.process.unmasking import Confidence, LeftmostFirst
 
 OWN_CASES = Path(__file__).parent / "cases" / "examples.jsonl"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from diffusion.process.sampler import SamplerConfig
+from diffusion.process.sampler_config import SamplerConfig
 from diffusion.process.unmasking import LeftmostFirst
 
 

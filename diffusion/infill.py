@@ -209,6 +209,7 @@ class Infiller:
                 len(placement.pins),
                 placement.constraint,
                 ends_early=not request.exact,
+                forks=self.ranking.forks,
             )
             for slots in sizes
         ]

@@ -139,17 +139,19 @@ MOST_QUOTES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Weights of features, and which lengths to try.
+    """Weights of features, and what there is to order: lengths, forks, quotes.
 
     `calibrated`: whether the weights were fitted to exact matches. `quantiles`: the share of
-    lengths that each canvas size is to cover, see `LengthTable.sizes`. `quotes`: how many quotes
-    to weigh beside the canvases.
+    lengths that each canvas size is to cover, see `LengthTable.sizes`. `forks`: how many rows may
+    be split off each canvas, see `CanvasState.forks`. `quotes`: how many quotes to weigh beside
+    the canvases.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict(_BY_HAND))
     bias: float = 0.0
     calibrated: bool = False
     quantiles: tuple[float, ...] = QUANTILES
+    forks: int = 0
     quotes: int = 0
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How it was fitted, for people."""
@@ -174,6 +176,7 @@ class Ranking:
             "bias": round(self.bias, 6),
             "weights": {name: round(weight, 6) for name, weight in self.weights.items()},
             "quantiles": list(self.quantiles),
+            "forks": self.forks,
             "quotes": self.quotes,
             "facts": dict(self.facts),
         }
@@ -206,6 +209,7 @@ class Ranking:
             weights = {str(name): float(weight) for name, weight in document["weights"].items()}
             bias = float(document["bias"])
             quantiles = tuple(map(float, document.get("quantiles", QUANTILES)))
+            forks = int(document.get("forks", 0))
             quotes = int(document.get("quotes", 0))
             facts = dict(document.get("facts", {}))
         except OSError as error:
@@ -221,9 +225,13 @@ class Ranking:
             raise TextError(f"{path} holds a weight that is no number", fix=fix)
         if not quantiles or not all(0.0 < share <= 1.0 for share in quantiles):
             raise TextError(f"{path} has quantiles that are no shares", fix=fix)
-        if quotes < 0:
-            raise TextError(f"{path} asks for {quotes} quotes", fix=fix)
-        return cls(weights, bias, calibrated=True, quantiles=quantiles, quotes=quotes, facts=facts)
+        for name, wanted in (("forks", forks), ("quotes", quotes)):
+            if wanted < 0:
+                raise TextError(f"{path} asks for {wanted} {name}", fix=fix)
+        return cls(
+            weights, bias, calibrated=True, quantiles=quantiles, forks=forks, quotes=quotes,
+            facts=facts,
+        )  # fmt: skip
 
 
 def logistic(value: float) -> float:

@@ -3,8 +3,8 @@
 A `Recorder` is the sampler's `on_step`; it only notes what happened and when, so watching a
 run does not slow it down. Drawing happens afterwards, from the frames.
 
-Invariant: a row has one cell per canvas token in every frame. A token that was there from the
-start is a pin; one that the sampler committed carries its probability.
+Invariant: every frame has the same rows, and a row one cell per canvas token. A token that was
+there from the start is a pin; one that the sampler committed carries its probability.
 """
 
 from __future__ import annotations
@@ -92,12 +92,21 @@ def frames(recorder: Recorder, token_bytes: Callable[[int], bytes]) -> list[Fram
     shown: list[Frame] = [tuple(start)]
     for snapshot in recorder.snapshots:
         shown.append(_after(shown[-1], snapshot, token_bytes))
-    return shown
+    return [_with_all_rows(frame, recorder.snapshots[-1]) for frame in shown]
+
+
+def _with_all_rows(frame: Frame, last: StepSnapshot) -> Frame:
+    """A row that is split off later is what its parent is until then."""
+    canvases = len(last.ids) - len(last.parents)
+    for parent in last.parents[len(frame) - canvases :]:
+        frame = (*frame, frame[parent])
+    return frame
 
 
 def _after(before: Frame, snapshot: StepSnapshot, token_bytes: Callable[[int], bytes]) -> Frame:
     rows = []
-    for old, ids, commits in zip(before, snapshot.ids, snapshot.committed, strict=True):
+    known = _with_all_rows(before, snapshot)
+    for old, ids, commits in zip(known, snapshot.ids, snapshot.committed, strict=True):
         p_by_slot = {commit.slot: commit.p for commit in commits}
         rows.append(
             tuple(

@@ -41,6 +41,9 @@ def calibrate_model(
         str | None,
         typer.Option(metavar="Q,...", help="lengths to try: shares of the lengths to be covered"),
     ] = None,
+    forks: Annotated[
+        int, typer.Option(metavar="N", min=0, help="rows that may be split off each canvas")
+    ] = 0,
     quotes: Annotated[
         int, typer.Option(metavar="N", min=0, help="texts of the document to weigh; 0: none")
     ] = MOST_QUOTES,
@@ -92,7 +95,9 @@ def calibrate_model(
         store_copying(folder, replace(copied.weights, facts=copy_facts))
     cases = validation_holes(corpus, tokenizer, count)
     shares = tuple(map(float, quantiles.split(","))) if quantiles else None
-    plan = Plan(model=folder, threads=1, evidence=True, quantiles=shares, quotes=quotes)
+    plan = Plan(
+        model=folder, threads=1, evidence=True, quantiles=shares, forks=forks, quotes=quotes
+    )
     found = (row for [row] in run(plan, cases, workers=workers))
     rows = list(watched(found, len(cases)))
     if rows_file is not None:
@@ -123,6 +128,7 @@ def calibrate_model(
             result.ranking,
             facts=facts,
             quantiles=shares or QUANTILES,
+            forks=forks,
             quotes=quotes if result.kept == "fitted" else 0,
         )
         store(folder, ranking)

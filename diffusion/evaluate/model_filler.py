@@ -19,7 +19,7 @@ from diffusion.evaluate.infill_eval import Fill, Length
 
 if TYPE_CHECKING:
     from diffusion.infill import Infiller, InfillResult
-    from diffusion.process.sampler import SamplerConfig
+    from diffusion.process.sampler_config import SamplerConfig
 
 _OFFERED, _ALL = 3, 64
 
@@ -40,11 +40,15 @@ class ModelFiller:
         self.model_hash = model_hash
 
     def bare(self) -> ModelFiller:
-        """The model by itself: no quotes, no votes of the document, the order by hand."""
+        """The model by itself: no quotes, no votes of the document, the order by hand.
+
+        The lengths to try and the forks stay those of the model.
+        """
         from diffusion.process.copying import CopyWeights
         from diffusion.ranking import Ranking
 
-        self._infiller.ranking = Ranking()
+        known = self._infiller.ranking
+        self._infiller.ranking = Ranking(quantiles=known.quantiles, forks=known.forks)
         self._infiller.copy_weights = CopyWeights()
         return self
 
@@ -72,12 +76,13 @@ def load_model(
     threads: int | None = None,
     sampler: SamplerConfig | None = None,
     quantiles: tuple[float, ...] | None = None,
+    forks: int | None = None,
     quotes: int | None = None,
     evidence: bool = False,
 ) -> ModelFiller:
     """A filler over a model folder, or over the bundled model.
 
-    `sampler`, `quantiles` and `quotes` take the place of serving's. For `evidence` see
+    `sampler`, `quantiles`, `forks` and `quotes` take the place of serving's. For `evidence` see
     `ModelFiller`.
 
     Raises:
@@ -92,6 +97,8 @@ def load_model(
     infiller = Infiller.load(directory, threads=threads, config=config)
     if quantiles is not None:
         infiller.ranking = replace(infiller.ranking, quantiles=quantiles)
+    if forks is not None:
+        infiller.ranking = replace(infiller.ranking, forks=forks)
     if quotes is not None:
         infiller.ranking = replace(infiller.ranking, quotes=quotes)
     return ModelFiller(infiller, weights_hash(served_dir(directory)), evidence=evidence)

@@ -24,7 +24,7 @@ from diffusion.evaluate.cases import Case
 from diffusion.evaluate.infill_eval import Execution, Executor, Filler, Length, evaluate_case
 
 if TYPE_CHECKING:
-    from diffusion.process.sampler import SamplerConfig
+    from diffusion.process.sampler_config import SamplerConfig
 
 MODEL_FILLERS = ("diffill", "canvases", "bare")
 """As served; without quotes; without quotes, the document's votes and a fitted ranking."""
@@ -36,9 +36,9 @@ class Plan:
     """What fills the holes, and whether programs are run.
 
     `threads`: processor threads for the model, in each worker. `cpu_s`: processor seconds of an
-    executed program. `sampler`, `quantiles` (of lengths to try) and `quotes` (how many to weigh):
-    in place of those that serving uses. `evidence`: rows tell of every candidate, and what was
-    known of it.
+    executed program. `sampler`, `quantiles` (of lengths to try), `forks` (of each canvas) and
+    `quotes` (how many to weigh): in place of those that serving uses. `evidence`: rows tell of
+    every candidate, and what was known of it.
     """
 
     filler: str = "diffill"
@@ -49,6 +49,7 @@ class Plan:
     cpu_s: int = 3
     sampler: SamplerConfig | None = None
     quantiles: tuple[float, ...] | None = None
+    forks: int | None = None
     quotes: int | None = None
     evidence: bool = False
 
@@ -111,6 +112,7 @@ def load_filler(plan: Plan) -> Filler:
             threads=plan.threads,
             sampler=plan.sampler,
             quantiles=plan.quantiles,
+            forks=plan.forks,
             quotes=plan.quotes if plan.filler == "diffill" else 0,
             evidence=plan.evidence,
         )

@@ -25,6 +25,8 @@ class CanvasState:
     alternatives.
     `ends_early`: whether DEL may end it before its last slot. Not, where its length is known.
     `allow_empty`: overrides the config's, likewise.
+    `forks`: at most so many rows are split off it, where the model is in two minds (see
+    `SamplerConfig.fork_nats`).
     """
 
     ids: tuple[int, ...]
@@ -33,6 +35,7 @@ class CanvasState:
     temperature: float | None = None
     ends_early: bool = True
     allow_empty: bool | None = None
+    forks: int = 0
 
     def __post_init__(self) -> None:
         if not self.ids:
@@ -95,7 +98,10 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class StepSnapshot:
-    """All rows after a step, for drawing the unmasking. Indices are those of the canvases."""
+    """All rows after a step, for drawing the unmasking.
+
+    Indices are those of the canvases; rows that were split off stand behind them.
+    """
 
     step: int
     ids: tuple[tuple[int, ...], ...]
@@ -104,3 +110,5 @@ class StepSnapshot:
     """What the model proposed in this step; None for a row that took no part."""
     remasked: tuple[tuple[int, ...], ...]
     """Slots masked again after this step's re-scoring pass."""
+    parents: tuple[int, ...] = ()
+    """The row that each row behind the canvases was split off."""

@@ -24,7 +24,9 @@ from diffusion.cancel import CancelToken
 from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.denoiser import Denoise
 from diffusion.process.row import Row
-from diffusion.process.sampler import Run, SamplerConfig, work_off
+from diffusion.process.run import Run
+from diffusion.process.sampler import work_off
+from diffusion.process.sampler_config import SamplerConfig
 from diffusion.process.unmasking import Proposals
 from diffusion.process.vocabulary import Vocabulary
 from diffusion.text.tokenizer import PAD

@@ -14,6 +14,7 @@ The rules of a canvas live here, so that no order and no model can break them:
 
 from __future__ import annotations
 
+import copy
 import math
 from random import Random
 
@@ -37,6 +38,7 @@ class Row:
         self.masked = [slot for slot, token in enumerate(canvas.ids) if token == MASK]
         self.constraint = canvas.constraint
         self.temperature = temperature
+        self.forks = canvas.forks
         self.steps = 0
         self.reason: Reason | None = None
         self.random = Random(seed)
@@ -54,6 +56,18 @@ class Row:
         self._cut_at: int | None = None
         if not self.masked:
             self._close()
+
+    def twin(self, index: int) -> Row:
+        """The row once more as it stands, under another index and with no forks of its own left.
+
+        Forks are of greedy rows; a random twin would draw what the row draws.
+        """
+        twin = copy.copy(self)
+        twin.index, twin.forks = index, 0
+        twin.ids, twin.masked = list(self.ids), list(self.masked)
+        twin._log_p = dict(self._log_p)
+        twin._constrained, twin._adds_nothing = set(self._constrained), set(self._adds_nothing)
+        return twin
 
     @property
     def generator(self) -> torch.Generator:

@@ -94,9 +94,10 @@ class LengthTable:
         max_slots: int = SLOT_COUNTS[-1],
         quantiles: Sequence[float] = QUANTILES,
     ) -> tuple[int, ...]:
-        """Three or more increasing canvas sizes in slots (fewer if `max_slots` leaves no more).
+        """Increasing canvas sizes in slots: at most one for each of the `quantiles`.
 
-        They cover the `quantiles` of the lengths and one token more, which healing may add.
+        They cover these shares of the lengths, and one token more, which healing may add. There
+        are three at least where so many are asked for, unless `max_slots` leaves no more.
         """
         if max_slots < 1:
             raise TextError(f"a canvas of {max_slots} slots holds nothing", fix="allow at least 1")
@@ -106,7 +107,7 @@ class LengthTable:
             slots = self.quantile(language, kind, quantile) + _HEALED_TOKENS
             found.add(min(bisect_left(ladder, slots), len(ladder) - 1))
         # A narrow table gives fewer than three: take the next larger, then the next smaller.
-        while len(found) < min(3, len(ladder)):
+        while len(found) < min(3, len(ladder), len(quantiles)):
             found.add(max(found) + 1 if max(found) + 1 < len(ladder) else min(found) - 1)
         return tuple(ladder[index] for index in sorted(found))
 

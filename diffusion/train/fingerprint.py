@@ -18,6 +18,7 @@ _BEFORE_IT_EXISTED: dict[str, Any] = {
     "complementary": False,
     "ema_decay": 0.0,
     "one_line": 0.0,
+    "free_sizes": [],
 }
 
 

@@ -52,7 +52,7 @@ def test_by_hand_a_quote_alone_comes_last() -> None:
 
 def test_a_fitted_score_is_the_logistic_of_the_value_and_survives_the_file(tmp_path: Path) -> None:
     fitted = Ranking({"sum_log_p": 0.5, "kind:expression": 1.0}, bias=0.25, calibrated=True)
-    fitted = replace(fitted, quantiles=(0.5, 0.9), quotes=4)
+    fitted = replace(fitted, quantiles=(0.5, 0.9), forks=2, quotes=4)
     assert fitted.value(EVIDENCE) == pytest.approx(0.25 - 1.0 + 1.0)
     fitted.save(tmp_path / "ranking.json")
     loaded = Ranking.load(tmp_path / "ranking.json")
@@ -78,6 +78,7 @@ def test_a_fit_for_other_weights_is_not_used(tmp_path: Path) -> None:
         ({"bias": "high"}, "no ranking"),
         ({"quantiles": [0.5, 1.5]}, "no shares"),
         ({"quotes": -1}, "-1 quotes"),
+        ({"forks": -2}, "-2 forks"),
     ],
 )
 def test_a_damaged_file_is_named_with_the_fix(

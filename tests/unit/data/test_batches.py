@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from random import Random
 
 import pytest
 import torch
 
-from diffusion.data.batches import Batch, BatchConfig, BatchStream, Share, build_rows
+from diffusion.data.batches import Batch, BatchConfig, BatchStream, Share, build_rows, window_tokens
 from diffusion.data.document_source import DocumentSource
-from diffusion.data.examples import ExampleConfig
+from diffusion.data.examples import ExampleConfig, canvas_size
 from diffusion.data.shards import ShardSet
 from diffusion.errors import ConfigError
 from diffusion.pretrained import bundled_tokenizer_path
@@ -98,3 +100,37 @@ def test_twins_together_learn_every_slot_once(source: DocumentSource) -> None:
 def test_twins_need_segments() -> None:
     with pytest.raises(ConfigError, match="at most 15 holes"):
         ExampleConfig(complementary=True, mix=HoleMix(max_holes=16))
+
+
+def test_free_sizes_do_not_tell_how_long_a_text_is() -> None:
+    config = ExampleConfig(exact_length=0.0, free_sizes=(8, 16, 32))
+    rng = Random(1)
+    for needed in (1, 4, 7):
+        drawn = Counter(canvas_size(needed, 120, rng, config) for _ in range(3000))
+        assert set(drawn) == {8, 16, 32}
+        assert all(900 < count < 1100 for count in drawn.values()), (needed, drawn)
+
+
+def test_what_no_free_size_holds_gets_the_next_sizes_and_room_is_kept() -> None:
+    config = ExampleConfig(exact_length=0.0, free_sizes=(8, 16, 32))
+    rng = Random(1)
+    assert {canvas_size(8, 120, rng, config) for _ in range(99)} == {16, 32}
+    assert {canvas_size(40, 120, rng, config) for _ in range(99)} == {48, 64, 96}
+    assert {canvas_size(7, 12, rng, config) for _ in range(99)} == {8}
+    assert {canvas_size(7, 7, rng, config) for _ in range(99)} == {7}
+
+
+def test_some_canvases_stay_as_long_as_their_text_beside_free_ones() -> None:
+    config = ExampleConfig(exact_length=0.25, free_sizes=(8, 16, 32))
+    rng = Random(1)
+    drawn = Counter(canvas_size(5, 120, rng, config) for _ in range(4000))
+    assert 900 < drawn[5] < 1100 and set(drawn) == {5, 8, 16, 32}
+
+
+def test_long_canvases_leave_room_in_their_rows(source: DocumentSource) -> None:
+    """Windows are cut shorter for them; what does not fit a row would be lost."""
+    free = ExampleConfig(plain_mlm=0.0, free_sizes=(16, 32, 48))
+    assert window_tokens(512, free) < window_tokens(512, replace(free, free_sizes=())) - 60
+    batch = build_rows(source, TOKENIZER, range(8), replace(CONFIG, row_tokens=512, example=free))
+    assert batch.tokens > 0.7 * batch.ids_BL.numel()
+    assert int((batch.ids_BL == DEL).sum() + (batch.ids_BL == MASK).sum()) > batch.tokens / 8

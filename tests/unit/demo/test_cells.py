@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from diffusion.demo.cells import CellState, Recorder, frames, row_of
 from diffusion.process.canvas_state import CanvasState
-from diffusion.process.sampler import SamplerConfig, sample
+from diffusion.process.sampler import sample
+from diffusion.process.sampler_config import SamplerConfig
+from diffusion.process.unmasking import LeftmostFirst
 from diffusion.text.tokenizer import DEL, MASK
 from tests.support.denoisers import ScriptedDenoiser, byte_id, byte_ids, byte_vocabulary
 
@@ -75,3 +77,23 @@ def test_the_answer_is_found_among_the_rows() -> None:
 def test_nothing_recorded_is_nothing_to_draw() -> None:
     assert frames(Recorder(), VOCABULARY.token_bytes.__getitem__) == []
     assert Recorder().before_steps_ms == 0.0
+
+
+def test_a_row_that_is_split_off_is_drawn_as_its_parent_until_then() -> None:
+    def script(_call: int, ids: tuple[int, ...], position: int) -> dict[int, float]:
+        doubtful = {byte_id("b"): 0.5, byte_id("c"): 0.4}
+        return doubtful if position == 1 else {byte_id("ad"[position > 0]): 0.99}
+
+    recorder = Recorder()
+    sample(
+        ScriptedDenoiser(VOCABULARY.size, script),
+        [CanvasState((MASK,) * 3, forks=1)],
+        SamplerConfig(order=LeftmostFirst(max_extra=0)),
+        vocabulary=VOCABULARY,
+        on_step=recorder,
+    )
+    drawn = [
+        ["".join(cell.data.decode() or "_" for cell in row) for row in frame]
+        for frame in frames(recorder, VOCABULARY.token_bytes.__getitem__)
+    ]
+    assert drawn == [["___", "___"], ["a__", "a__"], ["ab_", "ac_"], ["abd", "acd"]]

@@ -12,7 +12,7 @@ from diffusion.process.canvas_state import CanvasState
 from diffusion.process.copying import CopyWeights
 from diffusion.process.joint import JointOrder, sample_jointly
 from diffusion.process.joint_copying import JointCopying
-from diffusion.process.sampler import SamplerConfig
+from diffusion.process.sampler_config import SamplerConfig
 from diffusion.process.unmasking import LeftmostFirst
 from diffusion.text.tokenizer import DEL, MASK
 from tests.support.denoisers import byte_id, byte_ids, byte_vocabulary, spelled

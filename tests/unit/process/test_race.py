@@ -7,7 +7,8 @@ import pytest
 from diffusion.errors import ConfigError
 from diffusion.process.canvas_state import CanvasState
 from diffusion.process.guards import Guards
-from diffusion.process.sampler import SamplerConfig, sample
+from diffusion.process.sampler import sample
+from diffusion.process.sampler_config import SamplerConfig
 from diffusion.text.tokenizer import DEL, MASK
 from tests.support.denoisers import (
     Distribution,

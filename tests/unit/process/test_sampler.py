@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from diffusion.errors import ConfigError, SamplerError
 from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
-from diffusion.process.sampler import SamplerConfig, sample
+from diffusion.process.sampler import sample
+from diffusion.process.sampler_config import SamplerConfig
 from diffusion.process.schedule import Cosine, Linear
 from diffusion.process.unmasking import (
     Confidence,

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from diffusion.cancel import Cancelled, CancelToken
 from diffusion.process.canvas_state import CanvasState, StepSnapshot
-from diffusion.process.sampler import SamplerConfig, sample
+from diffusion.process.sampler import sample
+from diffusion.process.sampler_config import SamplerConfig
 from diffusion.process.unmasking import Confidence, EntropyBounded, LeftmostFirst, RandomOrder
 from diffusion.text.tokenizer import DEL, MASK
 from tests.support.denoisers import (

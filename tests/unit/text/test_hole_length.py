@@ -69,6 +69,12 @@ def test_sizes_are_increasing_and_fit(language: str, kind: str, max_slots: int) 
         assert min(3, max(usable, 1)) <= len(sizes) <= 4
 
 
+@pytest.mark.parametrize("kind", ["member", "block", "unheard of"])
+def test_one_share_of_the_lengths_is_one_size(kind: str) -> None:
+    [size] = TABLE.sizes("python", kind, quantiles=(0.9,))
+    assert size > TABLE.quantile("python", kind, 0.9)
+
+
 def test_no_slots_is_refused() -> None:
     with pytest.raises(TextError, match="holds nothing"):
         TABLE.sizes("python", "block", max_slots=0)

@@ -11,7 +11,9 @@ from diffusion.train.config import PretrainConfig
 from diffusion.train.fingerprint import differences
 from diffusion.train.stages import STAGES, plan
 
-NEWER = ("noisings", "selective", "complementary", "ema_decay", "one_line", "version")
+NEWER = (
+    "noisings", "selective", "complementary", "ema_decay", "one_line", "free_sizes", "version",
+)  # fmt: skip
 
 
 def as_stored_before(value: Any) -> Any:

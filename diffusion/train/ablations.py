@@ -84,6 +84,10 @@ def _exact_length(example: ExampleConfig) -> ExampleConfig:
     return replace(example, exact_length=1.0)
 
 
+def _sized(example: ExampleConfig) -> ExampleConfig:
+    return replace(example, exact_length=0.3, free_sizes=())
+
+
 def _without_causal(config: PretrainConfig) -> PretrainConfig:
     """The other stages, stretched over the whole run in their proportions."""
     kept, start, spent = [], 0.0, 0.0
@@ -117,6 +121,7 @@ ABLATIONS = (
     Ablation("cuts-30", "30 % arbitrary character cuts", _cuts(0.3)),
     Ablation("random-spans", "random spans, no syntax nodes", _examples(_random_spans)),
     Ablation("exact-length", "no DEL: canvases as long as their text", _examples(_exact_length)),
+    Ablation("sized", "canvases that tell how long their text is", _examples(_sized)),
     Ablation("adamw", "AdamW alone, no Muon", _adamw),
     Ablation("gap-64", "a hole takes 64 positions", _gap(64), gap=64),
     Ablation("gap-256", "a hole takes 256 positions", _gap(256), gap=256),

@@ -2,7 +2,8 @@
 
 Left to right first, since every token is then a label (docs/decisions/0009); masked language
 modelling next, which is one step of diffusion; then what is served: holes, on a clean context.
-The last part has the best data only, with complementary canvases, while the rate falls to nothing.
+The last part has the best data only, holes as people leave them, and complementary canvases, while
+the rate falls to nothing. Canvases do not tell how long their text is (docs/decisions/0016).
 """
 
 from __future__ import annotations
@@ -40,30 +41,26 @@ STAGES = (
     Stage("diffusion", 0.53, example=ExampleConfig(plain_mlm=0.6)),
     Stage("infill", 1.0, example=ExampleConfig(plain_mlm=0.15)),
 )
-"""The plan "three"."""
+"""The plan "three", of which canvases tell how long their text is."""
 
+_FREE = ExampleConfig(exact_length=0.1, free_sizes=(8, 12, 16, 24, 32, 48))
+_AS_LEFT = replace(AS_TYPED, lines=0.1, cut=0.1, max_holes=8)
+
+_INFILL = replace(STAGES[2], until=0.88, example=replace(_FREE, plain_mlm=0.15))
 _DECAY = Stage(
-    "decay", 1.0, example=ExampleConfig(plain_mlm=0.05, complementary=True), selective=True
-)
-
-_AS_SERVED = Stage(
-    "settle",
+    "decay",
     1.0,
-    example=ExampleConfig(
-        plain_mlm=0.0,
-        mix=replace(AS_TYPED, lines=0.1, cut=0.1, max_holes=8),
-        exact_length=0.1,
-        free_sizes=(8, 12, 16, 24, 32, 48),
-    ),
+    example=replace(_FREE, plain_mlm=0.05, mix=_AS_LEFT, complementary=True),
+    selective=True,
 )
-"""Holes as people leave them, on canvases that do not tell how long their text is."""
+_SETTLE = Stage("settle", 1.0, example=replace(_FREE, plain_mlm=0.0, mix=_AS_LEFT))
 
 PLANS: dict[str, tuple[Stage, ...]] = {
-    "full": (STAGES[0], STAGES[1], replace(STAGES[2], until=0.88), _DECAY),
+    "full": (STAGES[0], STAGES[1], _INFILL, _DECAY),
     "three": STAGES,
-    "infill": STAGES[2:],
+    "infill": (replace(_INFILL, until=1.0),),
     "decay": (_DECAY,),
-    "settle": (_AS_SERVED,),
+    "settle": (_SETTLE,),
 }
 """What `--stages` names. "infill", "decay" and "settle" go on from other weights."""
 

@@ -278,6 +278,35 @@ def test_an_open_preview_shows_the_drafts_and_applies_none(neovim: Neovim) -> No
     assert drafts(neovim) == NONE
 
 
+def test_the_answer_takes_the_place_of_a_draft_in_the_preview_at_once(neovim: Neovim) -> None:
+    """A key that comes right after the answer finds the rewrite on the screen. Both are played."""
+    select(neovim, f"{LINE}\n", "wwv$h")
+    step(neovim, 2)
+    neovim.wait("window() ~= nil")
+    neovim.lua(
+        "client().request = function(_, _, params, callback)"
+        " _G.token, _G.answered = params.partialResultToken, callback return true, 1 end"
+    )
+    neovim.keys("+")
+    neovim.wait("answered ~= nil")
+    shown = neovim.lua(
+        """
+        local from, to = { line = 0, character = 8 }, { line = 0, character = 22 }
+        local range = { start = from, ["end"] = to }
+        local draft = { ranges = { range }, texts = { { "a", 2, " b" } }, done = 0.5 }
+        client().handlers["$/progress"](
+          nil, { token = token, value = draft }, { client_id = client().id }
+        )
+        local before = window()
+        answered(nil, { rewrites = { { text = "a + b", changed = 0.5 } }, range = range })
+        return { before, window() }
+        """
+    )
+    assert "+total = a░░ b\n" in shown[0]
+    assert "+total = a + b\n" in shown[1] and "░" not in shown[1]
+    neovim.lua("client().request = nil")
+
+
 def test_a_cancel_brings_the_rewrites_back_to_the_preview(neovim: Neovim) -> None:
     in_window(neovim)
     neovim.lua("client():cancel_request(...)", request(neovim))
@@ -340,3 +369,26 @@ def test_drafts_can_be_switched_off(version: str, tmp_path: Path) -> None:
         step(neovim, 3)
         neovim.hears("2 holes filled")
         assert neovim.lines()[0] == f"x = {FILLED}"
+
+
+@pytest.mark.model
+def test_the_bundled_model_is_seen_at_work(
+    version: str, tmp_path: Path, bundled_model_dir: Path
+) -> None:
+    """At least one draft is drawn of every hole, and none is left."""
+    with running(version, tmp_path, cmd=server(tmp_path)) as neovim:
+        neovim.open("shapes.py", "def area(width, height):\n    return ___\n\nprint(area(___))\n")
+        neovim.wait("(require('diffill.status').last() or {}).engine == 'ready'", 90_000)
+        neovim.lua(
+            "local all = require('diffill.drafts') local take = all.take _G.seen = {}"
+            " all.take = function(...) local ours = take(...)"
+            " if ours then table.insert(seen, drafts()) end return ours end"
+        )
+        neovim.command("Diffill fill")
+        neovim.hears("2 holes filled")
+        seen = neovim.lua("return seen")
+        assert seen
+        for one in seen:
+            assert [(draft["row"], draft["col"]) for draft in one["texts"]] == [(1, 14), (3, 14)]
+            assert all("".join(draft["lines"]) for draft in one["texts"])
+        assert drafts(neovim) == NONE

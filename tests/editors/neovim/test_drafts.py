@@ -82,7 +82,7 @@ def filling(neovim: Neovim, name: str = "a.py", text: str = TEXT) -> Any:
     before = neovim.lua(STATE)
     neovim.command("Diffill fill")
     step(neovim)
-    neovim.wait("drafted('one░░')")
+    neovim.wait("drafted('one▒▒')")
     return before
 
 
@@ -97,15 +97,15 @@ def test_a_fill_shows_every_draft_and_nothing_after_its_result(neovim: Neovim) -
     column = len("last = '😀' + ___".encode())
     assert drafts(neovim) == {
         "texts": [
-            {"row": 0, "col": 7, "at": "inline", "lines": ["one░░"]},
-            {"row": 1, "col": column, "at": "inline", "lines": ["one░░"]},
+            {"row": 0, "col": 7, "at": "inline", "lines": ["one▒▒"]},
+            {"row": 1, "col": column, "at": "inline", "lines": ["one▒▒"]},
         ],
         "replaced": [[0, 4, 0, 7], [1, column - 3, 1, column]],
     }
     assert neovim.lua(STATE) == before
     step(neovim)
-    neovim.wait("drafted('one two░')")
-    assert [draft["lines"] for draft in drafts(neovim)["texts"]] == [["one two░"]] * 2
+    neovim.wait("drafted('one two▒')")
+    assert [draft["lines"] for draft in drafts(neovim)["texts"]] == [["one two▒"]] * 2
     assert neovim.lua(STATE) == before
     step(neovim)
     neovim.hears("2 holes filled")
@@ -154,7 +154,7 @@ def test_an_undo_takes_the_draft_away_and_goes_where_it_would_have_gone(neovim: 
     seq = neovim.lua("return vim.fn.undotree().seq_last")
     neovim.command("Diffill fill")
     step(neovim)
-    neovim.wait("drafted('one░░')")
+    neovim.wait("drafted('one▒▒')")
     assert neovim.lua("vim.cmd('silent undo') return drafts()") == NONE
     assert neovim.lines() == TEXT.splitlines()
     assert neovim.lua("return vim.fn.undotree().seq_last") == seq
@@ -165,7 +165,7 @@ def test_an_error_takes_the_draft_away(neovim: Neovim) -> None:
     neovim.command("Diffill fill")
     before = neovim.lua(STATE)
     step(neovim, 1)
-    neovim.wait("drafted('░')")
+    neovim.wait("drafted('▒')")
     step(neovim, 1)
     neovim.hears(WRONG)
     assert drafts(neovim) == NONE
@@ -198,7 +198,7 @@ def test_a_newer_request_shows_its_own_drafts(neovim: Neovim) -> None:
     neovim.hears("nothing was filled")
     assert drafts(neovim) == NONE
     step(neovim, 1)
-    neovim.wait("drafted('one░░')")
+    neovim.wait("drafted('one▒▒')")
     assert len(drafts(neovim)["texts"]) == 2
     step(neovim, 2)
     neovim.hears("2 holes filled")
@@ -220,7 +220,7 @@ def test_a_rewrite_shows_drafts_after_the_selection_then_its_window(neovim: Neov
     neovim.wait("#drafts().texts == 1")
     assert drafts(neovim) == {
         "texts": [
-            {"row": 0, "col": len(LINE), "at": "inline", "lines": ["sum(first, second)░░"]},
+            {"row": 0, "col": len(LINE), "at": "inline", "lines": ["sum(first, second)▒▒"]},
         ],
         "replaced": [[0, 8, 0, len(LINE)]],
     }
@@ -238,7 +238,7 @@ def test_a_draft_for_several_lines_stands_below_them(neovim: Neovim) -> None:
     neovim.command("set tabstop=4")
     select(neovim, BODY, "j0lvj$h")
     step(neovim, 2)
-    neovim.wait("drafted('    \\n    three()░')")
+    neovim.wait("drafted('    \\n    three()▒')")
     (draft,) = drafts(neovim)["texts"]
     assert (draft["row"], draft["at"]) == (2, "below")
     assert drafts(neovim)["replaced"] == [[1, 1, 2, len("\ttwo()")]]
@@ -252,7 +252,7 @@ def in_window(neovim: Neovim) -> None:
     neovim.keys("+")
     neovim.wait("next(client().requests) ~= nil")
     step(neovim)
-    neovim.wait("window():find('+total = sum(first, second)░░', 1, true)")
+    neovim.wait("window():find('+total = sum(first, second)▒▒', 1, true)")
     assert neovim.lua("return drafts(vim.fn.bufnr('a.py'))") == NONE
     assert "a draft  50 % done" in title(neovim)
 
@@ -271,7 +271,7 @@ def test_an_open_preview_shows_the_drafts_and_applies_none(neovim: Neovim) -> No
     ]
     step(neovim)
     neovim.wait("vim.api.nvim_win_get_config(0).title[1][1]:find('rewrite 1/2  strength 1.0')")
-    assert "░" not in neovim.lua("return window()")
+    assert "▒" not in neovim.lua("return window()")
     neovim.keys("<CR>")
     neovim.wait("window() == nil")
     assert neovim.lines() == f"total = {REWRITES[0]}".split("\n")
@@ -293,7 +293,7 @@ def test_the_answer_takes_the_place_of_a_draft_in_the_preview_at_once(neovim: Ne
         """
         local from, to = { line = 0, character = 8 }, { line = 0, character = 22 }
         local range = { start = from, ["end"] = to }
-        local draft = { ranges = { range }, texts = { { "a", 2, " b" } }, done = 0.5 }
+        local draft = { ranges = { range }, texts = { { "a", 2, " b", 0 } }, done = 0.5 }
         client().handlers["$/progress"](
           nil, { token = token, value = draft }, { client_id = client().id }
         )
@@ -302,15 +302,15 @@ def test_the_answer_takes_the_place_of_a_draft_in_the_preview_at_once(neovim: Ne
         return { before, window() }
         """
     )
-    assert "+total = a░░ b\n" in shown[0]
-    assert "+total = a + b\n" in shown[1] and "░" not in shown[1]
+    assert "+total = a▒▒ b…\n" in shown[0]
+    assert "+total = a + b\n" in shown[1] and "▒" not in shown[1]
     neovim.lua("client().request = nil")
 
 
 def test_a_cancel_brings_the_rewrites_back_to_the_preview(neovim: Neovim) -> None:
     in_window(neovim)
     neovim.lua("client():cancel_request(...)", request(neovim))
-    neovim.wait("not window():find('░', 1, true)")
+    neovim.wait("not window():find('▒', 1, true)")
     assert title(neovim).startswith("rewrite 1/2  strength 0.8")
     step(neovim)
     settle(neovim)
@@ -333,10 +333,10 @@ def test_a_preview_that_is_closed_leaves_the_drafts_to_virtual_text(neovim: Neov
     neovim.keys("+q")
     neovim.wait("window() == nil and next(client().requests) ~= nil")
     step(neovim)
-    neovim.wait("drafted('sum(first, second)░░')")
+    neovim.wait("drafted('sum(first, second)▒▒')")
     step(neovim)
     neovim.wait("window() ~= nil")
-    assert "░" not in neovim.lua("return window()")
+    assert "▒" not in neovim.lua("return window()")
     assert neovim.lua("return drafts(vim.fn.bufnr('a.py'))") == NONE
 
 

@@ -14,7 +14,8 @@ local tabs = require("diffill.tabs")
 local M = {}
 local api = vim.api
 local namespace = api.nvim_create_namespace("diffill.drafts")
-local TOKEN, OPEN = "diffill-draft-", "░"
+local TOKEN = "diffill-draft-"
+local OPEN, NOT_YET = "▒", "…" -- as in VS Code
 
 ---@class diffill.Draft
 ---@field ranges lsp.Range[]
@@ -30,12 +31,12 @@ local TOKEN, OPEN = "diffill-draft-", "░"
 local drafting = {} ---@type table<integer, diffill.Drafting> by buffer
 local asked = 0
 
---- What a range would hold, a sign for every open slot.
+--- What a range would hold, with a sign for every open slot, or for a hole whose turn has not come.
 ---@param pieces (string|integer)[]
 ---@return string
 function M.text(pieces)
   return edit.text(table.concat(vim.tbl_map(function(piece)
-    return type(piece) == "number" and OPEN:rep(math.max(piece, 1)) or piece
+    return type(piece) == "string" and piece or piece == 0 and NOT_YET or OPEN:rep(piece)
   end, pieces)))
 end
 

@@ -2,6 +2,7 @@
 
 `scripted/release {steps}` (notification) lets a gated script take steps; `scripted/report`
 answers what it has done; `scripted/event` (to the client) tells of each start, step and end.
+Drafts keep no distance in time, so that a test sees the one of every step.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def register(server: DiffillServer) -> None:
     engine = server.session.engine
     if not isinstance(engine, ScriptedEngine):
         return
+    server.session.draft_interval_s = 0
 
     def release(ls: DiffillServer, params: Any) -> None:
         engine.filler.release(int(params.steps))

@@ -25,6 +25,12 @@ return {
   on_init = client.on_init,
   on_exit = client.on_exit,
   handlers = {
+    ["$/progress"] = function(err, progress, context)
+      local client = vim.lsp.get_client_by_id(context.client_id)
+      if client and not require("diffill.drafts").take(progress, client) then
+        vim.lsp.handlers["$/progress"](err, progress, context)
+      end
+    end,
     ["diffill/statusDidChange"] = function(_, status)
       require("diffill.status").changed(status)
     end,

@@ -18,6 +18,7 @@ highlight("DiffillGhost", vim.fn.hlexists("ComplHint") == 1 and "ComplHint" or "
 highlight("DiffillGhostCount", vim.fn.hlexists("ComplHintMore") == 1 and "ComplHintMore" or "MoreMsg")
 highlight("DiffillGhostUnsure", "DiagnosticHint")
 highlight("DiffillGhostDoubtful", "DiagnosticWarn")
+highlight("DiffillDraft", "DiffillGhost")
 highlight("DiffillReplaced", "DiffDelete")
 highlight("DiffillPinned", "Underlined")
 

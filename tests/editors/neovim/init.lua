@@ -48,6 +48,33 @@ function _G.ghost()
   end
 end
 
+--- The drafts as they are drawn in a buffer: {row, col, at, lines} of every text, {row, col,
+--- end_row, end_col} of what it would replace.
+function _G.drafts(buf)
+  local texts, replaced = {}, {}
+  local namespace = vim.api.nvim_create_namespace("diffill.drafts")
+  for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(buf or 0, namespace, 0, -1, { details = true })) do
+    local details, lines = mark[4], {}
+    if details.hl_group then
+      table.insert(replaced, { mark[2], mark[3], details.end_row, details.end_col })
+    else
+      for _, line in ipairs(vim.list_extend({ details.virt_text }, details.virt_lines or {})) do
+        assert(#line == 1 and line[1][2] == "DiffillDraft")
+        table.insert(lines, line[1][1])
+      end
+      local at = details.virt_text and details.virt_text_pos or "below"
+      table.insert(texts, { row = mark[2], col = mark[3], at = at, lines = lines })
+    end
+  end
+  return { texts = texts, replaced = replaced }
+end
+
+function _G.drafted(text)
+  return vim.iter(drafts().texts):any(function(draft)
+    return table.concat(draft.lines, "\n") == text
+  end)
+end
+
 function _G.shown(text)
   local found = ghost()
   return found ~= nil and table.concat(found.lines, "\n") == text

@@ -90,7 +90,7 @@ def test_options_that_are_none_are_said(version: str, tmp_path: Path) -> None:
     with running(version, tmp_path, cmd="diffill", gost="own", ghost="mine") as neovim:
         neovim.hears("setup: cmd must be a table, not a string")
         neovim.hears('ghost is "mine"; use one of auto, native, off, own')
-        neovim.hears("gost is no option; there are cmd, confidence, ghost")
+        neovim.hears("gost is no option; there are cmd, confidence, drafts, ghost")
 
 
 def test_without_ghost_text_the_completion_menu_has_the_candidates(

@@ -30,7 +30,6 @@ PIECES = [["one", 2], ["one two", 1], ["one two three"]]
 @pytest.fixture
 def wire() -> Iterator[Wire]:
     wire = Wire(scripted([answer(WORDS, steps=3)], gated=True))
-    wire.server.session.draft_interval_s = 0
     yield wire
     wire.engine.filler.release(100)
     wire.server.session.close()

@@ -40,17 +40,20 @@ function M.need(buf)
   return client
 end
 
---- Ask the server; the callback gets the result, errors are told.
+--- Ask the server; the callback gets the result, errors are told. Returns who was asked, and the
+--- number of the request.
 ---@param buf integer
 ---@param method string
 ---@param params any
 ---@param callback fun(result: any, client: vim.lsp.Client)
+---@return integer? client
+---@return integer? request
 function M.ask(buf, method, params, callback)
   local client = M.need(buf)
   if not client then
     return
   end
-  local sent = client:request(method, params, function(err, result)
+  local sent, request = client:request(method, params, function(err, result)
     if not err then
       callback(result, client)
     elseif err.code == METHOD_NOT_FOUND then
@@ -65,7 +68,9 @@ function M.ask(buf, method, params, callback)
   end, buf)
   if not sent then
     M.say("the server is not running; :Diffill restart", vim.log.levels.ERROR)
+    return
   end
+  return client.id, request
 end
 
 --- Run one of the server's commands.

@@ -4,6 +4,7 @@
 --- applied to the text they were made for, all of them or none.
 
 local client_of = require("diffill.client")
+local drafts = require("diffill.drafts")
 local options = require("diffill.options")
 local pins = require("diffill.pins")
 local place = require("diffill.place")
@@ -41,7 +42,7 @@ function M.run(command, marker)
     params.marker = marker or options.current.marker
   end
   local tick = api.nvim_buf_get_changedtick(buf)
-  client_of.ask(buf, METHOD, params, function(result)
+  drafts.ask(buf, METHOD, params, function(result)
     local edits = edits_of(result)
     if #edits == 0 then
       local why = type(result) == "table" and type(result.reason) == "string" and result.reason

@@ -9,6 +9,7 @@ local client_of = require("diffill.client")
 local confidence = require("diffill.confidence")
 local edit = require("diffill.edit")
 local options = require("diffill.options")
+local tabs = require("diffill.tabs")
 
 local M = {}
 local api = vim.api
@@ -45,18 +46,6 @@ local function key(buf)
   return ("%d:%d:%d"):format(api.nvim_buf_get_changedtick(buf), row, col)
 end
 
---- Text as it looks on the screen: a tab in virtual text would be drawn as ^I.
-local function spaced(text, column)
-  local tab, width = vim.bo.tabstop, column
-  return (text:gsub("[^\t]*\t?", function(piece)
-    local body = piece:gsub("\t", "")
-    width = width + vim.fn.strdisplaywidth(body)
-    local fill = body == piece and 0 or tab - width % tab
-    width = width + fill
-    return body .. (" "):rep(fill)
-  end))
-end
-
 ---@param state diffill.Ghost
 ---@return diffill.Plan?
 local function plan_of(state)
@@ -75,7 +64,7 @@ end
 local function drawn_line(text, from, column, item)
   local chunks = confidence.chunks(text, from, item.shades)
   for _, chunk in ipairs(chunks) do
-    chunk[1] = spaced(chunk[1], column)
+    chunk[1] = tabs.spaced(chunk[1], column)
     column = column + vim.fn.strdisplaywidth(chunk[1])
   end
   return chunks, column
@@ -103,9 +92,9 @@ local function draw(state)
   if #drawn > 1 and right ~= "" then
     -- What stands right of the cursor moves to the last line: cover it here, show it there.
     mark.virt_text_pos = "overlay"
-    local width = column + vim.fn.strdisplaywidth(spaced(right, column)) - stop
+    local width = column + vim.fn.strdisplaywidth(tabs.spaced(right, column)) - stop
     table.insert(drawn[1], { (" "):rep(math.max(width, 0)), "DiffillGhost" })
-    table.insert(drawn[#drawn], { spaced(plan.after, 0), "DiffillGhost" })
+    table.insert(drawn[#drawn], { tabs.spaced(plan.after, 0), "DiffillGhost" })
   elseif plan.replaced ~= "" then
     mark.end_col = plan.col + #plan.replaced
     mark.hl_group = "DiffillReplaced"

@@ -18,6 +18,8 @@ local defaults = {
   ghost = "auto",
   --- Shade ghost text of the plugin's by how sure the model is of each part.
   confidence = false,
+  --- Show what the model has written so far while a rewrite or a fill runs.
+  drafts = true,
   --- Start the server again when it ends without being asked to.
   restart = true,
   --- Where rewrites are shown: float or split.
@@ -36,6 +38,7 @@ local kinds = {
   settings = "table",
   ghost = "string",
   confidence = "boolean",
+  drafts = "boolean",
   restart = "boolean",
   preview = "string",
   marker = "string",

@@ -39,4 +39,21 @@ function M.to_lsp(buf, range, encoding)
   return { start = position(range[1], range[2]), ["end"] = position(range[3], range[4]) }
 end
 
+--- The other way round. A place after the last line, which a buffer does not have, is its end.
+---@param buf integer
+---@param range lsp.Range
+---@param encoding string
+---@return diffill.Range
+function M.from_lsp(buf, range, encoding)
+  local function position(where)
+    local row = math.min(where.line, api.nvim_buf_line_count(buf) - 1)
+    local line = api.nvim_buf_get_lines(buf, row, row + 1, true)[1]
+    local inside = row == where.line
+    return row, inside and vim.str_byteindex(line, encoding, where.character, false) or #line
+  end
+  local first, from = position(range.start)
+  local last, to = position(range["end"])
+  return { first, from, last, to }
+end
+
 return M

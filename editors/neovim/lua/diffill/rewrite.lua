@@ -1,9 +1,10 @@
 --- `:Diffill rewrite`: other texts for a selection, shown as a diff, one of them applied.
 ---
 --- Invariants: nothing is edited before a person applies; what is applied is what the diff showed,
---- or nothing, when the text has changed since; it is one undo step.
+--- or nothing, when that is a draft or the text has changed since; it is one undo step.
 
 local client_of = require("diffill.client")
+local drafts = require("diffill.drafts")
 local options = require("diffill.options")
 local pins = require("diffill.pins")
 local place = require("diffill.place")
@@ -21,6 +22,7 @@ local STRENGTH, STRENGTH_STEP = 0.5, 0.2
 ---@field strength number
 ---@field rewrites table[]
 ---@field index integer
+---@field draft diffill.Draft? what the window shows instead of a rewrite
 ---@field shown diffill.Window?
 
 ---@param a string
@@ -32,17 +34,32 @@ local function diff(a, b)
   return vim.split(vim.trim(text --[[@as string]]), "\n", { plain = true })
 end
 
+--- Whether the text is the one that the rewrites were made for.
+---@param preview diffill.Preview
+---@return boolean
+local function unchanged(preview)
+  return api.nvim_buf_is_valid(preview.buf) and api.nvim_buf_get_changedtick(preview.buf) == preview.tick
+end
+
 ---@param preview diffill.Preview
 ---@return string[]
 local function lines_of(preview)
+  if not unchanged(preview) then
+    return { "! the text has changed since the rewrite was made; ask again", "q abort" }
+  end
   local range, rewrite = preview.range, preview.rewrites[preview.index]
+  local text = preview.draft and drafts.text(preview.draft.texts[1]) or rewrite.text
   local old = api.nvim_buf_get_lines(preview.buf, range[1], range[3] + 1, true)
-  local new = old[1]:sub(1, range[2]) .. rewrite.text .. old[#old]:sub(range[4] + 1)
+  local new = old[1]:sub(1, range[2]) .. text .. old[#old]:sub(range[4] + 1)
   local before = table.concat(old, "\n") .. "\n"
   local lines = before == new .. "\n" and { " the same text" } or diff(before, new .. "\n")
-  for _, text in ipairs(pins.texts(preview.buf, range)) do
-    if not rewrite.text:find(text, 1, true) then
-      table.insert(lines, 1, "! does not keep the pinned text: " .. text:gsub("\n", " "))
+  if preview.draft then
+    lines[#lines + 1] = "a draft; the rewrite comes when it is done"
+    return lines
+  end
+  for _, pinned in ipairs(pins.texts(preview.buf, range)) do
+    if not text:find(pinned, 1, true) then
+      table.insert(lines, 1, "! does not keep the pinned text: " .. pinned:gsub("\n", " "))
     end
   end
   lines[#lines + 1] = "<CR> apply  q abort  n/p next/previous  +/- strength"
@@ -52,6 +69,9 @@ end
 ---@param preview diffill.Preview
 ---@return string
 local function title_of(preview)
+  if preview.draft then
+    return ("rewrite, a draft  %d %% done"):format(math.floor(100 * preview.draft.done + 0.5))
+  end
   local rewrite = preview.rewrites[preview.index]
   return ("rewrite %d/%d  strength %.1f  %d %% changed%s"):format(
     preview.index,
@@ -64,10 +84,14 @@ end
 
 ---@param preview diffill.Preview
 local function apply(preview)
+  if preview.draft then
+    client_of.say("this is a draft; wait for the rewrite")
+    return
+  end
   if preview.shown then
     show.close(preview.shown)
   end
-  if not api.nvim_buf_is_valid(preview.buf) or api.nvim_buf_get_changedtick(preview.buf) ~= preview.tick then
+  if not unchanged(preview) then
     client_of.say("the text has changed since the rewrite was made; ask again", vim.log.levels.WARN)
     return
   end
@@ -77,8 +101,14 @@ local function apply(preview)
 end
 
 ---@param preview diffill.Preview
+---@return boolean
+local function is_open(preview)
+  return preview.shown ~= nil and api.nvim_win_is_valid(preview.shown.window)
+end
+
+---@param preview diffill.Preview
 local function open(preview)
-  if preview.shown and api.nvim_win_is_valid(preview.shown.window) then
+  if is_open(preview) then
     show.update(preview.shown, title_of(preview), lines_of(preview))
     return
   end
@@ -129,16 +159,34 @@ function M.ask(preview, strength)
     return place.to_lsp(buf, pin, encoding)
   end, pins.inside(buf, preview.range))
   params.keep = #keep > 0 and keep or nil
-  client_of.ask(buf, METHOD, params, function(result)
+  local function in_window(draft)
+    if not is_open(preview) then
+      return false
+    end
+    local function show_it()
+      preview.draft = draft
+      if is_open(preview) then
+        open(preview)
+      end
+    end
+    if draft then
+      show_it()
+    else
+      vim.schedule(show_it) -- the end may be told while no text may be changed
+    end
+    return true
+  end
+  drafts.ask(buf, METHOD, params, function(result)
     if not result or #(result.rewrites or {}) == 0 then
       client_of.say("no rewrite: " .. tostring(result and result.reason or "the server gave none"))
     elseif not api.nvim_buf_is_valid(buf) or api.nvim_buf_get_changedtick(buf) ~= tick then
       client_of.say("the text has changed since the rewrite was asked for; ask again", vim.log.levels.WARN)
     else
       preview.tick, preview.strength, preview.rewrites, preview.index = tick, strength, result.rewrites, 1
+      preview.draft = nil
       open(preview)
     end
-  end)
+  end, in_window)
 end
 
 --- `:[range]Diffill rewrite [strength]`.

@@ -9,6 +9,7 @@ import { leveller } from "../src/server/logLines.ts";
 import { isTooOld } from "../src/server/version.ts";
 import { forServer } from "../src/settings.ts";
 import { applyEdits, holds, moved } from "../src/ui/edits.ts";
+import { draftedHoles, inOneLine } from "../src/ui/draftText.ts";
 import { view } from "../src/ui/statusView.ts";
 
 test("a server that keeps ending is given up, one that ends now and then is not", () => {
@@ -102,6 +103,19 @@ test("an answer with unusable edits is no answer", () => {
   assert.deepEqual(fillsOf({ fills: [good, { edits: [] }, { edits: [{ newText: "x" }] }, null] }).fills, [good]);
   assert.deepEqual(fillsOf({ fills: [], reason: "no holes" }), { fills: [], reason: "no holes" });
   assert.deepEqual(fillsOf(null), { fills: [], reason: null });
+});
+
+test("a draft is its texts, with a block for every open slot", () => {
+  const range = { start: { line: 0, character: 4 }, end: { line: 0, character: 7 } };
+  const texts = [["a", 2, " b", 1], [0], []];
+  const holes = draftedHoles({ ranges: [range, range, range], texts, done: 0.5 });
+  assert.deepEqual(holes, ["a\u2592\u2592 b\u2592", "\u2026", ""].map((text) => ({ range, text })));
+  for (const odd of [null, {}, { ranges: [range] }, { ranges: [range], texts: [] }]) assert.deepEqual(draftedHoles(odd), []);
+});
+
+test("a draft of several lines fits one", () => {
+  assert.equal(inOneLine("\n    y = \u2592\n\n    return y"), " \u21b5 y = \u2592 \u21b5 return y");
+  assert.equal(inOneLine("a  b"), "a  b");
 });
 
 test("a plan names its files, its time and what is left out", () => {

@@ -7,6 +7,7 @@ import { shadedOf } from "../src/features/shades.ts";
 import { fillsOf } from "../src/features/fillAnswer.ts";
 import { page } from "../src/features/trail.ts";
 import { describeEnd, describePlan, describeRun, modelsOf } from "../src/features/tuneView.ts";
+import { draftedHoles } from "../src/ui/draftText.ts";
 import { view } from "../src/ui/statusView.ts";
 import * as wire from "../src/wire.ts";
 
@@ -58,6 +59,19 @@ test("a fill has an edit for each hole", () => {
   const { fills, reason } = fillsOf(of(wire.FILL).result);
   assert.deepEqual(fills[0]?.edits.map((edit) => edit.newText), ["width", "width"]);
   assert.equal(reason, null);
+});
+
+test("the drafts of the documented example are read", () => {
+  const page = readFileSync(new URL("../../../docs/lsp-extensions.md", import.meta.url), "utf8");
+  const examples = [...page.matchAll(/```json\n(.*?)```/gs)].map(([, text]) => JSON.parse(text ?? ""));
+  const { progress, result } = examples.find((example) => "progress" in example);
+  const texts = progress.map((draft: unknown) => draftedHoles(draft).map(({ text }) => text));
+  assert.deepEqual(texts, [["a\u2592\u2592"], ["a + b"]]);
+  assert.deepEqual(draftedHoles(progress[0]).map(({ range }) => range), result.ranges);
+});
+
+test("lines and bodies are answered as a fill is", () => {
+  for (const method of [wire.BRIDGE, wire.FROM_COMMENT]) assert.equal(fillsOf(of(method).result).fills[0]?.edits.length, 1);
 });
 
 test("a rewrite has what the preview shows", () => {

@@ -58,6 +58,12 @@ const statusOf = () => page.$$eval('.statusbar-item[id*="diffill"]', (found) => 
   return { text: found.map((one) => one.textContent.trim()).join(""), label };
 });
 
+const drafted = () => page.$$eval(".editor-instance .view-line span[class*=ced-]", (found) =>
+  found.flatMap((one) => {
+    const { content } = getComputedStyle(one, "::after");
+    return /^".*"$/s.test(content) ? [JSON.parse(content).replaceAll("\u00a0", " ")] : [];
+  }));
+
 const verbs = {
   async ready() {
     await page.goto(url);
@@ -142,6 +148,13 @@ const verbs = {
     until(`${selector} with ${JSON.stringify(contains)}`, () => texts(selector), (seen) => seen.some((text) => text.includes(contains)), ms),
   gone: ({ selector, ms }) => until(`${selector} to go`, () => texts(selector), (seen) => seen.length === 0, ms),
   count: ({ selector }) => page.locator(selector).count(),
+  /** What decorations of the extension write after texts of the document. */
+  drafted: ({ contains, ms }) =>
+    until(`a draft with ${JSON.stringify(contains)}`, drafted, (seen) => seen.join("|").includes(contains), ms),
+  undrafted: ({ ms }) => until("no draft", drafted, (seen) => seen.length === 0, ms),
+  peekDrafted: () => drafted(),
+  /** Whether what another verb waits for comes in time. */
+  comes: ({ what, ...args }) => verbs[what](args).then(() => true, () => false),
   async save({ name }) {
     await page.keyboard.press("Escape");
     await page.keyboard.press("Control+S");

@@ -80,6 +80,10 @@ test("the status item says state, model, time and reason", () => {
   assert.equal(view("running", { kind: "Inactive", message: "off" }, 143).text, "$(circle-slash) Diffill");
   assert.equal(view("running", { kind: "Error", message: "no model" }, undefined).level, "error");
   assert.equal(view("running", { kind: "Normal", problems: ["diffill.x: unknown"] }, undefined).level, "warning");
+  const tuned = view("running", status, 143, "tuning 25 %");
+  assert.equal(tuned.text, "$(flame) Diffill tuning 25 %");
+  assert.ok(tuned.tooltip.includes("On this repository: tuning 25 %"));
+  assert.equal(view("running", { kind: "Error" }, undefined, "paused").text, "$(error) Diffill paused");
   assert.equal(view("running", { kind: "SomethingNew" }, undefined).text, "$(sparkle) Diffill");
   assert.equal(view("failed", status, 1).level, "error");
 });
@@ -128,11 +132,14 @@ test("a plan names its files, its time and what is left out", () => {
 
 test("a run is told from whatever is there", () => {
   assert.equal(describeRun({ state: "runs", event: "train", loss: 3.456, eta_minutes: 1.5 }), "runs, loss 3.46, 2 min left");
+  assert.equal(describeRun({ state: "stopped", message: "run again to go on" }), "stopped: run again to go on");
   assert.equal(describeRun({}), "no run");
 });
 
 test("only the end of a run is announced, with what it gained", () => {
   assert.equal(describeEnd({ event: "train", loss: 3 }), undefined);
+  assert.equal(describeEnd({ event: "failed", message: "said by the server" }), undefined);
+  assert.equal(describeEnd({ event: "stopped" }), "tuning stopped");
   const figures = { loss_before: 3.5, loss_after: 3.1 };
   assert.equal(describeEnd({ event: "done", adapter: "a1", figures }), "tuning a1 is ready; loss on held-out files 3.50 -> 3.10");
   assert.equal(describeEnd({ event: "done", adapter: null, message: "nothing was gained" }), "nothing was gained");

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { shadedOf } from "../src/features/shades.ts";
 import { fillsOf } from "../src/features/fillAnswer.ts";
 import { page } from "../src/features/trail.ts";
-import { describeEnd, describePlan, describeRun, modelsOf } from "../src/features/tuneView.ts";
+import { describeEnd, describePlan, describeProgress, describeRun, modelsOf } from "../src/features/tuneView.ts";
 import { draftedHoles } from "../src/ui/draftText.ts";
 import { view } from "../src/ui/statusView.ts";
 import * as wire from "../src/wire.ts";
@@ -93,6 +93,13 @@ test("a plan, a run and its events are told", () => {
   assert.deepEqual(ends, [
     "tuning tuned-1 is ready; loss on held-out files 2.31 -> 1.87",
     "nothing was gained on the held-out files, so no adapter was published",
+    "tuning stopped: run again to go on",
+  ]);
+  let words: string | undefined;
+  const seen = of(wire.TRAIN_PROGRESS).notifications.map((event) => (words = describeProgress(event, words)));
+  assert.deepEqual(seen, [
+    "scanning", "tuning", "planning", "measuring", "measuring 12 %", "tuning", "tuning 25 %", "paused", "tuning", "tuning",
+    "tuning", undefined, undefined, undefined, undefined,
   ]);
 });
 

@@ -127,8 +127,13 @@ const verbs = {
       return shown === null ? null : shown - window.pressed;
     });
   },
-  status: ({ contains, ms }) =>
-    until(`a status with ${JSON.stringify(contains)}`, statusOf, (seen) => `${seen.text} ${seen.label}`.includes(contains), ms),
+  status: ({ contains, lacks, ms }) =>
+    until(`a status with ${JSON.stringify(contains)}${lacks ? ` and not ${JSON.stringify(lacks)}` : ""}`, statusOf, (seen) => {
+      const all = `${seen.text} ${seen.label}`;
+      return all.includes(contains) && !(lacks && all.includes(lacks));
+    }, ms),
+  /** Wait for a text of the status item that a regular expression matches, as a whole. */
+  statusText: ({ like, ms }) => until(`a status like ${like}`, statusOf, ({ text }) => new RegExp(`^${like}$`).test(text.trim()), ms),
   /** A notification, as a toast, or in the list where toasts that were up for long go. */
   async notification({ contains, ms }) {
     const look = () => texts(".notification-list-item-message");
@@ -142,6 +147,8 @@ const verbs = {
     }
   },
   pressButton: ({ label }) => page.locator(`.notification-toast .monaco-button:has-text("${label}")`).first().click(),
+  hover: ({ selector }) => page.locator(selector).first().hover({ timeout: WAIT_MS }),
+  click: ({ selector }) => page.locator(selector).first().click({ timeout: WAIT_MS }),
   quickTitle: ({ contains, ms }) =>
     until(`a quick pick titled ${JSON.stringify(contains)}`, () => texts(".quick-input-title"), (seen) => seen.some((text) => text.includes(contains)), ms),
   see: ({ selector, contains, ms }) =>

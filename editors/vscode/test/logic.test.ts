@@ -8,8 +8,8 @@ import { Crashes } from "../src/server/crashes.ts";
 import { leveller } from "../src/server/logLines.ts";
 import { isTooOld } from "../src/server/version.ts";
 import { forServer } from "../src/settings.ts";
-import { applyEdits, holds, moved } from "../src/ui/edits.ts";
 import { draftedHoles, inOneLine } from "../src/ui/draftText.ts";
+import { applyEdits, holds, moved } from "../src/ui/edits.ts";
 import { view } from "../src/ui/statusView.ts";
 
 test("a server that keeps ending is given up, one that ends now and then is not", () => {

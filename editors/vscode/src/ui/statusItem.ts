@@ -1,8 +1,8 @@
 // The status item: draws what the server says of itself, anew after every answer, and of its run.
 
 import { type Disposable, StatusBarAlignment, ThemeColor, window } from "vscode";
-import type { Server } from "../server/server.ts";
 import { describeProgress } from "../features/tuneView.ts";
+import type { Server } from "../server/server.ts";
 import { STATUS, type Status } from "../wire.ts";
 import { view } from "./statusView.ts";
 

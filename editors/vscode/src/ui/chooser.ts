@@ -34,8 +34,8 @@ export async function chooseAndApply(document: TextDocument, at: Range, title: s
   const begun = document.version;
   const preview = new Preview(document);
   const chosen = await choose(document, preview, at, title, choices, first);
-  await preview.close();
-  await window.showTextDocument(document, { selection: at });
+  // Where no diff was shown the focus is where it should be, and may be somewhere else by now.
+  if (await preview.close()) await window.showTextDocument(document, { selection: at });
   if (chosen === undefined) return false;
   if (document.version !== begun) {
     void window.showWarningMessage("Diffill: the document has changed since; nothing was applied. Ask again.");

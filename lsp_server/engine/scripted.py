@@ -5,15 +5,17 @@ A script is a JSON object:
     {"answers": [{"before": "return ", "after": "", "language": "python", "replace": 0,
                   "candidates": [{"text": "a + b", "score": 0.9, "parses": true}],
                   "steps": 4, "reason": null, "error": null}],
-     "gated": false, "noise": "", "suspects": {"lenght": "length"}, "load_error": null}
+     "gated": false, "gate": null, "noise": "", "suspects": {"lenght": "length"},
+     "load_error": null}
 
 The first answer whose `before` ends the text left of the cursor, whose `after` begins the text
 right of it and whose `language` matches is given; none: an empty answer. `replace` is how many
 bytes after the cursor the hole takes. `error` raises instead. With `gated`, every step waits for
-a permit (`release`), so that a test decides when a step ends without sleeping. A candidate may
-have `tokens`, pairs of a text and its probability. `noise` is written
-to file descriptor 1 at every request, as a careless native library does. `suspects` are words that
-score badly, each with the word that would score well.
+a permit (`release`), so that a test decides when a step ends without sleeping. `gate` names a pipe
+(`os.mkfifo`): the same, and every byte that is written to it is a permit, for tests that reach the
+server only through an editor. A candidate may have `tokens`, pairs of a text and its probability.
+`noise` is written to file descriptor 1 at every request, as a careless native library does.
+`suspects` are words that score badly, each with the word that would score well.
 
 Invariants: the same request gets the same answer; a set token stops the work at the next step.
 """
@@ -259,10 +261,12 @@ class ScriptedEngine(WorkerEngine):
             answers = tuple(_answer(raw) for raw in script.get("answers", ()))
             filler = ScriptedFiller(
                 answers,
-                gated=bool(script.get("gated")),
+                gated=bool(script.get("gated") or script.get("gate")),
                 noise=str(script.get("noise", "")),
                 suspects=script.get("suspects"),
             )
+            if script.get("gate"):
+                _follow(Path(script["gate"]), filler)
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ScriptError(
                 f"{path} is no script: {error}", fix="see lsp_server/engine/scripted.py"
@@ -274,6 +278,19 @@ class ScriptedEngine(WorkerEngine):
                 raise DiffillError(failure)
 
         return cls(filler, load=fail)
+
+
+def _follow(gate: Path, filler: ScriptedFiller) -> None:
+    """Release a step for every byte from a pipe, until its writers are gone."""
+    if not gate.is_fifo():
+        raise ValueError(f"the gate {gate} is no pipe")
+
+    def follow() -> None:
+        with gate.open("rb", buffering=0) as pipe:
+            while pipe.read(1):
+                filler.release()
+
+    threading.Thread(target=follow, name="diffill-gate", daemon=True).start()
 
 
 def _watch(

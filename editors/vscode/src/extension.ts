@@ -3,7 +3,7 @@
 import { type ExtensionContext, commands, window, workspace } from "vscode";
 import { confidenceHover } from "./features/confidence.ts";
 import { Explanation } from "./features/explain.ts";
-import { fillMarked } from "./features/fill.ts";
+import { BODY, LINES, fillMarked, writeLines } from "./features/fill.ts";
 import { openMenu } from "./features/menu.ts";
 import { snooze, toggle } from "./features/pause.ts";
 import { Pins } from "./features/pins.ts";
@@ -13,6 +13,7 @@ import { onActiveChange } from "./server/active.ts";
 import { createEnvironment } from "./server/environment.ts";
 import { Server } from "./server/server.ts";
 import { turnVersion } from "./ui/chooser.ts";
+import { Drafts } from "./ui/drafts.ts";
 import { statusItem } from "./ui/statusItem.ts";
 
 let server: Server | undefined;
@@ -21,9 +22,10 @@ export async function activate(context: ExtensionContext): Promise<void> {
   const log = window.createOutputChannel("Diffill", { log: true });
   const running = (server = new Server(context, log));
   const pins = new Pins();
+  const drafts = new Drafts();
   const explanation = new Explanation(running);
   const tuning = new Tuning(running);
-  context.subscriptions.push(log, pins, explanation, tuning, confidenceHover(running), ...statusItem(running));
+  context.subscriptions.push(log, pins, drafts, explanation, tuning, confidenceHover(running), ...statusItem(running));
 
   const suggest = (name: string) => () => commands.executeCommand(`editor.action.inlineSuggest.${name}`);
   const register = (name: string, does: () => unknown) =>
@@ -34,7 +36,10 @@ export async function activate(context: ExtensionContext): Promise<void> {
   register("acceptWord", suggest("acceptNextWord"));
   register("acceptLine", suggest("acceptNextLine"));
   register("rewriteSelection", () => rewriteSelection(running, pins));
-  register("fillHoles", () => fillMarked(running));
+  register("fillHoles", () => fillMarked(running, drafts));
+  register("bridge", () => writeLines(running, drafts, LINES));
+  register("fromComment", () => writeLines(running, drafts, BODY));
+  register("cancelFill", () => drafts.cancel());
   register("pinSelection", () => window.activeTextEditor && pins.toggle(window.activeTextEditor));
   register("clearPins", () => window.activeTextEditor && pins.clear(window.activeTextEditor.document));
   register("chooser.next", () => turnVersion(1));

@@ -7,6 +7,8 @@ export const STATUS = "diffill/status";
 export const STATUS_DID_CHANGE = "diffill/statusDidChange";
 export const REWRITE = "diffill/rewrite";
 export const FILL = "diffill/fill";
+export const BRIDGE = "diffill/bridge";
+export const FROM_COMMENT = "diffill/fromComment";
 export const CONFIDENCE = "diffill/confidence";
 export const EXPLAIN_LAST = "diffill/explainLast";
 export const TRAIN = "diffill/train/"; // plan, start, pause, resume, stop, status
@@ -62,6 +64,13 @@ export interface Trail {
     droppedBy: string | null;
     why: string | null;
   }[];
+}
+
+/** How far the holes of a request are; a number is so many slots that are still open. */
+export interface Draft {
+  ranges: Range[];
+  texts: (string | number)[][];
+  done: number;
 }
 
 export interface Fill {

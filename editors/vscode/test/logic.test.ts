@@ -8,6 +8,7 @@ import { Crashes } from "../src/server/crashes.ts";
 import { leveller } from "../src/server/logLines.ts";
 import { isTooOld } from "../src/server/version.ts";
 import { forServer } from "../src/settings.ts";
+import { draftedHoles, inOneLine } from "../src/ui/draftText.ts";
 import { applyEdits, holds, moved } from "../src/ui/edits.ts";
 import { view } from "../src/ui/statusView.ts";
 
@@ -79,6 +80,10 @@ test("the status item says state, model, time and reason", () => {
   assert.equal(view("running", { kind: "Inactive", message: "off" }, 143).text, "$(circle-slash) Diffill");
   assert.equal(view("running", { kind: "Error", message: "no model" }, undefined).level, "error");
   assert.equal(view("running", { kind: "Normal", problems: ["diffill.x: unknown"] }, undefined).level, "warning");
+  const tuned = view("running", status, 143, "tuning 25 %");
+  assert.equal(tuned.text, "$(flame) Diffill tuning 25 %");
+  assert.ok(tuned.tooltip.includes("On this repository: tuning 25 %"));
+  assert.equal(view("running", { kind: "Error" }, undefined, "paused").text, "$(error) Diffill paused");
   assert.equal(view("running", { kind: "SomethingNew" }, undefined).text, "$(sparkle) Diffill");
   assert.equal(view("failed", status, 1).level, "error");
 });
@@ -104,6 +109,19 @@ test("an answer with unusable edits is no answer", () => {
   assert.deepEqual(fillsOf(null), { fills: [], reason: null });
 });
 
+test("a draft is its texts, with a block for every open slot", () => {
+  const range = { start: { line: 0, character: 4 }, end: { line: 0, character: 7 } };
+  const texts = [["a", 2, " b", 1], [0], []];
+  const holes = draftedHoles({ ranges: [range, range, range], texts, done: 0.5 });
+  assert.deepEqual(holes, ["a\u2592\u2592 b\u2592", "\u2026", ""].map((text) => ({ range, text })));
+  for (const odd of [null, {}, { ranges: [range] }, { ranges: [range], texts: [] }]) assert.deepEqual(draftedHoles(odd), []);
+});
+
+test("a draft of several lines fits one", () => {
+  assert.equal(inOneLine("\n    y = \u2592\n\n    return y"), " \u21b5 y = \u2592 \u21b5 return y");
+  assert.equal(inOneLine("a  b"), "a  b");
+});
+
 test("a plan names its files, its time and what is left out", () => {
   const plan = describePlan({ files: 12, tokens: 3400, held_out_files: 3, expected_minutes: 4.4, excluded: { too_large: 2 }, notes: ["few files"] });
   for (const part of ["12 files, 3400 tokens", "3 files held out", "about 4 minutes", "left out: 2 too large", "few files"])
@@ -114,11 +132,14 @@ test("a plan names its files, its time and what is left out", () => {
 
 test("a run is told from whatever is there", () => {
   assert.equal(describeRun({ state: "runs", event: "train", loss: 3.456, eta_minutes: 1.5 }), "runs, loss 3.46, 2 min left");
+  assert.equal(describeRun({ state: "stopped", message: "run again to go on" }), "stopped: run again to go on");
   assert.equal(describeRun({}), "no run");
 });
 
 test("only the end of a run is announced, with what it gained", () => {
   assert.equal(describeEnd({ event: "train", loss: 3 }), undefined);
+  assert.equal(describeEnd({ event: "failed", message: "said by the server" }), undefined);
+  assert.equal(describeEnd({ event: "stopped" }), "tuning stopped");
   const figures = { loss_before: 3.5, loss_after: 3.1 };
   assert.equal(describeEnd({ event: "done", adapter: "a1", figures }), "tuning a1 is ready; loss on held-out files 3.50 -> 3.10");
   assert.equal(describeEnd({ event: "done", adapter: null, message: "nothing was gained" }), "nothing was gained");

@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { shadedOf } from "../src/features/shades.ts";
 import { fillsOf } from "../src/features/fillAnswer.ts";
 import { page } from "../src/features/trail.ts";
-import { describeEnd, describePlan, describeRun, modelsOf } from "../src/features/tuneView.ts";
+import { describeEnd, describePlan, describeProgress, describeRun, modelsOf } from "../src/features/tuneView.ts";
+import { draftedHoles } from "../src/ui/draftText.ts";
 import { view } from "../src/ui/statusView.ts";
 import * as wire from "../src/wire.ts";
 
@@ -60,6 +61,19 @@ test("a fill has an edit for each hole", () => {
   assert.equal(reason, null);
 });
 
+test("the drafts of the documented example are read", () => {
+  const page = readFileSync(new URL("../../../docs/lsp-extensions.md", import.meta.url), "utf8");
+  const examples = [...page.matchAll(/```json\n(.*?)```/gs)].map(([, text]) => JSON.parse(text ?? ""));
+  const { progress, result } = examples.find((example) => "progress" in example);
+  const texts = progress.map((draft: unknown) => draftedHoles(draft).map(({ text }) => text));
+  assert.deepEqual(texts, [["a\u2592\u2592"], ["a + b"]]);
+  assert.deepEqual(draftedHoles(progress[0]).map(({ range }) => range), result.ranges);
+});
+
+test("lines and bodies are answered as a fill is", () => {
+  for (const method of [wire.BRIDGE, wire.FROM_COMMENT]) assert.equal(fillsOf(of(method).result).fills[0]?.edits.length, 1);
+});
+
 test("a rewrite has what the preview shows", () => {
   const result: wire.RewriteResult = of(wire.REWRITE).result;
   assert.deepEqual(result.rewrites.map(({ text, changed, parses }) => [text, changed, parses]), [["max(xs)", 1, true]]);
@@ -79,6 +93,13 @@ test("a plan, a run and its events are told", () => {
   assert.deepEqual(ends, [
     "tuning tuned-1 is ready; loss on held-out files 2.31 -> 1.87",
     "nothing was gained on the held-out files, so no adapter was published",
+    "tuning stopped: run again to go on",
+  ]);
+  let words: string | undefined;
+  const seen = of(wire.TRAIN_PROGRESS).notifications.map((event) => (words = describeProgress(event, words)));
+  assert.deepEqual(seen, [
+    "scanning", "tuning", "planning", "measuring", "measuring 12 %", "tuning", "tuning 25 %", "paused", "tuning", "tuning",
+    "tuning", undefined, undefined, undefined, undefined,
   ]);
 });
 

@@ -58,6 +58,12 @@ const statusOf = () => page.$$eval('.statusbar-item[id*="diffill"]', (found) => 
   return { text: found.map((one) => one.textContent.trim()).join(""), label };
 });
 
+const drafted = () => page.$$eval(".editor-instance .view-line span[class*=ced-]", (found) =>
+  found.flatMap((one) => {
+    const { content } = getComputedStyle(one, "::after");
+    return /^".*"$/s.test(content) ? [JSON.parse(content).replaceAll("\u00a0", " ")] : [];
+  }));
+
 const verbs = {
   async ready() {
     await page.goto(url);
@@ -121,8 +127,13 @@ const verbs = {
       return shown === null ? null : shown - window.pressed;
     });
   },
-  status: ({ contains, ms }) =>
-    until(`a status with ${JSON.stringify(contains)}`, statusOf, (seen) => `${seen.text} ${seen.label}`.includes(contains), ms),
+  status: ({ contains, lacks, ms }) =>
+    until(`a status with ${JSON.stringify(contains)}${lacks ? ` and not ${JSON.stringify(lacks)}` : ""}`, statusOf, (seen) => {
+      const all = `${seen.text} ${seen.label}`;
+      return all.includes(contains) && !(lacks && all.includes(lacks));
+    }, ms),
+  /** Wait for a text of the status item that a regular expression matches, as a whole. */
+  statusText: ({ like, ms }) => until(`a status like ${like}`, statusOf, ({ text }) => new RegExp(`^${like}$`).test(text.trim()), ms),
   /** A notification, as a toast, or in the list where toasts that were up for long go. */
   async notification({ contains, ms }) {
     const look = () => texts(".notification-list-item-message");
@@ -136,12 +147,21 @@ const verbs = {
     }
   },
   pressButton: ({ label }) => page.locator(`.notification-toast .monaco-button:has-text("${label}")`).first().click(),
+  hover: ({ selector }) => page.locator(selector).first().hover({ timeout: WAIT_MS }),
+  click: ({ selector }) => page.locator(selector).first().click({ timeout: WAIT_MS }),
   quickTitle: ({ contains, ms }) =>
     until(`a quick pick titled ${JSON.stringify(contains)}`, () => texts(".quick-input-title"), (seen) => seen.some((text) => text.includes(contains)), ms),
   see: ({ selector, contains, ms }) =>
     until(`${selector} with ${JSON.stringify(contains)}`, () => texts(selector), (seen) => seen.some((text) => text.includes(contains)), ms),
   gone: ({ selector, ms }) => until(`${selector} to go`, () => texts(selector), (seen) => seen.length === 0, ms),
   count: ({ selector }) => page.locator(selector).count(),
+  /** What decorations of the extension write after texts of the document. */
+  drafted: ({ contains, ms }) =>
+    until(`a draft with ${JSON.stringify(contains)}`, drafted, (seen) => seen.join("|").includes(contains), ms),
+  undrafted: ({ ms }) => until("no draft", drafted, (seen) => seen.length === 0, ms),
+  peekDrafted: () => drafted(),
+  /** Whether what another verb waits for comes in time. */
+  comes: ({ what, ...args }) => verbs[what](args).then(() => true, () => false),
   async save({ name }) {
     await page.keyboard.press("Escape");
     await page.keyboard.press("Control+S");

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import queue
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -19,6 +22,7 @@ from lsp_server.engine.engine import (
     EngineStatus,
 )
 from lsp_server.engine.scripted import ScriptedEngine
+from lsp_server.engine.tasks import EngineDraft, EngineFillRequest
 from lsp_server.engine.worker import WorkerEngine
 from lsp_server.errors import EngineUnavailable, ScriptError
 from tests.support.lsp_wire import WAIT_S, answer, scripted
@@ -188,13 +192,35 @@ def test_a_script_answers_by_what_surrounds_the_cursor(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"answers": [{"colour": 1}]}', '{"answers": [3]}']
+    "text",
+    ["", "{", "[]", '{"answers": [{"colour": 1}]}', '{"answers": [3]}', '{"gate": "/nowhere"}'],
 )
 def test_a_bad_script_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "script.json"
     path.write_text(text)
     with pytest.raises(ScriptError, match=r"script\.json is no script"):
         ScriptedEngine.from_file(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_byte_in_the_gate_is_a_step(tmp_path: Path) -> None:
+    gate, path = tmp_path / "gate", tmp_path / "script.json"
+    os.mkfifo(gate)
+    answers = [{"steps": 3, "candidates": [{"text": "one two three"}]}]
+    path.write_text(json.dumps({"answers": answers, "gate": str(gate)}))
+    engine = ScriptedEngine.from_file(path)
+    drafts: queue.Queue[EngineDraft] = queue.Queue()
+    request = EngineFillRequest(b"x = ___", "python", holes=((4, 7),))
+    filled = engine.submit_fill(request, CancelToken(), drafts.put)
+    with gate.open("wb", buffering=0) as permits:
+        for pieces in (("one", 2), ("one two", 1)):
+            permits.write(b".")
+            assert drafts.get(timeout=WAIT_S).pieces == (pieces,)
+        assert drafts.empty() and not filled.done()
+        permits.write(b".")
+        assert filled.result(WAIT_S).fills[0].texts == ("one two three",)
+    engine.close()
+    assert engine.join(WAIT_S)
 
 
 def prepared(engine: ScriptedEngine) -> list[bytes]:

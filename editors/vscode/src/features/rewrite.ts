@@ -1,10 +1,13 @@
-// Rewrite a selection: a strength, a live diff, one text applied. Pins inside the selection stay.
+// Rewrite a selection: a strength, a live diff in which drafts are seen first, one text applied. Pins
+// inside the selection stay.
 
 import { type Range, type TextEditor, Range as VRange, window } from "vscode";
 import { failures } from "../messages.ts";
 import type { Server } from "../server/server.ts";
 import { chooseAndApply, type Choice } from "../ui/chooser.ts";
 import { holds, type Span } from "../ui/edits.ts";
+import { draftedHoles } from "../ui/draftText.ts";
+import { fromWire, toWire } from "../ui/ranges.ts";
 import { show } from "../ui/show.ts";
 import { REWRITE, type RewriteResult } from "../wire.ts";
 import type { Pins } from "./pins.ts";
@@ -38,21 +41,23 @@ export async function rewriteSelection(server: Server, pins: Pins): Promise<void
   const whole = { start: document.offsetAt(at.start), end: document.offsetAt(at.end) };
   const pinned = pins.spans(document).filter((pin) => pin.start < whole.end && pin.end > whole.start);
   const range = ({ start, end }: Span) => new VRange(document.positionAt(start), document.positionAt(end));
-  const keep = pinned.map((pin) => wire(range(pin)));
+  const keep = pinned.map((pin) => toWire(range(pin)));
   const texts = pinned.map(({ start, end }) => document.getText().slice(Math.max(start, whole.start), Math.min(end, whole.end)));
   const choices = STRENGTHS.map(
     ([strength, words]): Choice => ({
       label: strength.toFixed(1),
       description: words,
       title: `Rewrite, strength ${strength.toFixed(1)}`,
-      versions: async (token) => {
+      versions: async (token, hear) => {
         const params = {
           textDocument: { uri: document.uri.toString() },
-          range: wire(at),
+          range: toWire(at),
           strength,
           ...(keep.length > 0 ? { keep } : {}),
         };
-        const result = await server.ask<RewriteResult>(REWRITE, params, "rewrite a selection", token);
+        const result = await server.ask<RewriteResult>(REWRITE, params, "rewrite a selection", token, (draft) =>
+          hear(draftedHoles(draft).map(({ range, text }) => ({ range: fromWire(range), text }))),
+        );
         if (result === undefined) return undefined;
         if (!result.rewrites.every(({ text }) => holds(text, texts))) {
           show(failures.cannot("keep what is pinned", server.version));
@@ -68,9 +73,3 @@ export async function rewriteSelection(server: Server, pins: Pins): Promise<void
   );
   await chooseAndApply(document, at, "Rewrite", choices, FIRST);
 }
-
-/** A range as plain data, as it goes over the wire. */
-export const wire = ({ start, end }: Range) => ({
-  start: { line: start.line, character: start.character },
-  end: { line: end.line, character: end.character },
-});

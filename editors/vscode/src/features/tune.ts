@@ -17,7 +17,9 @@ export class Tuning implements Disposable {
     this.#server = server;
     this.#listening = server.onTraining((event) => {
       const end = describeEnd(event);
-      if (end) void window.showInformationMessage(`Diffill: ${end}.`, "Choose").then((choose) => choose && this.selectModel());
+      if (!end) return;
+      const buttons: string[] = event.adapter ? ["Choose"] : [];
+      void window.showInformationMessage(`Diffill: ${end}.`, ...buttons).then((choose) => (choose ? this.selectModel() : undefined));
     });
   }
 
@@ -57,12 +59,16 @@ export class Tuning implements Disposable {
     pick.onDidAccept(async () => {
       const [item] = pick.selectedItems;
       pick.hide();
-      if (item) await this.#server.ask(`${MODEL}select`, { name: item.model.name }, "choose a model");
+      if (!item) return;
+      const { name } = item.model;
+      const answer = await this.#server.ask(`${MODEL}select`, { name }, "choose a model");
+      if (answer) void window.showInformationMessage(`Diffill: ${name ?? "the model without tuning"} is used from now on.`);
     });
     pick.onDidTriggerItemButton(async ({ item: { model } }) => {
       pick.hide();
       const sure = await window.showWarningMessage(`Delete the tuning ${model.name}?`, { modal: true }, "Delete");
-      if (sure) await this.#server.ask(`${MODEL}delete`, { name: model.name }, "delete a tuning");
+      const answer = sure && (await this.#server.ask(`${MODEL}delete`, { name: model.name }, "delete a tuning"));
+      if (answer) void window.showInformationMessage(`Diffill: ${model.name} is deleted.`);
     });
     pick.onDidHide(() => pick.dispose());
     pick.show();

@@ -40,15 +40,30 @@ const gain = (figures: Json): string => {
 
 /** One line about a run: its state or newest event. */
 export function describeRun(run: Json): string {
-  const parts = [text(run, "message") ?? text(run, "state") ?? text(run, "event") ?? "no run"];
+  const parts = [text(run, "state") ?? text(run, "event") ?? "no run"];
   const [loss, left] = [number(run, "loss"), number(run, "eta_minutes")];
   if (loss !== undefined) parts.push(`loss ${loss.toFixed(2)}`);
   if (left !== undefined) parts.push(`${Math.ceil(left)} min left`);
-  return parts.join(", ");
+  const message = text(run, "message");
+  return parts.join(", ") + (message === undefined ? "" : `: ${message}`);
 }
 
-/** What to say when a run is done; undefined for every other event. */
+const OVER = ["done", "stopped", "failed"];
+const WORDS: Record<string, string> = { train: "tuning", validation: "tuning", resumed: "tuning", plan: "planning" };
+
+/** A word or two about a run at work, after an event; `before` is what they were. */
+export function describeProgress(event: Json, before?: string): string | undefined {
+  const kind = text(event, "event");
+  if (kind === undefined || kind === "warning") return before;
+  if (OVER.includes(kind)) return undefined;
+  const [done, of] = [number(event, "done"), number(event, "of")];
+  const share = done !== undefined && of ? done / of : number(event, "progress");
+  return `${WORDS[kind] ?? kind}${share === undefined ? "" : ` ${Math.floor(100 * share)} %`}`;
+}
+
+/** What to say when a run is over; undefined for other events, and for a failure: the server says it. */
 export function describeEnd(event: Json): string | undefined {
+  if (text(event, "event") === "stopped") return ["tuning stopped", text(event, "message")].filter(Boolean).join(": ");
   if (text(event, "event") !== "done") return undefined;
   const adapter = text(event, "adapter");
   if (adapter === undefined) return text(event, "message") ?? "nothing was gained, so nothing was kept";

@@ -20,6 +20,7 @@ import {
   DidChangeConfigurationNotification,
   LSPErrorCodes,
   ErrorCodes,
+  ProgressType,
   ResponseError,
   RevealOutputChannelOn,
   type ServerOptions,
@@ -41,6 +42,7 @@ import { isTooOld } from "./version.ts";
 export const LANGUAGES = ["python", "javascript", "javascriptreact", "typescript", "typescriptreact", "go", "rust", "java", "c", "cpp"];
 
 const LAST_WORDS_MS = 1000;
+const DRAFT = new ProgressType<unknown>();
 
 /** Its errors go to the log; what a person must know is said in `messages.ts`. */
 class QuietClient extends LanguageClient {
@@ -60,6 +62,7 @@ export class Server implements Disposable {
   #life: Life = "stopped";
   #lastLine = "";
   #ran = false;
+  #drafts = 0;
   #saidAll: Promise<void> = Promise.resolve();
   readonly #lived = new EventEmitter<Life>();
   readonly #status = new EventEmitter<Status>();
@@ -99,22 +102,33 @@ export class Server implements Disposable {
 
   /**
    * The answer to a request of our own, undefined if it was cancelled or a failure was shown.
-   * `what` completes "this server is too old to ...".
+   * `what` completes "this server is too old to ...". `hear` gets the drafts until the answer.
    */
-  async ask<T>(method: string, params: unknown, what: string, token?: CancellationToken): Promise<T | undefined> {
+  async ask<T>(
+    method: string,
+    params: unknown,
+    what: string,
+    token?: CancellationToken,
+    hear?: (draft: unknown) => void,
+  ): Promise<T | undefined> {
     if (this.#client === undefined || this.#life !== "running") {
       show(failures.notRunning());
       return undefined;
     }
+    const partialResultToken = `diffill-draft-${++this.#drafts}`;
+    const hearing = hear && this.#client.onProgress(DRAFT, partialResultToken, hear);
+    const sent = hear ? { ...(params as object), partialResultToken } : params;
     try {
       // A token that is undefined would be taken for a second parameter.
-      return await (token ? this.#client.sendRequest<T>(method, params, token) : this.#client.sendRequest<T>(method, params));
+      return await (token ? this.#client.sendRequest<T>(method, sent, token) : this.#client.sendRequest<T>(method, sent));
     } catch (error) {
       const code = error instanceof ResponseError ? error.code : undefined;
       if (code === ErrorCodes.MethodNotFound) show(failures.cannot(what, this.version));
       else if (code === LSPErrorCodes.RequestCancelled || code === LSPErrorCodes.ContentModified) return undefined;
       else show({ text: `Diffill cannot ${what}: ${error instanceof Error ? error.message : error}`, fixes: ["Show Log"] });
       return undefined;
+    } finally {
+      hearing?.dispose();
     }
   }
 

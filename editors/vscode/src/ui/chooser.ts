@@ -1,5 +1,6 @@
 // Choosing among texts with a live diff: up and down for the choice, left and right for its
-// versions, Enter applies what is shown, Escape leaves everything as it was.
+// versions, Enter applies what is shown, Escape leaves everything as it was. Until the versions are
+// there, the diff shows their drafts, which cannot be applied.
 
 import { CancellationTokenSource, type Range, type TextDocument, WorkspaceEdit, commands, window, workspace } from "vscode";
 import type { Edit } from "./edits.ts";
@@ -16,8 +17,11 @@ export interface Choice {
   description?: string;
   /** The chooser's title while this one is active, if another than usual. */
   title?: string;
-  /** The versions, or a sentence that says why there are none; undefined: a failure was shown. */
-  versions(token: CancellationTokenSource["token"]): Promise<Version[] | string | undefined>;
+  /**
+   * The versions, or a sentence that says why there are none; undefined: a failure was shown. `hear`
+   * takes what they would be so far.
+   */
+  versions(token: CancellationTokenSource["token"], hear: (draft: Edit[]) => void): Promise<Version[] | string | undefined>;
 }
 
 let turn: ((by: number) => void) | undefined;
@@ -29,9 +33,9 @@ export const turnVersion = (by: number): void => turn?.(by);
 export async function chooseAndApply(document: TextDocument, at: Range, title: string, choices: Choice[], first = 0): Promise<boolean> {
   const begun = document.version;
   const preview = new Preview(document);
-  const chosen = await choose(preview, at, title, choices, first);
-  await preview.close();
-  await window.showTextDocument(document, { selection: at });
+  const chosen = await choose(document, preview, at, title, choices, first);
+  // Where no diff was shown the focus is where it should be, and may be somewhere else by now.
+  if (await preview.close()) await window.showTextDocument(document, { selection: at });
   if (chosen === undefined) return false;
   if (document.version !== begun) {
     void window.showWarningMessage("Diffill: the document has changed since; nothing was applied. Ask again.");
@@ -42,7 +46,7 @@ export async function chooseAndApply(document: TextDocument, at: Range, title: s
   return workspace.applyEdit(edit);
 }
 
-async function choose(preview: Preview, at: Range, title: string, choices: Choice[], first: number): Promise<Version | undefined> {
+async function choose(document: TextDocument, preview: Preview, at: Range, title: string, choices: Choice[], first: number): Promise<Version | undefined> {
   const pick = window.createQuickPick<{ label: string; description?: string; choice: Choice }>();
   pick.items = choices.map((choice) => ({ label: choice.label, description: choice.description, choice }));
   pick.ignoreFocusOut = true; // the diff that opens must not close it
@@ -53,6 +57,7 @@ async function choose(preview: Preview, at: Range, title: string, choices: Choic
   let current: Choice | undefined;
   let shown = 0;
   let asked: CancellationTokenSource | undefined;
+  let drafted = false;
 
   const draw = async (): Promise<void> => {
     const version = versions[shown];
@@ -60,18 +65,32 @@ async function choose(preview: Preview, at: Range, title: string, choices: Choic
     pick.title = `${heading}: ${shown + 1} of ${versions.length}: ${version.summary}`;
     await preview.show(version.edits, at);
   };
+  const wipe = (): void => {
+    if (drafted) void preview.show([], at);
+    drafted = false;
+  };
+  const begun = document.version;
+  const watching = workspace.onDidChangeTextDocument((event) => event.document === document && wipe());
   const load = async (choice: Choice): Promise<void> => {
     if (choice === current) return;
     current = choice;
     asked?.cancel();
+    wipe();
     const mine = (asked = new CancellationTokenSource());
     versions = [];
     shown = 0;
     pick.busy = true;
     heading = choice.title ?? title;
     pick.title = `${heading}: ...`;
-    const answer = await choice.versions(mine.token);
+    const hear = (draft: Edit[]): void => {
+      if (mine.token.isCancellationRequested || document.version !== begun) return;
+      drafted = true;
+      void preview.show(draft, at);
+    };
+    const answer = await choice.versions(mine.token, hear);
     if (mine.token.isCancellationRequested) return;
+    if (typeof answer !== "object") wipe();
+    drafted = false;
     if (answer === undefined) return pick.hide();
     pick.busy = false;
     if (typeof answer === "string") pick.title = `${heading}: ${answer}`;
@@ -98,6 +117,7 @@ async function choose(preview: Preview, at: Range, title: string, choices: Choic
   } finally {
     turn = undefined;
     asked?.cancel();
+    watching.dispose();
     pick.dispose();
     await commands.executeCommand("setContext", "diffill.choosing", false);
   }

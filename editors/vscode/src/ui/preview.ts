@@ -48,13 +48,14 @@ export class Preview implements Disposable {
     await this.#opened;
   }
 
-  /** Close the diff. */
-  async close(): Promise<void> {
+  /** Close the diff. Whether there was one. */
+  async close(): Promise<boolean> {
     await this.#opened;
     const tabs = window.tabGroups.all.flatMap((group) => group.tabs);
     const ours = tabs.filter(({ input }) => input instanceof TabInputTextDiff && input.modified.toString() === this.#uri.toString());
     if (ours.length > 0) await window.tabGroups.close(ours);
     this.dispose();
+    return this.#opened !== undefined;
   }
 
   dispose(): void {

@@ -1,6 +1,7 @@
-// The status item: draws what the server says of itself, anew after every answer.
+// The status item: draws what the server says of itself, anew after every answer, and of its run.
 
 import { type Disposable, StatusBarAlignment, ThemeColor, window } from "vscode";
+import { describeProgress } from "../features/tuneView.ts";
 import type { Server } from "../server/server.ts";
 import { STATUS, type Status } from "../wire.ts";
 import { view } from "./statusView.ts";
@@ -17,11 +18,12 @@ export function statusItem(server: Server): Disposable[] {
   item.command = "diffill.menu";
   let status: Status | undefined;
   let lastMs: number | undefined;
+  let tuning: string | undefined;
   let asking = false;
   let again = false;
 
   const draw = () => {
-    const seen = view(server.life, status, lastMs);
+    const seen = view(server.life, status, lastMs, tuning);
     item.text = seen.text;
     item.tooltip = seen.tooltip;
     item.backgroundColor = COLORS[seen.level];
@@ -45,6 +47,7 @@ export function statusItem(server: Server): Disposable[] {
     item,
     server.onLife((life) => {
       if (life === "starting") status = lastMs = undefined;
+      if (life !== "running") tuning = undefined; // a run ends with its server
       draw();
       if (life === "running") void ask();
     }),
@@ -57,6 +60,10 @@ export function statusItem(server: Server): Disposable[] {
       void ask();
     }),
     server.onTold(() => void ask()),
-    server.onTraining(() => void ask()),
+    server.onTraining((event) => {
+      tuning = describeProgress(event, tuning);
+      draw();
+      void ask(); // what it made may be served by now
+    }),
   ];
 }

@@ -21,23 +21,28 @@ const ICONS: Record<string, string> = {
 
 const ms = (value: number) => `${Math.round(value)} ms`;
 
-/** `life` is the process, `status` what it last said, `lastMs` how long the last answer took. */
-export function view(life: string, status: Status | undefined, lastMs: number | undefined): View {
+/**
+ * `life` is the process, `status` what it last said, `lastMs` how long the last answer took,
+ * `tuning` a word or two about a run that is at work.
+ */
+export function view(life: string, status: Status | undefined, lastMs: number | undefined, tuning?: string): View {
   if (life === "starting") return { text: "$(loading~spin) Diffill", tooltip: "Diffill: the server is starting", level: "normal" };
   if (life === "failed") return { text: "$(error) Diffill", tooltip: "Diffill: the server is not running. Press to see what can be done.", level: "error" };
   if (life === "stopped" || status === undefined)
     return { text: "$(circle-slash) Diffill", tooltip: "Diffill: stopped", level: "normal" };
   const lines = [`Diffill: ${status.message || status.kind}`];
   if (status.model) lines.push(`Model: ${status.model}${status.adapter ? `, tuned: ${status.adapter}` : ""}`);
+  if (tuning !== undefined) lines.push(`On this repository: ${tuning}`);
   if (lastMs !== undefined) lines.push(`Last answer: ${ms(lastMs)}`);
   if (typeof status.p50 === "number" && typeof status.p95 === "number")
     lines.push(`Answers so far: half within ${ms(status.p50)}, 95 % within ${ms(status.p95)}`);
   if (status.reason) lines.push(`Nothing was shown last: ${status.reason}`);
   for (const problem of status.problems ?? []) lines.push(`Setting: ${problem}`);
   const time = lastMs !== undefined && status.kind === "Normal" ? ` ${ms(lastMs)}` : "";
+  const kind = tuning !== undefined && status.kind === "Normal" ? "Training" : status.kind;
   const troubled = status.kind === "Warning" || (status.problems ?? []).length > 0;
   return {
-    text: `${ICONS[status.kind] ?? "$(sparkle)"} Diffill${time}`,
+    text: `${ICONS[kind] ?? "$(sparkle)"} Diffill${tuning === undefined ? time : ` ${tuning}`}`,
     tooltip: lines.join("\n"),
     level: status.kind === "Error" ? "error" : troubled ? "warning" : "normal",
   };

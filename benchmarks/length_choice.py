@@ -29,6 +29,8 @@ from diffusion.text.tokenizer import Tokenizer
 
 POLICIES = {
     "one": ((0.95,), 0),
+    "one shorter": ((0.85,), 0),
+    "one shorter with 2 forks": ((0.85,), 2),
     "one with 2 forks": ((0.95,), 2),
     "one with 4 forks": ((0.95,), 4),
     "two": ((0.6, 0.95), 0),

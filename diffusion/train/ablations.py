@@ -17,6 +17,7 @@ from diffusion.process.schedule import Mixture
 from diffusion.text.canvas import GAP
 from diffusion.text.hole_sampling import HoleMix
 from diffusion.train.config import PretrainConfig
+from diffusion.train.stages import FREE
 
 Change = Callable[[PretrainConfig], PretrainConfig]
 BASE = "base"
@@ -84,8 +85,11 @@ def _exact_length(example: ExampleConfig) -> ExampleConfig:
     return replace(example, exact_length=1.0)
 
 
-def _sized(example: ExampleConfig) -> ExampleConfig:
-    return replace(example, exact_length=0.3, free_sizes=())
+def _other_canvases(example: ExampleConfig) -> ExampleConfig:
+    """Canvases that tell the length of their text become free, and free ones tell it."""
+    if example.free_sizes:
+        return replace(example, exact_length=0.3, free_sizes=())
+    return replace(example, exact_length=FREE.exact_length, free_sizes=FREE.free_sizes)
 
 
 def _without_causal(config: PretrainConfig) -> PretrainConfig:
@@ -121,7 +125,11 @@ ABLATIONS = (
     Ablation("cuts-30", "30 % arbitrary character cuts", _cuts(0.3)),
     Ablation("random-spans", "random spans, no syntax nodes", _examples(_random_spans)),
     Ablation("exact-length", "no DEL: canvases as long as their text", _examples(_exact_length)),
-    Ablation("sized", "canvases that tell how long their text is", _examples(_sized)),
+    Ablation(
+        "other-canvases",
+        "canvases that tell the length, or no longer tell it",
+        _examples(_other_canvases),
+    ),
     Ablation("adamw", "AdamW alone, no Muon", _adamw),
     Ablation("gap-64", "a hole takes 64 positions", _gap(64), gap=64),
     Ablation("gap-256", "a hole takes 256 positions", _gap(256), gap=256),

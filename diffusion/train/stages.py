@@ -43,17 +43,18 @@ STAGES = (
 )
 """The plan "three", of which canvases tell how long their text is."""
 
-_FREE = ExampleConfig(exact_length=0.1, free_sizes=(8, 12, 16, 24, 32, 48))
+FREE = ExampleConfig(exact_length=0.1, free_sizes=(8, 12, 16, 24, 32, 48))
+"""Canvases that do not tell how long their text is."""
 _AS_LEFT = replace(AS_TYPED, lines=0.1, cut=0.1, max_holes=8)
 
-_INFILL = replace(STAGES[2], until=0.88, example=replace(_FREE, plain_mlm=0.15))
+_INFILL = replace(STAGES[2], until=0.88, example=replace(FREE, plain_mlm=0.15))
 _DECAY = Stage(
     "decay",
     1.0,
-    example=replace(_FREE, plain_mlm=0.05, mix=_AS_LEFT, complementary=True),
+    example=replace(FREE, plain_mlm=0.05, mix=_AS_LEFT, complementary=True),
     selective=True,
 )
-_SETTLE = Stage("settle", 1.0, example=replace(_FREE, plain_mlm=0.0, mix=_AS_LEFT))
+_SETTLE = Stage("settle", 1.0, example=replace(FREE, plain_mlm=0.0, mix=_AS_LEFT))
 
 PLANS: dict[str, tuple[Stage, ...]] = {
     "full": (STAGES[0], STAGES[1], _INFILL, _DECAY),

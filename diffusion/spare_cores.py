@@ -18,8 +18,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import psutil
-
 _WINDOW_S = 0.1
 _MOST_TAKEN = 0.35
 """Of a core, by others: below it the core still counts as free."""
@@ -47,6 +45,8 @@ def _allowed() -> list[int]:
 
 def read_usage() -> Usage:
     """What the cores that this process may use have done so far."""
+    import psutil  # here, since every command imports this file and few fill a hole
+
     every = psutil.cpu_times(percpu=True)
     mine = [every[core] for core in _allowed() if core < len(every)]
     own = psutil.Process().cpu_times()

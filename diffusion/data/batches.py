@@ -75,8 +75,7 @@ def window_tokens(room: int, example: ExampleConfig) -> int:
 
     Canvases are longer than their text, and with complementary masks each is there twice.
     """
-    copies = 2 if example.complementary else 1
-    twins = 1.0 + example.hole_share_high if example.complementary else 1.0
+    copies, twins = (2, 1.0 + example.hole_share_high) if example.complementary else (1, 1.0)
     spare = 0.0
     if example.free_sizes:  # half of a middling canvas, for as many holes as such a window has
         middling = sum(example.free_sizes) / len(example.free_sizes)

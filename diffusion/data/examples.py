@@ -174,11 +174,11 @@ def _assemble(
 def canvas_size(needed: int, limit: int, rng: Random, config: ExampleConfig) -> int:
     """Number of slots for a hole that needs `needed`: exact, or a larger size."""
     free = [size for size in config.free_sizes if needed < size <= limit]
-    if free and rng.random() >= config.exact_length:
-        return rng.choice(free)
     larger = [size for size in SLOT_COUNTS if needed < size <= limit][: len(config.larger_sizes)]
-    if free or not larger or rng.random() < config.exact_length:
+    if not (free or larger) or rng.random() < config.exact_length:
         return needed
+    if free:
+        return rng.choice(free)
     return rng.choices(larger, config.larger_sizes[: len(larger)])[0]
 
 

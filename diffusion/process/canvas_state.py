@@ -26,7 +26,7 @@ class CanvasState:
     `ends_early`: whether DEL may end it before its last slot. Not, where its length is known.
     `allow_empty`: overrides the config's, likewise.
     `forks`: at most so many rows are split off it, where the model is in two minds (see
-    `SamplerConfig.fork_nats`).
+    `SamplerConfig.fork_nats`). Only where the temperature is 0.
     """
 
     ids: tuple[int, ...]

@@ -38,7 +38,7 @@ class Row:
         self.masked = [slot for slot, token in enumerate(canvas.ids) if token == MASK]
         self.constraint = canvas.constraint
         self.temperature = temperature
-        self.forks = canvas.forks
+        self.forks = 0 if temperature > 0 else canvas.forks
         self.steps = 0
         self.reason: Reason | None = None
         self.random = Random(seed)
@@ -58,10 +58,7 @@ class Row:
             self._close()
 
     def twin(self, index: int) -> Row:
-        """The row once more as it stands, under another index and with no forks of its own left.
-
-        Forks are of greedy rows; a random twin would draw what the row draws.
-        """
+        """The row once more as it stands, under another index and with no forks of its own left."""
         twin = copy.copy(self)
         twin.index, twin.forks = index, 0
         twin.ids, twin.masked = list(self.ids), list(self.masked)

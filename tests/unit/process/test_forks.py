@@ -72,6 +72,11 @@ def test_no_more_rows_than_allowed_and_none_from_a_row_that_was_split_off() -> N
     assert texts(filled(5)) == [b"car", b"cat"], "`cats` would be a fork of a fork"
 
 
+def test_a_bold_row_is_not_split() -> None:
+    """It draws its token, so the second choice is no rival of what it drew."""
+    assert len(filled(1, temperature=0.5)) == 1
+
+
 def test_the_end_is_a_choice_too() -> None:
     def ends(call: int, ids: tuple[int, ...], position: int) -> Distribution:
         return {byte_id("a"): 0.6, DEL: 0.3} if position else {byte_id("x"): 0.99}

@@ -54,16 +54,24 @@ _DECAY = Stage(
     example=replace(FREE, plain_mlm=0.05, mix=_AS_LEFT, complementary=True),
     selective=True,
 )
+_FURTHER = (
+    replace(STAGES[0], until=0.22),
+    replace(_INFILL, until=0.6),
+    Stage("typed", 0.92, example=replace(FREE, plain_mlm=0.05, mix=_AS_LEFT)),
+    _DECAY,
+)
 _SETTLE = Stage("settle", 1.0, example=replace(FREE, plain_mlm=0.0, mix=_AS_LEFT))
 
 PLANS: dict[str, tuple[Stage, ...]] = {
     "full": (STAGES[0], STAGES[1], _INFILL, _DECAY),
     "three": STAGES,
+    "further": _FURTHER,
     "infill": (replace(_INFILL, until=1.0),),
     "decay": (_DECAY,),
     "settle": (_SETTLE,),
 }
-"""What `--stages` names. "infill", "decay" and "settle" go on from other weights."""
+"""What `--stages` names. "further", "infill", "decay" and "settle" go on from other weights:
+"further" with all of it, for as long again or longer, "settle" with free canvases alone."""
 
 
 def plan(name: str, row_tokens: int) -> tuple[Stage, ...]:

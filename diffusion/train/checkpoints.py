@@ -41,6 +41,13 @@ class Progress:
     """Wall time, what was spent on waiting for batches, on validation and on saving included."""
     warm_from_step: int = 0
     """Where the rate's warm-up begins: at the last step that had no optimiser state."""
+    tokens_before: int = 0
+    """Tokens that the weights had seen when this run took them over (`--start-from`)."""
+
+    @property
+    def tokens_in_all(self) -> int:
+        """Tokens that the weights have seen, in this run and before it."""
+        return self.tokens_before + self.tokens_seen
 
     def warming_up(self) -> Progress:
         """The same place in a run whose optimiser has just been made."""
@@ -55,6 +62,7 @@ def fields_of(raw: dict[str, Any]) -> Progress:
         int(raw["tokens_seen"]),
         float(raw["seconds_trained"]),
         int(raw.get("warm_from_step", 0)),
+        int(raw.get("tokens_before", 0)),
     )
 
 
@@ -148,12 +156,17 @@ def load_average(path: Path) -> dict[str, Tensor] | None:
         ) from error
 
 
-def load_weights(path: Path, model: Module) -> None:
-    """Only the weights of a training checkpoint, into `model`. Raises TrainingError."""
+def load_weights(path: Path, model: Module) -> Progress:
+    """Only the weights of a training checkpoint, into `model`; how far its run was.
+
+    Raises TrainingError.
+    """
     try:
+        progress = fields_of(json.loads((path / "state.json").read_text(encoding="utf-8")))
         load_model(model, str(path / "weights.safetensors"))
-    except (OSError, SafetensorError, RuntimeError) as error:
+    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
         raise TrainingError(
             f"weights of {path} cannot be used ({error}); name a step-<n> folder of a run with "
             "the same recipe"
         ) from error
+    return progress

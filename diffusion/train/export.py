@@ -77,14 +77,13 @@ def export_checkpoint(
         raise TrainingError(f"{run} holds no checkpoint; run `diffill pretrain --out {run}` first")
     tokenizer = Tokenizer.load(tokenizer_path)
     model = build_model(recipe_named(recipe), tokenizer.vocab_size)
-    checkpoints.load_weights(newest, model)
+    progress = checkpoints.load_weights(newest, model)
     average = checkpoints.load_average(newest)
     if average is not None:
         model.load_state_dict(average, strict=False)  # a tied weight is there under one name
-    state = json.loads((newest / "state.json").read_text(encoding="utf-8"))
     export_model(
         model, out, tokenizer_path, lengths_path,
-        recipe=recipe, tokens_seen=state["tokens_seen"], metrics=last_validation(run),
+        recipe=recipe, tokens_seen=progress.tokens_in_all, metrics=last_validation(run),
         objective=objective, corpus_manifest=corpus_manifest,
     )  # fmt: skip
 
@@ -111,7 +110,7 @@ def export_carried(
     load_export(carried, model)
     export_model(
         model, out, tokenizer_path, lengths_path,
-        recipe=recipe, tokens_seen=carried.progress.tokens_seen, objective=objective,
+        recipe=recipe, tokens_seen=carried.progress.tokens_in_all, objective=objective,
         corpus_manifest=corpus_manifest,
     )  # fmt: skip
 

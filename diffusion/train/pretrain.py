@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,12 @@ class _Run:
             )
         elif start_from is not None:
             if (start_from / EXPORT_MANIFEST).exists():
-                load_export(read_export(start_from), self.model)
+                carried = read_export(start_from)
+                load_export(carried, self.model)
+                before = carried.progress
             else:
-                checkpoints.load_weights(start_from, self.model)
+                before = checkpoints.load_weights(start_from, self.model)
+            self.progress = Progress(tokens_before=before.tokens_in_all)
         self._fresh = self.progress.step == 0
         if not self._fresh:
             self._write("resumed", tokens=self.progress.tokens_seen, progress=self.spent)
@@ -305,12 +309,12 @@ class _Run:
             # One clock, or the processes would stop at different steps.
             seconds = self._sum(seconds) / self._accelerator.num_processes
         before = self.progress
-        self.progress = Progress(
-            before.step + 1,
-            before.next_batch + 1,
-            before.tokens_seen + tokens,
-            before.seconds_trained + seconds,
-            before.warm_from_step,
+        self.progress = replace(
+            before,
+            step=before.step + 1,
+            next_batch=before.next_batch + 1,
+            tokens_seen=before.tokens_seen + tokens,
+            seconds_trained=before.seconds_trained + seconds,
         )
         self._window.add(loss, tokens, step_seconds)
         if self._fresh and len(self._step_seconds) < _MEASURED_STEPS:

@@ -14,6 +14,7 @@ from tests.support.neovim import Neovim, running, server
 
 LINE = "total = first + second"
 TEXT = f"# é漢😀\n{LINE}\n"
+WRITTEN = "total = sum(xs)"
 REWRITES = ("sum(first, second)", "second + first")
 NORMAL = "vim.api.nvim_get_mode().mode == 'n'"
 
@@ -23,7 +24,12 @@ def shared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Neovim]:
     folder = tmp_path_factory.mktemp("neovim")
-    rules = (answer("total = ", *REWRITES), answer("return ", "left + right"))
+    rules = (
+        answer("total = ", *REWRITES),
+        answer("return ", "left + right"),
+        answer("xs = read()\n", WRITTEN),
+        answer("# the sum of xs", "\n" + WRITTEN),
+    )
     with running(
         request.param, folder, cmd=server(folder, "--engine", script(folder, *rules))
     ) as neovim:
@@ -269,6 +275,36 @@ def test_filling_three_holes_by_the_server(neovim: Neovim) -> None:
     assert neovim.lines()[2] == "c = ___"
 
 
+@pytest.mark.parametrize(
+    ("command", "text", "cursor", "line"),
+    [
+        ("bridge", "xs = read()\n\nprint(total)\n", (2, 0), 1),
+        ("comment", "# the sum of xs\n", (1, 15), 1),
+    ],
+)
+def test_lines_are_written_by_the_server(
+    neovim: Neovim, command: str, text: str, cursor: tuple[int, int], line: int
+) -> None:
+    neovim.open("a.py", text)
+    neovim.command("set virtualedit=onemore")
+    neovim.lua("vim.api.nvim_win_set_cursor(0, { ... })", *cursor)
+    before = neovim.lines()
+    neovim.command(f"Diffill {command}")
+    neovim.hears("written; u takes it back")
+    assert neovim.lines()[line] == WRITTEN
+    assert neovim.lines()[0] == before[0]
+    neovim.command("undo")
+    neovim.command("set virtualedit=")
+    assert neovim.lines() == before
+
+
+def test_a_place_without_a_comment_is_told(neovim: Neovim) -> None:
+    neovim.open("a.py", "x = 1\n")
+    neovim.command("Diffill comment")
+    neovim.hears("nothing was filled: ")
+    assert neovim.lines() == ["x = 1"]
+
+
 def test_sub_commands_are_completed(neovim: Neovim) -> None:
     def complete(line: str) -> list[str]:
         found: list[str] = neovim.lua("return vim.fn.getcompletion(..., 'cmdline')", line)
@@ -279,7 +315,7 @@ def test_sub_commands_are_completed(neovim: Neovim) -> None:
     assert complete("Diffill model ") == ["list", "select", "base", "delete"]
     assert complete("Diffill rewrite 0.5 ") == []
     neovim.command("Diffill nosuch")
-    neovim.hears("nosuch is no command; there are explain, fill, log")
+    neovim.hears("nosuch is no command; there are bridge, comment, explain, fill, log")
 
 
 def test_the_log_is_opened(neovim: Neovim) -> None:

@@ -22,7 +22,7 @@ from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import checkpoints
 from diffusion.train import pretrain as loop
 from diffusion.train.config import Budget
-from diffusion.train.export import export_carried
+from diffusion.train.export import export_carried, export_checkpoint
 from diffusion.train.optimisers import OptimiserConfig
 from diffusion.train.pretrain import pretrain
 from diffusion.train.run_log import read_status
@@ -109,6 +109,14 @@ def test_an_export_becomes_a_model_folder_and_a_start(corpus: Path, tmp_path: Pa
     weights = stored(tmp_path / "two", "weights")
     both = weights.keys() & served.keys()
     assert both and all(torch.equal(weights[name], served[name].float()) for name in both)
+    export_checkpoint(
+        tmp_path / "two", tmp_path / "second", bundled_tokenizer_path(), None, recipe=CONFIG.recipe
+    )
+    seen = [
+        json.loads((tmp_path / name / "manifest.json").read_text("utf-8"))["tokens_seen"]
+        for name in ("model", "second")
+    ]
+    assert seen[1] - seen[0] == read_status(tmp_path / "two")["tokens"] > 0
 
 
 @pytest.mark.slow

@@ -94,6 +94,10 @@ def test_a_stage_starts_from_the_weights_of_another_run(corpus: Path, tmp_path: 
     pretrain(corpus, tmp_path / "two", TOKENIZER, frozen, Budget(tokens=300), start_from=first)
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert all(torch.equal(one[name], two[name]) for name in one)
+    second = checkpoints.newest(tmp_path / "two")
+    assert first is not None and second is not None
+    told = [json.loads((step / "state.json").read_text("utf-8")) for step in (first, second)]
+    assert told[1]["tokens_before"] == told[0]["tokens_seen"] > 0
     with pytest.raises(TrainingError, match="name a step-<n> folder"):
         pretrain(
             corpus, tmp_path / "three", TOKENIZER, CONFIG, Budget(tokens=300),

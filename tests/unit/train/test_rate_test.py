@@ -70,11 +70,22 @@ def test_what_is_chosen(losses: list[float], rate: float, why: str, tried: int) 
     assert all(loss is None or math.isfinite(loss) for loss in chosen.losses.values()), "is JSON"
 
 
-def test_a_test_that_would_take_too_long_ends_after_the_first_rate() -> None:
-    chosen, tried = choose([4.9, 4.8, 4.7, 4.6, 4.5], step_s=2.1)  # five trials: 10.5 s of 10
-    assert chosen is not None and (chosen.rate, chosen.why, tried) == (1.0, TOO_LONG, 1)
-    chosen, tried = choose([4.9, 4.8, 4.7, 4.6, 4.5], step_s=1.9)
-    assert chosen is not None and (chosen.why, tried) == (TESTED, 5)
+@pytest.mark.parametrize(
+    ("step_s", "why", "tried", "rate"),
+    [
+        (1.9, TESTED, TIMES, 1.0),
+        (2.1, TESTED, (0.25, 1.0, 4.0), 2.0),
+        (3.4, TOO_LONG, (0.25,), 1.0),
+    ],
+)
+def test_less_is_tried_where_ten_seconds_hold_no_more(
+    step_s: float, why: str, tried: tuple[float, ...], rate: float
+) -> None:
+    falling = [4.9, 4.8, 4.2] if len(tried) == 3 else [4.9, 4.8, 4.7, 4.2, 4.21]
+    chosen, count = choose([*falling], step_s=step_s)
+    assert chosen is not None
+    assert (chosen.why, chosen.rate, count) == (why, rate, len(tried))
+    assert list(chosen.losses) == ["0", *(f"{times:g}" for times in tried)]
 
 
 def test_told_to_stop_there_is_no_choice() -> None:

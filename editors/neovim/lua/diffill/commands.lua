@@ -57,6 +57,16 @@ M.all = {
       require("diffill.fill").run(command, arguments[1])
     end,
   },
+  bridge = {
+    run = function()
+      require("diffill.fill").bridge()
+    end,
+  },
+  comment = {
+    run = function()
+      require("diffill.fill").from_comment()
+    end,
+  },
   pin = {
     run = function(arguments, command)
       local pins = require("diffill.pins")

@@ -122,6 +122,7 @@ def _runs(name: str, files: dict[str, list[Case]], arguments: argparse.Namespace
         model=arguments.model,
         threads=arguments.threads or (1 if arguments.workers > 1 else None),
         execute=arguments.execute,
+        context_tokens=arguments.context_tokens,
     )
     print(f"{name} on {', '.join(files)}", file=sys.stderr)
     if name == "ngram" and arguments.corpus is not None:  # a table for each language
@@ -193,6 +194,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
     parser.add_argument("--model", type=Path, metavar="DIR")
     parser.add_argument("--threads", type=int, metavar="N", help="for the model, in each worker")
+    parser.add_argument("--context-tokens", type=int, metavar="N", help="in place of serving's")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="shards for the n-grams")
     parser.add_argument("--tokenizer", type=Path, metavar="FILE", help="the shards' tokenizer")
     parser.add_argument("--documents", type=int, default=300, metavar="N", help="how many of them")

@@ -78,12 +78,13 @@ def load_model(
     quantiles: tuple[float, ...] | None = None,
     forks: int | None = None,
     quotes: int | None = None,
+    context_tokens: int | None = None,
     evidence: bool = False,
 ) -> ModelFiller:
     """A filler over a model folder, or over the bundled model.
 
-    `sampler`, `quantiles`, `forks` and `quotes` take the place of serving's. For `evidence` see
-    `ModelFiller`.
+    `sampler`, `quantiles`, `forks`, `quotes` and `context_tokens` take the place of serving's. For
+    `evidence` see `ModelFiller`.
 
     Raises:
         CheckpointError: the folder is missing, damaged or another tokenizer's.
@@ -94,6 +95,8 @@ def load_model(
     config = InfillConfig(cached_contexts=1)
     if sampler is not None:
         config = replace(config, sampler=sampler)
+    if context_tokens is not None:
+        config = replace(config, context_tokens=context_tokens)
     infiller = Infiller.load(directory, threads=threads, config=config)
     if quantiles is not None:
         infiller.ranking = replace(infiller.ranking, quantiles=quantiles)

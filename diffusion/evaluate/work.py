@@ -37,8 +37,8 @@ class Plan:
 
     `threads`: processor threads for the model, in each worker. `cpu_s`: processor seconds of an
     executed program. `sampler`, `quantiles` (of lengths to try), `forks` (of each canvas) and
-    `quotes` (how many to weigh): in place of those that serving uses. `evidence`: rows tell of
-    every candidate, and what was known of it.
+    `quotes` (how many to weigh), `context_tokens`: in place of those that serving uses.
+    `evidence`: rows tell of every candidate, and what was known of it.
     """
 
     filler: str = "diffill"
@@ -51,6 +51,7 @@ class Plan:
     quantiles: tuple[float, ...] | None = None
     forks: int | None = None
     quotes: int | None = None
+    context_tokens: int | None = None
     evidence: bool = False
 
     def __post_init__(self) -> None:
@@ -114,6 +115,7 @@ def load_filler(plan: Plan) -> Filler:
             quantiles=plan.quantiles,
             forks=plan.forks,
             quotes=plan.quotes if plan.filler == "diffill" else 0,
+            context_tokens=plan.context_tokens,
             evidence=plan.evidence,
         )
         return filler if plan.filler != "bare" else filler.bare()

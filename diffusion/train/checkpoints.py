@@ -164,7 +164,7 @@ def load_weights(path: Path, model: Module) -> Progress:
     try:
         progress = fields_of(json.loads((path / "state.json").read_text(encoding="utf-8")))
         load_model(model, str(path / "weights.safetensors"))
-    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
+    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"weights of {path} cannot be used ({error}); name a step-<n> folder of a run with "
             "the same recipe"

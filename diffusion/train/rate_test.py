@@ -69,10 +69,10 @@ def choose_rate(
         if not math.isfinite(loss) or loss > before * (1.0 + _WORSE):
             break  # higher ones would only do worse
         if len(losses) == 1:
-            there_is_time_for = allowed_s / max(clock() - begun_s, 1e-9)
-            if there_is_time_for < len(TIMES):
-                rates = rates[1::2]
-            if there_is_time_for < 1 + len(rates):
+            most_trials = allowed_s / max(clock() - begun_s, 1e-9)
+            if most_trials < len(TIMES):
+                rates = rates[1::2]  # the method's own, and the highest
+            if most_trials < 1 + len(rates):
                 return ChosenRate(own_rate, TOO_LONG, _named(start_loss, losses))
     rate, why = _best(own_rate, start_loss, losses)
     return ChosenRate(rate, why, _named(start_loss, losses))

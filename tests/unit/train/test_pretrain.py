@@ -98,6 +98,11 @@ def test_a_stage_starts_from_the_weights_of_another_run(corpus: Path, tmp_path: 
     assert first is not None and second is not None
     told = [json.loads((step / "state.json").read_text("utf-8")) for step in (first, second)]
     assert told[1]["tokens_before"] == told[0]["tokens_seen"] > 0
+    (second / "state.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(TrainingError, match="name a step-<n> folder"):
+        pretrain(
+            corpus, tmp_path / "four", TOKENIZER, CONFIG, Budget(tokens=300), start_from=second
+        )
     with pytest.raises(TrainingError, match="name a step-<n> folder"):
         pretrain(
             corpus, tmp_path / "three", TOKENIZER, CONFIG, Budget(tokens=300),

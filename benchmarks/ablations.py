@@ -73,6 +73,7 @@ def _runner(arguments: argparse.Namespace, cancel: CancelToken) -> Runner:
         mixed_precision=precision(arguments.precision, "cpu"),
         stages=arguments.stages,
         start_from=arguments.start_from,
+        attention=arguments.attention,
     )
     tokenizer = Tokenizer.load(arguments.tokenizer or bundled_tokenizer_path())
     return Runner(
@@ -91,11 +92,9 @@ def _report(event: dict[str, Any]) -> None:
             file=sys.stderr,
         )
     elif event["event"] == "result":
-        print(
-            f"   loss {event['loss']:.3f}  exact match {100 * event['exact_match_oracle']:.1f} % "
-            f"(oracle)  {event['minutes']} min",
-            file=sys.stderr,
-        )
+        exact = event.get("exact_match_oracle")
+        match = "" if exact is None else f"  exact match {100 * exact:.1f} % (oracle)"
+        print(f"   loss {event['loss']:.3f}{match}  {event['minutes']} min", file=sys.stderr)
 
 
 def _arguments() -> argparse.Namespace:
@@ -115,9 +114,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--row-tokens", type=int, default=DEFAULT.row_tokens, metavar="N")
     parser.add_argument("--stages", default=DEFAULT.stages, metavar="PLAN", help="as in pretrain")
     parser.add_argument(
-        "--start-from", type=Path, metavar="DIR", help="checkpoint that every row begins with"
+        "--start-from", type=Path, metavar="DIR", help="weights that every row begins with"
     )
-    parser.add_argument("--cases", type=int, default=DEFAULT.cases, metavar="N", help="holes")
+    parser.add_argument(
+        "--cases", type=int, default=DEFAULT.cases, metavar="N", help="holes to fill; 0: none"
+    )
+    parser.add_argument("--attention", metavar="NAME", help="as in pretrain")
     parser.add_argument("--workers", type=int, default=DEFAULT.workers, metavar="N")
     parser.add_argument("--precision", choices=(AUTO, *PRECISIONS), default=AUTO)
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads")

@@ -46,6 +46,8 @@ from diffusion.train.export import learn_lengths
 from diffusion.train.pretrain import Report, pretrain
 from diffusion.train.stages import plan
 from diffusion.train.validation import Validator, as_sampled
+from diffusion.train.weight_export import MANIFEST as EXPORT_MANIFEST
+from diffusion.train.weight_export import read_export
 
 RESULTS = "results.jsonl"
 _NEVER_MINUTES = 1e9
@@ -62,27 +64,35 @@ class Setting:
     row_tokens: int = 512
     validation_rows: int = 96
     cases: int = 300
+    """Validation holes to fill; 0 leaves filling out, and a result then has losses alone."""
     length_samples: int = 5_000
     workers: int = 1
     mixed_precision: str = "bf16"
     stages: str = "three"
     """The plan of stages of every run."""
+    attention: str | None = None
+    """As in `PretrainConfig`; no part of what a result depends on."""
     start_from: Path | None = None
     """A checkpoint whose weights every run begins with; None is nothing but the seed."""
 
     def start(self) -> str:
-        """The first twelve digits of the first weights' SHA-256; "nothing" for random ones.
+        """Twelve digits of the SHA-256 of the first weights, or their pieces; "nothing" for none.
 
         Raises TrainingError where there are no such weights.
         """
         if self.start_from is None:
             return "nothing"
-        try:
-            data = (self.start_from / "weights.safetensors").read_bytes()
-        except OSError as error:
-            raise TrainingError(
-                f"{self.start_from} holds no weights ({error.strerror}); name a step-<n> folder"
-            ) from error
+        if (self.start_from / EXPORT_MANIFEST).exists():
+            digests = [digest for _, _, digest in read_export(self.start_from).pieces]
+            data = "".join(digests).encode()
+        else:
+            try:
+                data = (self.start_from / "weights.safetensors").read_bytes()
+            except OSError as error:
+                raise TrainingError(
+                    f"{self.start_from} holds no weights ({error.strerror}); "
+                    "name a step-<n> or export-<n> folder"
+                ) from error
         return hashlib.sha256(data).hexdigest()[:12]
 
     def config(self, seed: int) -> PretrainConfig:
@@ -91,6 +101,7 @@ class Setting:
             recipe=self.recipe,
             batch=BatchConfig(rows=self.rows, row_tokens=self.row_tokens, seed=seed),
             mixed_precision=self.mixed_precision,
+            attention=self.attention,
             stages=plan(self.stages, self.row_tokens),
             seed=seed,
             workers=self.workers,
@@ -167,7 +178,7 @@ class Runner:
             **_validation(self._common, self._tokenizer, model, row, config, self.setting),
             **_filled(self._common, self._tokenizer, model, row, config),
             "minutes": round((time.monotonic() - started) / 60, 1),
-            "machine": describe(),
+            "machine": _machine(),
         }
         _append(self._out, result)
         self._report({"event": "result", **result})
@@ -177,7 +188,7 @@ class Runner:
 
     def _digest(self, row: Ablation, config: PretrainConfig) -> str:
         measured = asdict(self.setting)
-        del measured["workers"]
+        del measured["workers"], measured["attention"]
         measured["start_from"] = self._start
         shaped = {
             "config": config.fingerprint(),
@@ -198,15 +209,17 @@ class _Common:
 
     held_out: ShardSet
     cases: list[Case]
-    lengths: LengthTable
+    lengths: LengthTable | None
 
     @classmethod
     def made(cls, corpus: Path, tokenizer: Tokenizer, setting: Setting, out: Path) -> _Common:
+        held_out = open_corpus(corpus, tokenizer.hash).validation
+        if not setting.cases:
+            return cls(held_out, [], None)
         path = out / f"lengths-{setting.length_samples}.json"
         if not path.exists():
             learn_lengths(corpus, tokenizer, samples=setting.length_samples).save(path)
         cases = validation_holes(corpus, tokenizer, setting.cases)
-        held_out = open_corpus(corpus, tokenizer.hash).validation
         return cls(held_out, cases, LengthTable.load(path))
 
 
@@ -250,7 +263,10 @@ def _filled(
     row: Ablation,
     config: PretrainConfig,
 ) -> dict[str, Any]:
-    """How well the sampler fills validation holes, by length mode."""
+    """How well the sampler fills validation holes, by length mode; nothing without holes."""
+    filled: dict[str, Any] = {"cases": len(common.cases)}
+    if common.lengths is None:
+        return filled
     served = model.float().to("cpu")
     denoiser: MaskedLMDenoiser
     if not config.blind_context:
@@ -258,7 +274,6 @@ def _filled(
     else:
         denoiser = GapDenoiser(served, row.gap) if row.gap != GAP else MaskedLMDenoiser(served)
     filler = ModelFiller(Infiller(denoiser, tokenizer, common.lengths))
-    filled: dict[str, Any] = {"cases": len(common.cases)}
     for length in _LENGTHS:
         summary = totals(list(evaluate(filler, common.cases, length)))
         if summary["errors"]:
@@ -266,6 +281,12 @@ def _filled(
         for name in ("exact_match", "edit_similarity", "repetition"):
             filled[f"{name}_{length}"] = summary[name]
     return filled
+
+
+def _machine() -> str:
+    if not torch.cuda.is_available():
+        return describe()
+    return f"{torch.cuda.get_device_name()}, {describe()}"
 
 
 def _append(out: Path, result: dict[str, Any]) -> None:

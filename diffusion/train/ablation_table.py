@@ -59,6 +59,9 @@ def _table(results: Sequence[dict[str, Any]]) -> str:
         cells += [_of([r["next_slot_loss"] for r in runs], 3)]
         cells.append(_over(seeds, base, "next_slot_loss", 3))
         for key in ("exact_match_oracle", "exact_match_predicted"):
+            if key not in runs[-1]:
+                cells += ["", ""]
+                continue
             cells += [_of([100 * r[key] for r in runs], 1, " %"), _over(seeds, base, key, 1, 100)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

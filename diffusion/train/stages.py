@@ -66,12 +66,14 @@ PLANS: dict[str, tuple[Stage, ...]] = {
     "full": (STAGES[0], STAGES[1], _INFILL, _DECAY),
     "three": STAGES,
     "further": _FURTHER,
+    "causal": (replace(STAGES[0], until=1.0),),
     "infill": (replace(_INFILL, until=1.0),),
     "decay": (_DECAY,),
     "settle": (_SETTLE,),
 }
 """What `--stages` names. "further", "infill", "decay" and "settle" go on from other weights:
-"further" with all of it, for as long again or longer, "settle" with free canvases alone."""
+"further" with all of it, for as long again or longer, "settle" with free canvases alone. "causal"
+is what they can go on from: the first weights of a set of ablations."""
 
 
 def plan(name: str, row_tokens: int) -> tuple[Stage, ...]:

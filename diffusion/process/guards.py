@@ -5,7 +5,9 @@ Three rules, all pure functions of one canvas:
   equal tokens there are usually one token predicted twice. Allowed only when nearly certain.
 - *Loops*: a token may not complete a third repetition in a row of the same n-gram
   (n = 1..8) if the n-gram has a letter in it. N-grams of whitespace, punctuation and digits
-  repeat in good code (`))`, `}}`, `0, 0, 0`, `----`) and may do so up to eight times.
+  repeat in good code (`))`, `}}`, `0, 0, 0`, `----`) and may do so up to eight times. Of a longer
+  n-gram (to n = 32: whole lines, blocks of two or three) the third repetition may not reach its
+  middle, since a loop that is let go to its last token has been written.
 - *Line ends*: an undertrained model fills a long canvas with line ends of changing indentation,
   which no n-gram rule sees. More than four in a row are hardly code.
 """
@@ -27,12 +29,15 @@ class Guards:
     max_repeats: int = 2
     max_wordless_repeats: int = 8
     longest_ngram: int = 8
+    longest_block: int = 32
+    """N-grams longer than `longest_ngram`, up to this many tokens, may stand `max_repeats` times
+    and half a time more."""
     max_line_ends: int = 4
 
     @classmethod
     def none(cls) -> Guards:
         """No guard at all: for measuring what each of them does."""
-        return cls(equal_neighbour_p=0.0, longest_ngram=0, max_line_ends=1_000_000)
+        return cls(equal_neighbour_p=0.0, longest_ngram=0, longest_block=0, max_line_ends=1_000_000)
 
     def loops(
         self,
@@ -59,12 +64,18 @@ class Guards:
         at = slot - left
         if line_end and line_end[token] and _stretch(run, at, line_end) > self.max_line_ends:
             return True
-        for n in range(1, min(self.longest_ngram, len(run) // 2) + 1):
-            repeats, start = _repeats(run, at, n)
+        for n in range(1, min(self.longest_ngram, len(run) // (self.max_repeats + 1)) + 1):
+            length, start = _repeated(run, at, n)
+            repeats = length // n
             if repeats <= self.max_repeats:
                 continue
             has_no_letter = all(wordless[run[start + i]] for i in range(n))
             if repeats > (self.max_wordless_repeats if has_no_letter else self.max_repeats):
+                return True
+        most = self.max_repeats + 0.5
+        for n in range(self.longest_ngram + 1, min(self.longest_block, int(len(run) / most)) + 1):
+            length, start = _repeated(run, at, n)
+            if length >= most * n and not all(wordless[run[start + i]] for i in range(n)):
                 return True
         return False
 
@@ -79,9 +90,12 @@ def _stretch(run: Sequence[int], at: int, line_end: Sequence[bool]) -> int:
     return high - low + 1
 
 
-def _repeats(run: Sequence[int], at: int, n: int) -> tuple[int, int]:
-    """The most repetitions in a row of an n-gram in a stretch with `at`; and where it starts."""
-    best, best_start = 1, 0
+def _repeated(run: Sequence[int], at: int, n: int) -> tuple[int, int]:
+    """The longest stretch around `at` that is an n-gram over and over; its length and start.
+
+    The last repetition may be unfinished. A stretch of `n` tokens is no repetition.
+    """
+    best, best_start = n, 0
     last = len(run) - n
     for seed in (at - n, at):
         if not 0 <= seed < last or run[seed] != run[seed + n]:
@@ -91,7 +105,7 @@ def _repeats(run: Sequence[int], at: int, n: int) -> tuple[int, int]:
             low -= 1
         while high + 1 < last and run[high + 1] == run[high + 1 + n]:
             high += 1
-        repeats = (high - low + 1) // n + 1
-        if repeats > best:
-            best, best_start = repeats, low
+        length = high - low + 1 + n
+        if length > best:
+            best, best_start = length, low
     return best, best_start

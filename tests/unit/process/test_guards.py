@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 import pytest
 
 from diffusion.process.guards import Guards
@@ -30,7 +32,14 @@ def loops(text: str, slot: int | None = None) -> bool:
         ("a, a, ", False),
         ("a, a, a, ", True),
         ("abcdefghabcdefghabcdefgh", True),  # n = 8
-        ("abcdefghiabcdefghiabcdefghi", False),  # n = 9 is beyond the guard
+        ("abcdefghi" * 2 + "abcd", False),  # n = 9: not yet in the middle of the third
+        ("abcdefghi" * 2 + "abcde", True),
+        ("    if n == 0:\n" * 2 + "    if ", False),  # n = 15
+        ("    if n == 0:\n" * 2 + "    if n ", True),
+        ("0x00, 0x00 " * 3, True),
+        ("0, 1, 2, 3; " * 8, False),
+        (string.printable[:32] * 2 + string.printable[:16], True),
+        (string.printable[:33] * 3, False),  # n = 33 is beyond the guard
         (")" * 8, False),
         (")" * 9, True),
         ("0, " * 5, False),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from diffusion.data.examples import ExampleConfig
 from diffusion.data.gap import GapConfig
@@ -105,8 +106,8 @@ def _without_causal(config: PretrainConfig) -> PretrainConfig:
     return replace(config, stages=tuple(replace(s, until=s.until / spent) for s in kept))
 
 
-def _adamw(config: PretrainConfig) -> PretrainConfig:
-    return replace(config, optimiser=replace(config.optimiser, name="adamw"))
+def _optimiser(**changed: Any) -> Change:
+    return lambda config: replace(config, optimiser=replace(config.optimiser, **changed))
 
 
 def _gap(gap: int) -> Change:
@@ -130,7 +131,13 @@ ABLATIONS = (
         "canvases that tell the length, or no longer tell it",
         _examples(_other_canvases),
     ),
-    Ablation("adamw", "AdamW alone, no Muon", _adamw),
+    Ablation("adamw", "AdamW alone, no Muon", _optimiser(name="adamw")),
+    Ablation(
+        "adamw-3e-3", "AdamW alone, twice the rate", _optimiser(name="adamw", adamw_only_lr=3e-3)
+    ),
+    Ablation("muon-0.01", "half the rate of Muon", _optimiser(matrix_lr=0.01)),
+    Ablation("muon-0.005", "a quarter of the rate of Muon", _optimiser(matrix_lr=0.005)),
+    Ablation("tables-1.5e-3", "half the rate of what Muon leaves", _optimiser(other_lr=1.5e-3)),
     Ablation("gap-64", "a hole takes 64 positions", _gap(64), gap=64),
     Ablation("gap-256", "a hole takes 256 positions", _gap(256), gap=256),
     Ablation("gap-512", "a hole takes 512 positions", _gap(512), gap=512),

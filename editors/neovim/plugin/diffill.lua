@@ -47,6 +47,8 @@ end
 vim.keymap.set({ "n", "x" }, "<Plug>(diffill-rewrite)", ":Diffill rewrite<CR>", { silent = true })
 vim.keymap.set("n", "<Plug>(diffill-fill)", "<Cmd>Diffill fill<CR>")
 vim.keymap.set("x", "<Plug>(diffill-fill)", ":Diffill fill<CR>", { silent = true })
+vim.keymap.set("n", "<Plug>(diffill-bridge)", "<Cmd>Diffill bridge<CR>")
+vim.keymap.set("n", "<Plug>(diffill-comment)", "<Cmd>Diffill comment<CR>")
 vim.keymap.set({ "n", "x" }, "<Plug>(diffill-pin)", ":Diffill pin<CR>", { silent = true })
 
 local group = vim.api.nvim_create_augroup("diffill", {})

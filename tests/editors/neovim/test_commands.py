@@ -275,6 +275,7 @@ def test_filling_three_holes_by_the_server(neovim: Neovim) -> None:
     assert neovim.lines()[2] == "c = ___"
 
 
+@pytest.mark.parametrize("by", ["command", "key"])
 @pytest.mark.parametrize(
     ("command", "text", "cursor", "line"),
     [
@@ -283,13 +284,17 @@ def test_filling_three_holes_by_the_server(neovim: Neovim) -> None:
     ],
 )
 def test_lines_are_written_by_the_server(
-    neovim: Neovim, command: str, text: str, cursor: tuple[int, int], line: int
+    neovim: Neovim, command: str, text: str, cursor: tuple[int, int], line: int, by: str
 ) -> None:
     neovim.open("a.py", text)
     neovim.command("set virtualedit=onemore")
     neovim.lua("vim.api.nvim_win_set_cursor(0, { ... })", *cursor)
     before = neovim.lines()
-    neovim.command(f"Diffill {command}")
+    if by == "command":
+        neovim.command(f"Diffill {command}")
+    else:
+        neovim.lua(f"vim.keymap.set('n', 'gB', '<Plug>(diffill-{command})')")
+        neovim.keys("gB")
     neovim.hears("written; u takes it back")
     assert neovim.lines()[line] == WRITTEN
     assert neovim.lines()[0] == before[0]

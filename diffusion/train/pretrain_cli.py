@@ -47,7 +47,7 @@ def pretrain_command(
         Path | None, typer.Option(help="Go on with the run that wrote this export-<n> folder.")
     ] = None,
     stages: Annotated[
-        str, typer.Option(help="full, further, three, infill, decay or settle.")
+        str, typer.Option(help="full, further, three, causal, infill, decay or settle.")
     ] = "full",
     twin: Annotated[
         bool, typer.Option("--twin", help="Train the autoregressive twin of this run instead.")

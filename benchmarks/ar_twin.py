@@ -189,7 +189,7 @@ def _arguments() -> argparse.Namespace:
         help="case files; with :N a fixed random N of them",
     )  # fmt: skip
     parser.add_argument("--lengths", default="predicted,oracle,64", metavar="LENGTH,...")
-    parser.add_argument("--order", choices=("spm", "psm"), default="spm", help="of the twin")
+    parser.add_argument("--order", choices=("spm", "psm"), default="psm", help="of the twin")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "int8"), default="auto")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N cases of each file")
     parser.add_argument("--sample", type=int, metavar="N", help="a fixed random N of each file")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from diffusion.data.fim import ORDERS, SPM, prompt
+from diffusion.data.fim import ORDERS, PSM, prompt
 from diffusion.errors import CheckpointError, EvaluationError
 from diffusion.evaluate.cases import Case, to_bytes
 from diffusion.evaluate.infill_eval import Fill, Length
@@ -61,7 +61,7 @@ class TwinFiller:
         model: Model,
         tokenizer: Tokenizer,
         *,
-        order: str = SPM,
+        order: str = PSM,
         model_hash: str | None = None,
     ) -> None:
         """Raises EvaluationError if `order` is none of ORDERS."""
@@ -135,7 +135,7 @@ def load_twin(
     *,
     threads: int | None = None,
     precision: Mode | Literal["auto"] = "auto",
-    order: str = SPM,
+    order: str = PSM,
 ) -> TwinFiller:
     """A filler over a twin's folder, in the precision that serving would choose.
 

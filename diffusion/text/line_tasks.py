@@ -125,7 +125,8 @@ def _comment_end(tree: SyntaxTree, data: bytes, at: int) -> int:
 
 
 def _below(data: bytes, end: int) -> int:
-    end -= data[end - 1 : end] == b"\n"  # some grammars count the line end in
+    end -= data[end - 1 : end] == b"\n"  # some grammars count the line end in, or half of it
+    end -= data[end - 1 : end] == b"\r"
     while (match := _NEXT_COMMENT.match(data, end)) is not None:
         end = match.end() - (data[match.end() - 1 : match.end()] == b"\r")
     return end

@@ -75,6 +75,8 @@ def test_where_there_is_no_comment_it_says_so(text: str) -> None:
         ("a\n  ‸b\n", "a\nX\n  b\n"),
         ("a\r\nb‸c\r\nd\r\n", "a\r\nbc\r\nX\r\nd\r\n"),
         ("‸", "X"),
+        ("\ufeff‸a\n", "\ufeffX\na\n"),
+        ("\ufeff‸\na\n", "\ufeffX\na\n"),
     ],
 )
 def test_lines_between_blocks(text: str, after: str) -> None:

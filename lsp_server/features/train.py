@@ -22,7 +22,8 @@ from pygls import uris
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from diffusion.adapters.home import home_of
-from diffusion.errors import DiffillError
+from diffusion.adapters.manifest import check_name
+from diffusion.errors import AdapterError, DiffillError
 from lsp_server.errors import TrainingUnavailable
 from lsp_server.protocol import (
     TRAIN_PAUSE,
@@ -197,8 +198,10 @@ async def start(ls: DiffillServer, params: Any) -> dict[str, Any]:
     """Begin a run, or go on with the one that is not over."""
     repository, options = read(ls, params)
     try:
+        if options.get("name"):
+            check_name(str(options["name"]))
         await ls.training.start(repository, options)
-    except TrainingUnavailable as error:
+    except (TrainingUnavailable, AdapterError) as error:
         raise JsonRpcInvalidParams(str(error)) from None
     return {"repository": str(repository)}
 

@@ -263,6 +263,7 @@ async def test_adapters_are_listed_selected_and_deleted(
         ("diffill/train/start", {"repository": "/no/where"}, "is no folder"),
         ("diffill/train/start", {"minutes": "ten"}, "give a number from 0 up"),
         ("diffill/train/start", {"method": "magic"}, "give lora or full"),
+        ("diffill/train/start", {"name": "my tuning"}, "cannot be called 'my tuning'"),
         ("diffill/train/pause", None, "no run is at work"),
         ("diffill/train/stop", None, "start one with `diffill train`"),
         ("diffill/model/select", {"name": "none"}, "has no adapter called none"),

@@ -186,6 +186,7 @@ def test_the_command_line_looks_after_runs_and_adapters(repository: Path) -> Non
         ([str(repository / "none"), "--dry-run"], "is no folder"),
         ([str(repository), "--minutes", "0"], "--minutes is 0"),
         ([str(repository), "--method", "magic"], "no method of tuning"),
+        ([str(repository), "--name", "my tuning"], "cannot be called 'my tuning'"),
         (["report", str(repository)], "no run"),
     ):
         answer = CliRunner().invoke(train_app, [*words, "--nice", "0"])

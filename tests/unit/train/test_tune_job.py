@@ -194,6 +194,8 @@ def test_the_command_line_looks_after_runs_and_adapters(repository: Path) -> Non
     answer = CliRunner().invoke(adapters_app, ["list", "--repo", str(repository), "--json"])
     assert json.loads(answer.stdout) == {"adapters": []}
     for words, said in (
+        (["list", "--repo", str(repository / "none")], "none is no folder"),
+        (["use", "--base", "--repo", str(repository / "none")], "none is no folder"),
         (["use"], "give a name, or --base"),
         (["use", "none"], "no adapter called none"),
         (["rollback"], "served nothing else"),
@@ -201,5 +203,5 @@ def test_the_command_line_looks_after_runs_and_adapters(repository: Path) -> Non
         (["export", "none"], "no adapter called none"),
         (["import", str(repository / "module_1.py")], "cannot be read as an exported adapter"),
     ):
-        answer = CliRunner().invoke(adapters_app, [*words, "--repo", str(repository)])
+        answer = CliRunner().invoke(adapters_app, [words[0], "--repo", str(repository), *words[1:]])
         assert answer.exit_code == 2 and said in answer.stderr, (words, answer.output)

@@ -289,6 +289,8 @@ def test_the_setting_says_which_adapter(repository: Path, tiny_model_dir: Path) 
     assert chosen_adapter(str(store.folder / "two"), None).name == "two"
     assert "no folder is open" in str(chosen_adapter("two", None).problem)
     assert "no adapter called three" in str(chosen_adapter("three", repository).problem)
+    for text in ("~nobody-of-that-name/two", "two\0/two"):
+        assert "write the path out" in str(chosen_adapter(text, repository).problem)
     (store.folder / "one" / WEIGHTS_FILE).write_bytes(b"weighty")
     assert "SHA-256" not in (chosen_adapter("two", repository).problem or "")
     assert "SHA-256 differs" in str(chosen_adapter("auto", repository).problem)

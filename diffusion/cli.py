@@ -33,6 +33,9 @@ GROUPS: dict[str, tuple[str, str]] = {
     "adapters": ("diffusion.adapters.cli", "List, choose, carry and delete tuned adapters."),
 }
 
+TRAIN_MODULES = frozenset(("accelerate", "peft", "datasketch", "detect_secrets", "matplotlib"))
+"""What the extra `train` installs (pyproject.toml): training needs it, serving does not."""
+
 
 def add_commands(app: typer.Typer) -> None:
     """Register every command of this package on `app`."""
@@ -74,6 +77,15 @@ def run(app: typer.Typer, prog_name: str = "diffill") -> None:
                 sys.stdout.flush()
     except DiffillError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in TRAIN_MODULES:
+            raise
+        print(
+            f"error: this command needs {error.name}, which is not installed; "
+            f"run `{sys.executable} -m pip install 'diffill[train]'`",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except Cancelled as stopped:
         print(f"stopped: {stopped.reason}", file=sys.stderr)

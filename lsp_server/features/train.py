@@ -14,6 +14,7 @@ import contextlib
 import logging
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +46,12 @@ _TITLE = "Diffill: tuning on this repository"
 _OVER = ("done", "stopped", "failed")
 
 
-def open_folder(params: types.InitializeParams) -> Path | None:
-    """The first folder that the client has open."""
-    folders = params.workspace_folders or []
-    uri = folders[0].uri if folders else params.root_uri
-    path = uris.to_fs_path(uri) if uri else None
+def open_folder(folders: Sequence[str]) -> Path | None:
+    """The first of the folders that the client has open, given as URIs."""
+    try:
+        path = uris.to_fs_path(folders[0]) if folders else None
+    except ValueError:  # no URI
+        return None
     return Path(path) if path else None
 
 

@@ -255,6 +255,27 @@ async def test_adapters_are_listed_selected_and_deleted(
     assert await wire.ask("diffill/train/status") == {"state": "none", "ours": False}
 
 
+async def test_the_adapter_is_that_of_the_folder_that_is_open_now(
+    wire: Wire, repository: Path, tiny_model_dir: Path
+) -> None:
+    publish(repository, tiny_model_dir, "one").select("one")
+    options = {"model": {"path": str(tiny_model_dir)}}
+    await wire.initialize(workspaceFolders=[], initializationOptions=options)
+    response = await wire.response(wire.request("diffill/train/status"))
+    assert "no folder is open" in response["error"]["message"]
+
+    def change(**event: Any) -> None:
+        both = {"added": [], "removed": [], **event}
+        wire.notify("workspace/didChangeWorkspaceFolders", {"event": both})
+
+    folder = {"uri": repository.as_uri(), "name": "repository"}
+    change(added=[folder, {"uri": "http://[no-uri", "name": "odd"}])
+    assert await wire.ask("diffill/train/status") == {"state": "none", "ours": False}
+    assert wire.server.session.adapter.name == "one"
+    change(removed=[folder])
+    assert wire.server.session.adapter == Chosen() and wire.server.session.root is None
+
+
 @pytest.mark.parametrize(
     ("method", "params", "said"),
     [

@@ -111,6 +111,12 @@ def test_a_plan_changes_nothing(repository: Path, tiny_model_dir: Path) -> None:
     assert not home_of(repository).folder.exists() or not list(home_of(repository).folder.iterdir())
 
 
+def test_the_plan_says_what_git_is_asked_for(repository: Path, tiny_model_dir: Path) -> None:
+    """For commits; what is ignored is read from the ignore files."""
+    notes = plan_only(repository, options(tiny_model_dir), probe_s=0).notes
+    assert "git tells of no commits here, so no file counts as touched lately" in notes
+
+
 def test_two_windows_do_not_train_twice(repository: Path, tiny_model_dir: Path) -> None:
     run = home_of(repository).run
     with only_run(run):

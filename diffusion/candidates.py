@@ -26,6 +26,7 @@ from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import DEL, Tokenizer
 
 _MOST_CUTS = 12
+_OUT_OF_TIME = "the time was up before anything was written; allow more of it"
 """Starts tried of a candidate that does not parse: each costs a parse, a millisecond or less."""
 
 
@@ -158,16 +159,19 @@ def _drafts(
     drafts: list[_Draft] = []
     reason = "the model ended the hole at once"
     for result in results:
+        late = result.reason in ("deadline", "max_steps")
         if not result.constraint_met:
-            reason = "the typed word could not be continued"
+            reason = _OUT_OF_TIME if late else "the typed word could not be continued"
             continue
         slots = result.ids[pins:]
         kept = slots.index(DEL) if DEL in slots else len(slots)
         raw = read_back(tokenizer, slots, constraint)
+        if late and kept == 0:
+            reason = _OUT_OF_TIME
+            continue
         if not raw.strip() and not site.suffix:
             continue
         if not result.finished and kept == 0:
-            reason = f"out of time: {result.reason}"
             continue
         inserted = with_line_ends(raw, site.data)
         try:

@@ -33,6 +33,9 @@ GROUPS: dict[str, tuple[str, str]] = {
     "adapters": ("diffusion.adapters.cli", "List, choose, carry and delete tuned adapters."),
 }
 
+TRAIN_MODULES = frozenset(("accelerate", "peft", "datasketch", "detect_secrets", "matplotlib"))
+"""What the extra `train` installs (pyproject.toml): training needs it, serving does not."""
+
 
 def add_commands(app: typer.Typer) -> None:
     """Register every command of this package on `app`."""
@@ -62,23 +65,49 @@ def add_group(app: typer.Typer, name: str, module: str, summary: str) -> None:
 
 
 def run(app: typer.Typer, prog_name: str = "diffill") -> None:
-    """Run a command line; a known failure is one line on stderr and exit status 2."""
+    """Run a command line; a known failure, or the system's, is one line on stderr and status 2."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        app(prog_name=prog_name)
+        try:
+            app(prog_name=prog_name)
+        finally:  # what cannot be written is to be known now, not when the interpreter ends
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except DiffillError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in TRAIN_MODULES:
+            raise
+        print(
+            f"error: this command needs {error.name}, which is not installed; "
+            f"run `{sys.executable} -m pip install 'diffill[train]'`",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except Cancelled as stopped:
         print(f"stopped: {stopped.reason}", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader went away (`| head`): point stdout elsewhere, so that the flush at exit
-        # does not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader went away (`| head`)
+        _silence_stdout()
         sys.exit(1)
+    except OSError as error:
+        _silence_stdout()
+        where = "the output" if error.filename is None else error.filename
+        print(
+            f"error: cannot read or write {where} ({error.strerror or error}); "
+            "check its permissions and the space on the disk",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
+
+def _silence_stdout() -> None:
+    """Point stdout elsewhere, so that the flush at exit does not fail again."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def new_app() -> typer.Typer:

@@ -3,11 +3,13 @@
 Invariants: what comes back is valid UTF-8 without NUL bytes and no longer than `MAX_BYTES`;
 everything else is a `DocumentError` that names the file and the fix. Lines end at "\\n",
 "\\r\\n" or a lone "\\r", as in the language server protocol (a form feed ends no line). A line
-counts from 1, a column from 0 and in characters (code points).
+counts from 1, a column from 0 and in characters (code points). A byte order mark at the start
+belongs to no line, as editors hide it: no position lies before it.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +89,7 @@ def read_document(path: Path) -> bytes:
 def line_spans(data: bytes) -> list[tuple[int, int]]:
     """The byte range of every line, without its line end. An empty document has one line."""
     spans = []
-    start = 0
+    start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
     for match in _LINE_END.finditer(data):
         spans.append((start, match.start()))
         start = match.end()

@@ -138,7 +138,7 @@ def _run(
         result = _answer(data, work, chosen, alternatives, model, tuned)
         holes = [(work.start, work.end)] if isinstance(work, LineTask) else work[0]
         if write and result.fills:
-            _write(file, filled(data, holes, result.fills[0].texts))
+            _write(file, data, filled(data, holes, result.fills[0].texts))
     except DiffillError as error:
         typer.echo(f"error: {error}", err=True)
         if as_json:
@@ -197,8 +197,11 @@ def _answer(
     return fill(infiller, request)
 
 
-def _write(file: Path, data: bytes) -> None:
+def _write(file: Path, before: bytes, data: bytes) -> None:
+    """Write the file, unless it no longer is what was filled: somebody may have saved it since."""
     try:
+        if file.read_bytes() != before:
+            raise ConfigError(f"{file} has changed meanwhile", fix="run the command again")
         file.write_bytes(data)
     except OSError as error:
         raise ConfigError(

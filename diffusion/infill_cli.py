@@ -193,7 +193,7 @@ def _show(data: bytes, result: InfillResult) -> None:
     line_start = data.rfind(b"\n", 0, result.hole.start) + 1
     line_end = data.find(b"\n", result.hole.end)
     left = data[line_start : result.hole.start].decode("utf-8", "replace")
-    right = data[result.hole.end : line_end if line_end >= 0 else len(data)]
+    right = data[result.hole.end : line_end if line_end >= 0 else len(data)].removesuffix(b"\r")
     for number, candidate in enumerate(result.candidates, start=1):
         parses = "parses" if candidate.parses else "does not parse"
         console.print(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
 
 _JOIN_S = 1.0
+_INTERRUPTED = 130
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -76,6 +77,8 @@ def serve(options: argparse.Namespace) -> int:
             server.start_tcp(options.host, options.port)
         else:
             server.start_io(stdin, stdout)
+    except KeyboardInterrupt:  # Ctrl-C; over stdio pygls takes it for the end of the client
+        server.protocol.exit_code = _INTERRUPTED
     finally:
         server.session.close()
     code = server.protocol.exit_code

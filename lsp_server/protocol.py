@@ -12,6 +12,8 @@ What pygls 2.1 gets wrong for a server that computes for long, and what is done 
   and the loop is told to stop;
 - a request that cannot be read, or comes before `initialize` or after `shutdown`, is never
   answered: it gets the error the specification asks for;
+- a request that is refused (bad params, a changed document) is an error of the server's with two
+  stacks in the log: it is one line;
 - a progress token can never be used twice: it is forgotten at its end;
 - documents are kept with `str.splitlines` and positions that fail at the end: pygls keeps no
   documents here, `document` and `convert` do.
@@ -31,6 +33,7 @@ import attrs
 from lsprotocol import types
 from pygls.exceptions import (
     JsonRpcException,
+    JsonRpcInternalError,
     JsonRpcInvalidRequest,
     JsonRpcServerNotInitialized,
 )
@@ -173,6 +176,15 @@ class DiffillProtocol(LanguageServerProtocol):
             callback(future)
 
         super()._execute_handler(msg_id, handler, done, args, kwargs)
+
+    def _send_handler_result(self, future: Future[Any], *, msg_id: MessageId) -> None:
+        error = None if future.cancelled() else future.exception()
+        if not isinstance(error, JsonRpcException) or isinstance(error, JsonRpcInternalError):
+            super()._send_handler_result(future, msg_id=msg_id)
+            return
+        self._request_futures.pop(msg_id, None)
+        logger.info("a request was refused: %s", type(error).__name__)  # its text may be the user's
+        self._send_response(msg_id, error=error.to_response_error())
 
     def _run_generator(
         self,

@@ -76,6 +76,7 @@ FEATURES = (
 # pygls reads stdin on a thread of this pool, so it must never be full. Nothing else runs there:
 # inference has a thread of its own.
 POOL_THREADS = 4
+MOST_PORT = 65535
 
 
 class DiffillServer(LanguageServer):
@@ -108,12 +109,15 @@ class DiffillServer(LanguageServer):
     def start_tcp(self, host: str, port: int) -> None:
         """Serve one client on a loopback address; port 0 takes a free one and logs it.
 
-        Raises AddressError for any other address: there is no authentication.
+        Raises AddressError for any other address, as there is no authentication, and for a number
+        that is no port.
         """
         if not is_loopback(host):
             raise AddressError(
                 f"--host {host} is reachable from other machines", fix="use 127.0.0.1 or ::1"
             )
+        if not 0 <= port <= MOST_PORT:
+            raise AddressError(f"--port {port} is no port", fix=f"give 0 to {MOST_PORT}")
         asyncio.run(self._serve_tcp(host, port))
 
     async def _serve_tcp(self, host: str, port: int) -> None:

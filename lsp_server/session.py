@@ -31,7 +31,7 @@ from lsp_server.observe.log import LogControl
 from lsp_server.observe.trace import TraceRing
 from lsp_server.pause import Pause
 from lsp_server.reasons import Reason
-from lsp_server.settings import Problem, Settings, merge, read
+from lsp_server.settings import Problem, Settings, merge, read, section
 from lsp_server.training.reload import Chosen, chosen_adapter
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Session:
         """
         if initial:
             self._initial = raw
-        settings, problems = read(merge(_section(self._initial), _section(raw)))
+        settings, problems = read(merge(section(self._initial), section(raw)))
         new = tuple(problem for problem in problems if problem not in self.problems)
         for problem in new:
             logger.warning("settings: %s", problem)
@@ -291,10 +291,3 @@ def path_of(uri: str) -> Path | None:
         return None
     drive = re.match(r"/[A-Za-z]:", path)
     return Path(path[1:] if drive else path)
-
-
-def _section(raw: object) -> object:
-    """The `diffill` section of what a client sent, which may or may not be wrapped in its name."""
-    if isinstance(raw, dict) and isinstance(raw.get("diffill"), dict):
-        return raw["diffill"]
-    return raw

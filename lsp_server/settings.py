@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
 import attrs
 from attrs import field, frozen, validators
 from cattrs import Converter
+
+from diffusion.text import languages
 
 SECTION = "diffill"
 Tree = TypeVar("Tree", bound=attrs.AttrsInstance)
@@ -225,14 +227,29 @@ class Problem:
 
 
 def read(raw: object) -> tuple[Settings, tuple[Problem, ...]]:
-    """Settings from what a client sent for the section `diffill`; keys that fail are defaulted.
+    """Settings from what a client sent, if anything; keys that fail are defaulted."""
+    raw, problems = section(raw), list[Problem]()
+    settings = _read(Settings, {} if raw is None else raw, SECTION, problems)
+    return settings, (*problems, *_misnamed(settings.languages))
 
-    `raw` may be None, and may carry the whole section under a "diffill" key.
-    """
+
+def section(raw: object) -> object:
+    """Our part of what a client sent, with or without a "diffill" key or dots around it."""
+    raw = _nested(raw)
     if isinstance(raw, Mapping) and isinstance(raw.get(SECTION), Mapping):
-        raw = raw[SECTION]
-    problems: list[Problem] = []
-    return _read(Settings, {} if raw is None else raw, SECTION, problems), tuple(problems)
+        return raw[SECTION]
+    return raw
+
+
+def _nested(raw: object) -> object:
+    """Keys with dots taken apart: `{"a.b": 1}` is `{"a": {"b": 1}}`."""
+    if not isinstance(raw, Mapping):
+        return raw
+    made: object = {}
+    for key, value in raw.items():
+        head, _, rest = str(key).partition(".")
+        made = merge(made, {head: _nested({rest: value} if rest else value)})
+    return made
 
 
 def merge(base: object, over: object) -> object:
@@ -289,6 +306,17 @@ def _read(cls: type[Tree], raw: object, path: str, problems: list[Problem]) -> T
     return cls(**values)
 
 
+def _misnamed(names: Iterable[str]) -> Iterator[Problem]:
+    """Languages that seem to mean one of ours. Any other is none of ours, and no mistake."""
+    where = f"{SECTION}.languages"
+    for name in names:
+        meant = [languages.canonical(name)]
+        if meant == [languages.TEXT]:
+            meant = difflib.get_close_matches(name.lower(), languages.NAMES, n=1, cutoff=0.8)
+        if meant and name not in languages.NAMES:
+            yield Problem(f"{where}.{name}", f"unknown language, did you mean {where}.{meant[0]}?")
+
+
 def _why(error: Exception) -> str:
     inner = getattr(error, "exceptions", None)
     if inner:
@@ -334,6 +362,10 @@ def _converter() -> Converter:
             lambda value, _, word=word: value if value == word else integer(value, int),
         )
     converter.register_structure_hook_func(
+        lambda hint: getattr(hint, "__origin__", None) is dict,
+        lambda value, hint: _entries(value, hint.__args__[1], converter),
+    )
+    converter.register_structure_hook_func(
         lambda hint: getattr(hint, "__origin__", None) is tuple,
         lambda value, hint: _items(value, hint.__args__[0], converter),
     )
@@ -347,6 +379,12 @@ def _items(value: Any, hint: Any, converter: Converter) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)):
         raise TypeError("expected a list")
     return tuple(converter.structure(item, hint) for item in value)
+
+
+def _entries(value: Any, hint: Any, converter: Converter) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError("expected an object")
+    return {str(key): converter.structure(item, hint) for key, item in value.items()}
 
 
 def _literal(value: Any, hint: Any) -> Any:

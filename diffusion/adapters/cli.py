@@ -41,6 +41,14 @@ def _answer(as_json: bool, work: Callable[[], tuple[dict[str, Any], list[str]]])
             print(line)
 
 
+def _store(repo: Path) -> AdapterStore:
+    """The adapters of a repository. Raises ConfigError where there is neither it nor any."""
+    home = home_of(repo)
+    if not repo.expanduser().exists() and not home.folder.exists():
+        raise ConfigError(f"--repo {repo} is no folder", fix="name a repository")
+    return AdapterStore(home)
+
+
 def _base(model: Path | None) -> Base:
     from diffusion.adapters.base import base_of
     from diffusion.pretrained import default_model_dir
@@ -53,7 +61,7 @@ def list_adapters(repo: Repo = Path("."), model: Model = None, as_json: Json = F
     """Show every adapter with its figures; `*` marks the one that is served."""
 
     def work() -> tuple[dict[str, Any], list[str]]:
-        found = AdapterStore(home_of(repo)).entries(_base(model))
+        found = _store(repo).entries(_base(model))
         document = {"adapters": [as_document(item) for item in found]}
         return document, [_line(item) for item in found] or ["no adapter yet"]
 
@@ -73,7 +81,7 @@ def use(
     def work() -> tuple[dict[str, Any], list[str]]:
         if (name is None) == (not base):
             raise ConfigError("it is not clear what to serve", fix="give a name, or --base")
-        AdapterStore(home_of(repo)).select(name, _base(model))
+        _store(repo).select(name, _base(model))
         return {"selected": name}, [f"serving {name or 'the base model'}"]
 
     _answer(as_json, work)
@@ -84,7 +92,7 @@ def rollback(repo: Repo = Path("."), as_json: Json = False) -> None:
     """Serve what was served before."""
 
     def work() -> tuple[dict[str, Any], list[str]]:
-        name = AdapterStore(home_of(repo)).rollback()
+        name = _store(repo).rollback()
         return {"selected": name}, [f"serving {name or 'the base model'}"]
 
     _answer(as_json, work)
@@ -99,7 +107,7 @@ def delete(
     """Delete adapters for good."""
 
     def work() -> tuple[dict[str, Any], list[str]]:
-        store = AdapterStore(home_of(repo))
+        store = _store(repo)
         for name in names:
             store.delete(name)
         return {"deleted": names}, [f"deleted {name}" for name in names]
@@ -118,7 +126,7 @@ def export(
 
     def work() -> tuple[dict[str, Any], list[str]]:
         target = file or Path(f"{name}{SUFFIX}")
-        AdapterStore(home_of(repo)).export(name, target)
+        _store(repo).export(name, target)
         return {"file": str(target)}, [f"written to {target}"]
 
     _answer(as_json, work)
@@ -135,7 +143,7 @@ def import_file(
     """Take in an exported adapter, checked whole; `use` serves it."""
 
     def work() -> tuple[dict[str, Any], list[str]]:
-        chosen = AdapterStore(home_of(repo)).import_file(file, _base(model), name)
+        chosen = _store(repo).import_file(file, _base(model), name)
         return {"name": chosen}, [f"imported as {chosen}"]
 
     _answer(as_json, work)

@@ -23,7 +23,8 @@ MANIFEST_FILE, WEIGHTS_FILE = "manifest.json", "adapter.safetensors"
 FILES = (MANIFEST_FILE, WEIGHTS_FILE)
 LORA, FULL = "lora", "full"
 METHODS = (LORA, FULL)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+LONGEST_NAME = 80
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _TRAIN_AGAIN = "delete it and run `diffill train` again"
 
@@ -96,7 +97,7 @@ def check_name(name: str) -> None:
     if not _NAME.fullmatch(name) or name.endswith("."):
         raise AdapterError(
             f"an adapter cannot be called {name!r}",
-            fix="use letters, digits, dots, dashes and underscores, at most 80",
+            fix=f"use letters, digits, dots, dashes and underscores, at most {LONGEST_NAME}",
         )
 
 

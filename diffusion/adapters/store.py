@@ -23,6 +23,7 @@ from diffusion.adapters.durable import PART, remove_parts, write_file, write_fol
 from diffusion.adapters.home import RepositoryHome
 from diffusion.adapters.manifest import (
     FILES,
+    LONGEST_NAME,
     MANIFEST_FILE,
     WEIGHTS_FILE,
     AdapterManifest,
@@ -93,12 +94,13 @@ class AdapterStore:
         return folder
 
     def free_name(self, wanted: str) -> str:
-        """`wanted`, or with a number where it is taken."""
+        """`wanted`, or with a number where it is taken; no longer than a name may be."""
         names = {*self._names()}
         number, name = 1, wanted
         while name in names:
             number += 1
-            name = f"{wanted}-{number}"
+            ending = f"-{number}"
+            name = wanted[: LONGEST_NAME - len(ending)] + ending
         return name
 
     def entries(self, base: Base | None = None) -> list[Listed]:

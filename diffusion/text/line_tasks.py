@@ -11,6 +11,7 @@ comment or docstring is never part of a hole.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from dataclasses import dataclass, replace
 
 from diffusion.errors import HoleError
@@ -51,7 +52,9 @@ def bridge_task(data: bytes, at: int) -> LineTask:
         raise HoleError(
             f"byte {at} lies outside the document of {len(data)}", fix="give a place inside it"
         )
-    begin = data.rfind(b"\n", 0, at) + 1
+    mark = len(BOM_UTF8) if data.startswith(BOM_UTF8) else 0  # nothing comes before it
+    at = max(at, mark)
+    begin = data.rfind(b"\n", 0, at) + 1 or mark
     stop = data.find(b"\n", at)
     stop = len(data) if stop < 0 else stop - (data[stop - 1 : stop] == b"\r")
     if not data[begin:stop].strip():
@@ -125,7 +128,8 @@ def _comment_end(tree: SyntaxTree, data: bytes, at: int) -> int:
 
 
 def _below(data: bytes, end: int) -> int:
-    end -= data[end - 1 : end] == b"\n"  # some grammars count the line end in
+    end -= data[end - 1 : end] == b"\n"  # some grammars count the line end in, or half of it
+    end -= data[end - 1 : end] == b"\r"
     while (match := _NEXT_COMMENT.match(data, end)) is not None:
         end = match.end() - (data[match.end() - 1 : match.end()] == b"\r")
     return end

@@ -117,7 +117,7 @@ def _notes(repository: Repository, tokens: int) -> list[str]:
     if tokens < FEW_TOKENS:
         notes.append(f"{tokens} tokens are little to learn from; expect a small gain")
     if not repository.uses_git:
-        notes.append("git did not answer here; ignored files are told by .gitignore files alone")
+        notes.append("git tells of no commits here, so no file counts as touched lately")
     if repository.reasons().get("secret"):
         notes.append("files that seem to hold a secret are left out whole")
     return notes

@@ -79,9 +79,11 @@ def _write_corpus(
         ids = tokenizer.encode(data)
         if ids:
             shards.setdefault((split, language), []).extend([ids] * times)
-    if not any(split == TRAIN for split, _ in shards):
+    for needed, purpose in ((TRAIN, "train"), (VALIDATION, "measure")):
+        if any(split == needed for split, _ in shards):
+            continue
         raise CorpusError(
-            "the repository has too little code to learn from: no file is left to train on",
+            f"the repository has too little code to learn from: no file is left to {purpose} on",
             fix="name a repository with at least two source files of more than 200 bytes",
         )
     partial = folder.with_name(f"{folder.name}.part")

@@ -21,7 +21,7 @@ from typing import Any
 from diffusion.adapters.base import base_of
 from diffusion.adapters.durable import write_file, write_folder
 from diffusion.adapters.home import RepositoryHome, home_of
-from diffusion.adapters.manifest import MANIFEST_FILE, WEIGHTS_FILE, AdapterManifest
+from diffusion.adapters.manifest import MANIFEST_FILE, WEIGHTS_FILE, AdapterManifest, check_name
 from diffusion.adapters.smoke import check_served
 from diffusion.adapters.store import AdapterStore
 from diffusion.data.repository import Repository, scan_repository
@@ -48,7 +48,7 @@ _CASES_PER_EVENT = 10
 
 @dataclass(frozen=True, slots=True)
 class TuneOptions:
-    """What a user asks for."""
+    """What a user asks for. Raises AdapterError for a name that no adapter may have."""
 
     minutes: float = DEFAULT_MINUTES
     config: TuneConfig = field(default_factory=TuneConfig)
@@ -59,6 +59,10 @@ class TuneOptions:
     cases: int = 60
     general_cases: int = 40
     select: bool = True
+
+    def __post_init__(self) -> None:
+        if self.name:
+            check_name(self.name)  # now, not when the training is done
 
     @property
     def model_dir(self) -> Path:

@@ -1,8 +1,8 @@
-"""Workspace folders, and the ignore files in them: which documents are left alone.
+"""Workspace folders: which documents are left alone, and whose adapter is served.
 
 `workspace/didChangeWorkspaceFolders` adds and removes folders; where the client can watch files,
-it tells of changed ignore files. Invariant: after either message the next request sees the new
-rules.
+it tells of changed ignore files. Invariants: after either message the next request sees the new
+rules; tuning, and the adapter that is served, are those of the first folder.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from diffusion.text.ignored import GITIGNORE, OWN_IGNORE
+from lsp_server.features.train import open_folder
 
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
@@ -27,13 +28,19 @@ def take(ls: DiffillServer, params: types.InitializeParams) -> None:
     uris = [folder.uri for folder in params.workspace_folders or ()]
     if not uris and params.root_uri:
         uris = [params.root_uri]
+    _set(ls, uris)
+
+
+def _set(ls: DiffillServer, uris: list[str]) -> None:
+    ls.session.root = open_folder(uris)
     ls.session.set_folders(uris)
 
 
 def did_change_folders(ls: DiffillServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
     gone = {folder.uri for folder in params.event.removed}
     uris = [uri for uri in ls.session.folders if uri not in gone]
-    ls.session.set_folders([*uris, *_uris(params.event.added, uris)])
+    _set(ls, [*uris, *_uris(params.event.added, uris)])
+    ls.session.choose_adapter()
 
 
 def _uris(folders: Iterable[types.WorkspaceFolder], known: list[str]) -> list[str]:

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 def initialize(ls: DiffillServer, params: types.InitializeParams) -> None:
     session = ls.session
     session.encoding = str(ls.workspace.position_encoding or "utf-16")
-    session.root = train.open_folder(params)
-    session.configure(params.initialization_options, initial=True)
     folders.take(ls, params)
+    session.configure(params.initialization_options, initial=True)
     completion.register_if_wanted(ls, params.capabilities)
 
 

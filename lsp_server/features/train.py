@@ -14,6 +14,7 @@ import contextlib
 import logging
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ from pygls import uris
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from diffusion.adapters.home import home_of
-from diffusion.errors import DiffillError
+from diffusion.adapters.manifest import check_name
+from diffusion.errors import AdapterError, DiffillError
 from lsp_server.errors import TrainingUnavailable
 from lsp_server.protocol import (
     TRAIN_PAUSE,
@@ -44,11 +46,12 @@ _TITLE = "Diffill: tuning on this repository"
 _OVER = ("done", "stopped", "failed")
 
 
-def open_folder(params: types.InitializeParams) -> Path | None:
-    """The first folder that the client has open."""
-    folders = params.workspace_folders or []
-    uri = folders[0].uri if folders else params.root_uri
-    path = uris.to_fs_path(uri) if uri else None
+def open_folder(folders: Sequence[str]) -> Path | None:
+    """The first of the folders that the client has open, given as URIs."""
+    try:
+        path = uris.to_fs_path(folders[0]) if folders else None
+    except ValueError:  # no URI
+        return None
     return Path(path) if path else None
 
 
@@ -197,8 +200,10 @@ async def start(ls: DiffillServer, params: Any) -> dict[str, Any]:
     """Begin a run, or go on with the one that is not over."""
     repository, options = read(ls, params)
     try:
+        if options.get("name"):
+            check_name(str(options["name"]))
         await ls.training.start(repository, options)
-    except TrainingUnavailable as error:
+    except (TrainingUnavailable, AdapterError) as error:
         raise JsonRpcInvalidParams(str(error)) from None
     return {"repository": str(repository)}
 

@@ -46,4 +46,6 @@ def chosen_adapter(setting: str, root: Path | None, model: str = "") -> Chosen:
         manifest = check(folder)
     except (DiffillError, OSError) as error:
         return Chosen(problem=str(error))
+    except (RuntimeError, ValueError) as error:  # `~nobody/...`, NUL: what no path may hold
+        return Chosen(problem=f"{setting!r} cannot be looked for ({error}); write the path out")
     return Chosen(str(folder), manifest.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -176,6 +177,15 @@ async def test_tcp_ends_when_the_client_is_gone(tmp_path: Path) -> None:
         await client.initialize()
         client.close()
         assert await server.ended() == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT for one process there")
+async def test_tcp_ends_by_ctrl_c_without_a_traceback() -> None:
+    async with running(*command("--tcp")) as server:
+        await server.error_line("listening on")
+        server.process.send_signal(signal.SIGINT)
+        assert await server.ended() == 130
+        assert "Traceback" not in await server.errors()
 
 
 _WATCH = """

@@ -59,6 +59,22 @@ def test_a_text_is_offered_once_with_its_best_evidence() -> None:
     assert evidence is not None and evidence.agreement == 0.5 and evidence.consensus == 0.5
 
 
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"reason": "deadline", "constraint_met": False}, "the time was up"),
+        ({"reason": "deadline"}, "the time was up"),
+        ({"reason": "constraint", "constraint_met": False}, "the typed word could not be"),
+        ({"reason": "ended", "finished": True}, "the model ended the hole at once"),
+    ],
+)
+def test_it_says_why_nothing_is_offered(known: dict[str, Any], said: str) -> None:
+    result = canvas(b"", slots=3, **({"finished": False} | known))
+    site = Site(SyntaxTree.parse(b"x = ", "python"), b"x = ", 4, 4, "python", "expression")
+    found, reason = rank(TOKENIZER, LengthTable(), site, [result], 0, b"", None, ())
+    assert not found and reason.startswith(said)
+
+
 def test_a_closer_too_many_is_cut_off() -> None:
     found = ranked(b"f(", b")\n", canvas(b"x, y))", 0.5, slots=12))
     assert found[0].text == "x, y" and found[0].parses

@@ -13,6 +13,7 @@ from safetensors.torch import save
 
 from diffusion.adapters.home import RepositoryHome, home_of
 from diffusion.adapters.manifest import (
+    LONGEST_NAME,
     LORA,
     MANIFEST_FILE,
     WEIGHTS_FILE,
@@ -49,6 +50,12 @@ def test_what_is_published_is_listed_the_newest_first(store: AdapterStore) -> No
     assert store.free_name("one") == "one-2"
     with pytest.raises(PublishError, match="one already"):
         store.publish(manifest("one"), WEIGHTS)
+
+
+def test_a_free_name_may_be_used_however_long_the_wanted_one_is(store: AdapterStore) -> None:
+    store.publish(manifest("a" * LONGEST_NAME), WEIGHTS)
+    store.publish(manifest(store.free_name("a" * LONGEST_NAME)), WEIGHTS)
+    assert {item.name for item in store.entries()} == {"a" * LONGEST_NAME, "a" * 78 + "-2"}
 
 
 def test_rollback_goes_back_step_by_step_and_delete_leaves_the_base(store: AdapterStore) -> None:

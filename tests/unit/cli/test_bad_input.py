@@ -67,7 +67,7 @@ def test_what_cannot_be_filled_is_an_error_that_names_it(
         ("crlf.py", b"if a:\r\n    \r\nb = 1\r\n", "2:4", 11),
         ("return.py", b"x =\ry = 2\r", "2:4", 8),
         ("tabs.py", b"def f(a):\n\tif a:\n        return \n", "3:15", 32),
-        ("mark.py", b"\xef\xbb\xbfreturn \n", "1:8", 10),
+        ("mark.py", b"\xef\xbb\xbfreturn \n", "1:7", 10),
         ("empty.py", b"", "1:0", 0),
         ("unknown.xyz", b"once upon a \n", "1:12", 12),
         ("five.py", FIVE_MEGABYTES, "9:4", 8 * 32 + 4),

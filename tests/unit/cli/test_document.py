@@ -91,6 +91,15 @@ def test_columns_are_characters(position: Position, offset: int) -> None:
     assert offset_of("a\u00e9\U0001f600\r\nx\n".encode(), position) == offset
 
 
+def test_a_byte_order_mark_takes_no_column() -> None:
+    data = "\ufeffx = 1\r\ny\n".encode()
+    assert offset_of(data, Position(1, 0)) == 3, "nothing is put before the mark"
+    assert offset_of(data, Position(1, 5)) == 8
+    assert offset_of(data, Position(2, 0)) == 10
+    with pytest.raises(DocumentError, match="columns run from 0 to 5"):
+        offset_of(data, Position(1, 6))
+
+
 @pytest.mark.parametrize(
     ("position", "said"),
     [

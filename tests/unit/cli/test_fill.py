@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from diffusion import fill_cli
+from diffusion.filling import Fill, FillResult
 from lsp_server.commands import app
 
 PROGRAM = "é = 1\ndef f(___):\n    return ___ + é\n\n# doubles\nx = 2\n"
@@ -40,6 +42,19 @@ def test_markers_are_filled_and_written_when_asked(program: Path, tiny_model_dir
     expected = PROGRAM.replace("___", one, 1)
     at = PROGRAM.rindex("___") - 3 + len(one)
     assert program.read_text("utf-8") == expected[:at] + other + expected[at + 3 :]
+
+
+def test_what_was_saved_meanwhile_is_not_written_over(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(data: bytes, *_: object) -> FillResult:
+        program.write_bytes(data + b"# saved by the editor\n")
+        return FillResult((Fill(("x", "y"), 0.5, ((), ()), True),), 1.0, 1)
+
+    monkeypatch.setattr(fill_cli, "_answer", answer)
+    code, _, said = run("fill", program, "--write")
+    assert code == 2 and "has changed meanwhile; run the command again" in said
+    assert program.read_bytes() == PROGRAM.encode() + b"# saved by the editor\n"
 
 
 def test_ranges_pins_and_a_diff_for_people(program: Path, tiny_model_dir: Path) -> None:

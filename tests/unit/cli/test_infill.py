@@ -82,6 +82,16 @@ def test_without_json_the_line_is_shown_with_the_answer(
     assert "\x1b" not in answer.stdout
 
 
+def test_the_line_of_a_crlf_file_is_shown_without_its_line_end(
+    program: Path, tiny_model_dir: Path
+) -> None:
+    program.write_bytes(b"a = b\r\nprint(a, b)\r\n")
+    words = ["infill", str(program), "--at", "2:6", "--model", str(tiny_model_dir)]
+    answer = CliRunner().invoke(app, [*words, "--length", "1"])
+    assert answer.exit_code == 0, answer.output
+    assert ")\n" in answer.stdout and ")\ufffd" not in answer.stdout
+
+
 def test_an_unknown_language_is_noted_and_read_as_text(program: Path, tiny_model_dir: Path) -> None:
     words = ["infill", str(program), "--at", "2:11", "--json", "--model", str(tiny_model_dir)]
     answer = CliRunner().invoke(app, [*words, "--length", "2", "--language", "klingon"])

@@ -34,6 +34,8 @@ def logging_as_before() -> Iterator[None]:
     [
         (["serve", "--host", "0.0.0.0"], "--host 0.0.0.0 is reachable from other machines; use"),
         (["--host", "example.org"], "use 127.0.0.1 or ::1"),
+        (["--port", "99999"], "--port 99999 is no port; give 0 to 65535"),
+        (["--port", "-1"], "--port -1 is no port; give 0 to 65535"),
         (["--engine", "telepathy"], "--engine telepathy is unknown"),
         (["--engine", "scripted:/nowhere/none.json"], "/nowhere/none.json is no script"),
     ],

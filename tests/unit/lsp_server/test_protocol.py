@@ -15,7 +15,7 @@ import pytest
 from lsprotocol import types
 
 from lsp_server.protocol import ForgetfulProgress
-from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+from tests.support.lsp_wire import URI, WAIT_S, Wire, answer, scripted
 
 TEXT = "def add(a, b):\n    return \n"
 
@@ -309,3 +309,17 @@ async def test_a_handler_that_raises_gives_an_error_and_a_trace_end(wire: Wire) 
     response = await wire.response(wire.request("test/generator", {}))
     assert response["error"]["code"] == -32603
     assert heard == ["end"]
+
+
+async def test_a_refused_request_is_one_line_in_the_log(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await wire.initialize()
+    wire.open(TEXT)
+    params = {"textDocument": {"uri": URI, "version": 7}}
+    response = await wire.response(wire.request("diffill/fill", params))
+    assert "not 7" in response["error"]["message"]
+    [record] = [record for record in caplog.records if "refused" in record.getMessage()]
+    assert (record.levelno, record.exc_info) == (logging.INFO, None)
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

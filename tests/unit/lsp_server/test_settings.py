@@ -87,7 +87,7 @@ def test_every_key_can_be_set() -> None:
         ({"performance": {"threads": "many"}}, "diffill.performance.threads", "a whole number"),
         ({"performance": {"threads": 0}}, "diffill.performance.threads", "out of bounds, got 0"),
         ({"languages": {"python": "on"}}, "diffill.languages", "true or false"),
-        ({"languages": ["python"]}, "diffill.languages", "using {'*': True}"),
+        ({"languages": ["python"]}, "diffill.languages", "expected an object, got ['python']; us"),
         ({"inline": {"maxlines": 2}}, "diffill.inline.maxlines", "mean diffill.inline.maxLines?"),
         ({"colour": 1}, "diffill.colour", "unknown setting"),
         ([], "diffill", "expected an object, got []"),
@@ -100,6 +100,34 @@ def test_a_bad_key_is_named_and_only_it_defaulted(raw: object, path: str, says: 
     assert says in problems[0].message
     assert settings.model.path == ("kept" if isinstance(raw, dict) else "")
     assert attrs.evolve(settings, model=Settings().model) == Settings()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"diffill.inline.maxLines": 3, "diffill.languages": {"go": False}, "editor.fontSize": 12},
+        {"inline.maxLines": 3, "languages": {"go": False}},
+        {"diffill": {"inline.maxLines": 3, "languages": {"go": False}}},
+        {"inline": {"maxLines": 2}, "inline.maxLines": 3, "languages.go": False},
+    ],
+)
+def test_keys_may_be_written_with_dots(raw: object) -> None:
+    settings, problems = read(raw)
+    assert problems == ()
+    assert (settings.inline.max_lines, settings.languages) == (3, {"go": False})
+    assert read({"diffill.inline.maxLine": 3})[1][0].path == "diffill.inline.maxLine"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("pyhton", "python"), ("Go", "go"), ("typescriptreact", "typescript"), ("c++", "cpp"),
+     ("*", None), ("rust", None), ("markdown", None), ("shellscript", None)],
+)  # fmt: skip
+def test_a_language_of_another_name_is_reported(name: str, meant: str | None) -> None:
+    settings, problems = read({"languages": {name: False}})
+    assert settings.languages == {name: False}
+    says = f"diffill.languages.{name}: unknown language, did you mean diffill.languages.{meant}?"
+    assert [str(problem) for problem in problems] == ([says] if meant else [])
 
 
 def test_numbers_from_lua_are_floats() -> None:

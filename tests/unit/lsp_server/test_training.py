@@ -255,6 +255,27 @@ async def test_adapters_are_listed_selected_and_deleted(
     assert await wire.ask("diffill/train/status") == {"state": "none", "ours": False}
 
 
+async def test_the_adapter_is_that_of_the_folder_that_is_open_now(
+    wire: Wire, repository: Path, tiny_model_dir: Path
+) -> None:
+    publish(repository, tiny_model_dir, "one").select("one")
+    options = {"model": {"path": str(tiny_model_dir)}}
+    await wire.initialize(workspaceFolders=[], initializationOptions=options)
+    response = await wire.response(wire.request("diffill/train/status"))
+    assert "no folder is open" in response["error"]["message"]
+
+    def change(**event: Any) -> None:
+        both = {"added": [], "removed": [], **event}
+        wire.notify("workspace/didChangeWorkspaceFolders", {"event": both})
+
+    folder = {"uri": repository.as_uri(), "name": "repository"}
+    change(added=[folder, {"uri": "http://[no-uri", "name": "odd"}])
+    assert await wire.ask("diffill/train/status") == {"state": "none", "ours": False}
+    assert wire.server.session.adapter.name == "one"
+    change(removed=[folder])
+    assert wire.server.session.adapter == Chosen() and wire.server.session.root is None
+
+
 @pytest.mark.parametrize(
     ("method", "params", "said"),
     [
@@ -263,6 +284,7 @@ async def test_adapters_are_listed_selected_and_deleted(
         ("diffill/train/start", {"repository": "/no/where"}, "is no folder"),
         ("diffill/train/start", {"minutes": "ten"}, "give a number from 0 up"),
         ("diffill/train/start", {"method": "magic"}, "give lora or full"),
+        ("diffill/train/start", {"name": "my tuning"}, "cannot be called 'my tuning'"),
         ("diffill/train/pause", None, "no run is at work"),
         ("diffill/train/stop", None, "start one with `diffill train`"),
         ("diffill/model/select", {"name": "none"}, "has no adapter called none"),
@@ -288,6 +310,8 @@ def test_the_setting_says_which_adapter(repository: Path, tiny_model_dir: Path) 
     assert chosen_adapter(str(store.folder / "two"), None).name == "two"
     assert "no folder is open" in str(chosen_adapter("two", None).problem)
     assert "no adapter called three" in str(chosen_adapter("three", repository).problem)
+    for text in ("~nobody-of-that-name/two", "two\0/two"):
+        assert "write the path out" in str(chosen_adapter(text, repository).problem)
     (store.folder / "one" / WEIGHTS_FILE).write_bytes(b"weighty")
     assert "SHA-256" not in (chosen_adapter("two", repository).problem or "")
     assert "SHA-256 differs" in str(chosen_adapter("auto", repository).problem)

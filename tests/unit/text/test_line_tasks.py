@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from diffusion.errors import HoleError
+from diffusion.text import languages
 from diffusion.text.line_tasks import LineTask, bridge_task, comment_task
 from diffusion.text.syntax import SyntaxTree
 from tests.support.drawn import read_drawn
@@ -50,6 +51,14 @@ def test_the_body_that_a_comment_asks_for(text: str, language: str, after: str |
         assert done == after
 
 
+@pytest.mark.parametrize("language", [*languages.NAMES, languages.TEXT])
+def test_no_line_end_is_torn_apart(language: str) -> None:
+    mark = "#" if language in ("python", languages.TEXT) else "//"
+    task, data = from_comment(f"{mark} ad‸ds\r\n\r\n{mark} more\r\n", language)
+    done = with_fill(task, data, "X")
+    assert done == f"{mark} adds\r\nX\r\n\r\n{mark} more\r\n"
+
+
 @pytest.mark.parametrize("text", ["x‸ = 1\n", "s = 'no co‸mment'\n", "‸"])
 def test_where_there_is_no_comment_it_says_so(text: str) -> None:
     with pytest.raises(HoleError, match="no comment or docstring"):
@@ -66,6 +75,8 @@ def test_where_there_is_no_comment_it_says_so(text: str) -> None:
         ("a\n  ‸b\n", "a\nX\n  b\n"),
         ("a\r\nb‸c\r\nd\r\n", "a\r\nbc\r\nX\r\nd\r\n"),
         ("‸", "X"),
+        ("\ufeff‸a\n", "\ufeffX\na\n"),
+        ("\ufeff‸\na\n", "\ufeffX\na\n"),
     ],
 )
 def test_lines_between_blocks(text: str, after: str) -> None:

@@ -18,7 +18,7 @@ import torch
 from diffusion.adapters.manifest import FULL, LORA
 from diffusion.data.batches import build_row
 from diffusion.data.shards import ShardSet
-from diffusion.errors import TrainingError
+from diffusion.errors import CorpusError, TrainingError
 from diffusion.model.checkpoint import load_checkpoint
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
@@ -277,6 +277,16 @@ def test_held_out_files_are_in_no_train_shard(tmp_path: Path) -> None:
     held = [file.data for file in found.files if file.held_out]
     assert held and not {*held} & {*texts}
     assert {file.data for file in found.files if not file.held_out} == {*texts}
+
+
+def test_a_repository_of_one_file_is_refused_before_it_is_trained_on(tmp_path: Path) -> None:
+    from diffusion.data.repository import scan_repository
+
+    found = scan_repository(write_repository(tmp_path / "repository", 1))
+    assert len(found.files) == 1
+    with pytest.raises(CorpusError, match=r"too little code.*at least two source files"):
+        write_data(tmp_path / "run", found, TOKENIZER)
+    assert not (tmp_path / "run" / DATA).exists()
 
 
 def test_the_checkpoints_of_another_method_are_refused(run: Path, tiny_model_dir: Path) -> None:

@@ -111,6 +111,12 @@ def test_a_plan_changes_nothing(repository: Path, tiny_model_dir: Path) -> None:
     assert not home_of(repository).folder.exists() or not list(home_of(repository).folder.iterdir())
 
 
+def test_the_plan_says_what_git_is_asked_for(repository: Path, tiny_model_dir: Path) -> None:
+    """For commits; what is ignored is read from the ignore files."""
+    notes = plan_only(repository, options(tiny_model_dir), probe_s=0).notes
+    assert "git tells of no commits here, so no file counts as touched lately" in notes
+
+
 def test_two_windows_do_not_train_twice(repository: Path, tiny_model_dir: Path) -> None:
     run = home_of(repository).run
     with only_run(run):
@@ -186,6 +192,7 @@ def test_the_command_line_looks_after_runs_and_adapters(repository: Path) -> Non
         ([str(repository / "none"), "--dry-run"], "is no folder"),
         ([str(repository), "--minutes", "0"], "--minutes is 0"),
         ([str(repository), "--method", "magic"], "no method of tuning"),
+        ([str(repository), "--name", "my tuning"], "cannot be called 'my tuning'"),
         (["report", str(repository)], "no run"),
     ):
         answer = CliRunner().invoke(train_app, [*words, "--nice", "0"])
@@ -193,6 +200,8 @@ def test_the_command_line_looks_after_runs_and_adapters(repository: Path) -> Non
     answer = CliRunner().invoke(adapters_app, ["list", "--repo", str(repository), "--json"])
     assert json.loads(answer.stdout) == {"adapters": []}
     for words, said in (
+        (["list", "--repo", str(repository / "none")], "none is no folder"),
+        (["use", "--base", "--repo", str(repository / "none")], "none is no folder"),
         (["use"], "give a name, or --base"),
         (["use", "none"], "no adapter called none"),
         (["rollback"], "served nothing else"),
@@ -200,5 +209,5 @@ def test_the_command_line_looks_after_runs_and_adapters(repository: Path) -> Non
         (["export", "none"], "no adapter called none"),
         (["import", str(repository / "module_1.py")], "cannot be read as an exported adapter"),
     ):
-        answer = CliRunner().invoke(adapters_app, [*words, "--repo", str(repository)])
+        answer = CliRunner().invoke(adapters_app, [words[0], "--repo", str(repository), *words[1:]])
         assert answer.exit_code == 2 and said in answer.stderr, (words, answer.output)

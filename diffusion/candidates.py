@@ -25,8 +25,8 @@ from diffusion.text.hole_length import LengthTable
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import DEL, Tokenizer
 
-_MOST_CUTS = 12
 _OUT_OF_TIME = "the time was up before anything was written; allow more of it"
+_MOST_CUTS = 12
 """Starts tried of a candidate that does not parse: each costs a parse, a millisecond or less."""
 
 

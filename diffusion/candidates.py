@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from diffusion.process.canvas_state import CanvasResult
-from diffusion.quoting import JudgedQuote
+from diffusion.quoting import PlacedQuote
 from diffusion.ranking import Evidence, QuoteEvidence, Ranking
 from diffusion.text.canvas import read_back
 from diffusion.text.hole_length import LengthTable
@@ -55,7 +55,11 @@ class Candidate:
 
     @property
     def quoted(self) -> bool:
-        """Whether it stands elsewhere in the document and no canvas said it; `p` is then judged."""
+        """Whether it stands elsewhere in the document and no canvas said it.
+
+        No pass of the model has seen its tokens then: each has the same `p`, their product being
+        the score.
+        """
         return self.evidence is not None and not self.evidence.sampled
 
 
@@ -92,7 +96,7 @@ def rank(
     pins: int,
     constraint: bytes,
     ranking: Ranking | None = None,
-    quotes: Sequence[JudgedQuote] = (),
+    quotes: Sequence[PlacedQuote] = (),
 ) -> tuple[list[Candidate], str]:
     """Candidates in order, best first, and why there are none if the list is empty."""
     ranking = ranking or Ranking()
@@ -130,17 +134,18 @@ def rank(
             evidence=evidence,
         )
         best[draft.text] = (key, candidate)
-    for text, judged in quoted.items():
+    for text, placed in quoted.items():
         if text in best and best[text][0][0]:
             continue
-        evidence = _evidence_of_quote(lengths, site, text, judged, whole)
-        scores = (1.0,) * judged.given + tuple(map(math.exp, judged.judgement.log_p))
+        evidence = _evidence_of_quote(lengths, site, text, placed, whole)
+        score = ranking.score(evidence)
+        each = (score ** (1.0 / len(placed.slots)),) * len(placed.slots)
         candidate = Candidate(
             text=text,
-            score=ranking.score(evidence),
-            tokens=token_scores(tokenizer, judged.slots, scores, constraint),
+            score=score,
+            tokens=token_scores(tokenizer, placed.slots, each, constraint),
             parses=evidence.parses,
-            canvas_slots=len(judged.slots),
+            canvas_slots=len(placed.slots),
             evidence=evidence,
         )
         best[text] = ((True, ranking.value(evidence)), candidate)
@@ -184,55 +189,48 @@ def _drafts(
     return [d for d in drafts if d.result.reason != "outrun"] or drafts, reason
 
 
-def _texts_of(site: Site, quotes: Sequence[JudgedQuote]) -> dict[str, JudgedQuote]:
+def _texts_of(site: Site, quotes: Sequence[PlacedQuote]) -> dict[str, PlacedQuote]:
     """Quotes by the text that they would put into the document; those that are text."""
-    found: dict[str, JudgedQuote] = {}
-    for judged in quotes:
+    found: dict[str, PlacedQuote] = {}
+    for placed in quotes:
         try:
-            text = with_line_ends(judged.quote.text, site.data).decode("utf-8") + site.suffix
+            text = with_line_ends(placed.quote.text, site.data).decode("utf-8") + site.suffix
         except UnicodeDecodeError:
             continue
-        found.setdefault(text, judged)
+        found.setdefault(text, placed)
     return found
 
 
-def _quote_evidence(judged: JudgedQuote | None) -> QuoteEvidence | None:
-    if judged is None:
+def _quote_evidence(placed: PlacedQuote | None) -> QuoteEvidence | None:
+    if placed is None:
         return None
-    return QuoteEvidence(
-        place=judged.place,
-        likeness=judged.quote.likeness,
-        share=judged.quote.share,
-        matched=judged.quote.matched,
-        mean_log_p=judged.judgement.mean_log_p,
-        min_log_p=judged.judgement.min_log_p,
-        end_log_p=judged.judgement.end_log_p,
-    )
+    quote = placed.quote
+    return QuoteEvidence(placed.place, quote.likeness, quote.share, quote.matched)
 
 
 def _evidence_of_quote(
-    lengths: LengthTable, site: Site, text: str, judged: JudgedQuote, drafts: Sequence[_Draft]
+    lengths: LengthTable, site: Site, text: str, placed: PlacedQuote, drafts: Sequence[_Draft]
 ) -> Evidence:
     """The evidence for a quote that no finished canvas says, too."""
-    inserted = with_line_ends(judged.quote.text, site.data)
+    inserted = with_line_ends(placed.quote.text, site.data)
     shared = [_shared(text, draft.text) for draft in drafts if draft.result.finished]
     return Evidence(
         kind=site.kind,
         finished=True,
-        tokens=len(judged.slots),
+        tokens=len(placed.slots),
         mean_log_p=0.0,
         sum_log_p=0.0,
         min_log_p=0.0,
         end_log_p=0.0,
         ended=False,
-        length_prior=lengths.prior(site.language, site.kind, len(judged.slots)),
+        length_prior=lengths.prior(site.language, site.kind, len(placed.slots)),
         parses=adds_no_error(site, inserted),
         agreement=0.0,
         consensus=sum(shared) / (max(1, len(shared)) * max(1, len(text))),
         echo=_echoes(inserted, site.data[site.end : site.end + 400]),
         lines=1 + inserted.strip().count(b"\n"),
         sampled=False,
-        quote=_quote_evidence(judged),
+        quote=_quote_evidence(placed),
     )
 
 

@@ -1,7 +1,7 @@
 """The facade: a document with a hole in, ranked candidates out. Plain text on both sides.
 
 Flow: select the hole -> place it on a canvas -> lay out and encode the context (or find it in the
-cache) -> judge quotes of the document -> denoise several canvas sizes in one batch -> rank. Every
+cache) -> quote the document -> denoise several canvas sizes in one batch -> rank. Every
 stage lives in its own module; this file only connects them.
 
 Invariants: `Candidate.text` replaces `document[hole.start:hole.end]` exactly; an empty list of
@@ -32,7 +32,7 @@ from diffusion.process.copying import COPYING_FILE, CopyingDenoiser, CopyWeights
 from diffusion.process.denoiser import Denoise
 from diffusion.process.sampler import sample
 from diffusion.process.vocabulary import Vocabulary
-from diffusion.quoting import JudgedQuote, judge_quotes
+from diffusion.quoting import PlacedQuote, place_quotes
 from diffusion.ranking import RANKING_FILE, Ranking
 from diffusion.repair import repair
 from diffusion.spare_cores import SpareCores
@@ -218,12 +218,12 @@ class Infiller:
         encoded = self.contexts.encode(prepared.data, placement, prepared.language)
         denoise: Denoise = self._denoiser.bind(encoded.cache, encoded.hole_position)
         others = _others(request, prepared.data)
-        quotes = self._quotes(request, prepared, sizes, denoise, others.quoted)
+        quotes = self._quotes(request, prepared, sizes, others.quoted)
         if self.copy_weights:
             denoise = self._with_copying(denoise, prepared.data, placement, encoded, others.voting)
         if cancel is not None:
             cancel.raise_if_cancelled()
-        steps = 1 if quotes else 0
+        steps = 0
 
         def count(snapshot: StepSnapshot) -> None:
             nonlocal steps
@@ -360,15 +360,15 @@ class Infiller:
 
     def _quotes(
         self, request: InfillRequest, prepared: _Prepared, sizes: tuple[int, ...],
-        denoise: Denoise, others: tuple[bytes, ...],
-    ) -> list[JudgedQuote]:  # fmt: skip
+        others: tuple[bytes, ...],
+    ) -> list[PlacedQuote]:  # fmt: skip
         """What documents say at places like the hole, if the ranking can weigh it."""
         if not self.ranking.quotes:
             return []
         hole, elsewhere = prepared.hole, (*request.elsewhere, *others)
         found = find_quotes(prepared.data, hole.start, hole.end, self.ranking.quotes, elsewhere)
-        return judge_quotes(
-            found, denoise, self.tokenizer, self.vocabulary, prepared.placement,
+        return place_quotes(
+            found, self.tokenizer, prepared.placement,
             room=prepared.room if request.length == PREDICTED else max(sizes),
             exact_slots=sizes[0] if request.exact else None,
         )  # fmt: skip

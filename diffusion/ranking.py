@@ -35,7 +35,7 @@ _LEAST_LOG_P: Final = -30.0
 
 @dataclass(frozen=True, slots=True)
 class QuoteEvidence:
-    """What is known of a quote: see `text.quotes.Quote` and `process.judging.Judgement`.
+    """What is known of a quote: see `text.quotes.Quote`.
 
     `place`: its place in the order of likeness, from 0.
     """
@@ -44,9 +44,6 @@ class QuoteEvidence:
     likeness: float
     share: float
     matched: int
-    mean_log_p: float
-    min_log_p: float
-    end_log_p: float
 
     def features(self) -> dict[str, float]:
         """The evidence as named numbers of moderate size."""
@@ -59,9 +56,6 @@ class QuoteEvidence:
             "quote_likeness": 0.0 if by_lines else self.likeness,
             "quote_by_lines": float(by_lines),
             "quote_likeness_by_lines": self.likeness if by_lines else 0.0,
-            "quote_mean_log_p": max(self.mean_log_p, _LEAST_LOG_P),
-            "quote_min_log_p": max(self.min_log_p, _LEAST_LOG_P),
-            "quote_end_log_p": max(self.end_log_p, _LEAST_LOG_P),
         }
 
 
@@ -125,8 +119,7 @@ FEATURES: Final[tuple[str, ...]] = (
     "mean_log_p", "sum_log_p", "min_log_p", "end_log_p", "ended", "log_tokens", "length_prior",
     "parses", "agreement", "consensus", "echo", "more_lines", "trimmed",
     "only_quoted", "quoted", "quote_place", "quote_share", "quote_matched", "quote_likeness",
-    "quote_by_lines", "quote_likeness_by_lines", "quote_mean_log_p", "quote_min_log_p",
-    "quote_end_log_p",
+    "quote_by_lines", "quote_likeness_by_lines",
     *(f"kind:{kind}" for kind in KINDS),
 )  # fmt: skip
 _BY_HAND: Final = {
@@ -134,7 +127,7 @@ _BY_HAND: Final = {
     "only_quoted": -5000.0,
 }  # fmt: skip
 MOST_QUOTES: Final = 4
-"""Quotes that are judged, where a ranking knows how to weigh them."""
+"""Quotes that are offered, where a ranking knows how to weigh them."""
 
 
 @dataclass(frozen=True, slots=True)

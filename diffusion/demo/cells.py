@@ -128,7 +128,7 @@ def _cell(old: Cell, token: int, p: float | None, token_bytes: Callable[[int], b
 
 
 def quote_row(tokens: Sequence[TokenScore]) -> Row:
-    """A quote as cells, each with the probability that it was judged to have."""
+    """A quote as cells, each with its share of the quote's score."""
     return tuple(Cell(token.text.encode("utf-8"), CellState.COMMITTED, token.p) for token in tokens)
 
 

@@ -1,7 +1,7 @@
 """Quotes: what is written at the places most like the hole, as texts for the hole.
 
 Code repeats itself with small changes, and a person who fills a hole often looks at a similar
-line nearby. The model judges such texts (`diffusion.quoting`) beside those that it writes itself.
+line nearby. The ranking weighs such texts beside those that the model writes itself.
 That text at hand makes good proposals is known from prompt-lookup decoding (Saxena, 2023); here
 the likeness of both sides of the hole chooses the place.
 

@@ -49,7 +49,7 @@ class EngineCandidate:
     """One fill; `score` is the probability, 0 to 1, that it is exactly what belongs there.
 
     Of a model that was not calibrated it is the geometric mean probability of the tokens.
-    `quoted`: the text stands elsewhere in the document, and the model only judged it.
+    `quoted`: the text stands elsewhere in the document, and no canvas said it.
     `tokens`: the text token by token, each with its probability; empty where nobody knows.
     """
 

@@ -11,8 +11,7 @@ import pytest
 from diffusion.candidates import Candidate, Site, rank
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.process.canvas_state import CanvasResult
-from diffusion.process.judging import Judgement
-from diffusion.quoting import JudgedQuote
+from diffusion.quoting import PlacedQuote
 from diffusion.ranking import Ranking
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.quotes import Quote
@@ -43,7 +42,7 @@ def ranked(
     after: bytes,
     *results: CanvasResult,
     ranking: Ranking | None = None,
-    quotes: Sequence[JudgedQuote] = (),
+    quotes: Sequence[PlacedQuote] = (),
 ) -> list[Candidate]:
     data = before + after
     site = Site(
@@ -111,20 +110,18 @@ def test_a_fitted_ranking_orders_and_scores() -> None:
 WEIGHS_QUOTES = Ranking({"quote_share": 2.0, "sum_log_p": 1.0}, calibrated=True, quotes=2)
 
 
-def quote(text: bytes, share: float = 1.0, log_p: float = -0.5) -> JudgedQuote:
-    slots = tuple(TOKENIZER.encode(text))
-    return JudgedQuote(
-        Quote(text, 0.9, share, 3), 0, slots, 0, Judgement((log_p,) * len(slots), -0.1)
-    )
+def quote(text: bytes, share: float = 1.0) -> PlacedQuote:
+    return PlacedQuote(Quote(text, 0.9, share, 3), 0, tuple(TOKENIZER.encode(text)))
 
 
 def test_a_quote_stands_beside_the_canvases_with_its_own_evidence() -> None:
     found = ranked(b"f(", b")\n", canvas(b"a", 0.4), ranking=WEIGHS_QUOTES, quotes=[quote(b"bc")])
     assert [c.text for c in found] == ["bc", "a"]
-    assert [(t.text, round(math.log(t.p), 3)) for t in found[0].tokens] == [("bc", -0.5)]
+    assert "".join(token.text for token in found[0].tokens) == "bc"
+    assert math.prod(token.p for token in found[0].tokens) == pytest.approx(found[0].score)
     evidence = found[0].evidence
     assert evidence is not None and not evidence.sampled and evidence.sum_log_p == 0.0
-    assert evidence.quote is not None and evidence.quote.min_log_p == -0.5
+    assert evidence.quote is not None and evidence.quote.share == 1.0
     assert found[1].evidence is not None and found[1].evidence.quote is None
 
 

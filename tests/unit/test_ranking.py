@@ -18,15 +18,13 @@ EVIDENCE = Evidence(
     min_log_p=-1.5, end_log_p=-0.1, ended=True, length_prior=-2.0, parses=True,
     agreement=0.5, consensus=0.75, echo=False, lines=1,
 )  # fmt: skip
-QUOTE = QuoteEvidence(
-    place=1, likeness=0.8, share=0.5, matched=6, mean_log_p=-0.4, min_log_p=-1.0, end_log_p=-0.2
-)
+QUOTE = QuoteEvidence(place=1, likeness=0.8, share=0.5, matched=6)
 
 
 def test_every_feature_of_any_evidence_has_a_name_that_files_may_weigh() -> None:
     for kind in KINDS:
         assert set(replace(EVIDENCE, kind=kind).features()) <= set(FEATURES)
-    for quote in (QUOTE, replace(QUOTE, matched=0, mean_log_p=-math.inf)):
+    for quote in (QUOTE, replace(QUOTE, matched=0)):
         known = replace(EVIDENCE, quote=quote).features()
         assert set(known) <= set(FEATURES) and all(map(math.isfinite, known.values()))
     worst = replace(EVIDENCE, mean_log_p=-math.inf, sum_log_p=-math.inf, min_log_p=-math.inf)

@@ -66,7 +66,7 @@ def test_what_is_known_of_a_quote_is_learned_from_too() -> None:
     for row in rows:
         for offer in row["offers"]:
             likeness = 0.9 if offer["exact_match"] else 0.2
-            offer["quote"] = asdict(QuoteEvidence(0, likeness, 0.5, 4, -1.0, -2.0, 0.0))
+            offer["quote"] = asdict(QuoteEvidence(0, likeness, 0.5, 4))
             offer["consensus"] = 0.0
     result = calibrate(rows)
     assert result.kept == "fitted" and result.fitted == result.best

@@ -46,7 +46,7 @@ class InlineSettings:
         3, "how many candidates an explicit request gets", validator=_between(1, 10)
     )
     min_confidence: float = _setting(
-        0.03,
+        0.06,
         "candidates that are less likely to be right than this are only shown when asked for",
         validator=_between(0.0, 1.0),
     )

@@ -198,15 +198,25 @@ def _answer(
 
 
 def _write(file: Path, before: bytes, data: bytes) -> None:
-    """Write the file, unless it no longer is what was filled: somebody may have saved it since."""
+    """Write the file, unless it no longer is what was filled: somebody may have saved it since.
+
+    In place, so that owner, mode and links stay; and beside it first, so that a full disk is met
+    before anything is lost.
+    """
+    spare = file.with_name(f".{file.name}.filled")
+    fix = "check its permissions and the space on the disk"
     try:
         if file.read_bytes() != before:
             raise ConfigError(f"{file} has changed meanwhile", fix="run the command again")
+        spare.write_bytes(data)
+        fix = f"the text is in {spare}"
         file.write_bytes(data)
+        spare.unlink()
     except OSError as error:
-        raise ConfigError(
-            f"cannot write {file}: {error.strerror or error}", fix="check its permissions"
-        ) from error
+        if file.read_bytes() == before:
+            spare.unlink(missing_ok=True)
+            fix = "check its permissions and the space on the disk"
+        raise ConfigError(f"cannot write {file}: {error.strerror or error}", fix=fix) from error
 
 
 def _show(data: bytes, holes: list[Span], result: FillResult, name: str) -> None:

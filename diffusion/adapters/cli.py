@@ -108,7 +108,9 @@ def delete(
 
     def work() -> tuple[dict[str, Any], list[str]]:
         store = _store(repo)
-        for name in names:
+        for name in names:  # all of them are there, or none is deleted
+            store.folder_of(name)
+        for name in dict.fromkeys(names):
             store.delete(name)
         return {"deleted": names}, [f"deleted {name}" for name in names]
 

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from diffusion.errors import EvaluationError
 from diffusion.evaluate.cases import duplicate_ids, read_cases
 from diffusion.evaluate.infill_eval import Executor, parse_length, totals
 from diffusion.evaluate.results import RowFile
@@ -74,6 +75,10 @@ def eval_cases(
     and more; benchmarks/README.md says how each is defined.
     """
     mode = parse_length(length)
+    if out.exists() and out.samefile(cases_file):
+        raise EvaluationError(
+            f"--out {out} is the file of cases, which it would replace", fix="give another --out"
+        )
     cases = read_cases(cases_file, limit=limit, sample=sample)
     if repeated := duplicate_ids(cases):
         typer.echo(f"note: {repeated} cases repeat the task id of an earlier one", err=True)

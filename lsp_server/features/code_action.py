@@ -122,7 +122,7 @@ def resolve(ls: DiffillServer, action: types.CodeAction) -> Generator[Any, Any, 
     return action
 
 
-def perform(ls: Any, data: Any) -> Generator[Any, Any, None]:
+def perform(ls: Any, data: Any = None) -> Generator[Any, Any, None]:
     """Do what an action says and ask the client to apply it; why not is shown to the user.
 
     pygls reads the annotations of commands at run time, where the server's class is not known.

@@ -37,6 +37,8 @@ def fill(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
     try:
         if "holes" not in raw:
             holes = tuple(find_markers(document.data, marker))
+            if not holes:
+                raise HoleError(f"no {marker} stands in the document", fix="mark the holes by it")
         split(document.data, holes, pins)
     except HoleError as error:
         raise JsonRpcInvalidParams(str(error)) from error

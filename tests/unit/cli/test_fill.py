@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -55,6 +56,31 @@ def test_what_was_saved_meanwhile_is_not_written_over(
     code, _, said = run("fill", program, "--write")
     assert code == 2 and "has changed meanwhile; run the command again" in said
     assert program.read_bytes() == PROGRAM.encode() + b"# saved by the editor\n"
+
+
+def test_a_full_disk_takes_nothing_away(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Path.write_bytes
+
+    def answer(data: bytes, *_: object) -> FillResult:
+        return FillResult((Fill(("x", "y"), 0.5, ((), ()), True),), 1.0, 1)
+
+    def full(path: Path, data: bytes) -> int:
+        if path != tight:
+            return write(path, data)
+        write(path, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    spare = program.with_name(f".{program.name}.filled")
+    monkeypatch.setattr(fill_cli, "_answer", answer)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    tight = spare
+    code, _, said = run("fill", program, "--write")
+    assert code == 2 and "No space left on device; check its permissions and the space" in said
+    assert program.read_bytes() == PROGRAM.encode() and not spare.exists()
+    tight = program
+    code, _, said = run("fill", program, "--write")
+    assert code == 2 and f"the text is in {spare}" in said
+    assert spare.read_text("utf-8") == PROGRAM.replace("___", "x", 1).replace("___", "y", 1)
 
 
 def test_ranges_pins_and_a_diff_for_people(program: Path, tiny_model_dir: Path) -> None:

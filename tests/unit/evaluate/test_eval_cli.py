@@ -89,6 +89,14 @@ def test_an_interrupted_run_keeps_the_old_file_and_the_partial_rows(
     assert [row["task_id"] for row in read_rows(tmp_path / "out.jsonl.partial")] == ["t0"]
 
 
+def test_results_do_not_take_the_place_of_the_cases(cases: Path, filler: Loaded) -> None:
+    before = cases.read_bytes()
+    result = run(cases, "--out", cases.parent / "." / cases.name)
+    assert isinstance(result.exception, EvaluationError)
+    assert "is the file of cases" in str(result.exception)
+    assert cases.read_bytes() == before and filler.lengths == []
+
+
 def test_a_broken_case_file_is_told_before_the_model_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,19 @@ async def test_an_editor_without_literals_gets_commands_and_is_told_why_not(wire
     assert not [m for m in wire.sent if m.get("method") == "workspace/applyEdit"]
 
 
+async def test_the_command_without_its_argument_is_refused(wire: Wire) -> None:
+    await wire.initialize(PLAIN)
+    for arguments, said in (
+        ({}, "takes the argument of a code action"),
+        ({"arguments": []}, "Expected 1 argument"),
+        ({"arguments": [3]}, "takes the argument of a code action"),
+    ):
+        asked_for = {"command": "diffill.perform", **arguments}
+        response = await wire.response(wire.request("workspace/executeCommand", asked_for))
+        assert response["error"]["code"] == -32602
+        assert said in response["error"]["message"]
+
+
 async def test_nothing_is_offered_where_diffill_is_off(wire: Wire) -> None:
     await wire.initialize(MODERN, initializationOptions={"enable": False})
     wire.open(TEXT)

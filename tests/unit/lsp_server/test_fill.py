@@ -102,7 +102,7 @@ async def test_alternatives_for_one_token(wire: Wire) -> None:
         ("fill", {**DOCUMENT, "holes": [FIRST], "pins": [SECOND]}, "lies in no hole"),
         ("fill", {**DOCUMENT, "marker": " "}, "marker is blank"),
         ("fill", {**DOCUMENT, "marker": 1}, "give a string"),
-        ("fill", {**DOCUMENT, "marker": "%%"}, "there is no hole"),
+        ("fill", {**DOCUMENT, "marker": "%%"}, "no %% stands in the document"),
         ("fill", {**DOCUMENT, "n": 9}, "from 1 to 8"),
         ("bridge", DOCUMENT, "position is not a position"),
         ("fromComment", {**DOCUMENT, "position": {"line": 9, "character": 0}}, "at line 9"),

@@ -82,6 +82,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": describe(),
         "order": arguments.order,
+        "lines": arguments.lines,
         "precision": arguments.precision,
         "models": {
             "diffusion": _about(served_dir(arguments.diffusion)),
@@ -122,6 +123,7 @@ def _fillers(arguments: argparse.Namespace) -> dict[str, Filler]:
             threads=arguments.threads,
             precision=arguments.precision,
             order=arguments.order,
+            lines=arguments.lines,
         )
     }
     fillers["served"] = ModelFiller(_infiller(arguments))
@@ -189,7 +191,8 @@ def _arguments() -> argparse.Namespace:
         help="case files; with :N a fixed random N of them",
     )  # fmt: skip
     parser.add_argument("--lengths", default="predicted,oracle,64", metavar="LENGTH,...")
-    parser.add_argument("--order", choices=("spm", "psm"), default="psm", help="of the twin")
+    parser.add_argument("--order", choices=("spm", "psm"), default="spm", help="of the twin")
+    parser.add_argument("--lines", action="store_true", help="the twin may write several")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "int8"), default="auto")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N cases of each file")
     parser.add_argument("--sample", type=int, metavar="N", help="a fixed random N of each file")

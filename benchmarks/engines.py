@@ -111,7 +111,7 @@ def by_twin(folder: Path, threads: int) -> Fill:
     from diffusion.evaluate.infill_eval import evaluate_case
     from diffusion.evaluate.twin_filler import load_twin
 
-    filler = load_twin(folder, threads=threads, precision="auto", order="psm")
+    filler = load_twin(folder, threads=threads, precision="auto", order="spm")
 
     def fill(case: Case, tokens: int) -> dict[str, Any]:
         row = evaluate_case(filler, case, tokens)

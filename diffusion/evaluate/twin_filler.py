@@ -4,9 +4,10 @@ Job: a case in, what the twin writes into its hole out. The hole, the line that 
 implies, the window with its budget of tokens, the pins and the constraint are those of serving
 (`diffusion.infill`); only the model and its way of decoding differ.
 
-Lengths: `predicted` lets END decide, up to the size of the largest canvas; a number is the most
-tokens that it may write, as a canvas of that size would end early; `oracle` is exactly as many
-tokens as the reference takes.
+Lengths: `predicted` lets END decide, or the end of the line, up to the size of the largest canvas;
+a number is the most tokens that it may write, as a canvas of that size would end early; `oracle`
+is exactly as many tokens as the reference takes. What is written of what follows on the line is
+cut off, as servers do.
 
 Invariant: nothing of the reference is looked at but, for the oracle length, its token count.
 """
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from diffusion.data.fim import ORDERS, PSM, prompt
+from diffusion.data.fim import ORDERS, SPM, prompt
 from diffusion.errors import CheckpointError, EvaluationError
 from diffusion.evaluate.cases import Case, to_bytes
 from diffusion.evaluate.infill_eval import Fill, Length
@@ -61,10 +62,14 @@ class TwinFiller:
         model: Model,
         tokenizer: Tokenizer,
         *,
-        order: str = PSM,
+        order: str = SPM,
+        lines: bool = False,
         model_hash: str | None = None,
     ) -> None:
-        """Raises EvaluationError if `order` is none of ORDERS."""
+        """`lines`: whether it may write more than one.
+
+        Raises EvaluationError if `order` is none of ORDERS.
+        """
         if order not in ORDERS:
             raise EvaluationError(
                 f"order '{order}' is unknown", fix=f"name one of {', '.join(ORDERS)}"
@@ -73,6 +78,11 @@ class TwinFiller:
         self._tokenizer = tokenizer
         self._vocabulary = Vocabulary.build(tokenizer.token_bytes, tokenizer.vocab_size)
         self._order = order
+        self._stops = frozenset[int]() if lines else frozenset(
+            token
+            for token in range(tokenizer.vocab_size)
+            if tokenizer.token_bytes(token).startswith((b"\n", b"\r"))
+        )  # fmt: skip
         self.model_hash = model_hash
 
     def prepare(self, case: Case, length: Length) -> Callable[[], Fill]:
@@ -102,14 +112,17 @@ class TwinFiller:
         written = write(
             self._model, ids, self._vocabulary,
             constraint=site.placement.constraint, budget=min(budget, site.room), exact=exact,
+            stops=self._stops,
         )  # fmt: skip
-        return self._read(site, written)
+        return self._read(site, written, exact)
 
-    def _read(self, site: _Site, written: Written) -> Fill:
+    def _read(self, site: _Site, written: Written, exact: bool) -> Fill:
         """What was written as a completion, with the line ends of the document."""
         if not written.spelled:
             return Fill("", steps=written.passes, reason="the typed word could not be continued")
         raw = read_back(self._tokenizer, written.ids, site.placement.constraint)
+        if not exact:
+            raw = _without_rest(raw, site)
         if site.data.count(b"\r\n") * 2 > site.data.count(b"\n"):
             raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         try:
@@ -118,6 +131,13 @@ class TwinFiller:
             return Fill("", steps=written.passes, reason="the model wrote half of a character")
         mean_log_p = sum(written.log_p) / max(1, len(written.log_p))
         return Fill(text, len(written.ids), written.passes, confidence=math.exp(mean_log_p))
+
+
+def _without_rest(text: bytes, site: _Site) -> bytes:
+    """`text` up to what already stands behind the hole on its line."""
+    rest = site.data[site.placement.end :].partition(b"\n")[0].strip()
+    found = text.find(rest) if rest else -1
+    return text[:found] if found > 0 else text
 
 
 def is_twin(directory: Path) -> bool:
@@ -135,7 +155,8 @@ def load_twin(
     *,
     threads: int | None = None,
     precision: Mode | Literal["auto"] = "auto",
-    order: str = PSM,
+    order: str = SPM,
+    lines: bool = False,
 ) -> TwinFiller:
     """A filler over a twin's folder, in the precision that serving would choose.
 
@@ -159,4 +180,5 @@ def load_twin(
         )
     tokenizer = Tokenizer.load(loaded.tokenizer_path)
     decoder = CausalDecoder(for_cpu(loaded.model, precision))
-    return TwinFiller(decoder, tokenizer, order=order, model_hash=weights_hash(directory))
+    known = weights_hash(directory)
+    return TwinFiller(decoder, tokenizer, order=order, lines=lines, model_hash=known)

@@ -10,7 +10,7 @@ Invariants: with `exact`, as many tokens are written as the budget says; otherwi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,10 +59,12 @@ def write(
     constraint: bytes,
     budget: int,
     exact: bool,
+    stops: Container[int] = (),
 ) -> Written:
     """Write after `prompt` until END, or until `budget` (1 or more) tokens are there.
 
-    With `exact` the text does not end before the budget: the oracle's length.
+    With `exact` the text does not end before the budget: the oracle's length. A token of `stops`
+    ends it as END does, once something visible is there.
     """
     reader, logits_V = model.start(tuple(prompt), budget)
     ids: list[int] = []
@@ -78,7 +80,7 @@ def write(
         log_p_V = torch.log_softmax(logits_V.masked_fill(~allowed_V, float("-inf")), dim=-1)
         token = int(log_p_V.argmax())
         log_p.append(float(log_p_V[token]))
-        if token == END:
+        if token == END or (token in stops and shows and not rest and not exact):
             return Written(tuple(ids), tuple(log_p), True, passes, True)
         ids.append(token)
         piece = vocabulary.token_bytes[token]

@@ -122,10 +122,26 @@ def test_lengths() -> None:
     assert "is unknown" in evaluate_case(filler, ADD, "half")["error"]
 
 
+def test_it_stops_at_the_end_of_its_line_unless_told_how_much_to_write() -> None:
+    model = ScriptedModel(TOKENIZER.encode(b" a + b\n    c()"))
+    filler = TwinFiller(model, TOKENIZER)
+    assert evaluate_case(filler, ADD, "predicted")["completion"].strip() == "a + b"
+    free = TwinFiller(model, TOKENIZER, lines=True)
+    assert "c()" in evaluate_case(free, ADD, "predicted")["completion"]
+    longer = replace(ADD, middle=" a + b\n    c()")
+    assert "c()" in evaluate_case(filler, longer, "oracle")["completion"]
+
+
+def test_what_follows_on_the_line_is_not_written_again() -> None:
+    case = replace(ADD, prefix="def f():\n    return g(", middle="a", suffix=")\n")
+    model = ScriptedModel(TOKENIZER.encode(b"a)"))
+    assert evaluate_case(TwinFiller(model, TOKENIZER), case, "predicted")["completion"] == "a"
+
+
 def test_windows_line_ends_are_kept() -> None:
     case = replace(ADD, prefix="def f():\r\n    x = 1\r\n    ", middle="y\r\n    z", suffix="\r\n")
     model = ScriptedModel(TOKENIZER.encode(b"\r\n    y\n    z"))
-    row = evaluate_case(TwinFiller(model, TOKENIZER), case, "predicted")
+    row = evaluate_case(TwinFiller(model, TOKENIZER, lines=True), case, "predicted")
     assert row["completion"].endswith("y\r\n    z"), row
 
 

@@ -42,8 +42,15 @@ test("versions are compared as numbers", () => {
 
 test("the server is not told of the extension's own settings", () => {
   const section = { enable: true, server: { path: "" }, trace: { server: "off" }, inline: { maxLines: 3 } };
-  assert.deepEqual(forServer(section), { enable: true, inline: { maxLines: 3 } });
-  assert.deepEqual(forServer(null), {});
+  assert.deepEqual(forServer(section, true), { enable: true, inline: { maxLines: 3 } });
+  assert.deepEqual(forServer(null, true), {});
+});
+
+test("in a folder that is not trusted nothing is tuned by itself, whoever switched it on", () => {
+  const section = { enable: true, server: { path: "" }, train: { keepUp: true, autoResume: true, nice: 3 } };
+  assert.deepEqual(forServer(section, false), { enable: true, train: { keepUp: false, autoResume: false, nice: 3 } });
+  assert.deepEqual(forServer(section, true).train, section.train);
+  for (const odd of [null, {}, { train: null }]) assert.deepEqual(forServer(odd, false), { train: { keepUp: false, autoResume: false } });
 });
 
 test("edits are applied together, wherever they stand", () => {

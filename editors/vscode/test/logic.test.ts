@@ -163,7 +163,7 @@ test("the base model and every adapter can be chosen", () => {
 test("every failure offers at least one way on", () => {
   const all = [
     failures.noServer("No server."), failures.noServer("No file.", "diffill.server.path"), failures.noPython(),
-    failures.environmentFailed("pip", "no space"), failures.notStarted("diffill", "exit 1"), failures.crashed(4),
+    failures.noFolder("/f", "EACCES"), failures.environmentFailed("pip", "no space"), failures.notStarted("diffill", "exit 1"), failures.crashed(4),
     failures.tooOld("0.0.1", "PATH"), failures.cannot("fill", "0.0.1"), failures.notRunning(),
   ];
   for (const { text, fixes } of all) assert.ok(text.startsWith("Diffill: ") && fixes.length > 0, text);

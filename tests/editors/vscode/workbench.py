@@ -102,13 +102,17 @@ class Workbench:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=self._env,
+            env=environment(),  # the browser is no part of what is tried
             start_new_session=True,
         )
         self._answers: queue.Queue[bytes] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.do("ready")
+        try:
+            self.do("ready")
+        except BaseException:
+            self.close()
+            raise
 
     # What the tests say
 

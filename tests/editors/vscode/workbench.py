@@ -73,6 +73,8 @@ class Workbench:
         home: Path,
         settings: dict[str, Any],
         env: dict[str, str] | None = None,
+        *,
+        trusts_all: bool = True,
     ) -> None:
         self._env = environment() if env is None else env
         self.folder = folder
@@ -88,8 +90,9 @@ class Workbench:
         common += ["--extensions-dir", str(home / "extensions")]
         (home / "config.yaml").write_text("auth: none\n")
         self._run([*common, "--install-extension", str(VSIX)])
-        quiet = ["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"]
-        quiet += ["--disable-getting-started-override", "--auth", "none"]
+        quiet = ["--disable-telemetry", "--disable-update-check", "--auth", "none"]
+        quiet += ["--disable-getting-started-override"]
+        quiet += ["--disable-workspace-trust"] if trusts_all else []
         self._server = self._start(
             [*common, *quiet, "--bind-addr", f"127.0.0.1:{self.port}", str(folder)]
         )

@@ -58,6 +58,9 @@ def test_the_last_request_is_explained(scripted: Workbench) -> None:
 
 def test_the_log_is_shown(scripted: Workbench) -> None:
     start(scripted, "log.py", "x = 1\n", 1, 1)
+    scripted.do("command", title="Diffill: Restart Server")  # a log is shown from its end
+    scripted.do("status", contains="the server is starting")
+    scripted.do("status", contains="Diffill: model")
     scripted.do("command", title="Diffill: Show Log")
     scripted.do("see", selector=".panel .output-view .view-line", contains="starting ")
     scripted.shot("log")

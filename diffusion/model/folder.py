@@ -34,7 +34,8 @@ def verify(folder: Path) -> Manifest | None:
     if not folder.is_dir():
         raise CheckpointError(
             f"model folder {folder} does not exist",
-            fix=f"name an existing one, in {MODEL_DIR_VARIABLE} or with --model, or reinstall",
+            fix="name an existing one, in the setting diffill.model.path (empty: the bundled one),"
+            f" in {MODEL_DIR_VARIABLE} or with --model, or reinstall",
         )
     manifest = Manifest.read(folder)
     if manifest is not None:

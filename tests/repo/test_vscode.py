@@ -91,5 +91,7 @@ def test_what_a_folder_may_not_set_is_restricted(package: dict[str, Any]) -> Non
     properties = package["contributes"]["configuration"]["properties"]
     restricted = set(package["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"])
     runs_something = {p for p in properties if p.startswith("diffill.server.")}
-    assert runs_something | {"diffill.model.path"} <= restricted
+    loads_something = {"diffill.model.path", "diffill.model.adapter"}
+    tunes_by_itself = {"diffill.train.autoResume", "diffill.train.keepUp"}
+    assert runs_something | loads_something | tunes_by_itself <= restricted
     assert restricted <= set(properties)

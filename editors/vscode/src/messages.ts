@@ -20,6 +20,10 @@ export const failures = {
     text: "Diffill: no Python 3.11 or newer with the venv module was found. Install one (on Debian and Ubuntu: sudo apt install python3-venv), then create the environment again.",
     fixes: ["Open Settings"],
   }),
+  noFolder: (folder: string, why: string): Failure => ({
+    text: `Diffill: the environment could not be made, because ${folder} cannot be written to (${why}). Free that place, or name a Python that has Diffill in the settings.`,
+    fixes: ["Create Environment", "Open Settings"],
+  }),
   environmentFailed: (step: string, lastLine: string): Failure => ({
     text: `Diffill: the environment could not be made: ${step} failed: ${lastLine}. The log has all of it.`,
     fixes: ["Show Log", "Create Environment"],

@@ -5,9 +5,10 @@ import { onPath, pythonIn, toolLocations, type Machine } from "../src/server/loc
 
 const machine: Machine = { env: { PATH: "/usr/local/bin:/usr/bin" }, home: "/people/ada", platform: "linux" };
 const nothing: Wanted = { path: "", interpreter: "", active: [], own: "", machine };
-const probe = (files: string[], pythons: string[] = []): Probe => ({
+const probe = (files: string[], pythons: string[] = [], versions: Record<string, string> = {}): Probe => ({
   exists: async (path) => files.includes(path) || pythons.includes(path),
   hasServer: async (python) => pythons.includes(python),
+  version: async (python) => versions[python],
 });
 const everything: [string[], string[]] = [
   ["/set/diffill", "/people/ada/.local/bin/diffill", "/usr/bin/diffill"],
@@ -49,6 +50,22 @@ test("a setting that leads nowhere is an error and is not passed over", async ()
     assert.ok("problem" in search, JSON.stringify(wrong));
     assert.equal(search.setting, `diffill.server.${Object.keys(wrong)[0]}`);
     assert.ok(search.problem.includes(Object.values(wrong)[0] ?? "?"));
+  }
+});
+
+test("an interpreter that will not do is named with what is wrong with it", async () => {
+  const versions = { "/old/python": "3.10.12", "/bare/python": "3.11.0" };
+  const cases: [string, RegExp][] = [
+    ["/no/python", /there is no such program/],
+    ["/bin/cat", /does not run as a Python\. Name a Python 3\.11 or newer/],
+    ["/old/python", /is version 3\.10\.12, and Diffill needs 3\.11 or newer\. Name another one/],
+    ["/bare/python", /has no Diffill\. Install it there with "pip install diffill"/],
+  ];
+  for (const [interpreter, said] of cases) {
+    const search = await findServer({ ...nothing, interpreter }, probe(["/bin/cat", ...Object.keys(versions)], [], versions));
+    assert.ok("problem" in search);
+    assert.match(search.problem, said);
+    assert.ok(search.problem.includes(interpreter));
   }
 });
 

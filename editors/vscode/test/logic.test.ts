@@ -42,8 +42,15 @@ test("versions are compared as numbers", () => {
 
 test("the server is not told of the extension's own settings", () => {
   const section = { enable: true, server: { path: "" }, trace: { server: "off" }, inline: { maxLines: 3 } };
-  assert.deepEqual(forServer(section), { enable: true, inline: { maxLines: 3 } });
-  assert.deepEqual(forServer(null), {});
+  assert.deepEqual(forServer(section, true), { enable: true, inline: { maxLines: 3 } });
+  assert.deepEqual(forServer(null, true), {});
+});
+
+test("in a folder that is not trusted nothing is tuned by itself, whoever switched it on", () => {
+  const section = { enable: true, server: { path: "" }, train: { keepUp: true, autoResume: true, nice: 3 } };
+  assert.deepEqual(forServer(section, false), { enable: true, train: { keepUp: false, autoResume: false, nice: 3 } });
+  assert.deepEqual(forServer(section, true).train, section.train);
+  for (const odd of [null, {}, { train: null }]) assert.deepEqual(forServer(odd, false), { train: { keepUp: false, autoResume: false } });
 });
 
 test("edits are applied together, wherever they stand", () => {
@@ -156,7 +163,7 @@ test("the base model and every adapter can be chosen", () => {
 test("every failure offers at least one way on", () => {
   const all = [
     failures.noServer("No server."), failures.noServer("No file.", "diffill.server.path"), failures.noPython(),
-    failures.environmentFailed("pip", "no space"), failures.notStarted("diffill", "exit 1"), failures.crashed(4),
+    failures.noFolder("/f", "EACCES"), failures.environmentFailed("pip", "no space"), failures.notStarted("diffill", "exit 1"), failures.crashed(4),
     failures.tooOld("0.0.1", "PATH"), failures.cannot("fill", "0.0.1"), failures.notRunning(),
   ];
   for (const { text, fixes } of all) assert.ok(text.startsWith("Diffill: ") && fixes.length > 0, text);

@@ -42,10 +42,14 @@ def shared(
         yield neovim
 
 
-def play(neovim: Neovim, method: str, command: str) -> Any:
+def play(
+    neovim: Neovim, method: str, command: str, cursor: tuple[int, int] | None = None
+) -> Any:
     """Run a command with the fixture's answer to one method; what was asked."""
     fixture = FIXTURES[method]
     neovim.open("a.py", fixture.get("document", "x = 1\n"))
+    if cursor is not None:
+        neovim.lua("vim.api.nvim_win_set_cursor(0, { ... })", *cursor)
     neovim.lua("_G.asked = nil")
     neovim.lua(PLAYED, json.dumps(fixture))
     neovim.command(command)
@@ -107,6 +111,26 @@ def test_the_edits_of_a_fill_are_applied(neovim: Neovim) -> None:
         "    def __init__(self, width):",
         "        self.size = width",
     ]
+
+
+@pytest.mark.parametrize(
+    ("method", "command", "cursor", "lines"),
+    [
+        ("diffill/bridge", "bridge", (2, 0), "rows = read()|total = sum(rows)|print(total)"),
+        ("diffill/fromComment", "comment", (1, 11), "# doubles x|y = 2 * x"),
+    ],
+)
+def test_lines_are_asked_for_at_the_cursor_and_written_there(
+    neovim: Neovim, method: str, command: str, cursor: tuple[int, int], lines: str
+) -> None:
+    """The question is the fixture's, but for the name of the file and the token of the drafts."""
+    neovim.command("set virtualedit=onemore")
+    asked = play(neovim, method, f"Diffill {command}", cursor)
+    neovim.command("set virtualedit=")
+    assert asked["position"] == FIXTURES[method]["params"]["position"]
+    assert asked.keys() - {"partialResultToken"} == FIXTURES[method]["params"].keys()
+    neovim.hears("written; u takes it back")
+    assert "|".join(neovim.lines()) == lines
 
 
 def test_what_the_server_needs_to_be_told_is_announced(neovim: Neovim) -> None:

@@ -52,12 +52,17 @@ SCRIPT = {
 
 
 @pytest.fixture(scope="session")
-def installed() -> None:
-    """Skips where the editor is not installed; packages the extension otherwise."""
+def programs() -> None:
+    """Skips where the editor, and the node that it runs on, are not installed."""
     said = BASE / "unavailable.txt"
     if not list(BASE.glob(".installed-*")) or said.is_file():
         reason = said.read_text().strip() if said.is_file() else "run `make test-editors`"
         pytest.skip(f"no VS Code to drive: {reason}")
+
+
+@pytest.fixture(scope="session")
+def installed(programs: None) -> None:
+    """The extension as a package, which a workbench installs."""
     done = subprocess.run(
         ["npm", "run", "package"],
         check=False,

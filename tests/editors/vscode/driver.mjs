@@ -170,6 +170,18 @@ const verbs = {
   async shot({ path, clip }) {
     await page.screenshot({ path, clip });
   },
+  /** Pictures of a part of the page until a selector is there; the milliseconds at which each was taken. */
+  async film({ folder, clip, until: selector, ms = WAIT_MS }) {
+    const begun = performance.now();
+    const taken = [];
+    while (performance.now() - begun < ms) {
+      const at = performance.now() - begun;
+      await page.screenshot({ path: `${folder}/${taken.length}.png`, clip });
+      if (await page.locator(selector).count()) return taken; // the last picture may show it, too
+      taken.push(at);
+    }
+    throw new Error(`waited ${ms} ms for ${selector}; took ${taken.length} pictures`);
+  },
   outside: () => outside,
 };
 

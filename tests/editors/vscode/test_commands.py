@@ -56,6 +56,30 @@ def test_the_last_request_is_explained(scripted: Workbench) -> None:
     scripted.keys("Control+w")
 
 
+def test_the_log_is_shown(scripted: Workbench) -> None:
+    start(scripted, "log.py", "x = 1\n", 1, 1)
+    scripted.do("command", title="Diffill: Restart Server")  # a log is shown from its end
+    scripted.do("status", contains="the server is starting")
+    scripted.do("status", contains="Diffill: model")
+    scripted.do("command", title="Diffill: Show Log")
+    scripted.do("see", selector=".panel .output-view .view-line", contains="starting ")
+    scripted.shot("log")
+    scripted.do("command", title="View: Hide Panel")
+    scripted.do("gone", selector=".panel .output-view .view-line")
+
+
+def test_the_walkthrough_is_opened(scripted: Workbench) -> None:
+    start(scripted, "walk.py", "x = 1\n", 1, 1)
+    scripted.do("command", title="Diffill: Open the Walkthrough")
+    page = ".gettingStartedContainer"
+    scripted.do("see", selector=f"{page} .category-title", contains="Get started with Diffill")
+    for step in ("Find or install the server", "Rewrite a selection", "Tune on your repository"):
+        scripted.do("see", selector=f"{page} .step-title", contains=step)
+    scripted.shot("walkthrough")
+    scripted.keys("Control+w")
+    scripted.do("gone", selector=page)
+
+
 def test_a_killed_server_comes_back(scripted: Workbench) -> None:
     start(scripted, "killed.py", "def add(a, b):\n    \n", 2, 5)
     (pid,) = scripted.server_pids()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -43,22 +44,68 @@ def wheel(folder: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def bare(installed: None, tmp_path: Path) -> Iterator[Workbench]:
-    """VS Code where no server can be found, but a Python can."""
-    script = tmp_path / "script.json"
-    script.write_text(json.dumps(SCRIPT))
+def without_server(home: Path) -> dict[str, str]:
+    """An environment where no server can be found, but a Python can."""
     env = environment()
     for name in ("PYTHONPATH", "VIRTUAL_ENV", "XDG_DATA_HOME", "UV_TOOL_DIR", "PIPX_HOME"):
         env.pop(name, None)
     node = env["PATH"].split(os.pathsep)[0]
     python = Path(sys.base_prefix) / "bin"
-    env |= {"HOME": str(tmp_path / "home"), "PATH": f"{node}:{python}:/usr/bin:/bin"}
+    return env | {"HOME": str(home), "PATH": f"{node}:{python}:/usr/bin:/bin"}
+
+
+@pytest.fixture
+def bare(installed: None, tmp_path: Path) -> Iterator[Workbench]:
+    """VS Code where no server can be found, but a Python can."""
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps(SCRIPT))
     settings = {
         "diffill.server.package": str(wheel(tmp_path)),
         "diffill.server.args": ["--engine", f"scripted:{script}"],
     }
-    yield from opened(tmp_path, [], settings, env)
+    yield from opened(tmp_path, [], settings, without_server(tmp_path / "home"))
+
+
+@pytest.fixture
+def no_python(installed: None, tmp_path: Path) -> Iterator[Workbench]:
+    """VS Code where neither a server nor a Python can be found."""
+    env = without_server(tmp_path / "home")
+    node = env["PATH"].split(os.pathsep)[0]
+    (tmp_path / "bin").mkdir()
+    for name in ("sh", "env", "cat", "uname", "dirname", "readlink", "ps"):
+        if (found := shutil.which(name)) is not None:
+            (tmp_path / "bin" / name).symlink_to(found)
+    # VSCODE_CLI: PATH is taken as it is, and not asked of a login shell.
+    env |= {"PATH": f"{node}:{tmp_path / 'bin'}", "VSCODE_CLI": "1"}
+    yield from opened(tmp_path, [], {}, env)
+
+
+def test_without_a_python_it_is_said_what_to_install(no_python: Workbench) -> None:
+    (no_python.folder / "new.py").write_text("x = 1\n")
+    no_python.do("open", name="new.py")
+    no_python.do("notification", contains="No Diffill server was found on this machine")
+    no_python.do("pressButton", label="Create Environment")
+    no_python.do("notification", contains="no Python 3.11 or newer with the venv module was found")
+    no_python.do("notification", contains="sudo apt install python3-venv")
+    no_python.shot("no-python")
+    no_python.do("status", contains="the server is not running")
+
+
+def test_a_place_that_cannot_be_written_to_is_named(bare: Workbench) -> None:
+    """A file in the way: who runs the tests as root may write anywhere else."""
+    storage = bare.home / "user" / "User" / "globalStorage" / "diffill.diffill"
+    storage.parent.mkdir(parents=True, exist_ok=True)
+    assert not storage.exists()
+    storage.write_text("in the way")
+    (bare.folder / "new.py").write_text("x = 1\n")
+    bare.do("open", name="new.py")
+    bare.do("notification", contains="No Diffill server was found on this machine")
+    bare.do("pressButton", label="Create Environment")
+    bare.do("notification", contains=f"{storage} cannot be written to (EEXIST")
+    bare.shot("no-folder")
+    storage.unlink()
+    bare.do("pressButton", label="Create Environment")
+    bare.do("status", contains="Diffill: model", ms=60_000)
 
 
 def test_an_environment_is_made_and_serves(bare: Workbench) -> None:

@@ -65,6 +65,23 @@ def test_a_setting_that_leads_nowhere_is_named_and_mended_at_once(
     lost.do("status", contains="Diffill: model")
 
 
+def test_a_model_that_is_not_there_is_named_with_its_setting(
+    lost: Workbench, tmp_path: Path, tiny_model_dir: Path
+) -> None:
+    own = {"diffill__server__path": "", "diffill__server__interpreter": sys.executable}
+    lost.set(**own, diffill__model__path=str(tmp_path / "no-model"))
+    (lost.folder / "model.py").write_text("x = 1\n")
+    lost.do("open", name="model.py")
+    lost.do("notification", contains="no-model does not exist; name an existing one", ms=60_000)
+    lost.do("notification", contains="diffill.model.path (empty: the bundled one)")
+    lost.do("status", contains="Diffill: model folder")
+    lost.shot("no-model")
+    lost.set(**own, diffill__model__path=str(tiny_model_dir))
+    lost.do("status", contains="Diffill: model idle")
+    lost.keys("Alt+\\")
+    lost.do("status", contains="Diffill: model ready", ms=60_000)
+
+
 def test_a_server_that_does_not_start_says_why(lost: Workbench, tmp_path: Path) -> None:
     program = tmp_path / "broken-diffill"
     program.write_text("#!/bin/sh\necho 'no space left on the moon' >&2\nexit 1\n")

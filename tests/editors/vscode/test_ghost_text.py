@@ -7,6 +7,7 @@ import pytest
 from tests.editors.vscode.workbench import Workbench
 
 pytestmark = pytest.mark.editor
+STATUS = ".statusbar-item"
 
 
 def start(workbench: Workbench, name: str, text: str, line: int, column: int) -> None:
@@ -58,6 +59,32 @@ def test_the_next_word_is_taken(scripted: Workbench) -> None:
     scripted.do("ghost", contains="alpha(beta, gamma)")
     scripted.keys("Control+ArrowRight")
     assert saved(scripted, "words.py") == b"x = 1\nvalue = alpha\n"
+
+
+def test_the_next_line_is_taken_by_its_key(scripted: Workbench) -> None:
+    start(scripted, "lines.py", "def sum_all(items):\n    \n", 2, 5)
+    scripted.keys("Alt+\\")
+    scripted.do("ghost", contains="total += item")
+    scripted.keys("Control+Alt+ArrowRight")
+    scripted.do("see", selector=STATUS, contains="Ln 3, Col 1")
+    scripted.do("ghost", contains="for item in items:")
+    assert saved(scripted, "lines.py") == b"def sum_all(items):\n    total = 0\n\n"
+
+
+def test_the_commands_of_a_suggestion_can_be_called_by_name(scripted: Workbench) -> None:
+    """In the palette only where VS Code keeps a suggestion while the palette has the focus."""
+    scripted.set(editor__inlineSuggest__keepOnBlur=True)
+    start(scripted, "palette.py", "def add(a, b):\n    \n", 2, 5)
+    scripted.do("type", text="return ")
+    scripted.do("ghost", contains="a + b")
+    scripted.do("command", title="Diffill: Next Alternative")
+    assert scripted.do("ghost", contains="sum((a, b))") == "sum((a, b))"
+    scripted.do("command", title="Diffill: Previous Alternative")
+    scripted.do("ghost", contains="a + b")
+    scripted.do("command", title="Diffill: Accept Next Word")
+    scripted.do("see", selector=STATUS, contains="Ln 2, Col 13")
+    scripted.set()
+    assert saved(scripted, "palette.py") == b"def add(a, b):\n    return a\n"
 
 
 def test_alternatives_are_cycled(scripted: Workbench) -> None:

@@ -98,6 +98,23 @@ def test_a_run_is_planned_started_seen_paused_and_stopped(
     assert {path: path.read_bytes() for path in repository.rglob("*.py")} == before
 
 
+def test_a_data_folder_that_cannot_be_made_is_named(
+    installed: None,
+    tmp_path: Path,
+    repository: Path,
+    tiny_model_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It lies below a file: who runs the tests as root may write anywhere else."""
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "file" / "data"))
+    with window(tmp_path / "home", repository, tiny_model_dir) as editor:
+        editor.do("command", title=TUNE)
+        editor.do("see", selector=TOAST, contains="(Not a directory)", ms=RUN_MS)
+        editor.do("see", selector=TOAST, contains="name another data folder in DIFFILL_DATA")
+        editor.shot("no-data-folder")
+
+
 def test_two_windows_on_one_repository(
     installed: None, tmp_path: Path, repository: Path, tiny_model_dir: Path
 ) -> None:

@@ -73,6 +73,8 @@ class Workbench:
         home: Path,
         settings: dict[str, Any],
         env: dict[str, str] | None = None,
+        *,
+        trusts_all: bool = True,
     ) -> None:
         self._env = environment() if env is None else env
         self.folder = folder
@@ -88,8 +90,9 @@ class Workbench:
         common += ["--extensions-dir", str(home / "extensions")]
         (home / "config.yaml").write_text("auth: none\n")
         self._run([*common, "--install-extension", str(VSIX)])
-        quiet = ["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"]
-        quiet += ["--disable-getting-started-override", "--auth", "none"]
+        quiet = ["--disable-telemetry", "--disable-update-check", "--auth", "none"]
+        quiet += ["--disable-getting-started-override"]
+        quiet += ["--disable-workspace-trust"] if trusts_all else []
         self._server = self._start(
             [*common, *quiet, "--bind-addr", f"127.0.0.1:{self.port}", str(folder)]
         )
@@ -102,13 +105,17 @@ class Workbench:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env=self._env,
+            env=environment(),  # the browser is no part of what is tried
             start_new_session=True,
         )
         self._answers: queue.Queue[bytes] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.do("ready")
+        try:
+            self.do("ready")
+        except BaseException:
+            self.close()
+            raise
 
     # What the tests say
 

@@ -36,7 +36,12 @@ export async function createEnvironment(context: ExtensionContext, log: LogOutpu
   return window.withProgress(
     { location: ProgressLocation.Notification, title: "Diffill", cancellable: true },
     async (progress, token) => {
-      await mkdir(context.globalStorageUri.fsPath, { recursive: true });
+      try {
+        await mkdir(context.globalStorageUri.fsPath, { recursive: true });
+      } catch (error) {
+        show(failures.noFolder(context.globalStorageUri.fsPath, error instanceof Error ? error.message : String(error)));
+        return false;
+      }
       for (const [step, command, args] of steps) {
         progress.report({ message: step });
         log.info(`${command} ${args.join(" ")}`);

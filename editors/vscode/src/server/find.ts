@@ -3,11 +3,16 @@
 // does not lead to a server is an error and not passed over. Pure but for the probe.
 
 import { onPath, toolLocations, type Machine } from "./locations.ts";
+import { isTooOld } from "./version.ts";
+
+const OLDEST_PYTHON = "3.11";
 
 export interface Probe {
   exists(path: string): Promise<boolean>;
   /** Whether this interpreter can run the server. */
   hasServer(python: string): Promise<boolean>;
+  /** The version of an interpreter, undefined if it is none. */
+  version(python: string): Promise<string | undefined>;
 }
 
 export interface Wanted {
@@ -37,6 +42,16 @@ const module = (python: string, source: string): Found => ({
   source,
 });
 
+/** What is wrong with the interpreter of the settings, and what to do about it. */
+async function whyNot(python: string, probe: Probe): Promise<string> {
+  if (!(await probe.exists(python))) return `diffill.server.interpreter is ${python}, and there is no such program.`;
+  const version = await probe.version(python);
+  if (version === undefined) return `diffill.server.interpreter is ${python}, which does not run as a Python. Name a Python ${OLDEST_PYTHON} or newer.`;
+  if (isTooOld(version, OLDEST_PYTHON))
+    return `The Python of diffill.server.interpreter (${python}) is version ${version}, and Diffill needs ${OLDEST_PYTHON} or newer. Name another one.`;
+  return `The Python of diffill.server.interpreter (${python}) has no Diffill. Install it there with "pip install diffill".`;
+}
+
 export async function findServer(wanted: Wanted, probe: Probe): Promise<Search> {
   if (wanted.path) {
     const isName = !/[\\/]/.test(wanted.path);
@@ -50,12 +65,7 @@ export async function findServer(wanted: Wanted, probe: Probe): Promise<Search> 
   if (wanted.interpreter) {
     if (await probe.hasServer(wanted.interpreter))
       return { found: module(wanted.interpreter, "diffill.server.interpreter") };
-    return {
-      problem: (await probe.exists(wanted.interpreter))
-        ? `The Python of diffill.server.interpreter (${wanted.interpreter}) has no Diffill. Install it there with "pip install diffill".`
-        : `diffill.server.interpreter is ${wanted.interpreter}, and there is no such file.`,
-      setting: "diffill.server.interpreter",
-    };
+    return { problem: await whyNot(wanted.interpreter, probe), setting: "diffill.server.interpreter" };
   }
   for (const python of wanted.active)
     if (await probe.hasServer(python)) return { found: module(python, "the active Python environment") };

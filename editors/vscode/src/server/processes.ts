@@ -18,9 +18,9 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-async function says(python: string, code: string): Promise<string | undefined> {
+async function says(python: string, code: string, flag = "-P"): Promise<string | undefined> {
   try {
-    const { stdout } = await run(python, ["-P", "-c", code], { timeout: TIMEOUT_MS, cwd: tmpdir() });
+    const { stdout } = await run(python, [flag, "-c", code], { timeout: TIMEOUT_MS, cwd: tmpdir() });
     return stdout.trim();
   } catch {
     return undefined; // no such program, no such module, or older than 3.11 and without -P
@@ -32,6 +32,8 @@ export const probe: Probe = {
   hasServer: async (python) =>
     (await exists(python)) &&
     (await says(python, "import importlib.util as u; print(u.find_spec('lsp_server') is not None)")) === "True",
+  // -I: any version knows it, and it keeps modules of a folder out as well.
+  version: (python) => says(python, "import sys; print('.'.join(map(str, sys.version_info[:3])))", "-I"),
 };
 
 /** A Python of version 3.11 or newer that can make environments, or undefined. */

@@ -220,7 +220,7 @@ export class Server implements Disposable {
         { language, scheme: "file" },
         { language, scheme: "untitled" },
       ]),
-      initializationOptions: forServer(workspace.getConfiguration("diffill")),
+      initializationOptions: forServer(workspace.getConfiguration("diffill"), workspace.isTrusted),
       outputChannel: this.#log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       stdioOptions: {
@@ -264,7 +264,8 @@ export class Server implements Disposable {
             const answers = await next(params, token);
             setImmediate(() => this.#told.fire()); // when the answer has been sent
             if (!Array.isArray(answers)) return answers;
-            return answers.map((answer, index) => (params.items[index]?.section === "diffill" ? forServer(answer) : answer));
+            const { isTrusted } = workspace;
+            return answers.map((answer, index) => (params.items[index]?.section === "diffill" ? forServer(answer, isTrusted) : answer));
           },
           // An empty change: the server asks for what it may see.
           didChangeConfiguration: async () =>

@@ -134,7 +134,7 @@ def test_it_stops_at_the_end_of_its_line_unless_told_how_much_to_write() -> None
 
 def test_what_follows_on_the_line_is_not_written_again() -> None:
     case = replace(ADD, prefix="def f():\n    return g(", middle="a", suffix=")\n")
-    model = ScriptedModel(TOKENIZER.encode(b"a)"))
+    model = ScriptedModel(TOKENIZER.encode(b"(a)"))
     assert evaluate_case(TwinFiller(model, TOKENIZER), case, "predicted")["completion"] == "a"
 
 

@@ -150,6 +150,11 @@ class Infiller:
         )
 
     @property
+    def _votes(self) -> bool:
+        """Whether a completion is written with the document's votes."""
+        return bool(self.copy_weights) and self.ranking.votes
+
+    @property
     def denoiser(self) -> CachingDenoiser:
         """What encodes a context and runs a step, for those who open several holes at once."""
         return self._denoiser
@@ -219,7 +224,7 @@ class Infiller:
         denoise: Denoise = self._denoiser.bind(encoded.cache, encoded.hole_position)
         others = _others(request, prepared.data)
         quotes = self._quotes(request, prepared, sizes, others.quoted)
-        if self.copy_weights:
+        if self._votes:
             denoise = self._with_copying(denoise, prepared.data, placement, encoded, others.voting)
         if cancel is not None:
             cancel.raise_if_cancelled()
@@ -273,7 +278,7 @@ class Infiller:
         cancel.raise_if_cancelled()
         encoded = self.contexts.encode(data, placement, canonical(request.language), cancel)
         cancel.raise_if_cancelled()
-        if self.copy_weights:
+        if self._votes:
             self.contexts.index(data, placement, _others(request, data).voting)
         return not encoded.was_there
 

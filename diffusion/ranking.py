@@ -137,7 +137,8 @@ class Ranking:
     `calibrated`: whether the weights were fitted to exact matches. `quantiles`: the share of
     lengths that each canvas size is to cover, see `LengthTable.sizes`. `forks`: how many rows may
     be split off each canvas, see `CanvasState.forks`. `quotes`: how many quotes to weigh beside
-    the canvases.
+    the canvases. `votes`: whether the document's votes are mixed in where a completion is written
+    (docs/decisions/0018); judging, rewriting and joint fills have them in any case.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict(_BY_HAND))
@@ -146,6 +147,7 @@ class Ranking:
     quantiles: tuple[float, ...] = QUANTILES
     forks: int = 0
     quotes: int = 0
+    votes: bool = True
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How it was fitted, for people."""
 
@@ -171,6 +173,7 @@ class Ranking:
             "quantiles": list(self.quantiles),
             "forks": self.forks,
             "quotes": self.quotes,
+            "votes": self.votes,
             "facts": dict(self.facts),
         }
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -204,6 +207,7 @@ class Ranking:
             quantiles = tuple(map(float, document.get("quantiles", QUANTILES)))
             forks = int(document.get("forks", 0))
             quotes = int(document.get("quotes", 0))
+            votes = bool(document.get("votes", True))
             facts = dict(document.get("facts", {}))
         except OSError as error:
             raise TextError(f"{path} cannot be read ({error.strerror})", fix=fix) from error
@@ -223,7 +227,7 @@ class Ranking:
                 raise TextError(f"{path} asks for {wanted} {name}", fix=fix)
         return cls(
             weights, bias, calibrated=True, quantiles=quantiles, forks=forks, quotes=quotes,
-            facts=facts,
+            votes=votes, facts=facts,
         )  # fmt: skip
 
 

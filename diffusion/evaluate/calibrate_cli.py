@@ -47,6 +47,9 @@ def calibrate_model(
     quotes: Annotated[
         int, typer.Option(metavar="N", min=0, help="texts of the document to weigh; 0: none")
     ] = MOST_QUOTES,
+    votes: Annotated[
+        bool, typer.Option("--votes/--no-votes", help="mix the document's votes into completions")
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it finds, write nothing")] = (
         False
     ),
@@ -96,7 +99,8 @@ def calibrate_model(
     cases = validation_holes(corpus, tokenizer, count)
     shares = tuple(map(float, quantiles.split(","))) if quantiles else None
     plan = Plan(
-        model=folder, threads=1, evidence=True, quantiles=shares, forks=forks, quotes=quotes
+        model=folder, threads=1, evidence=True, quantiles=shares, forks=forks, quotes=quotes,
+        votes=votes,
     )
     found = (row for [row] in run(plan, cases, workers=workers))
     rows = list(watched(found, len(cases)))
@@ -130,6 +134,7 @@ def calibrate_model(
             quantiles=shares or QUANTILES,
             forks=forks,
             quotes=quotes if result.kept == "fitted" else 0,
+            votes=votes,
         )
         store(folder, ranking)
         typer.echo(f"stored in {folder}", err=True)

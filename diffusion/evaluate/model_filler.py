@@ -78,13 +78,14 @@ def load_model(
     quantiles: tuple[float, ...] | None = None,
     forks: int | None = None,
     quotes: int | None = None,
+    votes: bool | None = None,
     context_tokens: int | None = None,
     evidence: bool = False,
 ) -> ModelFiller:
     """A filler over a model folder, or over the bundled model.
 
-    `sampler`, `quantiles`, `forks`, `quotes` and `context_tokens` take the place of serving's. For
-    `evidence` see `ModelFiller`.
+    `sampler`, `quantiles`, `forks`, `quotes`, `votes` and `context_tokens` take the place of
+    serving's. For `evidence` see `ModelFiller`.
 
     Raises:
         CheckpointError: the folder is missing, damaged or another tokenizer's.
@@ -104,6 +105,8 @@ def load_model(
         infiller.ranking = replace(infiller.ranking, forks=forks)
     if quotes is not None:
         infiller.ranking = replace(infiller.ranking, quotes=quotes)
+    if votes is not None:
+        infiller.ranking = replace(infiller.ranking, votes=votes)
     return ModelFiller(infiller, weights_hash(served_dir(directory)), evidence=evidence)
 
 

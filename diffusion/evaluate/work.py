@@ -37,7 +37,7 @@ class Plan:
 
     `threads`: processor threads for the model, in each worker. `cpu_s`: processor seconds of an
     executed program. `sampler`, `quantiles` (of lengths to try), `forks` (of each canvas) and
-    `quotes` (how many to weigh), `context_tokens`: in place of those that serving uses.
+    `quotes` (how many to weigh), `votes`, `context_tokens`: in place of those that serving uses.
     `evidence`: rows tell of every candidate, and what was known of it.
     """
 
@@ -51,6 +51,7 @@ class Plan:
     quantiles: tuple[float, ...] | None = None
     forks: int | None = None
     quotes: int | None = None
+    votes: bool | None = None
     context_tokens: int | None = None
     evidence: bool = False
 
@@ -115,6 +116,7 @@ def load_filler(plan: Plan) -> Filler:
             quantiles=plan.quantiles,
             forks=plan.forks,
             quotes=plan.quotes if plan.filler == "diffill" else 0,
+            votes=plan.votes,
             context_tokens=plan.context_tokens,
             evidence=plan.evidence,
         )

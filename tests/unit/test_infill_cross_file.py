@@ -47,6 +47,14 @@ def test_other_files_vote(infiller: Infiller) -> None:
     assert any(c.text.startswith("cart, cash") for c in found)
 
 
+def test_nobody_votes_where_the_ranking_was_fitted_without(infiller: Infiller) -> None:
+    alone = infiller.infill(asked()).candidates
+    infiller.copy_weights = TRUSTS_VOTES
+    infiller.ranking = replace(infiller.ranking, votes=False)
+    found = infiller.infill(asked(cross_file=SHOP)).candidates
+    assert [c.text for c in found if not c.quoted] == [c.text for c in alone if not c.quoted]
+
+
 def test_the_context_is_encoded_once_whatever_other_files_say(infiller: Infiller) -> None:
     infiller.copy_weights = TRUSTS_VOTES
     assert not infiller.infill(asked()).context_cached

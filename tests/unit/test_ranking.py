@@ -50,7 +50,7 @@ def test_by_hand_a_quote_alone_comes_last() -> None:
 
 def test_a_fitted_score_is_the_logistic_of_the_value_and_survives_the_file(tmp_path: Path) -> None:
     fitted = Ranking({"sum_log_p": 0.5, "kind:expression": 1.0}, bias=0.25, calibrated=True)
-    fitted = replace(fitted, quantiles=(0.5, 0.9), forks=2, quotes=4)
+    fitted = replace(fitted, quantiles=(0.5, 0.9), forks=2, quotes=4, votes=False)
     assert fitted.value(EVIDENCE) == pytest.approx(0.25 - 1.0 + 1.0)
     fitted.save(tmp_path / "ranking.json")
     loaded = Ranking.load(tmp_path / "ranking.json")

@@ -106,7 +106,7 @@ class ContextSettings:
     cross_file: bool = _setting(
         False,
         "also read the files of the workspace that a document imports and that were edited last, "
-        "to quote from and to vote",
+        "to quote from",
     )
 
 

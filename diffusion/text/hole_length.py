@@ -106,9 +106,11 @@ class LengthTable:
         for quantile in quantiles:
             slots = self.quantile(language, kind, quantile) + _HEALED_TOKENS
             found.add(min(bisect_left(ladder, slots), len(ladder) - 1))
-        # A narrow table gives fewer than three: take the next larger, then the next smaller.
+        # A narrow table gives fewer than three: take the next larger, or smaller, or one between.
         while len(found) < min(3, len(ladder), len(quantiles)):
-            found.add(max(found) + 1 if max(found) + 1 < len(ladder) else min(found) - 1)
+            missing = set(range(len(ladder))) - found
+            near = (max(found) + 1, min(found) - 1)
+            found.add(next((index for index in near if index in missing), min(missing)))
         return tuple(ladder[index] for index in sorted(found))
 
     def quantile(self, language: str, kind: str, share: float) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from diffusion.errors import TextError
@@ -54,6 +54,7 @@ def test_few_samples_do_not_outweigh_the_kind() -> None:
     assert table.quantile("rust", "member", 0.65) < 12
 
 
+@example("cobol", "member", 4)
 @given(
     st.sampled_from(("python", "go", "cobol", "*")),
     st.sampled_from((*KINDS, "unheard of")),

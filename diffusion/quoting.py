@@ -17,7 +17,7 @@ from diffusion.text.quotes import Quote
 from diffusion.text.tokenizer import Tokenizer
 
 LONGEST_QUOTE = 48
-"""Slots."""
+"""Slots of a quote; the bundled ranking was fitted with this limit."""
 
 
 @dataclass(frozen=True, slots=True)

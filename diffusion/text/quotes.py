@@ -5,10 +5,12 @@ line nearby. The ranking weighs such texts beside those that the model writes it
 That text at hand makes good proposals is known from prompt-lookup decoding (Saxena, 2023); here
 the likeness of both sides of the hole chooses the place.
 
-- Blank before the cursor: between which two lines does it look most as it does around the hole?
-  The line there, moved to the hole's indentation; and, where more is missing, the lines after it.
-- Text before the cursor: where does the longest end of what is typed occur again? What follows
-  there, up to the end of its line or to what follows the hole.
+- Blank before the cursor: between which lines does it look most as it does around the hole, the
+  two above counted and the one below? The line there, moved to the hole's indentation; and, where
+  more is missing, the lines after it.
+- Text before the cursor: where does the longest end of what is typed occur again, under a line and
+  above one like those around the hole? What follows there, up to the end of its line or to what
+  follows the hole.
 - Where the place differs from the hole in a name or two, the text is also quoted with these names
   exchanged.
 
@@ -33,7 +35,10 @@ _FAR: Final = 1_000_000
 _MOST_LINES: Final = 6
 _MOST_PLACES: Final = 40
 _LINE_COST: Final = 0.02
-_AFTER_WEIGHT: Final = 0.5
+AFTER_WEIGHT: Final = 0.5
+SECOND_ABOVE_WEIGHT: Final = 0.25
+_TYPED_BEFORE_WEIGHT: Final = 0.2
+_TYPED_AFTER_WEIGHT: Final = 0.1
 _FEWEST_TYPED: Final = 2
 _MOST_TYPED: Final = 80
 _RENAMED_GAIN: Final = 0.01
@@ -62,12 +67,22 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """One text at one place. `distance` is in lines."""
+    """One text at one place. `distance` is in lines.
+
+    `sides`: what the lines above and below a continuation add to its likeness; places that differ
+    in nothing else are rivals.
+    """
 
     text: bytes
     likeness: float
     distance: int
     matched: int = 0
+    sides: float = 0.0
+
+    @property
+    def own(self) -> float:
+        """The likeness of the hole's own line alone."""
+        return self.likeness - self.sides
 
 
 def find_quotes(
@@ -120,7 +135,7 @@ def _best(found: list[_Found], most: int) -> list[Quote]:
         if item.text in seen or not item.text.strip():
             continue
         seen.add(item.text)
-        rivals = Counter(f.text for f in found if abs(f.likeness - item.likeness) <= _RIVAL_GAP)
+        rivals = Counter(f.text for f in found if abs(f.own - item.own) <= _RIVAL_GAP)
         share = rivals[item.text] / rivals.total()
         quotes.append(Quote(item.text, item.likeness, share, item.matched))
     return quotes
@@ -131,21 +146,29 @@ def _lines(text: bytes) -> list[bytes]:
 
 
 def _insertions(typed: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
-    """What stands between two lines like those around the hole, at most `_MOST_LINES` of it."""
+    """What stands between lines like those around the hole, at most `_MOST_LINES` of it."""
     above, below = blocks[0].lines, blocks[1].lines
     before = above[-1] if above else b""
-    after = below[0] if below else b""
     every = {line for block in blocks for line in block.lines}
     like_before = {line: _likeness(line, before) for line in every}
-    like_after = {line: _likeness(line, after) for line in every}
+    like_second = {line: _likeness(line, above[-2] if above[1:] else b"") for line in every}
+    like_after = {line: _likeness(line, below[0] if below else b"") for line in every}
+
+    def likeness(around: list[bytes], at: int, lines: int) -> float:
+        """How far the place of `lines` lines from `at` on looks like the hole's; not scaled."""
+        end = at + lines
+        follows = like_after[around[end]] if end < len(around) else 0.0
+        second = like_second[around[at - 2]] if at > 1 else 0.0
+        sides = AFTER_WEIGHT * follows + SECOND_ABOVE_WEIGHT * second
+        return like_before[around[at - 1]] + sides
+
     places: list[tuple[float, int, list[bytes], int]] = []  # likeness, distance, lines, index
     for block in blocks:
-        around = block.lines
-        for at in range(1, len(around)):
-            follows = like_after[around[at + 1]] if at + 1 < len(around) else 0.0
-            likeness = like_before[around[at - 1]] + _AFTER_WEIGHT * follows
-            places.append((likeness, block.distance(at), around, at))
+        for at in range(1, len(block.lines)):
+            distance = block.distance(at)
+            places.append((likeness(block.lines, at, 1), distance, block.lines, at))
     places.sort(key=lambda place: (-place[0], place[1]))
+    scale = 1 + AFTER_WEIGHT + SECOND_ABOVE_WEIGHT
     found: list[_Found] = []
     for _, distance, around, at in places[:_MOST_PLACES]:
         base = around[at - 1]
@@ -153,14 +176,12 @@ def _insertions(typed: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
             lines = around[at : at + n]
             if len(lines) < n or _indent(lines[-1]) < _indent(lines[0]):
                 break
-            follows = like_after[around[at + n]] if at + n < len(around) else 0.0
-            likeness = (like_before[base] + _AFTER_WEIGHT * follows) / (1 + _AFTER_WEIGHT)
-            likeness -= _LINE_COST * (n - 1)
+            like = likeness(around, at, n) / scale - _LINE_COST * (n - 1)
             text = _moved(lines, base, before, typed)
-            found.append(_Found(text, likeness, distance))
+            found.append(_Found(text, like, distance))
             renamed = _renamed(text, base.strip(), before.strip())
             if renamed is not None:
-                found.append(_Found(renamed, likeness + _RENAMED_GAIN, distance))
+                found.append(_Found(renamed, like + _RENAMED_GAIN, distance))
     return found
 
 
@@ -178,6 +199,9 @@ def _moved(lines: list[bytes], base: bytes, before: bytes, typed: bytes) -> byte
 def _continuations(typed: bytes, rest: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
     """What follows the longest end of `typed` elsewhere, if that could stand before `rest`."""
     typed = typed.lstrip()[-_MOST_TYPED:]
+    before = blocks[0].lines[-1] if blocks[0].lines else b""
+    after = blocks[1].lines[0] if blocks[1].lines else b""
+    scale = 1 + _TYPED_BEFORE_WEIGHT + _TYPED_AFTER_WEIGHT
     found: list[_Found] = []
     for block, index, line in ((b, i, line) for b in blocks for i, line in enumerate(b.lines)):
         at, length = longest_end(typed, line)
@@ -186,11 +210,19 @@ def _continuations(typed: bytes, rest: bytes, blocks: tuple[_Block, ...]) -> lis
         text = _up_to(line[at:], rest)
         if text is None:
             continue
+        sides = 0.0
+        if index:
+            sides += _TYPED_BEFORE_WEIGHT * _likeness(block.lines[index - 1], before)
+        if index + 1 < len(block.lines):
+            sides += _TYPED_AFTER_WEIGHT * _likeness(block.lines[index + 1], after)
+        sides /= scale
         distance = block.distance(index)
-        found.append(_Found(text, length / len(typed), distance, length))
+        likeness = length / len(typed) / scale + sides
+        found.append(_Found(text, likeness, distance, length, sides))
         renamed = _renamed(text, line[:at].lstrip(), typed)
         if renamed is not None:
-            found.append(_Found(renamed, _RENAMED_LIKENESS, distance, length))
+            likeness = _RENAMED_LIKENESS / scale + sides
+            found.append(_Found(renamed, likeness, distance, length, sides))
     return found
 
 

@@ -42,7 +42,20 @@ def test_places_that_say_the_same_share_their_votes() -> None:
     first, second = find_quotes(data, len(data), len(data))
     assert (first.text, second.text) == (b"f(2)", b"f(1)")
     assert first.share == pytest.approx(1 / 3) and second.share == pytest.approx(2 / 3)
-    assert first.likeness == 1.0 and first.matched == 4
+    assert first.likeness >= second.likeness and first.matched == 4
+
+
+def test_of_lines_that_begin_alike_the_one_in_like_company_is_quoted() -> None:
+    data = b"alpha()\nreturn one\nbeta()\nreturn two\nalpha()\nreturn "
+    assert find_quotes(data, len(data), len(data), 1)[0].text == b"one"
+    data = b"x\nreturn one\nalpha()\nx\nreturn two\nbeta()\nx\nreturn \nalpha()"
+    at = data.rindex(b"\nalpha()")
+    assert find_quotes(data, at, at, 1)[0].text == b"one"
+
+
+def test_of_lines_below_like_ones_the_second_line_above_decides() -> None:
+    data = b"alpha()\nopen()\nfirst()\nomega()\nopen()\nsecond()\nalpha()\nopen()\n"
+    assert find_quotes(data, len(data), len(data), 1)[0].text == b"first()"
 
 
 @pytest.mark.parametrize("document", [b"", b"x", b"only_line(", b"a b c "])
@@ -55,9 +68,9 @@ def test_another_document_is_quoted_where_this_one_has_nothing_as_like() -> None
     at = len(data)
     elsewhere = [b"x = 1\nother = there()\n", b"value = far()\nother = farther()\n"]
     assert [q.text for q in find_quotes(data, at, at, 3)] == [b"here()"]
-    assert [q.text for q in find_quotes(data, at, at, 2, elsewhere)] == [b"there()", b"farther()"]
-    data = b"other = here()\nother = "
-    assert find_quotes(data, len(data), len(data), 1, elsewhere)[0].text == b"here()"
+    assert [q.text for q in find_quotes(data, at, at, 2, elsewhere)] == [b"farther()", b"there()"]
+    data = b"x = 1\nother = here()\nx = 1\nother = "
+    assert find_quotes(data, len(data), len(data), 1, elsewhere[:1])[0].text == b"here()"
 
 
 def test_whole_lines_are_quoted_from_another_document() -> None:

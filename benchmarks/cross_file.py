@@ -5,8 +5,8 @@ Holes of a real repository's files, drawn as the evaluation draws them (`sample_
 - `alone`: from the file by itself;
 - `open`: with up to four other files of its folder and language open, which is what
   `diffill.context.openFiles` quotes from;
-- `cross`: with the same files open and `diffill.context.crossFile` on: what the file imports, and
-  what was edited last, for which up to `--recent` more files of the repository are drawn.
+- `repository`: with the same files open and `diffill.context.crossFile` on: the lines of all files
+  in its language, the nearest first, up to the bytes that an index holds.
 
 Gains are paired, hole by hole. `unseen` counts the holes whose text has a word that the rest of the
 file does not: there only other files, or the model's own knowledge, can help. Other files are as
@@ -36,14 +36,14 @@ from diffusion.evaluate.machine import describe
 from diffusion.evaluate.metrics import score
 from diffusion.evaluate.model_filler import inserted, served_dir, weights_hash
 from diffusion.infill import Infiller, InfillRequest
-from diffusion.text.cross_file import CrossFile
 from diffusion.text.hole_sampling import HoleMix, sample_holes
 from diffusion.text.ignored import IgnoreRules
 from diffusion.text.languages import grammar_for_path
+from diffusion.text.line_index import LineIndex
+from diffusion.text.nearby_files import index_around
 from diffusion.text.syntax import SyntaxTree
-from diffusion.text.workspace import Workspace
 
-VIEWS = ("alone", "open", "cross")
+VIEWS = ("alone", "open", "repository")
 METRICS = ("exact_match", "exact_in_3", "edit_similarity", "parses", "ms", "ms_again")
 OPEN = 4
 _WINDOW_BYTES = 800
@@ -54,12 +54,12 @@ _WORD = re.compile(rb"[A-Za-z_]\w+")
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A hole of a file, the texts of the files that are open, and the files edited before."""
+    """A hole of a file, and the names and texts of the files that are open."""
 
     file: SourceFile
     case: Case
+    open_names: tuple[str, ...]
     open_texts: tuple[bytes, ...]
-    recent: tuple[Path, ...]
 
     @property
     def unseen(self) -> bool:
@@ -68,7 +68,7 @@ class Hole:
         return bool(set(_WORD.findall(self.case.middle.encode())) - known)
 
 
-def draw(root: Path, files: Sequence[SourceFile], holes: int, recent: int, seed: int) -> list[Hole]:
+def draw(files: Sequence[SourceFile], holes: int, seed: int) -> list[Hole]:
     """`holes` holes, one of every file in turn; the same for the same seed."""
     rng = random.Random(seed)
     order = sorted(files, key=lambda file: file.path)
@@ -82,11 +82,9 @@ def draw(root: Path, files: Sequence[SourceFile], holes: int, recent: int, seed:
             alike = [f for f in files if f.language == file.language and f.path != file.path]
             beside = [f for f in alike if Path(f.path).parent == Path(file.path).parent]
             shown = rng.sample(beside, min(OPEN, len(beside)))
-            rest = [f for f in alike if f not in shown]
-            edited = rng.sample(rest, min(recent, len(rest)))
             if case is not None:
-                texts = tuple(f.data for f in shown)
-                found.append(Hole(file, case, texts, tuple(root / f.path for f in edited)))
+                names, texts = (f.path for f in shown), (f.data for f in shown)
+                found.append(Hole(file, case, tuple(names), tuple(texts)))
     return found
 
 
@@ -106,13 +104,13 @@ def _case(file: SourceFile, rng: random.Random, name: str) -> Case | None:
     return None
 
 
-def fill(infiller: Infiller, hole: Hole, view: str, others: CrossFile) -> dict[str, Any]:
+def fill(infiller: Infiller, hole: Hole, view: str, others: LineIndex) -> dict[str, Any]:
     """One row. `ms`: nothing known of the place; `ms_again`: the line was asked about before."""
     case = hole.case
     request = InfillRequest(
         case.text_without_middle, case.cursor, grammar_for_path(hole.file.path),
         elsewhere=() if view == "alone" else hole.open_texts,
-        cross_file=others if view == "cross" else None,
+        repository=others if view == "repository" else None,
     )  # fmt: skip
     infiller.contexts.clear()
     result = infiller.infill(request)
@@ -160,23 +158,19 @@ def main() -> None:
         file for file in scanned.files
         if file.language in (arguments.language or (file.language,)) and len(file.data) < 200_000
     ]  # fmt: skip
-    holes = draw(root, files, arguments.holes, arguments.recent, arguments.seed)
+    holes = draw(files, arguments.holes, arguments.seed)
     if not holes:
         sys.exit(f"{root} has no file with a hole; give the top folder of a repository with code")
     rows: dict[str, list[dict[str, Any]]] = {view: [] for view in VIEWS}
     read_ms: list[float] = []
-    imported = 0
+    lines: list[float] = []
     for number, hole in enumerate(holes, 1):
-        workspace = Workspace([root], IgnoreRules([root]))
         begun = time.perf_counter()
-        others = workspace.around(
-            root / hole.file.path,
-            hole.case.text_without_middle,
-            grammar_for_path(hole.file.path),
-            recent=hole.recent,
-        )
+        index, _ = index_around(root / hole.file.path, root, IgnoreRules([root]))
         read_ms.append(1000 * (time.perf_counter() - begun))
-        imported += bool(others.signatures)
+        shown = (hole.file.path, *hole.open_names)
+        others = index.without({str(root / name) for name in shown})
+        lines.append(len(index))
         views = list(VIEWS)
         random.Random(number).shuffle(views)  # no view is always the first
         for view in views:
@@ -194,7 +188,7 @@ def main() -> None:
         "files": len(files),
         "seed": arguments.seed,
         "holes": len(holes),
-        "holes_with_imports_found": imported,
+        "lines_p50": round(statistics.median(lines)),
         "read_ms": _times(read_ms),
         "views": {},
         "gains": {},
@@ -204,14 +198,15 @@ def main() -> None:
         report["views"][name] = {view: _totals(kept[view]) for view in VIEWS}
         for old in ("alone", "open"):
             if kept[old]:
-                gains = compare(kept[old], kept["cross"], METRICS)
-                print(f"\n{name} ({len(kept[old])} holes), from {old} to cross\n\n{table(gains)}")
-                report["gains"][f"{name}: {old} to cross"] = {
+                gains = compare(kept[old], kept["repository"], METRICS)
+                title = f"{name} ({len(kept[old])} holes), from {old} to repository"
+                print(f"\n{title}\n\n{table(gains)}")
+                report["gains"][f"{name}: {old} to repository"] = {
                     g.metric: {"gain": g.gain, "low": g.low, "high": g.high} for g in gains
                 }
     if arguments.rows is not None:
-        lines = [json.dumps({"view": view, **row}) for view in VIEWS for row in rows[view]]
-        arguments.rows.write_text("\n".join(lines) + "\n", "utf-8")
+        kept_rows = [json.dumps({"view": view, **row}) for view in VIEWS for row in rows[view]]
+        arguments.rows.write_text("\n".join(kept_rows) + "\n", "utf-8")
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     print(json.dumps(report))
@@ -222,7 +217,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("repository", type=Path, metavar="DIR", help="a checkout of real code")
     parser.add_argument("--language", nargs="+", metavar="NAME", help="only these")
     parser.add_argument("--holes", type=int, default=300, metavar="N")
-    parser.add_argument("--recent", type=int, default=2, metavar="N", help="files edited before")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", type=Path, metavar="DIR")

@@ -20,7 +20,6 @@ from diffusion.cancel import CancelToken
 from diffusion.model.caching import CachingDenoiser
 from diffusion.model.context_cache import ContextCache
 from diffusion.process.copying import CopyIndex
-from diffusion.process.layered_copying import LayeredIndex
 from diffusion.spare_cores import SpareCores
 from diffusion.text.canvas import Context, Placement, lay_out, window_around
 from diffusion.text.tokenizer import Tokenizer
@@ -55,8 +54,7 @@ class EncodedContext:
 class Contexts:
     """At most `places` contexts of `context_tokens`, and as many indexes of documents.
 
-    `copy_bytes`: how much of a document on either side of the hole is indexed. Texts of other files
-    are indexed by themselves: no key of a context holds one, and typing on a line finds them again.
+    `copy_bytes`: how much of a document on either side of the hole is indexed.
     `spare_cores`: how many threads each request gets; None leaves torch's as they are.
     """
 
@@ -78,22 +76,19 @@ class Contexts:
         self._places = places
         self._caches: OrderedDict[Context, ContextCache] = OrderedDict()
         self._indexes: OrderedDict[tuple[bytes, bytes], CopyIndex] = OrderedDict()
-        self._others: OrderedDict[tuple[tuple[bytes, ...], tuple[int, ...]], CopyIndex]
-        self._others = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._caches)
 
     @property
     def indexes(self) -> int:
-        """How many indexes are kept: of documents, and of texts of other files."""
-        return len(self._indexes) + len(self._others)
+        """How many indexes of documents are kept."""
+        return len(self._indexes)
 
     def clear(self) -> None:
         """Forget every place."""
         self._caches.clear()
         self._indexes.clear()
-        self._others.clear()
 
     def encode(
         self, data: bytes, placement: Placement, language: str, cancel: CancelToken | None = None
@@ -131,10 +126,8 @@ class Contexts:
         was_there = context in self._caches
         return EncodedContext(context, self._recall(self._caches, context, make), was_there)
 
-    def index(
-        self, data: bytes, placement: Placement, others: tuple[bytes, ...] = ()
-    ) -> CopyIndex | LayeredIndex:
-        """What `data` says around the hole, made ready for votes, with other texts behind it."""
+    def index(self, data: bytes, placement: Placement) -> CopyIndex:
+        """What `data` says around the hole, made ready for votes."""
         anchor, end = placement.anchor, placement.end
         around = (
             data[max(0, anchor - self._copy_bytes) : anchor],
@@ -145,15 +138,7 @@ class Contexts:
             before, after = (self._tokenizer.encode(part) for part in around)
             return CopyIndex((before, after), ending=after)
 
-        own = self._recall(self._indexes, around, make)
-        if not others:
-            return own
-
-        def make_others() -> CopyIndex:
-            return CopyIndex([self._tokenizer.encode(text) for text in others], own.ending)
-
-        key = (others, own.ending)
-        return LayeredIndex(own, self._recall(self._others, key, make_others))
+        return self._recall(self._indexes, around, make)
 
     def _recall(self, kept: OrderedDict[K, V], key: K, make: Callable[[], V]) -> V:
         value = kept.get(key)

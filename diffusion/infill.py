@@ -37,11 +37,11 @@ from diffusion.ranking import RANKING_FILE, Ranking
 from diffusion.repair import repair
 from diffusion.spare_cores import SpareCores
 from diffusion.text.canvas import MAX_CANVAS, Placement, canvas_ids, place
-from diffusion.text.cross_file import Chosen, CrossFile, choose
 from diffusion.text.hole import Hole
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.implied_newline import implied_newline
 from diffusion.text.languages import canonical
+from diffusion.text.line_index import LineIndex
 from diffusion.text.quotes import find_quotes
 from diffusion.text.span import select_hole
 from diffusion.text.syntax import SyntaxTree
@@ -67,7 +67,7 @@ class InfillRequest:
     `length` is "predicted" (sizes from the length table) or a number of slots, of which `exact`
     says that all of them hold text. At `deadline_ms`
     after the call the best so far is returned. `elsewhere`: other documents that may be quoted,
-    the nearest first. `cross_file`: what else the workspace says, for quotes and votes. `repair`:
+    the nearest first. `repository`: the lines of other files, which may be quoted, too. `repair`:
     mask again and denoise again what does not parse.
     """
 
@@ -79,7 +79,7 @@ class InfillRequest:
     deadline_ms: float | None = None
     exact: bool = False
     elsewhere: tuple[bytes, ...] = ()
-    cross_file: CrossFile | None = None
+    repository: LineIndex | None = None
     repair: bool = False
 
 
@@ -222,10 +222,9 @@ class Infiller:
             cancel.raise_if_cancelled()
         encoded = self.contexts.encode(prepared.data, placement, prepared.language)
         denoise: Denoise = self._denoiser.bind(encoded.cache, encoded.hole_position)
-        others = _others(request, prepared.data)
-        quotes = self._quotes(request, prepared, sizes, others.quoted)
+        quotes = self._quotes(request, prepared, sizes)
         if self._votes:
-            denoise = self._with_copying(denoise, prepared.data, placement, encoded, others.voting)
+            denoise = self._with_copying(denoise, prepared.data, placement, encoded)
         if cancel is not None:
             cancel.raise_if_cancelled()
         steps = 0
@@ -279,7 +278,7 @@ class Infiller:
         encoded = self.contexts.encode(data, placement, canonical(request.language), cancel)
         cancel.raise_if_cancelled()
         if self._votes:
-            self.contexts.index(data, placement, _others(request, data).voting)
+            self.contexts.index(data, placement)
         return not encoded.was_there
 
     def open(self, request: InfillRequest) -> OpenHole:
@@ -364,14 +363,16 @@ class Infiller:
         return (min(request.length, room),) if request.length > 0 else (request.length,)
 
     def _quotes(
-        self, request: InfillRequest, prepared: _Prepared, sizes: tuple[int, ...],
-        others: tuple[bytes, ...],
-    ) -> list[PlacedQuote]:  # fmt: skip
+        self, request: InfillRequest, prepared: _Prepared, sizes: tuple[int, ...]
+    ) -> list[PlacedQuote]:
         """What documents say at places like the hole, if the ranking can weigh it."""
         if not self.ranking.quotes:
             return []
-        hole, elsewhere = prepared.hole, (*request.elsewhere, *others)
-        found = find_quotes(prepared.data, hole.start, hole.end, self.ranking.quotes, elsewhere)
+        data, start, end = prepared.data, prepared.hole.start, prepared.hole.end
+        elsewhere = request.elsewhere
+        if request.repository is not None:
+            elsewhere = (*elsewhere, *request.repository.excerpts(data, start, end))
+        found = find_quotes(data, start, end, self.ranking.quotes, elsewhere)
         return place_quotes(
             found, self.tokenizer, prepared.placement,
             room=prepared.room if request.length == PREDICTED else max(sizes),
@@ -379,16 +380,9 @@ class Infiller:
         )  # fmt: skip
 
     def _with_copying(
-        self, denoise: Denoise, data: bytes, placement: Placement, encoded: EncodedContext,
-        others: tuple[bytes, ...] = (),
-    ) -> CopyingDenoiser:  # fmt: skip
-        """`denoise` with the votes of the document around the hole, and of other texts."""
-        index = self.contexts.index(data, placement, others)
+        self, denoise: Denoise, data: bytes, placement: Placement, encoded: EncodedContext
+    ) -> CopyingDenoiser:
+        """`denoise` with the votes of the document around the hole."""
+        index = self.contexts.index(data, placement)
         before = encoded.ids_before_canvas
         return CopyingDenoiser(denoise, index, self.copy_weights, before, self.line_ends)
-
-
-def _others(request: InfillRequest, data: bytes) -> Chosen:
-    """What other files say about the hole's line; the same for every key that is typed there."""
-    others = request.cross_file
-    return Chosen() if others is None else choose(others, request.elsewhere, data, request.cursor)

@@ -21,6 +21,7 @@ from diffusion.threads import follow
 
 if TYPE_CHECKING:
     from diffusion.infill import InfillResult
+    from diffusion.text.line_index import LineIndex
 
 MAX_SLOTS = 128
 MAX_ALTERNATIVES = 8
@@ -72,6 +73,10 @@ def infill(
         float | None,
         typer.Option("--deadline-ms", metavar="MS", help="answer with the best so far after MS"),
     ] = None,
+    repository: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="also quote from the other files of this folder"),
+    ] = None,
 ) -> None:
     """Fill one hole of FILE."""
     try:
@@ -85,7 +90,8 @@ def infill(
             )
         chosen = language_of(file, data, language)
         tuned = asked_adapter(adapter, model, file)
-        result = _run(data, cursor, chosen, slots, alternatives, deadline_ms, model, tuned)
+        others = None if repository is None else _lines_of(repository, file)
+        result = _run(data, cursor, chosen, slots, alternatives, deadline_ms, model, tuned, others)
     except DiffillError as error:
         typer.echo(f"error: {error}", err=True)
         if as_json:
@@ -130,6 +136,7 @@ def _run(
     deadline_ms: float | None,
     model: Path | None,
     adapter: Path | None,
+    repository: LineIndex | None,
 ) -> InfillResult:
     threads = follow()
     from diffusion.infill import Infiller, InfillRequest
@@ -142,8 +149,26 @@ def _run(
         length=length,
         alternatives=alternatives,
         deadline_ms=deadline_ms,
+        repository=repository,
     )
     return infiller.infill(request)
+
+
+def _lines_of(repository: Path, file: Path) -> LineIndex:
+    """What an editor with the folder open would read beside the file; ConfigError for no folder."""
+    if not repository.is_dir():
+        raise ConfigError(f"--repository {repository} is no folder", fix="name an existing folder")
+    root, real = repository.resolve(), file.resolve()
+    if root not in real.parents:
+        raise ConfigError(
+            f"{file} does not lie in {repository}", fix="name a folder that holds the file"
+        )
+    from diffusion.data.secret_scan import holds_key
+    from diffusion.text.ignored import IgnoreRules
+    from diffusion.text.nearby_files import index_around
+
+    index, _ = index_around(real, root, IgnoreRules([root]), leave_out=holds_key)
+    return index.without({str(real)})
 
 
 def _slots(length: str) -> str | int:

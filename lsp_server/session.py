@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from diffusion.cancel import CancelToken
 from diffusion.suspicion import Suspicion
 from diffusion.text import languages
-from diffusion.text.cross_file import CrossFile
 from diffusion.text.ignored import Ignored, IgnoreRules
-from diffusion.text.workspace import MOST_RECENT
 from lsp_server.completion.cache import ForwardCache
 from lsp_server.completion.candidate import Suggestion
 from lsp_server.completion.pace import Pace
@@ -33,6 +33,9 @@ from lsp_server.pause import Pause
 from lsp_server.reasons import Reason
 from lsp_server.settings import Problem, Settings, merge, read, section
 from lsp_server.training.reload import Chosen, chosen_adapter
+
+if TYPE_CHECKING:
+    from diffusion.text.line_index import LineIndex
 
 logger = logging.getLogger(__name__)
 BACKGROUND = frozenset(("textDocument/diagnostic", "textDocument/hover"))
@@ -71,8 +74,6 @@ class Session:
         self._ignored: dict[str, Ignored | None] = {}
         self.neighbours = Neighbours()
         self._edited: set[str] = set()
-        self._recent: tuple[Path, ...] = ()
-        """Files that were edited and closed, the last one first."""
         self._flights: dict[tuple[str, str], CancelToken] = {}
         self._initial: object = None
         self._engine_config = EngineConfig()
@@ -100,8 +101,6 @@ class Session:
             self.suspicions.clear()
         self.settings, self.problems = settings, problems
         self._set_rules()
-        if not settings.context.cross_file:
-            self.neighbours.forget()
         self.log.log_code(settings.privacy.log_code)
         self.choose_adapter()
         return new
@@ -127,14 +126,15 @@ class Session:
         self._set_rules()
 
     def forget_ignored(self) -> None:
-        """An ignore file may have changed."""
+        """An ignore file may have changed, and with it what may be read."""
+        self._check_again()
+        self.neighbours.set_rules(self._roots(), self._new_rules())
+        for document in [*self.documents.values()][-1:]:
+            self.repository(document)
+
+    def _check_again(self) -> None:
         self._rules.forget()
         self._ignored.clear()
-        if not self.settings.context.cross_file:
-            return
-        self.neighbours.set_rules(self._roots(), self._new_rules())
-        for document in [*self.documents.values()][-OTHERS:]:
-            self.cross_file(document, 0)
 
     def ignored(self, uri: str) -> Ignored | None:
         """Why a document is left alone: not completed, not quoted from, not scored."""
@@ -173,11 +173,9 @@ class Session:
     def put(self, document: Document) -> None:
         """Open a document."""
         self._cancel(document.uri, Reason.STALE)
-        self.forget_ignored()
+        self._check_again()
         self._touch(document)
-        path = path_of(document.uri)
-        self._recent = tuple(recent for recent in self._recent if recent != path)
-        self.cross_file(document, 0)
+        self.repository(document)
         if (
             self.settings.enable
             and document.language != languages.TEXT
@@ -208,33 +206,24 @@ class Session:
         ]
         return tuple(alike[:OTHERS])
 
-    def cross_file(self, document: Document, line: int) -> CrossFile | None:
-        """What the workspace says around a document, None where that is off.
-
-        It is read again in the background when `line`, the cursor's, is another one.
-        """
+    def repository(self, document: Document) -> LineIndex | None:
+        """The lines of the files around a document that are not open; None where that is off."""
         path = path_of(document.uri)
         if not self.settings.context.cross_file or path is None:
             return None
         if self.ignored(document.uri) is not None:
             return None
-        if not self.neighbours.are_of(document.uri, line):
-            shown = {
-                other: known.data
-                for uri, known in self.documents.items()
-                if uri != document.uri
-                and (other := path_of(uri)) is not None
-                and self.ignored(uri) is None
-            }
-            self.neighbours.want(document, path, line, self._recent, shown)
-        return self.neighbours.of(document.uri)
+        index = self.neighbours.around(path)
+        if index is None:
+            return None
+        shown = filter(None, map(path_of, self.documents))
+        return index.without({os.path.realpath(other) for other in shown})
 
     def drop(self, uri: str) -> None:
         """Close a document."""
         self._cancel(uri, Reason.CLOSED)
-        self.neighbours.forget(uri)
-        if uri in self._edited and (path := path_of(uri)) is not None:
-            self._recent = (path, *self._recent)[:MOST_RECENT]
+        if uri in self._edited:
+            self.neighbours.stale()
         self._edited.discard(uri)
         self.documents.pop(uri, None)
         self.cache.forget(uri)

@@ -104,9 +104,9 @@ class ContextSettings:
         True, "quote from other open documents in the same language, where they fit"
     )
     cross_file: bool = _setting(
-        False,
-        "also read the files of the workspace that a document imports and that were edited last, "
-        "to quote from",
+        True,
+        "also quote from files of the workspace that are not open, in the same language, "
+        "the nearest first",
     )
 
 

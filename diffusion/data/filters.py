@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from diffusion.text.nearby_files import VENDORED
+
 EXTENSIONS = {
     ".py": "python", ".pyi": "python", ".js": "javascript", ".mjs": "javascript",
     ".cjs": "javascript", ".jsx": "javascript", ".ts": "typescript", ".tsx": "typescript",
@@ -18,17 +20,6 @@ EXTENSIONS = {
 }  # fmt: skip
 LANGUAGES = ("python", "javascript", "typescript", "go", "rust", "java", "c", "cpp")
 
-VENDORED = frozenset(
-    {
-        "vendor", "vendored", "_vendor", "_vendored_packages", "node_modules", "bower_components",
-        "third_party", "third-party", "thirdparty", "3rdparty", "externals", "external",
-        "_external", "extern", "extlibs", "site-packages", "locale", "locales", "translations",
-        "i18n", "l10n", "fixtures", "testdata", "test_data", "test-data", "snapshots",
-        "__snapshots__", "__pycache__", "min", "minified", "generated", "gen", "_generated",
-        "baselines", "lib2to3_fixtures", "cassettes", "recordings", "encodings", "dist",
-        "_deprecated_third_party", ".git", "umd", "unidata",
-    }
-)  # fmt: skip
 _SKIPPED_NAME = re.compile(
     r"(\.min\.|\.bundle\.|[.-]bundled?\.|\.pb\.(h|cc|go)$|_pb2(_grpc)?\.pyi?$|\.pb\.gw\.go$|"
     r"zz_generated|\.generated\.|_generated\.|\.g\.ts$|^jquery[.-]\d|\.d\.[cm]?ts$|"

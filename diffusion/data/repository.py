@@ -23,7 +23,6 @@ import numpy as np
 
 from diffusion.data.filters import (
     MAX_FILE_BYTES,
-    VENDORED,
     header_language,
     language_of,
     reason_to_drop,
@@ -35,6 +34,7 @@ from diffusion.data.secret_scan import secret_kind
 from diffusion.data.split import unit_hash
 from diffusion.errors import CorpusError
 from diffusion.text.ignored import IgnoreRules
+from diffusion.text.nearby_files import VENDORED
 
 HELD_OUT_SHARE = 0.12
 MOST_FILES = 50_000

@@ -43,16 +43,19 @@ def secret_kind(path: str, data: bytes) -> str | None:
     """What kind of secret the file seems to hold (or its name promises), or None."""
     if _SECRET_NAME.match(PurePosixPath(path).stem):
         return "name of a secrets file"
-    if holds_secret(data):
+    if holds_key(data):
         return "key or token"
     text = data.decode("utf-8", "replace")
-    if _MORE_SHAPES.search(text):
-        return "key or token"
     for plugin, kind in _shapes():
         for shape in plugin.denylist:
             if shape.search(text):
                 return kind
     return _keyword(path, text) or _random_literal(text)
+
+
+def holds_key(data: bytes) -> bool:
+    """Whether the text has something of the fixed shape of a key or token: the fast part."""
+    return holds_secret(data) or bool(_MORE_SHAPES.search(data.decode("utf-8", "replace")))
 
 
 @cache

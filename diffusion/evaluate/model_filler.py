@@ -9,13 +9,14 @@ torch is loaded by `load_model`, not by importing this module.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffusion.evaluate.cases import Case, to_bytes, to_text
 from diffusion.evaluate.infill_eval import Fill, Length
+from diffusion.text.line_index import LineIndex
 
 if TYPE_CHECKING:
     from diffusion.infill import Infiller, InfillResult
@@ -27,15 +28,22 @@ _OFFERED, _ALL = 3, 64
 class ModelFiller:
     """Fills a case with the best candidate of an `Infiller`.
 
-    With `evidence`, all candidates are told, each with what was known of it.
+    With `evidence`, all candidates are told, each with what was known of it. `repository`: lines of
+    other files that may be quoted, by language.
     """
 
     name = "diffill"
 
     def __init__(
-        self, infiller: Infiller, model_hash: str | None = None, *, evidence: bool = False
+        self,
+        infiller: Infiller,
+        model_hash: str | None = None,
+        *,
+        evidence: bool = False,
+        repository: Mapping[str, LineIndex] | None = None,
     ) -> None:
         self._infiller = infiller
+        self._repository = repository or {}
         self._evidence = evidence
         self.model_hash = model_hash
 
@@ -61,6 +69,7 @@ class ModelFiller:
             cursor=case.cursor,
             language=case.language,
             alternatives=_ALL if self._evidence else _OFFERED,
+            repository=self._repository.get(case.language),
         )
         if length == "oracle":
             slots = self._infiller.oracle_slots(asked, to_bytes(case.middle))

@@ -65,7 +65,10 @@ class LineIndex:
     def of(cls, files: Sequence[tuple[str, bytes]], most_bytes: int = MOST_BYTES) -> LineIndex:
         """An index of named files, the nearest first."""
         known: dict[bytes, int] = {}
-        names, lines, words, file = [], [], [], []
+        names: list[str] = []
+        lines: list[bytes] = []
+        words: list[int] = []
+        file: list[int] = []
         size = 0
         for name, data in files:
             size += len(data)
@@ -85,6 +88,11 @@ class LineIndex:
             tuple(names), b"".join(lines), tuple(known), starts_N,
             np.array(words, np.int32), np.array(file, np.int32),
         )  # fmt: skip
+
+    @property
+    def files(self) -> int:
+        """How many files are looked at."""
+        return len(self.names) - len(self.hidden)
 
     def __len__(self) -> int:
         return len(self.starts_N)

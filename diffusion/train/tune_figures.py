@@ -1,23 +1,27 @@
 """Before and after: the base model and the tuned one on holes of held-out files, as served.
 
 The holes are drawn as for every figure (`evaluate.validation_holes`), the lengths are predicted,
-and the models run as they do in an editor, so the figures are what a user would see.
+and the models run as they do in an editor, with the lines of the other files at hand, so the
+figures are what a user would see.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from diffusion.data.shards import ShardSet
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.cases import Case
 from diffusion.evaluate.infill_eval import evaluate_case
 from diffusion.evaluate.model_filler import ModelFiller
 from diffusion.evaluate.validation_holes import validation_holes
 from diffusion.infill import InfillConfig, Infiller
+from diffusion.text.line_index import LineIndex
 from diffusion.text.tokenizer import Tokenizer
+from diffusion.train.tune_data import TRAIN
 
 _SEED = 3
 
@@ -68,16 +72,27 @@ def held_out_cases(corpus: Path, tokenizer: Tokenizer, count: int) -> tuple[Case
     return ()
 
 
+def trained_lines(corpus: Path, tokenizer: Tokenizer) -> dict[str, LineIndex]:
+    """The lines of the files that a run learns from, by language: what an editor would read."""
+    shards = ShardSet.open(corpus, TRAIN)
+    found = {}
+    for language in shards.languages:
+        texts = dict.fromkeys(tokenizer.decode(ids.tolist()) for ids in shards[language])
+        found[language] = LineIndex.of([(str(number), text) for number, text in enumerate(texts)])
+    return found
+
+
 def compare(
     base: Infiller,
     tuned: Infiller,
     cases: Sequence[Case],
     *,
+    repository: Mapping[str, LineIndex] | None = None,
     gate: Callable[[], bool] = lambda: True,
     on_case: Callable[[int, int], None] = lambda done, of: None,
 ) -> Compared | None:
-    """Both models on every case; None where `gate` said to stop."""
-    models = (ModelFiller(base), ModelFiller(tuned))
+    """Both models on every case, quoting from `repository`; None where `gate` said to stop."""
+    models = (ModelFiller(base, repository=repository), ModelFiller(tuned, repository=repository))
     rows: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
     for number, case in enumerate(cases):
         for model, found in zip(models, rows, strict=True):

@@ -39,7 +39,7 @@ from diffusion.train.team import Team
 from diffusion.train.trained_part import adapter_bytes
 from diffusion.train.tune_config import DEFAULT_MINUTES, TuneConfig
 from diffusion.train.tune_data import DATA, GENERAL, write_data
-from diffusion.train.tune_figures import Compared, compare, held_out_cases, load
+from diffusion.train.tune_figures import Compared, compare, held_out_cases, load, trained_lines
 
 CONFIG_FILE, PLAN_FILE, SAMPLES_FILE = "config.json", "plan.json", "samples.json"
 _CANDIDATE = "candidate"
@@ -278,7 +278,10 @@ class _Job:
         )  # fmt: skip
 
     def _measure(self, candidate: Path) -> tuple[Compared, Compared] | None:
-        """Both models on held-out holes of the repository and of general code."""
+        """Both models on held-out holes of the repository and of general code.
+
+        Only the former have a repository around them.
+        """
         self._say("measuring")
         base = load(self._options.model_dir)
         tuned = load(self._options.model_dir, candidate)
@@ -292,7 +295,8 @@ class _Job:
         found = []
         for name, count in ((DATA, self._options.cases), (GENERAL, self._options.general_cases)):
             cases = held_out_cases(self._run / name, self._tokenizer, count)
-            compared = compare(base, tuned, cases, gate=gate, on_case=on_case)
+            around = trained_lines(self._run / name, self._tokenizer) if name == DATA else {}
+            compared = compare(base, tuned, cases, repository=around, gate=gate, on_case=on_case)
             if compared is None:
                 return None
             found.append(compared)

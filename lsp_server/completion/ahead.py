@@ -25,7 +25,6 @@ def next_requests(
     asked = EngineRequest(
         data, request.cursor, request.document.grammar,
         elsewhere=tuple(document.data for document in request.elsewhere),
-        cross_file=request.cross_file,
     )  # fmt: skip
     _, line_end = request.document.line(request.cursor)
     if data[request.cursor : line_end].strip():

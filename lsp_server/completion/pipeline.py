@@ -92,11 +92,9 @@ async def _ask(
     cancel: CancelToken,
     trace: Trace,
 ) -> EngineAnswer | None:
-    others = request.cross_file
+    others = request.repository
     if others is not None:
-        trace.facts["otherFiles"] = {
-            "imported": len(others.signatures), "read": len(others.texts)
-        }  # fmt: skip
+        trace.facts["otherFiles"] = {"files": others.files, "lines": len(others)}
     wanted = EngineRequest(
         text=request.document.data,
         cursor=request.cursor,
@@ -104,7 +102,7 @@ async def _ask(
         alternatives=request.alternatives,
         deadline_ms=settings.inline.max_latency_ms,
         elsewhere=tuple(document.data for document in request.elsewhere),
-        cross_file=others,
+        repository=others,
         repair=settings.syntax.check == "repair",
     )
     future = engine.submit(wanted, cancel)

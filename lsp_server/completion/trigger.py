@@ -7,13 +7,16 @@ settings give the same answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from diffusion.text import languages
-from diffusion.text.cross_file import CrossFile
 from diffusion.text.enclosure import prose_at
 from lsp_server.document import Document, to_text
 from lsp_server.reasons import Reason
 from lsp_server.settings import Settings
+
+if TYPE_CHECKING:
+    from diffusion.text.line_index import LineIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,9 @@ class Refusal:
 class CompletionRequest:
     """Fill the hole at byte `cursor` of a document snapshot.
 
-    `elsewhere`: other open documents in its language, the last touched first. `cross_file`: what
-    other files of the workspace say, None where they are not read. `refusal`: what the session has
-    against it whatever the text (a pause, a file that is left alone).
+    `elsewhere`: other open documents in its language, the last touched first. `repository`: the
+    lines of files around it, None where they are not read. `refusal`: what the session has against
+    it whatever the text (a pause, a file that is left alone).
     """
 
     document: Document
@@ -38,7 +41,7 @@ class CompletionRequest:
     automatic: bool
     alternatives: int = 1
     elsewhere: tuple[Document, ...] = ()
-    cross_file: CrossFile | None = None
+    repository: LineIndex | None = None
     refusal: Refusal | None = None
 
 

@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from diffusion.cancel import CancelToken
 from diffusion.suspicion import ScoredWord
-from diffusion.text.cross_file import CrossFile
 from lsp_server.engine.tasks import (
     EngineAlternativesAnswer,
     EngineAlternativesRequest,
@@ -24,14 +23,17 @@ from lsp_server.engine.tasks import (
     OnDraft,
 )
 
+if TYPE_CHECKING:
+    from diffusion.text.line_index import LineIndex
+
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest:
     """Fill the hole at a cursor.
 
     `deadline_ms` counts from the moment the model begins to work on the request. `elsewhere`: open
-    documents that may be quoted; `cross_file`: what other files say. `repair`: what does not parse
-    is denoised again where the errors are.
+    documents that may be quoted; `repository`: the lines of files that are not open. `repair`: what
+    does not parse is denoised again where the errors are.
     """
 
     text: bytes
@@ -40,7 +42,7 @@ class EngineRequest:
     alternatives: int = 1
     deadline_ms: float | None = None
     elsewhere: tuple[bytes, ...] = ()
-    cross_file: CrossFile | None = None
+    repository: LineIndex | None = None
     repair: bool = False
 
 

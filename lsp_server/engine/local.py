@@ -201,7 +201,7 @@ def _asked(request: EngineRequest) -> InfillRequest:
         alternatives=request.alternatives,
         deadline_ms=request.deadline_ms,
         elsewhere=request.elsewhere,
-        cross_file=request.cross_file,
+        repository=request.repository,
         repair=request.repair,
     )
 

@@ -69,7 +69,7 @@ def begin(
     alternatives = session.settings.inline.alternatives
     others = session.others(document) if session.settings.context.open_files else ()
     refusal = session.refusal(uri, automatic=automatic)
-    around = None if refusal is not None else session.cross_file(document, position.line)
+    around = None if refusal is not None else session.repository(document)
     asked.request = CompletionRequest(
         document, cursor, automatic, alternatives, others, around, refusal
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from diffusion.infill import Candidate, InfillResult, TokenScore
+from diffusion.infill import Candidate, Infiller, InfillRequest, InfillResult, TokenScore
 from diffusion.infill_cli import as_document
 from diffusion.text.hole import Hole
 from lsp_server.commands import app
@@ -122,3 +122,26 @@ def test_the_demo_runs_into_a_pipe(tiny_model_dir: Path) -> None:
     assert "\x1b" not in answer.stdout
     assert "[1/1]" in answer.stdout
     assert "of 1 exactly as written" in answer.stdout
+
+
+def test_a_repository_is_quoted_from(
+    tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[InfillRequest] = []
+
+    def infill(self: Infiller, request: InfillRequest) -> InfillResult:
+        asked.append(request)
+        return InfillResult((), Hole(0, 0, "expression"), 1.0, 0, False)
+
+    monkeypatch.setattr(Infiller, "infill", infill)
+    for name in ("pkg/a.py", "b.py", ".env.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"name = {name!r}\n")
+    words = ["infill", str(tmp_path / "pkg" / "a.py"), "--at", "1:0", "--model"]
+    for more in ([], ["--repository", str(tmp_path)]):
+        answer = CliRunner().invoke(app, [*words, str(tiny_model_dir), *more])
+        assert answer.exit_code == 0, answer.output
+    assert asked[0].repository is None
+    index = asked[1].repository
+    assert index is not None
+    assert index.excerpts(b"name = ", 7, 7) == (b"name = 'b.py'\n",)

@@ -34,6 +34,8 @@ def program(tmp_path: Path) -> Path:
         (("--at", "2:11", "--alternatives", "0"), "from 1 to 8"),
         (("--at", "2:11", "--deadline-ms", "0"), "above 0"),
         (("--at", "2:11", "--deadline-ms", "nan"), "above 0"),
+        (("--at", "2:11", "--repository", "no-such-folder"), "no-such-folder is no folder"),
+        (("--at", "2:11", "--repository", str(Path(__file__).parent)), "does not lie in"),
     ],
 )
 def test_a_bad_option_is_named(program: Path, options: tuple[str, ...], said: str) -> None:

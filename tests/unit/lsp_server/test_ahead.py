@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from diffusion.text.cross_file import CrossFile
 from lsp_server.completion.ahead import next_requests
 from lsp_server.completion.candidate import Suggestion
 from lsp_server.completion.trigger import CompletionRequest
@@ -51,10 +50,8 @@ def test_several_lines_go_on_from_the_last() -> None:
     ]
 
 
-def test_other_files_are_made_ready_too() -> None:
+def test_other_documents_are_passed_on() -> None:
     document = Document.open("file:///a.py", "python", 1, "x = 1")
-    others = CrossFile((b"def f():\n",))
-    asked = CompletionRequest(document, 5, automatic=True, elsewhere=(document,), cross_file=others)
+    asked = CompletionRequest(document, 5, automatic=True, elsewhere=(document,))
     [prepared] = next_requests(asked, ())
-    assert prepared.cross_file == others
     assert prepared.elsewhere == (document.data,)

@@ -1,4 +1,4 @@
-"""Other files of the workspace on their way to the model, and those that stay away from it."""
+"""The lines of other files on their way to the model, and those that stay away from it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from diffusion.text.cross_file import CrossFile
+from diffusion.text.line_index import LineIndex
 from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
 
 HELPER = "def helper(count):\n    return count\n"
 TEXT = "from helpers import helper\n\nhelper(\n"
-HEAD = b"def helper(count)\n"
-ON = {"context": {"crossFile": True}}
+OFF = {"context": {"crossFile": False}}
 
 
 @pytest.fixture
@@ -25,45 +24,57 @@ def wire() -> Iterator[Wire]:
     assert wire.engine.join(WAIT_S)
 
 
-async def begin(wire: Wire, root: Path, settings: dict[str, Any] = ON) -> None:
+async def begin(wire: Wire, root: Path, settings: dict[str, Any] | None = None) -> None:
     folder = {"uri": root.as_uri(), "name": root.name}
-    await wire.initialize(workspaceFolders=[folder], initializationOptions=settings)
+    await wire.initialize(workspaceFolders=[folder], initializationOptions=settings or {})
 
 
-async def seen(wire: Wire, file: Path, line: int = 2) -> CrossFile | None:
+async def seen(wire: Wire, file: Path, line: int = 2) -> LineIndex | None:
     """What the model is given of other files, once what was begun has been read."""
     assert wire.server.session.neighbours.settle(WAIT_S)
     await wire.inline(line, 0, uri=file.as_uri(), automatic=False)
     assert wire.engine.filler.asked is not None
-    return wire.engine.filler.asked.cross_file
+    found: LineIndex | None = wire.engine.filler.asked.repository
+    return found
 
 
-def read_for(wire: Wire, file: Path, line: int) -> CrossFile:
-    """What is read for a request from `line`."""
-    session = wire.server.session
-    session.cross_file(session.documents[file.as_uri()], line)
-    assert session.neighbours.settle(WAIT_S)
-    return session.neighbours.of(file.as_uri())
+def names(index: LineIndex | None) -> set[str]:
+    """The files that are looked at."""
+    assert index is not None
+    return {Path(n).name for i, n in enumerate(index.names) if i not in index.hidden}
 
 
-async def test_what_is_imported_reaches_the_model(wire: Wire, tmp_path: Path) -> None:
+async def test_what_other_files_say_reaches_the_model(wire: Wire, tmp_path: Path) -> None:
     (tmp_path / "helpers.py").write_text(HELPER)
     file = tmp_path / "a.py"
+    file.write_text("old = 1\n")
     await begin(wire, tmp_path)
     wire.open(TEXT, uri=file.as_uri())
-    assert await seen(wire, file) == CrossFile((HEAD,), (HELPER.encode(),))
+    found = await seen(wire, file)
+    assert names(found) == {"helpers.py"}, "of the document itself only what the editor has"
+    assert found is not None and b"return count" in found.text
     explained = await wire.ask("diffill/explainLast")
-    assert explained["otherFiles"] == {"imported": 1, "read": 1}
+    assert explained["otherFiles"] == {"files": 1, "lines": 3}
 
 
 async def test_off_reads_nothing(wire: Wire, tmp_path: Path) -> None:
     (tmp_path / "helpers.py").write_text(HELPER)
     file = tmp_path / "a.py"
-    await begin(wire, tmp_path, {})
+    await begin(wire, tmp_path, OFF)
     wire.open(TEXT, uri=file.as_uri())
     assert await seen(wire, file) is None
     assert "otherFiles" not in await wire.ask("diffill/explainLast")
     assert wire.server.session.neighbours._thread is None, "nothing that could read was begun"
+
+
+async def test_a_file_outside_of_every_folder_has_no_neighbours(wire: Wire, tmp_path: Path) -> None:
+    (tmp_path / "helpers.py").write_text(HELPER)
+    (tmp_path / "open").mkdir()
+    file = tmp_path / "a.py"
+    await begin(wire, tmp_path / "open")
+    wire.open(TEXT, uri=file.as_uri())
+    assert await seen(wire, file) is None
+    assert wire.server.session.neighbours._thread is None
 
 
 async def test_switched_off_it_is_forgotten_and_on_it_comes_back(
@@ -74,11 +85,12 @@ async def test_switched_off_it_is_forgotten_and_on_it_comes_back(
     await begin(wire, tmp_path)
     wire.open(TEXT, uri=file.as_uri())
     assert await seen(wire, file)
-    wire.notify("workspace/didChangeConfiguration", {"settings": {"context": {"crossFile": False}}})
+    wire.notify("workspace/didChangeConfiguration", {"settings": OFF})
     wire.type("\n", 2, 7, 2, file.as_uri())
     assert await seen(wire, file) is None
-    wire.notify("workspace/didChangeConfiguration", {"settings": ON})
-    assert read_for(wire, file, 3).signatures == (HEAD,)
+    wire.notify("workspace/didChangeConfiguration", {"settings": {"context": {"crossFile": True}}})
+    wire.type("\n", 2, 7, 3, file.as_uri())
+    assert names(await seen(wire, file)) == {"helpers.py"}
 
 
 async def test_files_that_are_left_alone_never_reach_the_model(
@@ -89,51 +101,51 @@ async def test_files_that_are_left_alone_never_reach_the_model(
     file = tmp_path / "a.py"
     await begin(wire, tmp_path)
     wire.open(TEXT, uri=file.as_uri())
-    assert await seen(wire, file)
+    assert names(await seen(wire, file)) == {"helpers.py"}
     (tmp_path / ".diffillignore").write_text("helpers.py\n")
     wire.notify("workspace/didChangeWatchedFiles", {"changes": []})
     wire.type("\n", 2, 7, 2, file.as_uri())
-    assert await seen(wire, file) == CrossFile()
+    assert names(await seen(wire, file)) == set()
     wire.open(TEXT, uri=(tmp_path / ".env.py").as_uri())
     session = wire.server.session
-    assert session.cross_file(session.documents[(tmp_path / ".env.py").as_uri()], 9) is None
+    assert session.repository(session.documents[(tmp_path / ".env.py").as_uri()]) is None
 
 
 async def test_an_open_file_is_taken_as_the_editor_has_it(wire: Wire, tmp_path: Path) -> None:
-    (tmp_path / "helpers.py").write_text(HELPER)
-    file = tmp_path / "a.py"
+    other, file = tmp_path / "helpers.py", tmp_path / "a.py"
+    other.write_text(HELPER)
     await begin(wire, tmp_path)
-    wire.open("def helper(other):\n    pass\n", uri=(tmp_path / "helpers.py").as_uri())
+    wire.open("def helper(other):\n    pass\n", uri=other.as_uri())
     wire.open(TEXT, uri=file.as_uri())
+    assert names(await seen(wire, file)) == set()
+    assert wire.engine.filler.asked is not None
+    assert wire.engine.filler.asked.elsewhere == (b"def helper(other):\n    pass\n",)
+
+
+async def test_what_was_edited_is_read_again_once_it_is_closed(wire: Wire, tmp_path: Path) -> None:
+    other, file = tmp_path / "helpers.py", tmp_path / "a.py"
+    other.write_text(HELPER)
+    await begin(wire, tmp_path)
+    wire.open(HELPER, uri=other.as_uri())
+    wire.open(TEXT, uri=file.as_uri())
+    assert names(await seen(wire, file)) == set()
+    wire.type("x", 0, 0, 2, other.as_uri())
+    other.write_text("x" + HELPER)
+    wire.notify("textDocument/didClose", {"textDocument": {"uri": other.as_uri()}})
+    wire.type("\n", 2, 7, 2, file.as_uri())
+    assert names(await seen(wire, file)) == {"helpers.py"}, "as it was, until it has been read"
+    wire.type("\n", 2, 7, 3, file.as_uri())
     found = await seen(wire, file)
-    assert found is not None and found.signatures == (b"def helper(other)\n",)
+    assert found is not None and b"xdef helper" in found.text
 
 
-async def test_a_file_that_was_edited_and_closed_is_read(wire: Wire, tmp_path: Path) -> None:
-    edited, read, file = (tmp_path / name for name in ("b.py", "c.py", "a.py"))
-    edited.write_text("saved = 1\n")
-    read.write_text("other = 1\n")
-    await begin(wire, tmp_path)
-    for path in (edited, read):
-        wire.open("old = 1\n", uri=path.as_uri())
-    wire.type("x", 0, 0, 2, edited.as_uri())
-    for path in (edited, read):
-        wire.notify("textDocument/didClose", {"textDocument": {"uri": path.as_uri()}})
-    wire.open("new = 1\n\n\n", uri=file.as_uri())
-    assert await seen(wire, file) == CrossFile((), (b"saved = 1\n",))
-    wire.open("old = 1\n", uri=edited.as_uri())
-    wire.type("\n", 0, 0, 2, file.as_uri())
-    assert read_for(wire, file, 1) == CrossFile(), "it is open again"
-
-
-async def test_typing_on_a_line_reads_nothing_again(wire: Wire, tmp_path: Path) -> None:
+async def test_typing_reads_nothing_again(wire: Wire, tmp_path: Path) -> None:
     (tmp_path / "helpers.py").write_text(HELPER)
     file = tmp_path / "a.py"
     await begin(wire, tmp_path)
     wire.open(TEXT, uri=file.as_uri())
-    assert await seen(wire, file)
-    first = read_for(wire, file, 2)
+    first = await seen(wire, file)
     (tmp_path / "helpers.py").write_text("def helper(much, more):\n    pass\n")
     wire.type("n", 2, 7, 2, file.as_uri())
-    assert read_for(wire, file, 2) == first
-    assert read_for(wire, file, 1).signatures == (b"def helper(much, more)\n",)
+    found = await seen(wire, file)
+    assert found is not None and first is not None and found.text is first.text

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from diffusion.cancel import Cancelled, CancelToken
-from diffusion.text.cross_file import CrossFile
+from diffusion.text.line_index import LineIndex
 from lsp_server.engine.engine import (
     EngineConfig,
     EngineRequest,
@@ -125,7 +125,7 @@ def test_drafts_name_the_ranges_that_they_are_for(engine: WorkerEngine) -> None:
 
 
 def test_other_files_are_passed_on(engine: WorkerEngine) -> None:
-    others = CrossFile((b"def other(a, b):\n",), (TEXT,))
-    request = EngineRequest(TEXT, CURSOR, "python", 2, cross_file=others)
+    others = LineIndex.of([("other.py", b"def other(a, b):\n")])
+    request = EngineRequest(TEXT, CURSOR, "python", 2, repository=others)
     assert engine.submit(request, CancelToken()).result(WAIT_S).kind
-    assert _asked(request).cross_file == others
+    assert _asked(request).repository is others

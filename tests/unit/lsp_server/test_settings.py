@@ -30,7 +30,7 @@ def test_every_key_can_be_set() -> None:
             "debounceMs": "adaptive",
         },
         "completion": {"enable": "always"},
-        "context": {"openFiles": False, "crossFile": True},
+        "context": {"openFiles": False, "crossFile": False},
         "syntax": {"check": "repair"},
         "diagnostics": {"enable": True, "threshold": 0.5, "maxPerFile": 3},
         "performance": {"threads": 2, "encodeAhead": False, "maxFileKB": 64, "maxLineLength": 200},

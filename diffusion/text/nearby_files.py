@@ -1,0 +1,135 @@
+"""The code files of a repository, those nearest to a file first, and the index of their lines.
+
+Job: walk from a file's folder outwards, to its subfolders and to the one above, and read what
+there is in the file's language until the index is full.
+
+Invariants: only regular files below the root are read, none through a link and none that is left
+alone (`ignored`); folders of other people's code (`VENDORED`), hidden ones, environments and other
+repositories are not entered, unless the walk begins there; the order is the same for the same tree;
+never raises. A call takes as long as the disk does: not for the event loop.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from diffusion.text.ignored import IgnoreRules
+from diffusion.text.languages import TEXT, language_for_path
+from diffusion.text.line_index import MOST_BYTES, LineIndex
+
+VENDORED: Final = frozenset(
+    {
+        "vendor", "vendored", "_vendor", "_vendored_packages", "node_modules", "bower_components",
+        "third_party", "third-party", "thirdparty", "3rdparty", "externals", "external",
+        "_external", "extern", "extlibs", "site-packages", "locale", "locales", "translations",
+        "i18n", "l10n", "fixtures", "testdata", "test_data", "test-data", "snapshots",
+        "__snapshots__", "__pycache__", "min", "minified", "generated", "gen", "_generated",
+        "baselines", "lib2to3_fixtures", "cassettes", "recordings", "encodings", "dist",
+        "_deprecated_third_party", ".git", "umd", "unidata",
+    }
+)  # fmt: skip
+"""Names, in lower case, of folders with code that nobody here writes."""
+MOST_FILE_BYTES: Final = 200_000
+MOST_FOLDERS: Final = 20_000
+_MOST_LINE_BYTES: Final = 120
+"""On average; what has longer lines was written by a program."""
+
+
+def index_around(
+    file: Path,
+    root: Path,
+    rules: IgnoreRules,
+    *,
+    most_bytes: int = MOST_BYTES,
+    leave_out: Callable[[bytes], bool] = lambda data: False,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[LineIndex, bool]:
+    """The lines of the files around `file` in its language, by real path, and whether of all.
+
+    `file` itself is among them. `leave_out`: what must not be quoted, whatever file it is in.
+    `stop` is asked before each file.
+    """
+    language = language_for_path(file)
+    found: list[tuple[str, bytes]] = []
+    left = most_bytes
+    for path in nearby_files(file, root, rules):
+        if stop():
+            return LineIndex.of(found, most_bytes), False
+        if language_for_path(path) != language:
+            continue
+        data = _read(path)
+        if data is None or leave_out(data):
+            continue
+        left -= len(data)
+        if left < 0:
+            return LineIndex.of(found, most_bytes), False
+        found.append((str(path), data))
+    return LineIndex.of(found, most_bytes), True
+
+
+def nearby_files(file: Path, root: Path, rules: IgnoreRules) -> Iterator[Path]:
+    """Files of the folders below `root` by real path, in the order of steps from `file`'s folder.
+
+    Nothing where `file` is not below `root`.
+    """
+    root = Path(os.path.realpath(root))
+    first = Path(os.path.realpath(file)).parent
+    if first != root and root not in first.parents:
+        return
+    waiting, seen = deque([first]), {first}
+    while waiting and len(seen) <= MOST_FOLDERS:
+        folder = waiting.popleft()
+        files, inside = _entries(folder)
+        for path in files:
+            if rules.check(path) is None:
+                yield path
+        above = [folder.parent] if folder != root else []
+        for other in (*inside, *above):
+            if other not in seen and (other in above or _is_entered(other)):
+                seen.add(other)
+                waiting.append(other)
+
+
+def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The regular files and the folders in a folder, each by name; no links."""
+    files, folders = [], []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    if language_for_path(entry.name) != TEXT:
+                        files.append(folder / entry.name)
+                elif entry.is_dir(follow_symlinks=False):
+                    folders.append(folder / entry.name)
+    except OSError:
+        pass
+    return sorted(files), sorted(folders)
+
+
+def _is_entered(folder: Path) -> bool:
+    if folder.name.startswith(".") or folder.name.lower() in VENDORED:
+        return False
+    try:
+        return not (folder / "pyvenv.cfg").exists() and not (folder / ".git").exists()
+    except OSError:
+        return False
+
+
+def _read(path: Path) -> bytes | None:
+    """The text of a file that people write; None for any other, and for what cannot be read."""
+    try:
+        found = path.stat(follow_symlinks=False)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_FILE_BYTES:
+            return None
+        with path.open("rb") as stream:
+            data = stream.read(MOST_FILE_BYTES)
+    except OSError:
+        return None
+    if b"\0" in data or len(data) > _MOST_LINE_BYTES * (data.count(b"\n") + 1):
+        return None
+    return data

@@ -1,0 +1,116 @@
+"""When the files around a document are read, and when they are read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from diffusion.text.ignored import IgnoreRules
+from diffusion.text.nearby_files import index_around
+from lsp_server import neighbours as under_test
+from lsp_server.neighbours import MOST_INDEXES, Neighbours
+from tests.support.lsp_wire import WAIT_S
+
+
+@pytest.fixture
+def neighbours(tmp_path: Path) -> Iterator[Neighbours]:
+    found = Neighbours()
+    found.set_rules([tmp_path], IgnoreRules([tmp_path]))
+    yield found
+    found.close()
+
+
+def read(neighbours: Neighbours, file: Path) -> list[str]:
+    neighbours.around(file)
+    assert neighbours.settle(WAIT_S)
+    index = neighbours.around(file)
+    assert index is not None
+    return [Path(name).name for name in index.names]
+
+
+def test_one_reading_serves_all_folders_of_a_repository_that_fits(
+    neighbours: Neighbours, tmp_path: Path
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.py").write_text("a = 1\n")
+    (tmp_path / "sub" / "b.py").write_text("b = 1\n")
+    assert read(neighbours, tmp_path / "a.py") == ["a.py", "b.py"]
+    (tmp_path / "c.py").write_text("c = 1\n")
+    assert read(neighbours, tmp_path / "sub" / "b.py") == ["a.py", "b.py"]
+    neighbours.stale()
+    assert neighbours.around(tmp_path / "a.py") is not None, "the old one until the new is ready"
+    assert neighbours.settle(WAIT_S)
+    assert read(neighbours, tmp_path / "a.py") == ["a.py", "c.py", "b.py"]
+
+
+def test_of_a_larger_one_the_files_around_each_folder_are_read(
+    neighbours: Neighbours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.py").write_text("a = 1\n")
+    little = partial(index_around, most_bytes=10)
+    monkeypatch.setattr(under_test, "read", lambda *asked: little(*asked[:3]))
+    assert read(neighbours, tmp_path / "one" / "one.py") == ["one.py"]
+    assert neighbours.around(tmp_path / "two" / "two.py") is not None
+    assert neighbours.settle(WAIT_S)
+    assert read(neighbours, tmp_path / "two" / "two.py") == ["two.py"]
+
+
+def test_what_is_old_is_read_again(
+    neighbours: Neighbours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").write_text("a = 1\n")
+    assert read(neighbours, tmp_path / "a.py") == ["a.py"]
+    (tmp_path / "b.py").write_text("b = 1\n")
+    assert read(neighbours, tmp_path / "a.py") == ["a.py"]
+    monkeypatch.setattr(under_test, "OLDEST_S", 0.0)
+    assert read(neighbours, tmp_path / "a.py") == ["a.py", "b.py"]
+
+
+def test_only_so_many_are_remembered(tmp_path: Path) -> None:
+    found = Neighbours()
+    roots = [tmp_path / str(n) for n in range(MOST_INDEXES + 1)]
+    for root in roots:
+        root.mkdir()
+        (root / "a.py").write_text("a = 1\n")
+    found.set_rules(roots, IgnoreRules(roots))
+    for root in roots:
+        assert read(found, root / "a.py") == ["a.py"]
+    assert len(found._made) == MOST_INDEXES
+    found.close()
+    assert found.around(roots[-1] / "a.py") is None
+
+
+def test_a_mistake_in_reading_ends_nothing(
+    neighbours: Neighbours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    (tmp_path / "a.py").write_text("a = 1\n")
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("boom")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(under_test, "read", broken)
+        neighbours.around(tmp_path / "a.py")
+        assert neighbours.settle(WAIT_S)
+        assert neighbours.around(tmp_path / "a.py") is None
+        assert neighbours.settle(WAIT_S)
+    assert "boom" in caplog.text
+    assert read(neighbours, tmp_path / "a.py") == ["a.py"]
+
+
+def test_a_file_with_a_key_in_it_is_left_out(neighbours: Neighbours, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("a = 1\n")
+    (tmp_path / "b.py").write_text('KEY = "AKIA' + "IOSFODNN7QZXWVUT" + '"\n')
+    assert read(neighbours, tmp_path / "a.py") == ["a.py"]
+
+
+def test_a_file_of_no_known_language_has_none(neighbours: Neighbours, tmp_path: Path) -> None:
+    assert neighbours.around(tmp_path / "a.txt") is None
+    assert neighbours.around(tmp_path.parent / "a.py") is None
+    assert neighbours._thread is None

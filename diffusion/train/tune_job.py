@@ -138,6 +138,7 @@ class _Job:
         self._home, self._options, self._team = home, options, team
         self._report, self._control = report, control
         self._run = home.run
+        self._name = options.name
         self._base = base_of(options.model_dir)
         self._tokenizer = _tokenizer(options)
 
@@ -179,6 +180,7 @@ class _Job:
             return None
         if not (self._run / DATA).is_dir() or not (self._run / GENERAL).is_dir():
             return None
+        self._name = self._name or stored.get("name")
         self._say("resumed", root=str(self._home.root))
         return replace(config, threads=self._options.config.threads), plan
 
@@ -211,7 +213,10 @@ class _Job:
             repository, self._tokenizer, options.config, options.minutes,
             licence_headers=options.licence_headers,
         ).to_json()  # fmt: skip
-        stored = {"config": options.config.to_json(), "base": self._base.weights_sha256}
+        stored = {
+            "config": options.config.to_json(), "base": self._base.weights_sha256,
+            "name": options.name,
+        }  # fmt: skip
         write_file(run / PLAN_FILE, json.dumps(plan).encode())
         write_file(run / CONFIG_FILE, json.dumps(stored).encode())
         few = ("files", "held_out_files", "tokens", "held_out_tokens", "languages", "excluded")
@@ -227,7 +232,7 @@ class _Job:
                 message="nothing was gained on the held-out files, so no adapter was published",
             )  # fmt: skip
         store = AdapterStore(self._home)
-        name = store.free_name(self._options.name or datetime.now(UTC).strftime("%Y%m%d-%H%M"))
+        name = store.free_name(self._name or datetime.now(UTC).strftime("%Y%m%d-%H%M"))
         weights = adapter_bytes(tuned.trained, tuned.base, config)
         manifest = AdapterManifest(
             name=name,

@@ -87,13 +87,15 @@ def test_a_stopped_run_goes_on_with_its_own_data(repository: Path, tiny_model_di
 
     clock = iter(float(s) for s in range(10**6)).__next__
     control = Control(run, clock=clock)
-    last = run_job(repository, options(tiny_model_dir), report=stop, control=control)
+    named = options(tiny_model_dir, name="mine")
+    last = run_job(repository, named, report=stop, control=control)
     assert last["event"] == "stopped" and run_state(run)["state"] == "stopped"
     for file in repository.glob("*.py"):
         file.unlink()  # what is edited meanwhile changes nothing
     events: list[dict[str, Any]] = []
     last = run_job(repository, options(tiny_model_dir), report=events.append)
     assert events[0]["event"] == "resumed" and last["event"] == "done"
+    assert last["adapter"] == "mine"
     with pytest.raises(CorpusError, match="no file to learn from"):
         run_job(repository, options(tiny_model_dir))
     assert run_state(run)["state"] == "failed"

@@ -107,12 +107,20 @@ def _run(
     adapter: Path | None,
 ) -> ScoreResult:
     threads = follow()
+    from rich.console import Console
+    from rich.progress import Progress
+
     from diffusion.infill import Infiller
     from diffusion.scoring import ScoreRequest, score
 
     infiller = Infiller.load(model, threads, adapter=adapter)
     asked = ScoreRequest(data, language, max_tokens=max_tokens, code_only=code_only)
-    return score(infiller, asked)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("scoring", total=len(data))
+        return score(
+            infiller, asked, on_progress=lambda done, _: progress.update(task, completed=done)
+        )
 
 
 def _show(data: bytes, result: ScoreResult, found: list[Suspicion]) -> None:

@@ -15,7 +15,7 @@ words inside strings and comments, are not scored; `Cancelled` is raised between
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,10 +82,12 @@ def score(
     *,
     cancel: CancelToken | None = None,
     copying: bool = True,
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> ScoreResult:
     """Score the words of a document or of a part of it.
 
-    `copying`: let the rest of the document vote for its own phrases.
+    `copying`: let the rest of the document vote for its own phrases. `on_progress` is told how many
+    bytes are done, and of how many.
 
     Raises:
         HoleError: the range lies outside the document.
@@ -118,6 +120,7 @@ def score(
         words += found
         tokens += looked_at
         at = end
+        on_progress(at - request.start, stop - request.start)
     return ScoreResult(tuple(words), at, tokens, (time.perf_counter() - began) * 1000)
 
 

@@ -60,6 +60,15 @@ def test_the_cost_is_bounded_and_said(infiller: Infiller) -> None:
     assert text[: result.end].endswith(b"\n")
 
 
+def test_progress_is_told_up_to_the_end(infiller: Infiller) -> None:
+    text = b"".join(b"value_%d = compute(%d, other)\n" % (n, n) for n in range(60))
+    told: list[tuple[int, int]] = []
+    asked = ScoreRequest(text, "python", start=30)
+    score(infiller, asked, on_progress=lambda done, of: told.append((done, of)))
+    size = len(text) - 30
+    assert len(told) > 2 and told == sorted(set(told)) and told[-1] == (size, size)
+
+
 def test_what_makes_no_sense_is_refused_and_a_cancel_stops(infiller: Infiller) -> None:
     with pytest.raises(HoleError, match="two offsets"):
         score(infiller, replace(REQUEST, start=9, end=3))

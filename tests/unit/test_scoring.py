@@ -200,6 +200,7 @@ def test_the_bundled_model_finds_a_loop_that_runs_the_wrong_way(
     )
     wrong = text + text.replace("find", "seek").replace("while lo <", "while lo >")
     result = score(bundled_infiller, ScoreRequest(wrong, "python", code_only=True))
-    found = suspicious(result.words, 0.3, 20)
+    found = suspicious(result.words, 0.2, 40)
     at = wrong.index("while lo >") + len("while lo ")
-    assert at in [s.word.start for s in found]
+    [turned] = [s for s in found if s.word.start == at]
+    assert turned.instead[0].text == "<" and turned.instead[0].p > 2 * turned.word.p

@@ -66,6 +66,35 @@ def bare(installed: None, tmp_path: Path) -> Iterator[Workbench]:
     yield from opened(tmp_path, [], settings, without_server(tmp_path / "home"))
 
 
+PLACES = {
+    "uv": ("home/.local/share/uv/tools/diffill/bin", "uv tool or pipx"),
+    "pipx": ("home/.local/share/pipx/venvs/diffill/bin", "uv tool or pipx"),
+    "PATH": ("bin", "PATH"),
+}
+"""Where a command `diffill` lies, below the test's folder, and how the log calls it."""
+
+
+@pytest.fixture(params=PLACES)
+def found(
+    request: pytest.FixtureRequest, installed: None, tmp_path: Path
+) -> Iterator[tuple[Workbench, str]]:
+    """VS Code where no setting leads to a server, but one lies where people install it."""
+    place, source = PLACES[request.param]
+    command = tmp_path / place / "diffill"
+    command.parent.mkdir(parents=True)
+    command.write_text(f"#!{sys.executable}\n{MAIN.format(root=str(ROOT), python=sys.executable)}")
+    command.chmod(0o755)
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps(SCRIPT))
+    env = without_server(tmp_path / "home")
+    if request.param == "PATH":
+        # VSCODE_CLI: PATH is taken as it is, and not asked of a login shell.
+        env |= {"PATH": f"{command.parent}:{env['PATH']}", "VSCODE_CLI": "1"}
+    settings = {"diffill.server.args": ["--engine", f"scripted:{script}"]}
+    for workbench in opened(tmp_path, [], settings, env):
+        yield workbench, source
+
+
 @pytest.fixture
 def no_python(installed: None, tmp_path: Path) -> Iterator[Workbench]:
     """VS Code where neither a server nor a Python can be found."""
@@ -89,6 +118,18 @@ def test_without_a_python_it_is_said_what_to_install(no_python: Workbench) -> No
     no_python.do("notification", contains="sudo apt install python3-venv")
     no_python.shot("no-python")
     no_python.do("status", contains="the server is not running")
+
+
+def test_a_server_is_found_where_people_install_it(found: tuple[Workbench, str]) -> None:
+    workbench, source = found
+    (workbench.folder / "new.py").write_text("def add(a, b):\n    \n")
+    workbench.do("open", name="new.py")
+    workbench.do("status", contains="Diffill: model", ms=60_000)
+    workbench.do("goto", line=2, column=5)
+    workbench.do("type", text="return ")
+    workbench.do("ghost", contains="a + b")
+    logs = (workbench.home / "user").rglob("*Diffill*.log")
+    assert any(f"(from {source})" in log.read_text() for log in logs)
 
 
 def test_a_place_that_cannot_be_written_to_is_named(bare: Workbench) -> None:

@@ -137,8 +137,10 @@ class Ranking:
     `calibrated`: whether the weights were fitted to exact matches. `quantiles`: the share of
     lengths that each canvas size is to cover, see `LengthTable.sizes`. `forks`: how many rows may
     be split off each canvas, see `CanvasState.forks`. `quotes`: how many quotes to weigh beside
-    the canvases. `votes`: whether the document's votes are mixed in where a completion is written
-    (docs/decisions/0018); judging, rewriting and joint fills have them in any case.
+    the canvases. `parse_bonus`: how far what parses is put before what does not, beyond its being
+    likelier right; it orders and is in no score. `votes`: whether the document's votes are mixed in
+    where a completion is written (docs/decisions/0018); judging, rewriting and joint fills have
+    them in any case.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict(_BY_HAND))
@@ -148,11 +150,16 @@ class Ranking:
     forks: int = 0
     quotes: int = 0
     votes: bool = True
+    parse_bonus: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How it was fitted, for people."""
 
     def value(self, evidence: Evidence) -> float:
         """The higher, the better; comparable between candidates of one hole."""
+        return self.log_odds(evidence) + self.parse_bonus * evidence.parses
+
+    def log_odds(self, evidence: Evidence) -> float:
+        """What is weighed, in nats; of an exact match, if calibrated."""
         found = evidence.features()
         return self.bias + sum(
             weight * found[name] for name, weight in self.weights.items() if name in found
@@ -162,7 +169,7 @@ class Ranking:
         """0 to 1: the probability of an exact match, if calibrated."""
         if not self.calibrated:
             return math.exp(evidence.mean_log_p)
-        return logistic(self.value(evidence))
+        return logistic(self.log_odds(evidence))
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
@@ -174,6 +181,7 @@ class Ranking:
             "forks": self.forks,
             "quotes": self.quotes,
             "votes": self.votes,
+            "parse_bonus": round(self.parse_bonus, 6),
             "facts": dict(self.facts),
         }
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -208,6 +216,7 @@ class Ranking:
             forks = int(document.get("forks", 0))
             quotes = int(document.get("quotes", 0))
             votes = bool(document.get("votes", True))
+            parse_bonus = float(document.get("parse_bonus", 0.0))
             facts = dict(document.get("facts", {}))
         except OSError as error:
             raise TextError(f"{path} cannot be read ({error.strerror})", fix=fix) from error
@@ -218,7 +227,7 @@ class Ranking:
         unknown = sorted(weights.keys() - set(FEATURES))
         if unknown:
             raise TextError(f"{path} weighs the unknown feature {unknown[0]!r}", fix=fix)
-        if not all(map(math.isfinite, (bias, *weights.values()))):
+        if not all(map(math.isfinite, (bias, parse_bonus, *weights.values()))):
             raise TextError(f"{path} holds a weight that is no number", fix=fix)
         if not quantiles or not all(0.0 < share <= 1.0 for share in quantiles):
             raise TextError(f"{path} has quantiles that are no shares", fix=fix)
@@ -227,7 +236,7 @@ class Ranking:
                 raise TextError(f"{path} asks for {wanted} {name}", fix=fix)
         return cls(
             weights, bias, calibrated=True, quantiles=quantiles, forks=forks, quotes=quotes,
-            votes=votes, facts=facts,
+            votes=votes, parse_bonus=parse_bonus, facts=facts,
         )  # fmt: skip
 
 

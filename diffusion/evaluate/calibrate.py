@@ -3,8 +3,9 @@
 Input: result rows with `offers` (every candidate of a case with its evidence, see
 `infill_eval`). Two stages: a logistic regression over all finished candidates learns what an
 exact one looks like; then a logistic in its value alone, over the candidates that come first,
-makes up for the fact that the chosen one of several always looks too good. Both are monotone in
-the same value, so one number orders and one scale calibrates.
+makes up for the fact that the chosen one of several always looks too good. Of orders that find as
+many exact matches, the one whose first candidates parse most often is taken (`PARSE_BONUSES`);
+otherwise order and score are monotone in the same value.
 
 Every figure is cross-validated: folds are cases, so no case is judged by a fit that saw it. The
 fitted order is kept only if it finds at least as many exact matches as the order by hand; else
@@ -16,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ from diffusion.process.copying import COPYING_FILE, CopyWeights
 from diffusion.ranking import FEATURES, RANKING_FILE, Evidence, QuoteEvidence, Ranking
 
 FOLDS = 5
+PARSE_BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
+"""Tried in turn, see `Ranking.parse_bonus`; in nats."""
 _L2 = 4.0
 _FEWEST_EXACT = 5
 _EVIDENCE = tuple(item.name for item in fields(Evidence))
@@ -49,7 +53,8 @@ class Calibration:
     """A fitted ranking, and shares of cases (cross-validated) that say how good it is.
 
     `by_hand` and `fitted`: exact matches of the first candidate. `best`: of any candidate, the
-    most that any order could reach. `before` and `after`: reliability of the score.
+    most that any order could reach. `parses`: first candidates that leave no new syntax error.
+    `before` and `after`: reliability of the score.
     """
 
     ranking: Ranking
@@ -58,6 +63,7 @@ class Calibration:
     by_hand: float
     fitted: float
     best: float
+    parses: float
     before: Reliability
     after: Reliability
 
@@ -140,17 +146,12 @@ def calibrate(rows: Sequence[dict[str, Any]]) -> Calibration:
             fix="calibrate with more cases, or train the model longer first",
         )
     by_hand = Ranking()
-    judged: dict[str, list[dict[str, Any]]] = {"fitted": [], "by hand": []}
-    before: list[dict[str, Any]] = []
-    for fold in range(FOLDS):
-        learn = [offers for i, offers in enumerate(cases) if i % FOLDS != fold]
-        held = [offers for i, offers in enumerate(cases) if i % FOLDS == fold]
-        for name, ranking in (("fitted", _fit(learn)), ("by hand", _scaled(by_hand, learn))):
-            judged[name] += [_judge(ranking, offers) for offers in held]
-        before += [_judge(by_hand, offers) for offers in held]
+    before = [_judge(by_hand, offers) for offers in cases]
+    judged = {"by hand": _cross_validated(cases, lambda learn: _scaled(by_hand, learn))}
+    bonus, judged["fitted"] = _with_bonus(cases)
     rates = {name: _rate(found) for name, found in judged.items()}
     kept = "fitted" if rates["fitted"] >= rates["by hand"] else "by hand"
-    ranking = _fit(cases) if kept == "fitted" else _scaled(by_hand, cases)
+    ranking = _fit(cases, bonus) if kept == "fitted" else _scaled(by_hand, cases)
     every = len(rows)
     return Calibration(
         ranking=ranking,
@@ -159,22 +160,50 @@ def calibrate(rows: Sequence[dict[str, Any]]) -> Calibration:
         by_hand=rates["by hand"] * len(cases) / every,
         fitted=rates["fitted"] * len(cases) / every,
         best=sum(any(offer.exact for offer in offers) for offers in cases) / every,
+        parses=sum(row["parses"] for row in judged[kept]) / every,
         before=reliability(before),
         after=reliability(judged[kept]),
     )
 
 
+Fit = Callable[[Sequence[Sequence[Offer]]], Ranking]
+
+
+def _cross_validated(cases: Sequence[Sequence[Offer]], fit: Fit) -> list[dict[str, Any]]:
+    """The first candidate of every case, by a ranking that did not see the case."""
+    judged: list[dict[str, Any]] = [{}] * len(cases)
+    for fold in range(FOLDS):
+        ranking = fit([offers for i, offers in enumerate(cases) if i % FOLDS != fold])
+        for i in range(fold, len(cases), FOLDS):
+            judged[i] = _judge(ranking, cases[i])
+    return judged
+
+
+def _with_bonus(cases: Sequence[Sequence[Offer]]) -> tuple[float, list[dict[str, Any]]]:
+    """The largest bonus for what parses that costs no exact match, and what is first with it."""
+    best, kept = 0.0, _cross_validated(cases, _fit)
+    for bonus in PARSE_BONUSES[1:]:
+        judged = _cross_validated(cases, partial(_fit, parse_bonus=bonus))
+        if _rate(judged) >= _rate(kept):
+            best, kept = bonus, judged
+    return best, kept
+
+
 def _judge(ranking: Ranking, offers: Sequence[Offer]) -> dict[str, Any]:
     """The first candidate as a row that `reliability` reads."""
     first = max(offers, key=lambda offer: ranking.value(offer.evidence))
-    return {"confidence": ranking.score(first.evidence), "exact_match": first.exact}
+    return {
+        "confidence": ranking.score(first.evidence),
+        "exact_match": first.exact,
+        "parses": first.evidence.parses,
+    }
 
 
 def _rate(judged: Sequence[dict[str, Any]]) -> float:
     return sum(row["exact_match"] for row in judged) / len(judged)
 
 
-def _fit(cases: Sequence[Sequence[Offer]]) -> Ranking:
+def _fit(cases: Sequence[Sequence[Offer]], parse_bonus: float = 0.0) -> Ranking:
     """Both stages."""
     every = [offer for offers in cases for offer in offers]
     found = [offer.evidence.features() for offer in every]
@@ -182,19 +211,22 @@ def _fit(cases: Sequence[Sequence[Offer]]) -> Ranking:
     y_N = np.array([float(offer.exact) for offer in every])
     weights_D, bias = logistic_regression(x_ND, y_N, l2=_L2)
     weights = {name: float(w) for name, w in zip(FEATURES, weights_D, strict=True) if abs(w) > 1e-6}
-    return _scaled(Ranking(weights, bias, calibrated=True), cases)
+    ranking = Ranking(weights, bias, calibrated=True, parse_bonus=parse_bonus)
+    return _scaled(ranking, cases)
 
 
 def _scaled(ranking: Ranking, cases: Sequence[Sequence[Offer]]) -> Ranking:
     """The same order, with a value whose logistic is the rate of exact first candidates."""
     firsts = [max(offers, key=lambda offer: ranking.value(offer.evidence)) for offers in cases]
-    x_ND = np.array([[ranking.value(offer.evidence)] for offer in firsts])
+    x_ND = np.array([[ranking.log_odds(offer.evidence)] for offer in firsts])
     y_N = np.array([float(offer.exact) for offer in firsts])
     [slope], bias = logistic_regression(x_ND, y_N, l2=0.01)
     if not slope > 0:  # the firsts say nothing of the order: keep it, correct the rate alone
         slope, bias = 1e-3, _logit(y_N.mean()) - 1e-3 * x_ND.mean()
     weights = {name: weight * float(slope) for name, weight in ranking.weights.items()}
-    return Ranking(weights, ranking.bias * float(slope) + float(bias), calibrated=True)
+    bias = ranking.bias * float(slope) + float(bias)
+    bonus = ranking.parse_bonus * float(slope)
+    return Ranking(weights, bias, calibrated=True, parse_bonus=bonus)
 
 
 def logistic_regression(x_ND: Array, y_N: Array, *, l2: float) -> tuple[Array, float]:

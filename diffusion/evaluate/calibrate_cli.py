@@ -116,6 +116,7 @@ def calibrate_model(
         "exact_match_by_hand": round(result.by_hand, 4),
         "exact_match_fitted": round(result.fitted, 4),
         "exact_match_best": round(result.best, 4),
+        "parses": round(result.parses, 4),
         "calibration_error_before": round(result.before.expected_error, 4),
         "calibration_error_after": round(result.after.expected_error, 4),
         "confidence_ranking_before": result.before.ranking,

@@ -58,6 +58,15 @@ def test_a_fitted_score_is_the_logistic_of_the_value_and_survives_the_file(tmp_p
     assert loaded.score(EVIDENCE) == pytest.approx(1 / (1 + math.exp(-0.25)))
 
 
+def test_a_bonus_for_what_parses_orders_and_is_in_no_score(tmp_path: Path) -> None:
+    ranking = Ranking({"mean_log_p": 1.0}, calibrated=True, parse_bonus=2.0)
+    broken = replace(EVIDENCE, parses=False, mean_log_p=-0.1)
+    assert ranking.value(broken) < ranking.value(EVIDENCE)
+    assert ranking.score(broken) > ranking.score(EVIDENCE) == logistic(-0.5)
+    ranking.save(tmp_path / "ranking.json")
+    assert Ranking.load(tmp_path / "ranking.json").parse_bonus == 2.0
+
+
 def test_a_fit_for_other_weights_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "ranking.json"
     assert not Ranking.for_model(path, "abc").calibrated

@@ -22,6 +22,7 @@ from diffusion.candidates import Candidate, Site, TokenScore, rank
 from diffusion.config import InfillConfig
 from diffusion.contexts import Contexts, EncodedContext
 from diffusion.errors import HoleError
+from diffusion.first_look import first_look
 from diffusion.model.caching import CachingDenoiser
 from diffusion.model.quantize import Mode
 from diffusion.model.served import load_served
@@ -68,7 +69,8 @@ class InfillRequest:
     says that all of them hold text. At `deadline_ms`
     after the call the best so far is returned. `elsewhere`: other documents that may be quoted,
     the nearest first. `repository`: the lines of other files, which may be quoted, too. `repair`:
-    mask again and denoise again what does not parse.
+    mask again and denoise again what does not parse. `at_once`: where quotes are as good as the
+    model, answer with them alone (`first_look`).
     """
 
     text: str | bytes
@@ -81,11 +83,15 @@ class InfillRequest:
     elsewhere: tuple[bytes, ...] = ()
     repository: LineIndex | None = None
     repair: bool = False
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class InfillResult:
-    """Candidates, best first. `reason` says why there are none."""
+    """Candidates, best first. `reason` says why there are none.
+
+    `at_once`: they are quotes, and the model was not asked.
+    """
 
     candidates: tuple[Candidate, ...]
     hole: Hole
@@ -93,6 +99,7 @@ class InfillResult:
     steps: int
     context_cached: bool
     reason: str | None = None
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,14 @@ class _Prepared:
     def room(self) -> int:
         """Slots that fit the canvas beside the pins."""
         return MAX_CANVAS - len(self.placement.pins)
+
+    @property
+    def site(self) -> Site:
+        """Where candidates are judged."""
+        return Site(
+            tree=self.tree, data=self.data, start=self.hole.start, end=self.hole.end,
+            language=self.language, kind=self.hole.kind, suffix=self.added_newline.decode(),
+        )  # fmt: skip
 
 
 class Infiller:
@@ -206,23 +221,25 @@ class Infiller:
         """
         started = time.perf_counter()
         prepared = self._prepare(request)
-        placement = prepared.placement
+        placement, site = prepared.placement, prepared.site
         sizes = self._sizes(request, prepared)
+        quotes = self._quotes(request, prepared, sizes)
+        if request.at_once:
+            known = first_look(self.ranking, self.tokenizer, self.lengths, site, placement, quotes)
+            if shown := tuple(known[: request.alternatives]):
+                ms = (time.perf_counter() - started) * 1000.0
+                return InfillResult(shown, prepared.hole, ms, 0, False, at_once=True)
         canvases = [
             CanvasState(
-                canvas_ids(placement.pins, slots),
-                len(placement.pins),
-                placement.constraint,
-                ends_early=not request.exact,
-                forks=self.ranking.forks,
+                canvas_ids(placement.pins, slots), len(placement.pins), placement.constraint,
+                ends_early=not request.exact, forks=self.ranking.forks,
             )
             for slots in sizes
-        ]
+        ]  # fmt: skip
         if cancel is not None:
             cancel.raise_if_cancelled()
         encoded = self.contexts.encode(prepared.data, placement, prepared.language)
         denoise: Denoise = self._denoiser.bind(encoded.cache, encoded.hole_position)
-        quotes = self._quotes(request, prepared, sizes)
         if self._votes:
             denoise = self._with_copying(denoise, prepared.data, placement, encoded)
         if cancel is not None:
@@ -246,11 +263,6 @@ class Infiller:
             )  # fmt: skip
 
         results = run(canvases)
-        hole = prepared.hole
-        site = Site(
-            tree=prepared.tree, data=prepared.data, start=hole.start, end=hole.end,
-            language=prepared.language, kind=hole.kind, suffix=prepared.added_newline.decode(),
-        )  # fmt: skip
         if request.repair and prepared.tree.parsed:
             pins, constraint = len(placement.pins), placement.constraint
             results += repair(self.tokenizer, site, results, pins, constraint, run)
@@ -260,7 +272,7 @@ class Infiller:
         )  # fmt: skip
         return InfillResult(
             candidates=tuple(candidates[: request.alternatives]),
-            hole=hole,
+            hole=prepared.hole,
             ms=(time.perf_counter() - started) * 1000.0,
             steps=steps,
             context_cached=encoded.was_there,

@@ -126,6 +126,11 @@ _BY_HAND: Final = {
     "mean_log_p": 1.0, "length_prior": 0.1, "parses": 1000.0, "trimmed": -500.0,
     "only_quoted": -5000.0,
 }  # fmt: skip
+QUOTE_FEATURES: Final = (
+    *(name for name in FEATURES if name.startswith(("quote_", "kind:"))),
+    "log_tokens", "length_prior", "parses", "echo", "more_lines",
+)  # fmt: skip
+"""What is known of a quote without the model."""
 MOST_QUOTES: Final = 4
 """Quotes that are offered, where a ranking knows how to weigh them."""
 
@@ -138,9 +143,10 @@ class Ranking:
     lengths that each canvas size is to cover, see `LengthTable.sizes`. `forks`: how many rows may
     be split off each canvas, see `CanvasState.forks`. `quotes`: how many quotes to weigh beside
     the canvases. `parse_bonus`: how far what parses is put before what does not, beyond its being
-    likelier right; it orders and is in no score. `votes`: whether the document's votes are mixed in
-    where a completion is written (docs/decisions/0018); judging, rewriting and joint fills have
-    them in any case.
+    likelier right; it orders and is in no score. `first_look`: weighs quotes without the model;
+    from its `least_score` on such an answer is taken. `votes`: whether the document's votes are
+    mixed in where a completion is written (docs/decisions/0018); judging, rewriting and joint fills
+    have them in any case.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict(_BY_HAND))
@@ -151,6 +157,8 @@ class Ranking:
     quotes: int = 0
     votes: bool = True
     parse_bonus: float = 0.0
+    first_look: Ranking | None = None
+    least_score: float = 1.0
     facts: Mapping[str, Any] = field(default_factory=dict)
     """How it was fitted, for people."""
 
@@ -175,16 +183,21 @@ class Ranking:
         """Write it as JSON."""
         document = {
             "version": VERSION,
-            "bias": round(self.bias, 6),
-            "weights": {name: round(weight, 6) for name, weight in self.weights.items()},
+            **self._weighed(),
             "quantiles": list(self.quantiles),
             "forks": self.forks,
             "quotes": self.quotes,
             "votes": self.votes,
             "parse_bonus": round(self.parse_bonus, 6),
-            "facts": dict(self.facts),
         }
+        if (look := self.first_look) is not None:
+            document["first_look"] = {**look._weighed(), "least_score": look.least_score}
+        document["facts"] = dict(self.facts)
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+    def _weighed(self) -> dict[str, Any]:
+        weights = {name: round(weight, 6) for name, weight in self.weights.items()}
+        return {"bias": round(self.bias, 6), "weights": weights}
 
     @classmethod
     def for_model(cls, path: Path, weights_sha256: str | None) -> Ranking:
@@ -210,8 +223,12 @@ class Ranking:
                     f"{path} has version {document['version']!r}, this diffill reads {VERSION}",
                     fix=fix,
                 )
-            weights = {str(name): float(weight) for name, weight in document["weights"].items()}
-            bias = float(document["bias"])
+            weights, bias = _weights_in(document)
+            look = None
+            if (looked := document.get("first_look")) is not None:
+                known, level = _weights_in(looked)
+                least = float(looked["least_score"])
+                look = cls(known, level, calibrated=True, least_score=least)
             quantiles = tuple(map(float, document.get("quantiles", QUANTILES)))
             forks = int(document.get("forks", 0))
             quotes = int(document.get("quotes", 0))
@@ -224,10 +241,13 @@ class Ranking:
             raise TextError(
                 f"{path} is no ranking ({type(error).__name__}: {error})", fix=fix
             ) from error
-        unknown = sorted(weights.keys() - set(FEATURES))
+        unknown = sorted((weights.keys() | (look.weights.keys() if look else ())) - set(FEATURES))
         if unknown:
             raise TextError(f"{path} weighs the unknown feature {unknown[0]!r}", fix=fix)
-        if not all(map(math.isfinite, (bias, parse_bonus, *weights.values()))):
+        numbers = [bias, parse_bonus, *weights.values()]
+        if look is not None:
+            numbers += [look.bias, look.least_score, *look.weights.values()]
+        if not all(map(math.isfinite, numbers)):
             raise TextError(f"{path} holds a weight that is no number", fix=fix)
         if not quantiles or not all(0.0 < share <= 1.0 for share in quantiles):
             raise TextError(f"{path} has quantiles that are no shares", fix=fix)
@@ -236,8 +256,13 @@ class Ranking:
                 raise TextError(f"{path} asks for {wanted} {name}", fix=fix)
         return cls(
             weights, bias, calibrated=True, quantiles=quantiles, forks=forks, quotes=quotes,
-            votes=votes, parse_bonus=parse_bonus, facts=facts,
+            votes=votes, parse_bonus=parse_bonus, first_look=look, facts=facts,
         )  # fmt: skip
+
+
+def _weights_in(document: Mapping[str, Any]) -> tuple[dict[str, float], float]:
+    weights = {str(name): float(weight) for name, weight in document["weights"].items()}
+    return weights, float(document["bias"])
 
 
 def logistic(value: float) -> float:

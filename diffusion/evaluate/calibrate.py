@@ -54,7 +54,7 @@ class Calibration:
 
     `by_hand` and `fitted`: exact matches of the first candidate. `best`: of any candidate, the
     most that any order could reach. `parses`: first candidates that leave no new syntax error.
-    `before` and `after`: reliability of the score.
+    `offers`: what it was fitted to. `before` and `after`: reliability of the score.
     """
 
     ranking: Ranking
@@ -64,6 +64,7 @@ class Calibration:
     fitted: float
     best: float
     parses: float
+    offers: Sequence[Sequence[Offer]]
     before: Reliability
     after: Reliability
 
@@ -147,11 +148,11 @@ def calibrate(rows: Sequence[dict[str, Any]]) -> Calibration:
         )
     by_hand = Ranking()
     before = [_judge(by_hand, offers) for offers in cases]
-    judged = {"by hand": _cross_validated(cases, lambda learn: _scaled(by_hand, learn))}
+    judged = {"by hand": cross_validated(cases, lambda learn: _scaled(by_hand, learn))}
     bonus, judged["fitted"] = _with_bonus(cases)
     rates = {name: _rate(found) for name, found in judged.items()}
     kept = "fitted" if rates["fitted"] >= rates["by hand"] else "by hand"
-    ranking = _fit(cases, bonus) if kept == "fitted" else _scaled(by_hand, cases)
+    ranking = fit(cases, bonus) if kept == "fitted" else _scaled(by_hand, cases)
     every = len(rows)
     return Calibration(
         ranking=ranking,
@@ -160,6 +161,7 @@ def calibrate(rows: Sequence[dict[str, Any]]) -> Calibration:
         by_hand=rates["by hand"] * len(cases) / every,
         fitted=rates["fitted"] * len(cases) / every,
         best=sum(any(offer.exact for offer in offers) for offers in cases) / every,
+        offers=cases,
         parses=sum(row["parses"] for row in judged[kept]) / every,
         before=reliability(before),
         after=reliability(judged[kept]),
@@ -169,7 +171,7 @@ def calibrate(rows: Sequence[dict[str, Any]]) -> Calibration:
 Fit = Callable[[Sequence[Sequence[Offer]]], Ranking]
 
 
-def _cross_validated(cases: Sequence[Sequence[Offer]], fit: Fit) -> list[dict[str, Any]]:
+def cross_validated(cases: Sequence[Sequence[Offer]], fit: Fit) -> list[dict[str, Any]]:
     """The first candidate of every case, by a ranking that did not see the case."""
     judged: list[dict[str, Any]] = [{}] * len(cases)
     for fold in range(FOLDS):
@@ -181,9 +183,9 @@ def _cross_validated(cases: Sequence[Sequence[Offer]], fit: Fit) -> list[dict[st
 
 def _with_bonus(cases: Sequence[Sequence[Offer]]) -> tuple[float, list[dict[str, Any]]]:
     """The largest bonus for what parses that costs no exact match, and what is first with it."""
-    best, kept = 0.0, _cross_validated(cases, _fit)
+    best, kept = 0.0, cross_validated(cases, fit)
     for bonus in PARSE_BONUSES[1:]:
-        judged = _cross_validated(cases, partial(_fit, parse_bonus=bonus))
+        judged = cross_validated(cases, partial(fit, parse_bonus=bonus))
         if _rate(judged) >= _rate(kept):
             best, kept = bonus, judged
     return best, kept
@@ -203,14 +205,18 @@ def _rate(judged: Sequence[dict[str, Any]]) -> float:
     return sum(row["exact_match"] for row in judged) / len(judged)
 
 
-def _fit(cases: Sequence[Sequence[Offer]], parse_bonus: float = 0.0) -> Ranking:
-    """Both stages."""
+def fit(
+    cases: Sequence[Sequence[Offer]],
+    parse_bonus: float = 0.0,
+    names: Sequence[str] = FEATURES,
+) -> Ranking:
+    """Both stages, with the features of these `names`."""
     every = [offer for offers in cases for offer in offers]
     found = [offer.evidence.features() for offer in every]
-    x_ND = np.array([[features.get(name, 0.0) for name in FEATURES] for features in found])
+    x_ND = np.array([[features.get(name, 0.0) for name in names] for features in found])
     y_N = np.array([float(offer.exact) for offer in every])
     weights_D, bias = logistic_regression(x_ND, y_N, l2=_L2)
-    weights = {name: float(w) for name, w in zip(FEATURES, weights_D, strict=True) if abs(w) > 1e-6}
+    weights = {name: float(w) for name, w in zip(names, weights_D, strict=True) if abs(w) > 1e-6}
     ranking = Ranking(weights, bias, calibrated=True, parse_bonus=parse_bonus)
     return _scaled(ranking, cases)
 

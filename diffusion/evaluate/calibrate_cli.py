@@ -70,6 +70,7 @@ def calibrate_model(
     from diffusion.evaluate.calibrate import calibrate, store, store_copying
     from diffusion.evaluate.eval_cli import watched
     from diffusion.evaluate.fit_copying import fit_copying
+    from diffusion.evaluate.fit_first_look import fit_first_look
     from diffusion.evaluate.model_filler import served_dir
     from diffusion.evaluate.results import RowFile
     from diffusion.evaluate.validation_holes import validation_holes
@@ -109,6 +110,9 @@ def calibrate_model(
             for row in rows:
                 file.write(row)
     result = calibrate(rows)
+    looked = None
+    if quotes and result.kept == "fitted":
+        looked = fit_first_look(result.ranking, result.offers)
     facts: dict[str, Any] = {
         "copying": copy_facts,
         "cases": result.cases,
@@ -121,6 +125,11 @@ def calibrate_model(
         "calibration_error_after": round(result.after.expected_error, 4),
         "confidence_ranking_before": result.before.ranking,
         "confidence_ranking_after": result.after.ranking,
+        "first_look": None if looked is None else {
+            "answered": round(looked.answered, 4),
+            "exact_match": round(looked.exact, 4),
+            "exact_match_of_model": round(looked.exact_of_model, 4),
+        },
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
     if plot is not None:
@@ -130,7 +139,7 @@ def calibrate_model(
         plot.write_text(reliability_plot(curves, standalone=True), encoding="utf-8")
     if not dry_run:
         ranking = replace(
-            result.ranking,
+            result.ranking if looked is None else looked.ranking,
             facts=facts,
             quantiles=shares or QUANTILES,
             forks=forks,

@@ -29,7 +29,7 @@ class ModelFiller:
     """Fills a case with the best candidate of an `Infiller`.
 
     With `evidence`, all candidates are told, each with what was known of it. `repository`: lines of
-    other files that may be quoted, by language.
+    other files that may be quoted, by language. `at_once`: see `InfillRequest`.
     """
 
     name = "diffill"
@@ -41,7 +41,9 @@ class ModelFiller:
         *,
         evidence: bool = False,
         repository: Mapping[str, LineIndex] | None = None,
+        at_once: bool = False,
     ) -> None:
+        self._at_once = at_once
         self._infiller = infiller
         self._repository = repository or {}
         self._evidence = evidence
@@ -70,6 +72,7 @@ class ModelFiller:
             language=case.language,
             alternatives=_ALL if self._evidence else _OFFERED,
             repository=self._repository.get(case.language),
+            at_once=self._at_once,
         )
         if length == "oracle":
             slots = self._infiller.oracle_slots(asked, to_bytes(case.middle))
@@ -90,11 +93,12 @@ def load_model(
     votes: bool | None = None,
     context_tokens: int | None = None,
     evidence: bool = False,
+    at_once: bool = False,
 ) -> ModelFiller:
     """A filler over a model folder, or over the bundled model.
 
     `sampler`, `quantiles`, `forks`, `quotes`, `votes` and `context_tokens` take the place of
-    serving's. For `evidence` see `ModelFiller`.
+    serving's. For `evidence` and `at_once` see `ModelFiller`.
 
     Raises:
         CheckpointError: the folder is missing, damaged or another tokenizer's.
@@ -116,7 +120,8 @@ def load_model(
         infiller.ranking = replace(infiller.ranking, quotes=quotes)
     if votes is not None:
         infiller.ranking = replace(infiller.ranking, votes=votes)
-    return ModelFiller(infiller, weights_hash(served_dir(directory)), evidence=evidence)
+    model_hash = weights_hash(served_dir(directory))
+    return ModelFiller(infiller, model_hash, evidence=evidence, at_once=at_once)
 
 
 def served_dir(directory: Path | None) -> Path:

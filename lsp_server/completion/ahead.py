@@ -1,7 +1,8 @@
 """What may be asked next: the line below, with the suggestion accepted or the line as it is.
 
 The model's context of a line does not depend on what is typed on that line, so it can be encoded
-before the line is there. Invariant: a prediction is a document that one acceptance and one Enter,
+before the line is there. What was answered without the model has not been encoded itself: then
+this line comes first. Invariant: a prediction is a document that one acceptance and one Enter,
 or one Enter alone, would make of this one; nothing is predicted where the cursor is not at the
 end of its line.
 """
@@ -18,18 +19,18 @@ from lsp_server.engine.engine import EngineRequest
 
 
 def next_requests(
-    request: CompletionRequest, shown: Sequence[Suggestion]
+    request: CompletionRequest, shown: Sequence[Suggestion], *, at_once: bool = False
 ) -> tuple[EngineRequest, ...]:
-    """The likeliest first; at most two."""
+    """The likeliest first; at most two, and this line if it was answered `at_once`."""
     data = request.document.data
     asked = EngineRequest(
         data, request.cursor, request.document.grammar,
         elsewhere=tuple(document.data for document in request.elsewhere),
     )  # fmt: skip
+    found = [asked] if at_once else []
     _, line_end = request.document.line(request.cursor)
     if data[request.cursor : line_end].strip():
-        return ()
-    found = []
+        return tuple(found)
     for suggestion in shown[:1]:
         text = to_bytes(suggestion.text)
         accepted = data[: suggestion.start] + text + data[suggestion.end :]

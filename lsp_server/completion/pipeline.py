@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from diffusion.cancel import Cancelled, CancelToken
 from lsp_server.completion import ahead, context, filters, trigger
@@ -64,25 +65,44 @@ async def complete(
         with trace.stage("debounce"):
             await pause_s(wait_ms / 1000)
 
-    # 4. The model: hole, canvas, denoising steps, read back.
-    with trace.stage("infill"):
-        answer = await _ask(request, settings, engine, cancel, trace)
-    if answer is not None:
-        pace.answered(trace.stages[-1].ms)
-    if answer is None or not _expressible(answer, request.document, trace):
+    # 4. The model, or what stands elsewhere, at once; 5. what surrounds the hole; 6. the filters.
+    offer = partial(_offer, request, settings, engine, cancel, trace, pace)
+    answer, shown = await offer(at_once=request.automatic)
+    if answer is not None and answer.at_once and not shown:
+        answer, shown = await offer(at_once=False)
+    if answer is None:
         return ()
-
-    # 5. What surrounds the hole, and 6. the filters.
-    with trace.stage("filters"):
-        shown = _filtered(request, answer, settings, trace)
     if not shown:
         trace.nothing(Reason.ALL_FILTERED, _fates(trace.fates))
     cache.store(request, shown)
 
     # 7. While the person looks: what they may ask for next.
     if settings.performance.encode_ahead:
-        engine.ahead(ahead.next_requests(request, shown))
+        engine.ahead(ahead.next_requests(request, shown, at_once=answer.at_once))
     return shown
+
+
+async def _offer(
+    request: CompletionRequest,
+    settings: Settings,
+    engine: Engine,
+    cancel: CancelToken,
+    trace: Trace,
+    pace: Pace,
+    *,
+    at_once: bool,
+) -> tuple[EngineAnswer | None, tuple[Suggestion, ...]]:
+    """The engine's answer and what the filters leave of it; None for nothing to filter."""
+    with trace.stage("infill"):
+        answer = await _ask(request, settings, engine, cancel, trace, at_once=at_once)
+    if answer is None:
+        return None, ()
+    if not answer.at_once:
+        pace.answered(trace.stages[-1].ms)
+    if not _expressible(answer, request.document, trace):
+        return None, ()
+    with trace.stage("filters"):
+        return answer, _filtered(request, answer, settings, trace)
 
 
 async def _ask(
@@ -91,6 +111,8 @@ async def _ask(
     engine: Engine,
     cancel: CancelToken,
     trace: Trace,
+    *,
+    at_once: bool,
 ) -> EngineAnswer | None:
     others = request.repository
     if others is not None:
@@ -104,6 +126,7 @@ async def _ask(
         elsewhere=tuple(document.data for document in request.elsewhere),
         repository=others,
         repair=settings.syntax.check == "repair",
+        at_once=at_once,
     )
     future = engine.submit(wanted, cancel)
     try:
@@ -129,6 +152,7 @@ def _expressible(answer: EngineAnswer, document: Document, trace: Trace) -> bool
     trace.facts["hole"] = {"start": answer.start, "end": answer.end, "kind": answer.kind}
     trace.facts["steps"] = answer.steps
     trace.facts["contextCached"] = answer.context_cached
+    trace.facts["atOnce"] = answer.at_once
     if not answer.candidates:
         trace.nothing(Reason.NO_CANDIDATE, answer.reason or "")
         return False

@@ -33,7 +33,8 @@ class EngineRequest:
 
     `deadline_ms` counts from the moment the model begins to work on the request. `elsewhere`: open
     documents that may be quoted; `repository`: the lines of files that are not open. `repair`: what
-    does not parse is denoised again where the errors are.
+    does not parse is denoised again where the errors are. `at_once`: quotes may be the answer where
+    they are as good as the model.
     """
 
     text: bytes
@@ -44,6 +45,7 @@ class EngineRequest:
     elsewhere: tuple[bytes, ...] = ()
     repository: LineIndex | None = None
     repair: bool = False
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class EngineCandidate:
 
 @dataclass(frozen=True, slots=True)
 class EngineAnswer:
-    """What the model offers for one request, best first."""
+    """What is offered for one request, best first; `at_once`: without asking the model."""
 
     candidates: tuple[EngineCandidate, ...]
     start: int
@@ -74,6 +76,7 @@ class EngineAnswer:
     steps: int = 0
     context_cached: bool = False
     reason: str | None = None
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

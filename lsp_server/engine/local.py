@@ -68,6 +68,7 @@ class LocalFiller:
             ms=result.ms,
             steps=result.steps,
             context_cached=result.context_cached,
+            at_once=result.at_once,
             reason=result.reason,
         )
 
@@ -203,6 +204,7 @@ def _asked(request: EngineRequest) -> InfillRequest:
         elsewhere=request.elsewhere,
         repository=request.repository,
         repair=request.repair,
+        at_once=request.at_once,
     )
 
 

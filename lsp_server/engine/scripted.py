@@ -4,13 +4,14 @@ A script is a JSON object:
 
     {"answers": [{"before": "return ", "after": "", "language": "python", "replace": 0,
                   "candidates": [{"text": "a + b", "score": 0.9, "parses": true}],
-                  "steps": 4, "reason": null, "error": null}],
+                  "steps": 4, "reason": null, "error": null, "at_once": false}],
      "gated": false, "gate": null, "noise": "", "suspects": {"lenght": "length"},
      "load_error": null}
 
 The first answer whose `before` ends the text left of the cursor, whose `after` begins the text
 right of it and whose `language` matches is given; none: an empty answer. `replace` is how many
-bytes after the cursor the hole takes. `error` raises instead. With `gated`, every step waits for
+bytes after the cursor the hole takes. `error` raises instead. `at_once` is an answer without the
+model, for requests that take one; it needs no step. With `gated`, every step waits for
 a permit (`release`), so that a test decides when a step ends without sleeping. `gate` names a pipe
 (`os.mkfifo`): the same, and every byte that is written to it is a permit, for tests that reach the
 server only through an editor. A candidate may have `tokens`, pairs of a text and its probability.
@@ -74,8 +75,11 @@ class ScriptedAnswer:
     steps: int = 1
     reason: str | None = None
     error: str | None = None
+    at_once: bool = False
 
     def matches(self, request: EngineRequest) -> bool:
+        if self.at_once and not request.at_once:
+            return False
         before, after = request.text[: request.cursor], request.text[request.cursor :]
         return (
             before.endswith(self.before.encode())
@@ -127,7 +131,7 @@ class ScriptedFiller:
         answer = next((a for a in self.answers if a.matches(request)), ScriptedAnswer())
         self._tell("start", number, 0)
         try:
-            for step in range(answer.steps):
+            for step in range(0 if answer.at_once else answer.steps):
                 if self._permits is not None:
                     self._permits.acquire()
                 cancel.raise_if_cancelled()
@@ -150,8 +154,9 @@ class ScriptedFiller:
             start=request.cursor,
             end=request.cursor + answer.replace,
             kind="scripted",
-            steps=answer.steps,
+            steps=0 if answer.at_once else answer.steps,
             reason=reason,
+            at_once=answer.at_once,
         )
 
     def rewrite(

@@ -67,6 +67,19 @@ def test_a_bonus_for_what_parses_orders_and_is_in_no_score(tmp_path: Path) -> No
     assert Ranking.load(tmp_path / "ranking.json").parse_bonus == 2.0
 
 
+def test_a_first_look_survives_the_file_and_is_checked_as_the_rest_is(tmp_path: Path) -> None:
+    look = Ranking({"quote_share": 2.0}, -1.0, calibrated=True, least_score=0.45)
+    path = tmp_path / "ranking.json"
+    Ranking({"mean_log_p": 1.0}, calibrated=True, first_look=look).save(path)
+    assert Ranking.load(path).first_look == look
+    for name, value in (("least_score", math.nan), ("weights", {"luck": 1.0}), ("bias", "much")):
+        document = json.loads(path.read_text())
+        document["first_look"][name] = value
+        (tmp_path / "other.json").write_text(json.dumps(document))
+        with pytest.raises(TextError, match="calibrate"):
+            Ranking.load(tmp_path / "other.json")
+
+
 def test_a_fit_for_other_weights_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "ranking.json"
     assert not Ranking.for_model(path, "abc").calibrated

@@ -50,6 +50,14 @@ def test_several_lines_go_on_from_the_last() -> None:
     ]
 
 
+def test_a_line_that_was_answered_at_once_is_made_ready_itself() -> None:
+    document = Document.open("file:///a.py", "python", 1, "x = 1")
+    asked = CompletionRequest(document, 5, automatic=True)
+    here, below = next_requests(asked, (), at_once=True)
+    assert (here.text, here.cursor, here.at_once) == (b"x = 1", 5, False)
+    assert next_requests(asked, ()) == (below,)
+
+
 def test_other_documents_are_passed_on() -> None:
     document = Document.open("file:///a.py", "python", 1, "x = 1")
     asked = CompletionRequest(document, 5, automatic=True, elsewhere=(document,))

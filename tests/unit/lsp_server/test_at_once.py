@@ -1,0 +1,45 @@
+"""Answers that need no model, through the whole server: while typing, and only if they survive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+
+SCRIPT = (
+    answer("known", at_once=True, before="seen = "),
+    answer("thought", before="seen = "),
+    answer("\n\n", at_once=True, before="blank = "),
+    answer("filled", before="blank = "),
+)
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    wire = Wire(scripted(SCRIPT))
+    yield wire
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
+
+
+@pytest.mark.parametrize(
+    ("line", "automatic", "offered", "asked"),
+    [
+        ("seen = ", True, "known", 1),
+        ("seen = ", False, "thought", 1),
+        ("blank = ", True, "filled", 2),  # what is known is filtered away, so the model is asked
+    ],
+)
+async def test_while_typing_what_is_known_may_be_the_answer(
+    wire: Wire, line: str, automatic: bool, offered: str, asked: int
+) -> None:
+    await wire.initialize()
+    wire.open(f"{line}\n")
+    items = await wire.inline(0, len(line), automatic=automatic)
+    assert items == [line + offered]
+    assert wire.engine.filler.requests == asked
+    explained = await wire.ask("diffill/explainLast")
+    assert explained["atOnce"] is (offered == "known")
+    assert explained["steps"] == (0 if offered == "known" else 1)

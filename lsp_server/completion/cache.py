@@ -3,7 +3,8 @@
 An entry holds the text a suggestion was made for. It answers a later request whose document is
 that text with a beginning of the suggestion typed in at the hole, and nothing else changed; the
 answer is the rest of the suggestion. Invariants: a hit replaces the same bytes as a fresh
-answer would; what is answered is never empty; entries are dropped oldest first.
+answer would; what is answered is never empty; who asks by key does not get what was answered
+without the model; entries are dropped oldest first.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class _Entry:
     document: Document
     suggestions: tuple[Suggestion, ...]
     alternatives: int
+    at_once: bool
 
 
 class ForwardCache:
@@ -32,10 +34,17 @@ class ForwardCache:
     def __init__(self, entries: int = ENTRIES) -> None:
         self._entries: deque[_Entry] = deque(maxlen=entries)
 
-    def store(self, request: CompletionRequest, suggestions: tuple[Suggestion, ...]) -> None:
-        """Keep what was shown for a request."""
+    def store(
+        self,
+        request: CompletionRequest,
+        suggestions: tuple[Suggestion, ...],
+        *,
+        at_once: bool = False,
+    ) -> None:
+        """Keep what was shown for a request; `at_once`: the model was not asked."""
         if suggestions:
-            self._entries.append(_Entry(request.document, suggestions, request.alternatives))
+            entry = _Entry(request.document, suggestions, request.alternatives, at_once)
+            self._entries.append(entry)
 
     def lookup(self, request: CompletionRequest) -> tuple[Suggestion, ...]:
         """What is left of the newest answer that the user has been typing along, else nothing."""
@@ -43,6 +52,8 @@ class ForwardCache:
             if entry.document.uri != request.document.uri:
                 continue
             if entry.alternatives < request.alternatives:
+                continue
+            if entry.at_once and not request.automatic:
                 continue
             rest = tuple(filter(None, (_rest(s, entry, request) for s in entry.suggestions)))
             if rest:

@@ -43,3 +43,13 @@ async def test_while_typing_what_is_known_may_be_the_answer(
     explained = await wire.ask("diffill/explainLast")
     assert explained["atOnce"] is (offered == "known")
     assert explained["steps"] == (0 if offered == "known" else 1)
+
+
+async def test_who_asks_by_key_after_it_gets_the_model(wire: Wire) -> None:
+    await wire.initialize()
+    wire.open("seen = \n")
+    assert await wire.inline(0, 7, automatic=True) == ["seen = known"]
+    assert await wire.inline(0, 7, automatic=True) == ["seen = known"]
+    assert wire.engine.filler.requests == 1, "the second is remembered"
+    assert await wire.inline(0, 7, automatic=False) == ["seen = thought"]
+    assert wire.engine.filler.requests == 2

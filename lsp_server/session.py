@@ -74,6 +74,8 @@ class Session:
         self._ignored: dict[str, Ignored | None] = {}
         self.neighbours = Neighbours()
         self._edited: set[str] = set()
+        self._real: dict[str, str] = {}
+        """Of every open document, the real path of its file."""
         self._flights: dict[tuple[str, str], CancelToken] = {}
         self._initial: object = None
         self._engine_config = EngineConfig()
@@ -174,6 +176,8 @@ class Session:
         """Open a document."""
         self._cancel(document.uri, Reason.STALE)
         self._check_again()
+        if (path := path_of(document.uri)) is not None:
+            self._real[document.uri] = os.path.realpath(path)
         self._touch(document)
         self.repository(document)
         if (
@@ -216,8 +220,7 @@ class Session:
         index = self.neighbours.around(path)
         if index is None:
             return None
-        shown = filter(None, map(path_of, self.documents))
-        return index.without({os.path.realpath(other) for other in shown})
+        return index.without(self._real.values())
 
     def drop(self, uri: str) -> None:
         """Close a document."""
@@ -225,6 +228,7 @@ class Session:
         if uri in self._edited:
             self.neighbours.stale()
         self._edited.discard(uri)
+        self._real.pop(uri, None)
         self.documents.pop(uri, None)
         self.cache.forget(uri)
         self.suspicions.pop(uri, None)

@@ -16,7 +16,7 @@ which the nearest are to be given first; bytes of any kind are welcome. An index
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -48,12 +48,12 @@ Bools = npt.NDArray[np.bool_]
 class LineIndex:
     """Lines that are not blank, of all files in order; `N` of them, `U` different ones.
 
-    `text`: the lines, each with its line end. `starts_N`: where each begins. `words_N`: which of
-    `unique` it is without its indentation. `file_N`: which of `names` it is from. `hidden`: files
-    that are not looked at.
+    `numbers`: of the files, by name. `text`: the lines, each with its line end. `starts_N`: where
+    each begins. `words_N`: which of `unique` it is without its indentation. `file_N`: the number of
+    its file. `hidden`: numbers of files that are not looked at.
     """
 
-    names: tuple[str, ...]
+    numbers: Mapping[str, int]
     text: bytes
     unique: tuple[bytes, ...]
     starts_N: Ints
@@ -85,22 +85,26 @@ class LineIndex:
         starts_N = np.zeros(len(lines), np.int32)
         np.cumsum(lengths[:-1], out=starts_N[1:])
         return cls(
-            tuple(names), b"".join(lines), tuple(known), starts_N,
+            {name: n for n, name in enumerate(names)}, b"".join(lines), tuple(known), starts_N,
             np.array(words, np.int32), np.array(file, np.int32),
         )  # fmt: skip
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The files, in order."""
+        return tuple(self.numbers)
+
+    @property
     def files(self) -> int:
         """How many files are looked at."""
-        return len(self.names) - len(self.hidden)
+        return len(self.numbers) - len(self.hidden)
 
     def __len__(self) -> int:
         return len(self.starts_N)
 
     def without(self, names: Collection[str]) -> LineIndex:
         """The same lines but for those of some files."""
-        hidden = frozenset(n for n, name in enumerate(self.names) if name in names)
-        return replace(self, hidden=hidden)
+        return replace(self, hidden=frozenset(self.numbers[n] for n in names if n in self.numbers))
 
     def excerpts(self, data: bytes, start: int, end: int) -> tuple[bytes, ...]:
         """What stands where it looks like the hole `[start, end)` of `data`, likeliest first."""
@@ -140,8 +144,8 @@ class LineIndex:
                 here, there = (slice(None, -step), slice(step, None))
             same_file = self.file_N[here] == self.file_N[there]
             likeness_N[here] += np.where(same_file, weight * like_U[self.words_N[there]], 0.0)
-        for n in self.hidden:
-            likeness_N[self.file_N == n] = 0.0
+        if self.hidden:
+            likeness_N[np.isin(self.file_N, list(self.hidden))] = 0.0
         return likeness_N
 
     def _around(self, places: Sequence[int], above: int, below: int) -> tuple[bytes, ...]:

@@ -90,7 +90,7 @@ def infill(
             )
         chosen = language_of(file, data, language)
         tuned = asked_adapter(adapter, model, file)
-        others = None if repository is None else _lines_of(repository, file)
+        others = None if repository is None else _lines_of(repository, file, chosen)
         result = _run(data, cursor, chosen, slots, alternatives, deadline_ms, model, tuned, others)
     except DiffillError as error:
         typer.echo(f"error: {error}", err=True)
@@ -154,7 +154,7 @@ def _run(
     return infiller.infill(request)
 
 
-def _lines_of(repository: Path, file: Path) -> LineIndex:
+def _lines_of(repository: Path, file: Path, language: str) -> LineIndex:
     """What an editor with the folder open would read beside the file; ConfigError for no folder."""
     if not repository.is_dir():
         raise ConfigError(f"--repository {repository} is no folder", fix="name an existing folder")
@@ -167,8 +167,9 @@ def _lines_of(repository: Path, file: Path) -> LineIndex:
     from diffusion.text.ignored import IgnoreRules
     from diffusion.text.nearby_files import index_around
 
-    index, _ = index_around(real, root, IgnoreRules([root]), leave_out=holds_key)
-    return index.without({str(real)})
+    rules = IgnoreRules([root])
+    found = index_around(real, root, rules, language=language, leave_out=holds_key)
+    return found.index.without({str(real)})
 
 
 def _slots(length: str) -> str | int:

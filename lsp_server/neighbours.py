@@ -7,7 +7,8 @@ takes what is there.
 Invariants: the thread begins with the first document that is wanted, so nothing is read where
 `diffill.context.crossFile` is off; a file with a key or token in it is left out whole; an index
 made under old rules is never handed out, one that a saved file has made stale is, until the next is
-ready; a repository that fits is indexed once for all its folders. Used from the event loop's
+ready; a repository that fits is read once for all its folders, and what is only read for who works
+there (a vendored folder, another repository) is handed out there only. Used from the event loop's
 thread, but for `_run`.
 """
 
@@ -24,57 +25,81 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from diffusion.text.ignored import IgnoreRules
-from diffusion.text.languages import TEXT, language_for_path
+from diffusion.text.languages import TEXT
 
 if TYPE_CHECKING:
     from diffusion.text.line_index import LineIndex
+    from diffusion.text.nearby_files import Reading
 
 logger = logging.getLogger(__name__)
 
-MOST_INDEXES: Final = 6
-"""Roots and languages that are remembered; each takes about twice its text."""
+MOST_READINGS: Final = 6
+"""That are remembered; each takes about twice its text."""
 OLDEST_S: Final = 600.0
 """After this what is wanted is read again: files change without an editor, too."""
 
-Key = tuple[Path, str]
+REST_S: Final = 30.0
+"""A hint that something may have changed is followed after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where files are read for: a document's folder, below a root, in a language."""
+
+    root: Path
+    folder: Path
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """An index, the folder that it was made around, and whether it holds all there is."""
+    """A reading, for which place it was made, and after how many changes and hints of some."""
 
-    index: LineIndex
-    folder: Path
-    whole: bool
-    turn: int
+    place: _Place
+    reading: Reading
+    changes: int
+    hints: int
     made_s: float
 
-    def serves(self, file: Path, turn: int) -> bool:
-        """Whether nothing better could be made for `file` now."""
-        fits = self.whole or self.folder == file.parent
-        return fits and self.turn == turn and time.monotonic() - self.made_s < OLDEST_S
+    def covers(self, place: _Place) -> bool:
+        """Whether it holds nothing that a reading for `place` would not."""
+        if (self.place.root, self.place.language) != (place.root, place.language):
+            return False
+        return self.place.folder == place.folder or (
+            self.reading.ordinary and place.folder in self.reading.folders
+        )
+
+    def serves(self, place: _Place, changes: int, hints: int) -> bool:
+        """Whether nothing better could be made for `place` now."""
+        age_s = time.monotonic() - self.made_s
+        return (
+            self.covers(place)
+            and (self.reading.whole or self.place.folder == place.folder)
+            and self.changes == changes
+            and age_s < (OLDEST_S if self.hints == hints else REST_S)
+        )
 
 
-def read(
-    file: Path, root: Path, rules: IgnoreRules, stop: Callable[[], bool]
-) -> tuple[LineIndex, bool]:
+def read(place: _Place, file: Path, rules: IgnoreRules, stop: Callable[[], bool]) -> Reading:
     """`index_around`, loaded when it is first needed: `initialize` is answered before."""
     from diffusion.data.secret_scan import holds_key
     from diffusion.text.nearby_files import index_around
 
-    return index_around(file, root, rules, leave_out=holds_key, stop=stop)
+    return index_around(
+        file, place.root, rules, language=place.language, leave_out=holds_key, stop=stop
+    )
 
 
 class Neighbours:
-    """Indexes of files, by root and language."""
+    """The last readings, of all roots and languages."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._roots: tuple[Path, ...] = ()
         self._rules = IgnoreRules()
-        self._made: OrderedDict[Key, _Made] = OrderedDict()
-        self._waiting: OrderedDict[Key, Path] = OrderedDict()
-        self._turn = 0
+        self._made: OrderedDict[_Place, _Made] = OrderedDict()
+        self._waiting: OrderedDict[_Place, Path] = OrderedDict()
+        self._changes = self._hints = 0
         self._thread: threading.Thread | None = None
         self._busy = False
         self._closed = False
@@ -89,31 +114,37 @@ class Neighbours:
             self._rules = rules
             self._forget()
 
-    def forget(self) -> None:
-        """Drop every index, and what is still to be read."""
+    def changed(self) -> None:
+        """A file has changed: what is wanted next is read again."""
         with self._changed:
-            self._forget()
+            self._changes += 1
 
-    def stale(self) -> None:
-        """Files have changed: what is wanted next is read again."""
-        self._turn += 1
+    def hint(self) -> None:
+        """Something may have changed, an ignore file perhaps: read again what is not quite new."""
+        with self._changed:
+            self._hints += 1
 
-    def around(self, file: Path) -> LineIndex | None:
+    def around(self, file: Path, language: str) -> LineIndex | None:
         """What is known of the files around `file`; None before they have been read once.
 
         They are read, in the background, when they have not been, or were before a change.
         """
         file = Path(os.path.realpath(file))
-        language = language_for_path(file)
         root = self._root_of(file)
         if root is None or language == TEXT or self._closed:
             return None
-        key = (root, language)
+        place = _Place(root, file.parent, language)
         with self._changed:
-            made = self._made.get(key)
-            if made is None or not made.serves(file, self._turn):
-                self._want(key, file)
-            return made.index if made is not None else None
+            made = self._best(place)
+            if made is None or not made.serves(place, self._changes, self._hints):
+                self._want(place, file)
+            return made.reading.index if made is not None else None
+
+    def _best(self, place: _Place) -> _Made | None:
+        """The newest reading that covers a place, one that serves it first."""
+        found = [made for made in reversed(self._made.values()) if made.covers(place)]
+        serving = (made for made in found if made.serves(place, self._changes, self._hints))
+        return next(serving, found[0] if found else None)
 
     def settle(self, timeout_s: float) -> bool:
         """Wait until nothing is left to read; says whether that came in time."""
@@ -131,9 +162,9 @@ class Neighbours:
         self._waiting.clear()
         self._changed.notify_all()
 
-    def _want(self, key: Key, file: Path) -> None:
-        self._waiting.pop(key, None)
-        self._waiting[key] = file
+    def _want(self, place: _Place, file: Path) -> None:
+        self._waiting.pop(place, None)
+        self._waiting[place] = file
         if self._thread is None:
             self._thread = threading.Thread(
                 target=self._run, name="diffill-neighbours", daemon=True
@@ -158,19 +189,30 @@ class Neighbours:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 if self._closed:
                     return
-                key, file = self._waiting.popitem(last=False)
-                rules, turn = self._rules, self._turn
+                place, file = self._waiting.popitem(last=False)
+                made = self._best(place)
+                if made is not None and made.serves(place, self._changes, self._hints):
+                    continue  # it was made while this one waited
+                rules, changes, hints = self._rules, self._changes, self._hints
                 self._busy = True
             try:
                 rules.forget()  # an ignore file may have changed since
-                index, whole = read(file, key[0], rules, self._gone(rules))
+                reading = read(place, file, rules, self._gone(rules))
             except Exception:
                 # A border, as the engine's thread is one: a mistake of ours must not end it.
                 logger.exception("the files around a document could not be read")
-                continue
+                reading = _nothing()
             with self._changed:
                 if rules is self._rules and not self._closed:
-                    self._made.pop(key, None)
-                    self._made[key] = _Made(index, file.parent, whole, turn, time.monotonic())
-                    if len(self._made) > MOST_INDEXES:
+                    self._made.pop(place, None)
+                    now_s = time.monotonic()
+                    self._made[place] = _Made(place, reading, changes, hints, now_s)
+                    if len(self._made) > MOST_READINGS:
                         self._made.popitem(last=False)
+
+
+def _nothing() -> Reading:
+    from diffusion.text.line_index import LineIndex
+    from diffusion.text.nearby_files import Reading
+
+    return Reading(LineIndex.of(()))

@@ -179,12 +179,9 @@ class Session:
         if (path := path_of(document.uri)) is not None:
             self._real[document.uri] = os.path.realpath(path)
         self._touch(document)
+        self.neighbours.hint()
         self.repository(document)
-        if (
-            self.settings.enable
-            and document.language != languages.TEXT
-            and self.settings.serves(document.language)
-        ):
+        if self._is_served(document):
             self.engine.preload()
 
     def change(self, document: Document) -> None:
@@ -212,21 +209,30 @@ class Session:
 
     def repository(self, document: Document) -> LineIndex | None:
         """The lines of the files around a document that are not open; None where that is off."""
-        path = path_of(document.uri)
-        if not self.settings.context.cross_file or path is None:
+        path, settings = path_of(document.uri), self.settings
+        if not settings.context.cross_file or path is None or not self._is_served(document):
             return None
         if self.ignored(document.uri) is not None:
             return None
-        index = self.neighbours.around(path)
+        index = self.neighbours.around(path, document.language)
         if index is None:
             return None
-        return index.without(self._real.values())
+        shown = set(self.documents)
+        if settings.context.open_files:  # what is not quoted as it is open may be as it was saved
+            quoted = {other.uri for other in self.others(document)}
+            shown &= {document.uri, *self._edited, *quoted}
+        return index.without([self._real[uri] for uri in shown if uri in self._real])
+
+    def _is_served(self, document: Document) -> bool:
+        """Whether anything is offered in such a document at all."""
+        known = document.language != languages.TEXT
+        return self.settings.enable and known and self.settings.serves(document.language)
 
     def drop(self, uri: str) -> None:
         """Close a document."""
         self._cancel(uri, Reason.CLOSED)
         if uri in self._edited:
-            self.neighbours.stale()
+            self.neighbours.changed()
         self._edited.discard(uri)
         self._real.pop(uri, None)
         self.documents.pop(uri, None)

@@ -7,7 +7,8 @@ makes up for the fact that the chosen one of several always looks too good. Of o
 many exact matches, the one whose first candidates parse most often is taken (`PARSE_BONUSES`);
 otherwise order and score are monotone in the same value.
 
-Every figure is cross-validated: folds are cases, so no case is judged by a fit that saw it. The
+Every figure is cross-validated: folds are cases, so no case is judged by a fit that saw it (the
+bonus for what parses is the best of a handful on these folds, though). The
 fitted order is kept only if it finds at least as many exact matches as the order by hand; else
 the order by hand gets a calibrated scale.
 """
@@ -54,7 +55,8 @@ class Calibration:
 
     `by_hand` and `fitted`: exact matches of the first candidate. `best`: of any candidate, the
     most that any order could reach. `parses`: first candidates that leave no new syntax error.
-    `offers`: what it was fitted to. `before` and `after`: reliability of the score.
+    `offers`: what it was fitted to; `judged`: the first candidate of each case. `before` and
+    `after`: reliability of the score.
     """
 
     ranking: Ranking
@@ -65,6 +67,7 @@ class Calibration:
     best: float
     parses: float
     offers: Sequence[Sequence[Offer]]
+    judged: Sequence[Mapping[str, Any]]
     before: Reliability
     after: Reliability
 
@@ -162,6 +165,7 @@ def calibrate(rows: Sequence[dict[str, Any]]) -> Calibration:
         fitted=rates["fitted"] * len(cases) / every,
         best=sum(any(offer.exact for offer in offers) for offers in cases) / every,
         offers=cases,
+        judged=judged[kept],
         parses=sum(row["parses"] for row in judged[kept]) / every,
         before=reliability(before),
         after=reliability(judged[kept]),

@@ -110,9 +110,7 @@ def calibrate_model(
             for row in rows:
                 file.write(row)
     result = calibrate(rows)
-    looked = None
-    if quotes and result.kept == "fitted":
-        looked = fit_first_look(result.ranking, result.offers)
+    looked = fit_first_look(result) if quotes else None
     facts: dict[str, Any] = {
         "copying": copy_facts,
         "cases": result.cases,

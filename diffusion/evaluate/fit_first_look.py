@@ -3,16 +3,15 @@
 Input: the cases that a ranking is fitted to. What a quote says of itself (`QUOTE_FEATURES`) is
 weighed as `calibrate` weighs everything. Both the quote's score and the ranking's own choice are
 cross-validated, and the least score is the lowest from which answering with quotes loses at most
-`MOST_LOST` of all cases.
+`MOST_LOST` of all cases, on the same folds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from diffusion.evaluate.calibrate import Offer, cross_validated, fit
+from diffusion.evaluate.calibrate import Calibration, cross_validated, fit
 from diffusion.ranking import QUOTE_FEATURES, Ranking
 
 MOST_LOST = 0.001
@@ -23,7 +22,7 @@ _SCORES = tuple(0.3 + 0.05 * step for step in range(13))
 
 @dataclass(frozen=True, slots=True)
 class FirstLookFit:
-    """`ranking` with a first look; `answered`: the share of cases that it answers.
+    """`ranking` with a first look; `answered`: its share of the cases that have candidates.
 
     `exact`, `exact_of_model`: exact matches among those, by the quote and by `ranking`.
     """
@@ -34,18 +33,18 @@ class FirstLookFit:
     exact_of_model: float
 
 
-def fit_first_look(ranking: Ranking, cases: Sequence[Sequence[Offer]]) -> FirstLookFit | None:
+def fit_first_look(fitted: Calibration) -> FirstLookFit | None:
     """A first look for a fitted ranking; None where quotes are too few or never as good."""
+    cases, ranking = fitted.offers, fitted.ranking
     quoted = [[o for o in offers if o.evidence.quote is not None] for offers in cases]
     seen = [n for n, offers in enumerate(quoted) if offers]
     quotes = [quoted[n] for n in seen]
     exact = sum(offer.exact for offers in quotes for offer in offers)
-    if not ranking.calibrated or len(quotes) < _FEWEST_CASES or exact < _FEWEST_EXACT:
+    if fitted.kept != "fitted" or len(quotes) < _FEWEST_CASES or exact < _FEWEST_EXACT:
         return None
     weigh = partial(fit, names=QUOTE_FEATURES)
     looked = cross_validated(quotes, weigh)
-    chosen = cross_validated(cases, partial(fit, parse_bonus=ranking.parse_bonus))
-    model = [chosen[n] for n in seen]
+    model = [fitted.judged[n] for n in seen]
     for least in _SCORES:
         here = [
             (a["exact_match"], b["exact_match"])

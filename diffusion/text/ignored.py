@@ -71,7 +71,10 @@ class IgnoreRules:
         respect_gitignore: bool = True,
     ) -> None:
         """`patterns`: more to leave out, as lines of a `.gitignore` at every top."""
-        self._roots = tuple(_absolute(root) for root in roots)
+        named = [_absolute(root) for root in roots]
+        # By their real paths, too: a walk below a linked folder meets files by theirs.
+        real = [Path(os.path.realpath(root)) for root in named]
+        self._roots = tuple(dict.fromkeys((*named, *real)))
         self._own = _Patterns(patterns)
         self._respect_gitignore = respect_gitignore
         self._specs: dict[Path, tuple[tuple[Why, _Patterns], ...]] = {}

@@ -70,7 +70,7 @@ class LineIndex:
         words: list[int] = []
         file: list[int] = []
         size = 0
-        for name, data in files:
+        for name, data in dict(files).items():
             size += len(data)
             if size > most_bytes and names:
                 break
@@ -98,6 +98,11 @@ class LineIndex:
     def files(self) -> int:
         """How many files are looked at."""
         return len(self.numbers) - len(self.hidden)
+
+    @property
+    def lines(self) -> int:
+        """How many lines are looked at."""
+        return len(self) - int(np.isin(self.file_N, list(self.hidden)).sum())
 
     def __len__(self) -> int:
         return len(self.starts_N)
@@ -170,29 +175,34 @@ class LineIndex:
         found: dict[int, None] = {}
         length = self._longest_end(typed)
         while length >= min(_FEWEST_TYPED, len(typed)) and len(found) < MOST_PLACES:
-            held = [n for n in self._holding(typed[-length:]) if n not in found]
+            held = [n for n in self._holding(typed[-length:], _MOST_HELD) if n not in found]
             held.sort(key=lambda n: -float(likeness_N[n]))
             found.update(dict.fromkeys(held[: MOST_PLACES - len(found)]))
             length = int(length * _SHORTER)
         return list(found)
 
-    def _holding(self, piece: bytes) -> list[int]:
-        """The first `_MOST_HELD` lines with `piece` in them, in order."""
-        found: dict[int, None] = {}
+    def _holding(self, piece: bytes, most: int) -> list[int]:
+        """The first `most` lines with `piece` in them that are looked at, in order."""
+        found: list[int] = []
         at = self.text.find(piece)
-        while at >= 0 and len(found) < _MOST_HELD:
+        while at >= 0 and len(found) < most:
             n = int(np.searchsorted(self.starts_N, at, side="right")) - 1
-            if self.file_N[n] not in self.hidden:
-                found[n] = None
-            at = self.text.find(piece, at + len(piece))
-        return list(found)
+            after = n + 1
+            if self.file_N[n] in self.hidden:  # on with the next file
+                after = int(np.searchsorted(self.file_N, self.file_N[n], side="right"))
+            else:
+                found.append(n)
+            if after == len(self):
+                break
+            at = self.text.find(piece, int(self.starts_N[after]))
+        return found
 
     def _longest_end(self, typed: bytes) -> int:
-        """Bytes of the longest end of `typed` that occurs; if one occurs, so do shorter ones."""
+        """Bytes of the longest end of `typed` in a line; where one is, so are shorter ones."""
         low, high = 0, len(typed)
         while low < high:
             middle = (low + high + 1) // 2
-            if self.text.find(typed[-middle:]) >= 0:
+            if self._holding(typed[-middle:], 1):
                 low = middle
             else:
                 high = middle - 1

@@ -15,11 +15,12 @@ import os
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from diffusion.text.ignored import IgnoreRules
-from diffusion.text.languages import TEXT, language_for_path
+from diffusion.text.languages import language_for_path
 from diffusion.text.line_index import MOST_BYTES, LineIndex
 
 VENDORED: Final = frozenset(
@@ -40,54 +41,73 @@ _MOST_LINE_BYTES: Final = 120
 """On average; what has longer lines was written by a program."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one walk found: the lines, by real path, and which folders it came through.
+
+    `whole`: nothing was cut off. `ordinary`: the walk began where one from the root would have
+    come by, too; then it is as good for every folder that it came through, if it is whole.
+    """
+
+    index: LineIndex
+    folders: frozenset[Path] = frozenset()
+    whole: bool = False
+    ordinary: bool = False
+
+
 def index_around(
     file: Path,
     root: Path,
     rules: IgnoreRules,
     *,
+    language: str | None = None,
     most_bytes: int = MOST_BYTES,
     leave_out: Callable[[bytes], bool] = lambda data: False,
     stop: Callable[[], bool] = lambda: False,
-) -> tuple[LineIndex, bool]:
-    """The lines of the files around `file` in its language, by real path, and whether of all.
+) -> Reading:
+    """Read the files around `file`, which is among them, in its language (else by its name).
 
-    `file` itself is among them. `leave_out`: what must not be quoted, whatever file it is in.
-    `stop` is asked before each file.
+    C and C++ count as one language. `leave_out`: what must not be quoted, whatever file it is in.
+    `stop` is asked in every folder and before every file.
     """
-    language = language_for_path(file)
+    root, first = Path(os.path.realpath(root)), Path(os.path.realpath(file)).parent
+    wanted = _family(language or language_for_path(file))
     found: list[tuple[str, bytes]] = []
-    left = most_bytes
-    for path in nearby_files(file, root, rules):
-        if stop():
-            return LineIndex.of(found, most_bytes), False
-        if language_for_path(path) != language:
-            continue
-        data = _read(path)
-        if data is None or leave_out(data):
-            continue
-        left -= len(data)
+    folders: set[Path] = set()
+    left, whole = most_bytes, True
+    for folder, inside in _walk(first, root):
+        if stop() or len(folders) == MOST_FOLDERS:
+            whole = False
+            break
+        for path in inside:
+            if _family(language_for_path(path)) != wanted or rules.check(path) is not None:
+                continue
+            data = None if stop() else _read(path)
+            if data is None or leave_out(data):
+                continue
+            left -= len(data)
+            if left >= 0:
+                found.append((str(path), data))
         if left < 0:
-            return LineIndex.of(found, most_bytes), False
-        found.append((str(path), data))
-    return LineIndex.of(found, most_bytes), True
+            whole = False
+            break
+        folders.add(folder)
+    ordinary = all(map(_is_entered, (f for f in (first, *first.parents) if root in f.parents)))
+    return Reading(LineIndex.of(found, most_bytes), frozenset(folders), whole, ordinary)
 
 
-def nearby_files(file: Path, root: Path, rules: IgnoreRules) -> Iterator[Path]:
-    """Files of the folders below `root` by real path, in the order of steps from `file`'s folder.
+def _walk(first: Path, root: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Folders below `root` in the order of steps from `first`, each with its regular files.
 
-    Nothing where `file` is not below `root`.
+    Nothing where `first` is not below `root`.
     """
-    root = Path(os.path.realpath(root))
-    first = Path(os.path.realpath(file)).parent
     if first != root and root not in first.parents:
         return
     waiting, seen = deque([first]), {first}
-    while waiting and len(seen) <= MOST_FOLDERS:
+    while waiting:
         folder = waiting.popleft()
         files, inside = _entries(folder)
-        for path in files:
-            if rules.check(path) is None:
-                yield path
+        yield folder, files
         above = [folder.parent] if folder != root else []
         for other in (*inside, *above):
             if other not in seen and (other in above or _is_entered(other)):
@@ -102,13 +122,17 @@ def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):
-                    if language_for_path(entry.name) != TEXT:
-                        files.append(folder / entry.name)
+                    files.append(folder / entry.name)
                 elif entry.is_dir(follow_symlinks=False):
                     folders.append(folder / entry.name)
     except OSError:
         pass
     return sorted(files), sorted(folders)
+
+
+def _family(language: str) -> str:
+    """C and C++ share their headers."""
+    return "c" if language == "cpp" else language
 
 
 def _is_entered(folder: Path) -> bool:

@@ -13,6 +13,7 @@ the likeness of both sides of the hole chooses the place.
   follows the hole.
 - Where the place differs from the hole in a name or two, the text is also quoted with these names
   exchanged.
+- A document that indents otherwise (tabs, another width) is quoted by levels, in this one's way.
 
 Invariants: deterministic; a quote is visible text, and none occurs twice; bytes of any kind are
 welcome. Cost is linear in `REACH`.
@@ -24,6 +25,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import AnyStr, Final
 
 from rapidfuzz.distance import Indel
@@ -169,6 +171,9 @@ def _insertions(typed: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
             places.append((likeness(block.lines, at, 1), distance, block.lines, at))
     places.sort(key=lambda place: (-place[0], place[1]))
     scale = 1 + AFTER_WEIGHT + SECOND_ABOVE_WEIGHT
+    here = _indent_unit([*above, *below]) or b"    "
+    there = {id(block.lines): _indent_unit(block.lines) or here for block in blocks[2:]}
+    there |= {id(above): here, id(below): here}
     found: list[_Found] = []
     for _, distance, around, at in places[:_MOST_PLACES]:
         base = around[at - 1]
@@ -177,7 +182,7 @@ def _insertions(typed: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
             if len(lines) < n or _indent(lines[-1]) < _indent(lines[0]):
                 break
             like = likeness(around, at, n) / scale - _LINE_COST * (n - 1)
-            text = _moved(lines, base, before, typed)
+            text = _moved(lines, base, before, typed, here, there[id(around)])
             found.append(_Found(text, like, distance))
             renamed = _renamed(text, base.strip(), before.strip())
             if renamed is not None:
@@ -185,11 +190,23 @@ def _insertions(typed: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
     return found
 
 
-def _moved(lines: list[bytes], base: bytes, before: bytes, typed: bytes) -> bytes:
-    """`lines`, found under `base`, with the indentation that they would have under `before`."""
-    shift = _indent(before) - _indent(base)
-    unit = b"\t" if before[:1] == b"\t" or lines[0][:1] == b"\t" else b" "
-    moved = [unit * max(0, _indent(line) + shift) + line.strip() for line in lines]
+def _moved(
+    lines: list[bytes], base: bytes, before: bytes, typed: bytes, here: bytes, there: bytes
+) -> bytes:
+    """`lines`, found under `base`, with the indentation that they would have under `before`.
+
+    `here`, `there`: what a level is indented with in the document, and where `lines` are from.
+    """
+    if here == there:
+        shift = _indent(before) - _indent(base)
+        unit = b"\t" if before[:1] == b"\t" or lines[0][:1] == b"\t" else b" "
+        moved = [unit * max(0, _indent(line) + shift) + line.strip() for line in lines]
+    else:
+        level = round(_indent(before) / len(here)) - round(_indent(base) / len(there))
+        moved = [
+            here * max(0, round(_indent(line) / len(there)) + level) + line.strip()
+            for line in lines
+        ]
     text = b"\n".join(moved)
     if text.startswith(typed):
         return text[len(typed) :]
@@ -280,6 +297,16 @@ def _renamed(text: bytes, there: bytes, here: bytes) -> bytes | None:
         return None
     changed = _WORD.sub(lambda match: names.get(match[0], match[0]), text)
     return changed if changed != text else None
+
+
+def _indent_unit(lines: Sequence[bytes]) -> bytes | None:
+    """What a level is indented with: a tab, or the commonest step in spaces; None if unknown."""
+    indented = [line for line in lines if line[:1] in (b" ", b"\t")]
+    if 2 * sum(line[:1] == b"\t" for line in indented) > len(indented):
+        return b"\t"
+    steps = Counter(abs(_indent(a) - _indent(b)) for a, b in pairwise(lines))
+    likely = [(-steps[width], width) for width in range(2, 9) if steps[width]]
+    return b" " * min(likely)[1] if likely else None
 
 
 def _likeness(a: bytes, b: bytes) -> float:

@@ -116,7 +116,7 @@ async def _ask(
 ) -> EngineAnswer | None:
     others = request.repository
     if others is not None:
-        trace.facts["otherFiles"] = {"files": others.files, "lines": len(others)}
+        trace.facts["otherFiles"] = {"files": others.files, "lines": others.lines}
     wanted = EngineRequest(
         text=request.document.data,
         cursor=request.cursor,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -31,7 +31,7 @@ def rows(*, quotes_are_right: bool, count: int = 300) -> list[dict[str, Any]]:
 
 def test_like_quotes_answer_where_they_are_right() -> None:
     fitted = calibrate(rows(quotes_are_right=True))
-    found = fit_first_look(fitted.ranking, fitted.offers)
+    found = fit_first_look(fitted)
     assert found is not None and 0.2 < found.answered < 0.5
     assert found.exact >= found.exact_of_model - 0.02
     look = found.ranking.first_look
@@ -43,10 +43,11 @@ def test_like_quotes_answer_where_they_are_right() -> None:
 
 def test_where_quotes_are_never_right_there_is_no_first_look() -> None:
     fitted = calibrate(rows(quotes_are_right=False))
-    assert fit_first_look(fitted.ranking, fitted.offers) is None
+    assert fit_first_look(fitted) is None
 
 
 @pytest.mark.parametrize("count", [10, 40])
 def test_few_cases_teach_nothing(count: int) -> None:
     fitted = calibrate(rows(quotes_are_right=True, count=300))
-    assert fit_first_look(fitted.ranking, fitted.offers[:count]) is None
+    few = replace(fitted, offers=fitted.offers[:count], judged=fitted.judged[:count])
+    assert fit_first_look(few) is None

@@ -54,7 +54,7 @@ async def test_what_other_files_say_reaches_the_model(wire: Wire, tmp_path: Path
     assert names(found) == {"helpers.py"}, "of the document itself only what the editor has"
     assert found is not None and b"return count" in found.text
     explained = await wire.ask("diffill/explainLast")
-    assert explained["otherFiles"] == {"files": 1, "lines": 3}
+    assert explained["otherFiles"] == {"files": 1, "lines": 2}
 
 
 async def test_off_reads_nothing(wire: Wire, tmp_path: Path) -> None:
@@ -65,6 +65,29 @@ async def test_off_reads_nothing(wire: Wire, tmp_path: Path) -> None:
     assert await seen(wire, file) is None
     assert "otherFiles" not in await wire.ask("diffill/explainLast")
     assert wire.server.session.neighbours._thread is None, "nothing that could read was begun"
+
+
+@pytest.mark.parametrize("off", [{"enable": False}, {"languages": {"python": False}}])
+async def test_where_nothing_is_offered_nothing_is_read(
+    wire: Wire, tmp_path: Path, off: dict[str, Any]
+) -> None:
+    (tmp_path / "helpers.py").write_text(HELPER)
+    await begin(wire, tmp_path, off)
+    wire.open(TEXT, uri=(tmp_path / "a.py").as_uri())
+    await wire.inline(2, 0, uri=(tmp_path / "a.py").as_uri(), automatic=False)
+    assert wire.server.session.neighbours._thread is None
+
+
+async def test_an_open_file_that_is_not_quoted_as_it_is_open_is_as_it_was_saved(
+    wire: Wire, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{n}.py" for n in range(7)]
+    for path in files:
+        path.write_text(HELPER)
+    await begin(wire, tmp_path)
+    for path in files:
+        wire.open(HELPER, uri=path.as_uri())
+    assert names(await seen(wire, files[-1])) == {"0.py", "1.py"}, "four others are quoted"
 
 
 async def test_a_file_outside_of_every_folder_has_no_neighbours(wire: Wire, tmp_path: Path) -> None:

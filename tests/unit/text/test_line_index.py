@@ -60,6 +60,31 @@ def test_files_can_be_hidden_and_the_index_stays_as_it_was() -> None:
         assert any(b"cart" in text for text in excerpts(index, drawn))
 
 
+def test_a_hidden_file_is_as_if_it_were_not_there() -> None:
+    own = b"total = cart.value(first)\n" * 3
+    files = [("own.py", own), ("a.py", b"x = cart.value(second)\n"), ("b.py", b"value(third)\n")]
+    hidden = LineIndex.of(files).without({"own.py"})
+    for drawn in (b"total = cart.value(|", b"total = cart.value(first)\n|\n"):
+        assert excerpts(hidden, drawn) == excerpts(LineIndex.of(files[1:]), drawn)
+    assert excerpts(hidden, b"total = cart.value(|")[0] == files[1][1]
+    assert (hidden.files, hidden.lines) == (2, 2)
+
+
+PARTS = st.lists(st.sampled_from([b"a.b(c)\n", b"x = a.b(", b"\n", b"b(c)\n"]), max_size=20)
+
+
+@given(PARTS, st.data())
+def test_hiding_a_file_is_leaving_it_out(parts: list[bytes], draw: st.DataObject) -> None:
+    files = [(str(n), b"".join(parts[n::3])) for n in range(3)]
+    name = draw.draw(st.sampled_from("012"))
+    rest = [(other, data) for other, data in files if other != name]
+    typed = draw.draw(st.sampled_from([b"x = a.b(", b"a.b(c", b"b(", b"", b"  "]))
+    data = b"a.b(c)\n" + typed + b"\nb(c)\n"
+    asked = (data, 7 + len(typed), 7 + len(typed))
+    hidden = LineIndex.of(files).without({name})
+    assert hidden.excerpts(*asked) == LineIndex.of(rest).excerpts(*asked)
+
+
 def test_an_excerpt_holds_lines_of_one_file() -> None:
     index = LineIndex.of([("a.py", b"end_of_a()\n"), ("b.py", b"start_of_b()\n")])
     assert excerpts(index, b"end_of_a()\n|\n") == ()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from diffusion.text.ignored import IgnoreRules
-from diffusion.text.nearby_files import MOST_FILE_BYTES, index_around, nearby_files
+from diffusion.text.nearby_files import MOST_FILE_BYTES, index_around
 
 LINE = "value = 1\n"
 
@@ -20,16 +21,11 @@ def write(root: Path, *names: str, text: str = LINE) -> None:
         path.write_text(text)
 
 
-def around(root: Path, name: str, *, ignore: tuple[str, ...] = ()) -> list[str]:
-    rules = IgnoreRules([root], patterns=ignore)
-    found = [path.relative_to(root) for path in nearby_files(root / name, root, rules)]
-    return [str(path) for path in found]
-
-
-def indexed(root: Path, name: str) -> tuple[str, ...]:
-    index, whole = index_around(root / name, root, IgnoreRules([root]))
-    assert whole
-    return tuple(str(Path(path).relative_to(root)) for path in index.names)
+def around(root: Path, name: str, *, ignore: tuple[str, ...] = (), **more: Any) -> list[str]:
+    """The files that are read, below a root, for one of them."""
+    found = index_around(root / name, root, IgnoreRules([root], patterns=ignore), **more)
+    assert found.whole
+    return [str(Path(path).relative_to(root.resolve())) for path in found.index.names]
 
 
 def test_the_nearest_folders_come_first(tmp_path: Path) -> None:
@@ -40,11 +36,17 @@ def test_the_nearest_folders_come_first(tmp_path: Path) -> None:
     assert around(tmp_path, "k/new.py")[:2] == ["k/l.py", "j.py"]
 
 
-def test_only_the_language_of_the_file_is_indexed(tmp_path: Path) -> None:
-    write(tmp_path, "a.py", "b.pyi", "c.go", "d.txt", "sub/e.py")
-    assert indexed(tmp_path, "a.py") == ("a.py", "b.pyi", "sub/e.py")
-    assert indexed(tmp_path, "c.go") == ("c.go",)
-    assert around(tmp_path, "a.py") == ["a.py", "b.pyi", "c.go", "sub/e.py"]
+def test_only_the_language_of_the_file_is_read(tmp_path: Path) -> None:
+    write(tmp_path, "a.py", "b.pyi", "c.go", "d.txt", "sub/e.py", "tool")
+    assert around(tmp_path, "a.py") == ["a.py", "b.pyi", "sub/e.py"]
+    assert around(tmp_path, "c.go") == ["c.go"]
+    assert around(tmp_path, "tool", language="python") == ["a.py", "b.pyi", "sub/e.py"]
+
+
+def test_c_and_cpp_are_read_for_each_other(tmp_path: Path) -> None:
+    write(tmp_path, "x.h", "y.cpp", "z.c")
+    for language in ("c", "cpp"):
+        assert around(tmp_path, "x.h", language=language) == ["x.h", "y.cpp", "z.c"]
 
 
 def test_what_others_wrote_is_not_entered(tmp_path: Path) -> None:
@@ -67,7 +69,16 @@ def test_nothing_outside_and_nothing_behind_a_link_is_read(tmp_path: Path) -> No
     (root / "link.py").symlink_to(tmp_path / "b.py")
     (root / "linked").symlink_to(tmp_path / "other")
     assert around(root, "a.py") == ["a.py"]
-    assert list(nearby_files(tmp_path / "b.py", root, IgnoreRules())) == []
+    assert index_around(tmp_path / "b.py", root, IgnoreRules()).index.names == ()
+
+
+def test_below_a_linked_folder_ignore_files_count_as_well(tmp_path: Path) -> None:
+    root, link = tmp_path / "root", tmp_path / "link"
+    write(root, "a.py", "sub/keys.py", "sub/private.py", "sub/b.py")
+    write(root, ".diffillignore", text="private.py\n")
+    link.symlink_to(root)
+    found = around(link, "a.py", ignore=("/sub/keys.py",))
+    assert found == around(root, "a.py", ignore=("/sub/keys.py",)) == ["a.py", "sub/b.py"]
 
 
 def test_odd_files_are_passed_over(tmp_path: Path) -> None:
@@ -78,25 +89,37 @@ def test_odd_files_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "folder.py").mkdir()
     (tmp_path / "bad\udcff.py").write_bytes(b"x = '\xff'\n")
     os.mkfifo(tmp_path / "pipe.py")
-    assert indexed(tmp_path, "a.py") == ("a.py", "bad\udcff.py")
+    assert around(tmp_path, "a.py") == ["a.py", "bad\udcff.py"]
 
 
-def test_what_does_not_fit_is_left_out_and_said(tmp_path: Path) -> None:
+def test_what_does_not_fit_is_left_out_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(tmp_path, "a.py", "sub/b.py", "sub/sub/c.py")
+    asked = (tmp_path / "a.py", tmp_path, IgnoreRules([tmp_path]))
+    for more, files in (({"most_bytes": 2 * len(LINE)}, 2), ({"stop": lambda: True}, 0)):
+        found = index_around(*asked, **more)  # type: ignore[arg-type]
+        assert (len(found.index.names), found.whole) == (files, False)
+    with monkeypatch.context() as patch:
+        patch.setattr("diffusion.text.nearby_files.MOST_FOLDERS", 2)
+        found = index_around(*asked)
+        assert (len(found.index.names), found.whole) == (2, False)
+
+
+def test_a_reading_knows_for_which_folders_it_is_good(tmp_path: Path) -> None:
+    write(tmp_path, "a.py", "sub/b.py", "vendor/c.py", "other/d.py", "other/.git/HEAD")
     rules = IgnoreRules([tmp_path])
-    index, whole = index_around(tmp_path / "a.py", tmp_path, rules, most_bytes=2 * len(LINE))
-    assert (len(index.names), whole) == (2, False)
-    index, whole = index_around(tmp_path / "a.py", tmp_path, rules, stop=lambda: True)
-    assert (len(index.names), whole) == (0, False)
+    found = index_around(tmp_path / "sub" / "b.py", tmp_path, rules)
+    assert found.ordinary and found.folders == {tmp_path, tmp_path / "sub"}
+    for name in ("vendor/c.py", "other/d.py"):
+        found = index_around(tmp_path / name, tmp_path, rules)
+        assert found.whole and not found.ordinary
 
 
 def test_a_text_may_be_left_out_for_what_it_says(tmp_path: Path) -> None:
     write(tmp_path, "a.py", "c.py")
     write(tmp_path, "b.py", text="hush = 1\n")
-    index, whole = index_around(
-        tmp_path / "a.py", tmp_path, IgnoreRules(), leave_out=lambda data: b"hush" in data
-    )
-    assert whole and [Path(name).name for name in index.names] == ["a.py", "c.py"]
+    assert around(tmp_path, "a.py", leave_out=lambda data: b"hush" in data) == ["a.py", "c.py"]
 
 
 def test_a_folder_that_cannot_be_read_counts_as_empty(

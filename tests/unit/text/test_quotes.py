@@ -79,6 +79,20 @@ def test_whole_lines_are_quoted_from_another_document() -> None:
     assert find_quotes(data, len(data), len(data), 1, elsewhere)[0].text == b"run()"
 
 
+SPACES = b"def main():\n    if ready():\n        log(1)\n        stop()\n"
+TABS = b"def main():\n\tif ready():\n\t\tlog(1)\n\t\tstop()\n"
+NARROW = b"def main():\n  if ready():\n    log(1)\n    stop()\n"
+
+
+@pytest.mark.parametrize("other", [SPACES, TABS, NARROW])
+@pytest.mark.parametrize("unit", [b"    ", b"\t", b"  "])
+def test_another_way_of_indenting_is_quoted_by_levels(unit: bytes, other: bytes) -> None:
+    data = b"def x():\n" + unit + b"y()\n\ndef a():\n" + unit + b"if ready():\n" + 2 * unit
+    texts = [quote.text for quote in find_quotes(data, len(data), len(data), 8, [other])]
+    assert b"log(1)\n" + 2 * unit + b"stop()" in texts
+    assert all(text == text.lstrip() for text in texts)
+
+
 def test_what_is_far_away_is_not_searched() -> None:
     far = b"value = found()\n" + b"#\n" * REACH
     data = far + b"value = "

@@ -2,8 +2,8 @@
 
 Input: the cases that a ranking is fitted to. What a quote says of itself (`QUOTE_FEATURES`) is
 weighed as `calibrate` weighs everything. Both the quote's score and the ranking's own choice are
-cross-validated, and the least score is the lowest from which answering with quotes loses at most
-`MOST_LOST` of all cases, on the same folds.
+cross-validated, and the least score is the lowest from which answering with quotes finds no fewer
+exact matches than the ranking, on the same folds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from functools import partial
 from diffusion.evaluate.calibrate import Calibration, cross_validated, fit
 from diffusion.ranking import QUOTE_FEATURES, Ranking
 
-MOST_LOST = 0.001
 _FEWEST_CASES = 50
 _FEWEST_EXACT = 10
 _SCORES = tuple(0.3 + 0.05 * step for step in range(13))
@@ -52,7 +51,7 @@ def fit_first_look(fitted: Calibration) -> FirstLookFit | None:
             if a["confidence"] >= least and a["parses"]
         ]
         by_quote, by_model = (sum(side) for side in zip(*here, strict=True)) if here else (0, 0)
-        if here and by_model - by_quote <= MOST_LOST * len(cases):
+        if here and by_quote >= by_model:
             look = replace(weigh(quotes), least_score=round(least, 2))
             return FirstLookFit(
                 replace(ranking, first_look=look),

@@ -8,6 +8,7 @@ Invariants: a context is kept whole or not at all; what is kept is never written
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class EncodedContext:
 class Contexts:
     """At most `places` contexts of `context_tokens`, and as many indexes of documents.
 
+    `cache_mb`: what the contexts may take together, if that is less; one is always kept.
     `copy_bytes`: how much of a document on either side of the hole is indexed.
     `spare_cores`: how many threads each request gets; None leaves torch's as they are.
     """
@@ -66,6 +68,7 @@ class Contexts:
         context_tokens: int,
         copy_bytes: int,
         places: int,
+        cache_mb: float = math.inf,
         spare_cores: SpareCores | None = None,
     ) -> None:
         self._spare_cores = spare_cores
@@ -74,6 +77,7 @@ class Contexts:
         self._context_tokens = context_tokens
         self._copy_bytes = copy_bytes
         self._places = places
+        self._cache_bytes = 1e6 * cache_mb
         self._caches: OrderedDict[Context, ContextCache] = OrderedDict()
         self._indexes: OrderedDict[tuple[bytes, bytes], CopyIndex] = OrderedDict()
 
@@ -124,7 +128,11 @@ class Contexts:
             return self._denoiser.encode_context(ids_1C, positions_1C, cancel)
 
         was_there = context in self._caches
-        return EncodedContext(context, self._recall(self._caches, context, make), was_there)
+        encoded = EncodedContext(context, self._recall(self._caches, context, make), was_there)
+        size = sum(cache.bytes for cache in self._caches.values())
+        while size > self._cache_bytes and len(self._caches) > 1:
+            size -= self._caches.popitem(last=False)[1].bytes
+        return encoded
 
     def index(self, data: bytes, placement: Placement) -> CopyIndex:
         """What `data` says around the hole, made ready for votes."""

@@ -151,13 +151,13 @@ class Infiller:
         self._denoiser = denoiser
         self.vocabulary = Vocabulary.build(tokenizer.token_bytes, tokenizer.vocab_size)
         self.contexts = Contexts(
-            denoiser,
-            tokenizer,
+            denoiser, tokenizer,
             context_tokens=self.config.context_tokens,
             copy_bytes=self.config.copy_bytes,
             places=self.config.cached_contexts,
+            cache_mb=self.config.cache_mb,
             spare_cores=spare_cores,
-        )
+        )  # fmt: skip
         self.line_ends = frozenset(
             i
             for i in range(tokenizer.vocab_size)

@@ -4,9 +4,9 @@ Starts Neovim with the plugin (tests/editors/install_neovim.py installs it), att
 writes `return` at the end of a method; the clock runs from the space after it until the screen has
 text right of the cursor that nobody typed. Each round is a new document and nothing was asked
 before that key, so no answer is known and the model encodes the whole context: the slowest case.
-Ways of drawing: `0.11` and `0.12` by the plugin, `0.12-native` by Neovim (which waits 200 ms after a
-key before it asks). Engines: `scripted` answers at once, so what is left is
-Neovim, the plugin and the protocol; `model` is the bundled one.
+Ways of drawing: `0.11` and `0.12` by the plugin, `0.12-native` by Neovim (which waits 200 ms after
+a key before it asks). Engines: `scripted` answers at once, so what is left is Neovim, the plugin
+and the protocol; `model` is the bundled one.
 
 The last line on stdout is one JSON document, which --out also writes to a file.
 """

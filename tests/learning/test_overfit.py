@@ -68,5 +68,6 @@ def test_a_tiny_model_learns_one_program_by_heart(
     start = PROGRAM.index(b"self.value + self.step")
     holed = PROGRAM.replace(b"self.value + self.step", b"")
     result = infiller.infill(InfillRequest(holed, start, "python", length=8))
-    assert result.candidates[0].text == "self.value + self.step"
+    # A canvas does not tell where the text ends: so small a model may add the next indentation.
+    assert result.candidates[0].text.rstrip() == "self.value + self.step"
     assert result.candidates[0].parses

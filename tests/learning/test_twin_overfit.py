@@ -49,7 +49,7 @@ def test_a_tiny_twin_learns_one_program_by_heart(
         validation_rows=8,
     )
     model = pretrain(
-        corpus, tmp_path / "run", tokenizer, twin_config(config), Budget(tokens=200_000)
+        corpus, tmp_path / "run", tokenizer, twin_config(config), Budget(tokens=320_000)
     )
 
     assert TwinMatch(corpus, tokenizer, count=24)(model) >= 0.6

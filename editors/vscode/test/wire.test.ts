@@ -98,7 +98,8 @@ test("a plan, a run and its events are told", () => {
   let words: string | undefined;
   const seen = of(wire.TRAIN_PROGRESS).notifications.map((event) => (words = describeProgress(event, words)));
   assert.deepEqual(seen, [
-    "scanning", "tuning", "planning", "measuring", "measuring 12 %", "tuning", "tuning 25 %", "paused", "tuning", "tuning",
+    "scanning", "tuning", "planning", "measuring", "measuring 12 %", "tuning",
+    "choosing a rate", "tuning", "tuning 25 %", "paused", "tuning", "tuning",
     "tuning", undefined, undefined, undefined, undefined,
   ]);
 });

@@ -154,7 +154,8 @@ def test_the_events_of_a_run_reach_the_status_line(neovim: Neovim) -> None:
     assert shown == [
         f"diffill {word}"
         for word in (
-            "scanning", "tuning", "planning", "measuring", "measuring 12%", "tuning", "tuning 25%",
+            "scanning", "tuning", "planning", "measuring", "measuring 12%", "tuning",
+            "choosing a rate", "tuning", "tuning 25%",
             "paused", "tuning", "tuning", "tuning", "on", "on", "on", "on",
         )
     ]  # fmt: skip

@@ -11,7 +11,14 @@ local M = {}
 
 M.verbs = { "plan", "start", "pause", "resume", "stop", "status" }
 
-local words = { train = "tuning", validation = "tuning", resumed = "tuning", plan = "planning" }
+local words = {
+  train = "tuning",
+  validation = "tuning",
+  resumed = "tuning",
+  plan = "planning",
+  choosing_rate = "choosing a rate",
+  rate = "tuning",
+}
 
 ---@param loss any
 local function shown(loss)

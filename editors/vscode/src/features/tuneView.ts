@@ -49,7 +49,14 @@ export function describeRun(run: Json): string {
 }
 
 const OVER = ["done", "stopped", "failed"];
-const WORDS: Record<string, string> = { train: "tuning", validation: "tuning", resumed: "tuning", plan: "planning" };
+const WORDS: Record<string, string> = {
+  train: "tuning",
+  validation: "tuning",
+  resumed: "tuning",
+  plan: "planning",
+  choosing_rate: "choosing a rate",
+  rate: "tuning",
+};
 
 /** A word or two about a run at work, after an event; `before` is what they were. */
 export function describeProgress(event: Json, before?: string): string | undefined {

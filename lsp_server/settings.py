@@ -116,8 +116,8 @@ class SyntaxSettings:
 
     check: Literal["repair", "rank", "off"] = _setting(
         "rank",
-        "repair: denoise them again at the errors; rank: only drop them where nobody asked; "
-        "off: show them",
+        "repair: denoise them again at the errors; rank: only drop them, unless somebody asked and "
+        "nothing else is there; off: show them",
     )
 
 

@@ -176,20 +176,28 @@ def _filtered(
             settings.inline.multiline, answer.kind, automatic=request.automatic
         ),
     )
-    shown: list[Suggestion] = []
+    found = []
     for candidate in answer.candidates:
         suggestion = Suggestion(
             candidate.text, answer.start, answer.end, candidate.score, candidate.parses
         )
-        outcome, by = filters.run(suggestion, around)
-        if isinstance(outcome, Suggestion) and any(s.text == outcome.text for s in shown):
-            outcome, by = Drop("is the same as an earlier one"), "distinct"
+        found.append((candidate, *filters.run(suggestion, around)))
+    sound = settings.syntax.check != "off" and any(
+        candidate.parses and isinstance(outcome, Suggestion) for candidate, outcome, _ in found
+    )
+    shown: list[Suggestion] = []
+    for candidate, filtered, by in found:
+        left = filtered
+        if isinstance(left, Suggestion) and sound and not candidate.parses:
+            left = Drop("adds a syntax error, and another one does not")
+        if isinstance(left, Suggestion) and any(s.text == left.text for s in shown):
+            left = Drop("is the same as an earlier one")
         lines = candidate.text.count("\n") + 1
         fate = Fate(candidate.score, len(candidate.text), lines, quoted=candidate.quoted)
-        if isinstance(outcome, Drop):
-            fate = replace(fate, dropped_by=by, why=outcome.why)
+        if isinstance(left, Drop):
+            fate = replace(fate, dropped_by=by or "compared", why=left.why)
         else:
-            shown.append(replace(outcome, pieces=pieces(outcome.text, candidate.tokens)))
+            shown.append(replace(left, pieces=pieces(left.text, candidate.tokens)))
         trace.fates.append(fate)
     return tuple(shown[: max(request.alternatives, 1)])
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from lsp_server.engine.engine import EngineCandidate
+from lsp_server.engine.scripted import ScriptedAnswer
 from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
 
 SCRIPT = (answer("a + b", "a - b", before="return "),)
@@ -55,6 +57,25 @@ async def test_accepting_by_word_or_line_asks_the_engine_once(
         (rest,) = await wire.inline(line, character)
         assert rest == text.split(line_end, line - 2)[-1]
     assert wire.engine.filler.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("check", "sound", "shown"),
+    [
+        ("rank", ("b",), ["y = b"]),
+        ("rank", (), ["y = a", "y = c"]),
+        ("off", ("b",), ["y = a", "y = b", "y = c"]),
+    ],
+)
+async def test_by_key_what_does_not_parse_is_shown_only_where_nothing_does(
+    wire: Wire, check: str, sound: tuple[str, ...], shown: list[str]
+) -> None:
+    texts = ("a", *sound, "c")
+    candidates = tuple(EngineCandidate(text, 0.5, text in sound) for text in texts)
+    wire.engine.filler.answers = (ScriptedAnswer(candidates=candidates, before="y = "),)
+    await wire.initialize(initializationOptions={"syntax": {"check": check}})
+    wire.open("y = \n")
+    assert await wire.inline(0, 4, automatic=False) == shown
 
 
 async def test_disabled_scopes_are_a_setting_and_spare_who_asks_by_key(wire: Wire) -> None:

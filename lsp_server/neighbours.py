@@ -125,11 +125,10 @@ class Neighbours:
             self._hints += 1
 
     def around(self, file: Path, language: str) -> LineIndex | None:
-        """What is known of the files around `file`; None before they have been read once.
+        """What is known of the files around `file`, a real path; None before they were read once.
 
         They are read, in the background, when they have not been, or were before a change.
         """
-        file = Path(os.path.realpath(file))
         root = self._root_of(file)
         if root is None or language == TEXT or self._closed:
             return None

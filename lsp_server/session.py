@@ -209,12 +209,12 @@ class Session:
 
     def repository(self, document: Document) -> LineIndex | None:
         """The lines of the files around a document that are not open; None where that is off."""
-        path, settings = path_of(document.uri), self.settings
-        if not settings.context.cross_file or path is None or not self._is_served(document):
+        real, settings = self._real.get(document.uri), self.settings
+        if not settings.context.cross_file or real is None or not self._is_served(document):
             return None
         if self.ignored(document.uri) is not None:
             return None
-        index = self.neighbours.around(path, document.language)
+        index = self.neighbours.around(Path(real), document.language)
         if index is None:
             return None
         shown = set(self.documents)

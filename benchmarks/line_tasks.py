@@ -2,8 +2,13 @@
 
 On a real repository: one to three whole lines are cut out between two that stay (`bridge`), or the
 body of a short function that has a docstring, or a comment right above it (`comment`). The text
-that was there is the reference. Each task is carried out as the server does, and by the first
-quote of the document (`quote`), which knows no model. The last line on stdout is one JSON document.
+that was there is the reference. Each task is carried out
+
+- `quote`: by the first quote of the document, which knows no model;
+- `alone`: as the server does, from the document by itself;
+- `repository`: as the server does, with the lines of the other files in its language.
+
+`in_3`: right in one of the first three answers. The last line on stdout is one JSON document.
 """
 
 from __future__ import annotations
@@ -31,15 +36,20 @@ from diffusion.evaluate.metrics import score
 from diffusion.evaluate.model_filler import served_dir, weights_hash
 from diffusion.filling import FillRequest
 from diffusion.infill import Infiller
+from diffusion.text.ignored import IgnoreRules
 from diffusion.text.languages import grammar_for_path
+from diffusion.text.line_index import LineIndex
 from diffusion.text.line_tasks import LineTask, bridge_task, comment_task
+from diffusion.text.nearby_files import index_around
 from diffusion.text.quotes import find_quotes
 from diffusion.text.syntax import SyntaxTree
 
 MOST_LINES = 3
 MOST_BODY_LINES = 6
 MOST_BODY_BYTES = 250
-METRICS = ("exact_match", "edit_similarity", "parses", "empty")
+VIEWS = ("quote", "alone", "repository")
+SHOWN = 3
+METRICS = ("exact_match", "in_3", "edit_similarity", "parses", "empty")
 _TRIES = 400
 
 
@@ -48,6 +58,7 @@ class Question:
     """A document without some text, the task that asks for it, and the text."""
 
     name: str
+    path: str
     grammar: str
     data: bytes
     task: LineTask
@@ -71,7 +82,8 @@ def bridges(file: SourceFile, rng: random.Random) -> Iterator[Question]:
     if tree.edit(start, start + len(b"".join(cut)), start, data).error_count():
         return
     task = bridge_task(data, start)
-    yield Question(f"{file.path}:{first + 1}", grammar, data, task, to_text(b"".join(cut)))
+    cut_text = to_text(b"".join(cut))
+    yield Question(f"{file.path}:{first + 1}", file.path, grammar, data, task, cut_text)
 
 
 def _indent(line: bytes) -> int:
@@ -108,7 +120,7 @@ def comments(file: SourceFile, rng: random.Random) -> Iterator[Question]:
         except HoleError:
             continue
         line = file.data.count(b"\n", 0, start) + 1
-        yield Question(f"{file.path}:{line}", grammar, data, task, to_text(reference))
+        yield Question(f"{file.path}:{line}", file.path, grammar, data, task, to_text(reference))
         return
 
 
@@ -140,30 +152,36 @@ def draw(files: Sequence[SourceFile], kind: str, count: int, seed: int) -> list[
     return list(found.values())
 
 
-def answers(infiller: Infiller, question: Question, deadline_ms: float) -> dict[str, Any]:
-    """A row for the model and one for the quote."""
+def answers(
+    infiller: Infiller, question: Question, others: LineIndex, deadline_ms: float
+) -> dict[str, dict[str, Any]]:
+    """A row for every view."""
     task = question.task
-    asked = FillRequest(
-        question.data, (), question.grammar, alternatives=3, deadline_ms=deadline_ms
-    )
-    infiller.contexts.clear()
-    result = carry_out(infiller, task, asked)
-    quotes = find_quotes(task.text, *task.hole, 1)
-    model = result.fills[0].texts[0] if result.fills else ""
-    quote = task.before + to_text(quotes[0].text) + task.after if quotes else ""
-    rows = {"model": _scored(question, model), "quote": _scored(question, quote)}
-    rows["model"] |= {"ms": result.ms, "steps": result.steps}
+    quotes = [task.before + to_text(quote.text) + task.after for quote in
+              find_quotes(task.text, *task.hole, SHOWN)]  # fmt: skip
+    rows = {"quote": _scored(question, quotes)}
+    for view in VIEWS[1:]:
+        asked = FillRequest(
+            question.data, (), question.grammar, alternatives=SHOWN, deadline_ms=deadline_ms,
+            repository=others if view == "repository" else None,
+        )  # fmt: skip
+        infiller.contexts.clear()
+        result = carry_out(infiller, task, asked)
+        rows[view] = _scored(question, [found.texts[0] for found in result.fills])
+        rows[view] |= {"ms": result.ms, "steps": result.steps}
     return rows
 
 
-def _scored(question: Question, text: str) -> dict[str, Any]:
+def _scored(question: Question, texts: Sequence[str]) -> dict[str, Any]:
     task = question.task
     prefix, suffix = question.data[: task.start], question.data[task.end :]
     case = Case(
         question.name, question.grammar, to_text(prefix), question.reference, to_text(suffix)
     )
-    scored = score(case, text)
-    return {"task_id": question.name, **{metric: getattr(scored, metric) for metric in METRICS}}
+    scored = [score(case, text) for text in texts or ("",)]
+    row = {metric: getattr(scored[0], metric) for metric in METRICS if metric != "in_3"}
+    found = any(score.exact_match for score in scored)
+    return {"task_id": question.name, **row, "in_3": found, "texts": list(texts)}
 
 
 def _totals(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
@@ -182,23 +200,28 @@ def main() -> None:
     arguments = _arguments()
     folder = served_dir(arguments.model)
     infiller = Infiller.load(folder, arguments.threads)
-    scanned = scan_repository(arguments.repository.resolve())
+    root = arguments.repository.resolve()
+    scanned = scan_repository(root)
+    kept: list[str] = []
     files = [file for file in scanned.files if len(file.data) < 200_000]
     report: dict[str, Any] = {
         "benchmark": "line_tasks",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": describe(),
         "model_hash": weights_hash(folder),
-        "repository": scanned.root.name,
+        "repository": root.name,
         "repository_digest": scanned.digest[:12],
         "seed": arguments.seed,
         "deadline_ms": arguments.deadline_ms,
     }
     for kind in ("bridge", "comment"):
-        rows: dict[str, list[dict[str, Any]]] = {"model": [], "quote": []}
+        rows: dict[str, list[dict[str, Any]]] = {view: [] for view in VIEWS}
         questions = draw(files, kind, arguments.count, arguments.seed)
         for number, question in enumerate(questions, 1):
-            for name, row in answers(infiller, question, arguments.deadline_ms).items():
+            others = index_around(root / question.path, root, IgnoreRules([root])).index
+            others = others.without({str(root / question.path)})
+            told = answers(infiller, question, others, arguments.deadline_ms)
+            for name, row in told.items():
                 rows[name].append(row)
             if arguments.show:
                 print(f"{question.name}\n{question.reference}\n---", file=sys.stderr)
@@ -206,10 +229,13 @@ def main() -> None:
                 print(f"{kind}: {number} of {len(questions)}", file=sys.stderr)
         report[kind] = {"count": len(questions), **{n: _totals(found) for n, found in rows.items()}}
         if questions:
-            gains = compare(rows["quote"], rows["model"], METRICS)
-            print(
-                f"\n{kind} ({len(questions)}), from the first quote to the model\n\n{table(gains)}"
-            )
+            for view in VIEWS[1:]:
+                gains = compare(rows["quote"], rows[view], METRICS)
+                title = f"{kind} ({len(questions)}), from the first quote to {view}"
+                print(f"\n{title}\n\n{table(gains)}")
+        kept += [json.dumps({"kind": kind, "view": v, **r}) for v in VIEWS for r in rows[v]]
+    if arguments.rows is not None:
+        arguments.rows.write_text("\n".join(kept) + "\n", "utf-8")
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     print(json.dumps(report))
@@ -224,6 +250,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", type=Path, metavar="DIR")
     parser.add_argument("--show", action="store_true", help="print the references")
+    parser.add_argument("--rows", type=Path, metavar="FILE", help="save every task as JSON lines")
     parser.add_argument("--out", type=Path, metavar="FILE", help="save the JSON document here")
     return parser.parse_args()
 

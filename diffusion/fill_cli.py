@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,14 @@ import typer
 from diffusion.adapters.chosen import asked_adapter
 from diffusion.document import offset_of, parse_position, range_of, read_document
 from diffusion.errors import ConfigError, DiffillError
-from diffusion.infill_cli import MAX_ALTERNATIVES, AdapterOption, check_range, language_of
+from diffusion.infill_cli import (
+    MAX_ALTERNATIVES,
+    AdapterOption,
+    RepositoryOption,
+    check_range,
+    language_of,
+    lines_of,
+)
 from diffusion.text.line_tasks import LineTask, bridge_task, comment_task
 from diffusion.text.parts import MARKER, Span, find_markers, split
 from diffusion.text.syntax import SyntaxTree
@@ -27,6 +35,7 @@ from diffusion.threads import follow
 if TYPE_CHECKING:
     from diffusion.filling import FillResult
     from diffusion.infill import Infiller
+    from diffusion.text.line_index import LineIndex
 
 FILL_HELP = """Fill several holes of FILE together, so that they see each other.
 
@@ -74,6 +83,7 @@ def fill(
     model: _Model = None,
     adapter: AdapterOption = None,
     language: _Language = None,
+    repository: RepositoryOption = None,
 ) -> None:
     """Fill holes of FILE together."""
 
@@ -95,7 +105,8 @@ def fill(
         split(data, holes, pins)
         return holes, pins
 
-    _run(file, read, as_json, write, alternatives, model, adapter, language)
+    asked = _Asked(alternatives, model, adapter, language, repository)
+    _run(file, read, asked, as_json=as_json, write=write)
 
 
 def bridge(
@@ -107,35 +118,48 @@ def bridge(
     model: _Model = None,
     adapter: AdapterOption = None,
     language: _Language = None,
+    repository: RepositoryOption = None,
 ) -> None:
     """Connect two blocks of FILE."""
 
     def read(data: bytes, chosen: str) -> _Work:
         return bridge_task(data, offset_of(data, parse_position(at), name=str(file)))
 
-    _run(file, read, as_json, write, alternatives, model, adapter, language)
+    asked = _Asked(alternatives, model, adapter, language, repository)
+    _run(file, read, asked, as_json=as_json, write=write)
 
 
 _Work = LineTask | tuple[list[Span], list[Span]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The options that both commands have."""
+
+    alternatives: int
+    model: Path | None
+    adapter: str | None
+    language: str | None
+    repository: Path | None
+
+
 def _run(
     file: Path,
     read: Callable[[bytes, str], _Work],
+    asked: _Asked,
+    *,
     as_json: bool,
     write: bool,
-    alternatives: int,
-    model: Path | None,
-    adapter: str | None,
-    language: str | None,
 ) -> None:
     try:
         data = read_document(file)
-        check_range("--alternatives", alternatives, 1, MAX_ALTERNATIVES)
-        chosen = language_of(file, data, language)
+        check_range("--alternatives", asked.alternatives, 1, MAX_ALTERNATIVES)
+        chosen = language_of(file, data, asked.language)
         work = read(data, chosen)
-        tuned = asked_adapter(adapter, model, file)
-        result = _answer(data, work, chosen, alternatives, model, tuned)
+        tuned = asked_adapter(asked.adapter, asked.model, file)
+        folder = asked.repository
+        others = None if folder is None else lines_of(folder, file, chosen)
+        result = _answer(data, work, chosen, asked, tuned, others)
         holes = [(work.start, work.end)] if isinstance(work, LineTask) else work[0]
         if write and result.fills:
             _write(file, data, filled(data, holes, result.fills[0].texts))
@@ -179,21 +203,22 @@ def _answer(
     data: bytes,
     work: _Work,
     language: str,
-    alternatives: int,
-    model: Path | None,
+    asked: _Asked,
     adapter: Path | None,
+    repository: LineIndex | None,
 ) -> FillResult:
     threads = follow()
     from diffusion.bridging import carry_out
     from diffusion.filling import FillRequest, fill
     from diffusion.infill import Infiller
 
-    infiller: Infiller = Infiller.load(model, threads, adapter=adapter)
+    infiller: Infiller = Infiller.load(asked.model, threads, adapter=adapter)
+    holes, pins = ([], []) if isinstance(work, LineTask) else work
+    request = FillRequest(
+        data, tuple(holes), language, tuple(pins), asked.alternatives, repository=repository
+    )
     if isinstance(work, LineTask):
-        request = FillRequest(data, (), language, alternatives=alternatives)
         return carry_out(infiller, work, request)
-    holes, pins = work
-    request = FillRequest(data, tuple(holes), language, tuple(pins), alternatives)
     return fill(infiller, request)
 
 

@@ -30,6 +30,7 @@ from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapsh
 from diffusion.process.joint import JointOrder, sample_jointly
 from diffusion.text.canvas import MAX_CANVAS, canvas_ids, place, read_back
 from diffusion.text.languages import canonical
+from diffusion.text.line_index import LineIndex
 from diffusion.text.parts import Part, Span, split
 from diffusion.text.span import classify
 from diffusion.text.syntax import SyntaxTree
@@ -48,7 +49,8 @@ class FillRequest:
     """Fill byte ranges `holes` of `text`; `pins` are ranges inside them that stay as they are.
 
     `sizes`: canvas sizes in slots, instead of those of each part's kind of hole. `order` and
-    `agreeing`: see `process.joint` and `agreeing`; for measuring.
+    `agreeing`: see `process.joint` and `agreeing`; for measuring. `elsewhere` and `repository`:
+    what else a single hole's text may be quoted from, as in `InfillRequest`.
     """
 
     text: str | bytes
@@ -60,6 +62,8 @@ class FillRequest:
     sizes: tuple[int, ...] = ()
     order: JointOrder = AT_ONCE
     agreeing: bool = True
+    elsewhere: tuple[bytes, ...] = ()
+    repository: LineIndex | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,7 @@ def _alone(
     asked = InfillRequest(
         data[:start] + data[end:], start, request.language,
         alternatives=request.alternatives, deadline_ms=request.deadline_ms,
+        elsewhere=request.elsewhere, repository=request.repository,
     )  # fmt: skip
     watch = None
     if on_draft is not None:

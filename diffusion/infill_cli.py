@@ -34,6 +34,13 @@ AdapterOption = Annotated[
     ),
 ]  # fmt: skip
 
+RepositoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--repository", metavar="DIR", help="also quote from the other files of this folder"
+    ),
+]
+
 HELP = """Fill the hole at LINE:COL of FILE and print what would go there.
 
 The file is not changed. With --json the answer is one JSON document:
@@ -73,10 +80,7 @@ def infill(
         float | None,
         typer.Option("--deadline-ms", metavar="MS", help="answer with the best so far after MS"),
     ] = None,
-    repository: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="also quote from the other files of this folder"),
-    ] = None,
+    repository: RepositoryOption = None,
 ) -> None:
     """Fill one hole of FILE."""
     try:
@@ -90,7 +94,7 @@ def infill(
             )
         chosen = language_of(file, data, language)
         tuned = asked_adapter(adapter, model, file)
-        others = None if repository is None else _lines_of(repository, file, chosen)
+        others = None if repository is None else lines_of(repository, file, chosen)
         result = _run(data, cursor, chosen, slots, alternatives, deadline_ms, model, tuned, others)
     except DiffillError as error:
         typer.echo(f"error: {error}", err=True)
@@ -154,7 +158,7 @@ def _run(
     return infiller.infill(request)
 
 
-def _lines_of(repository: Path, file: Path, language: str) -> LineIndex:
+def lines_of(repository: Path, file: Path, language: str) -> LineIndex:
     """What an editor with the folder open would read beside the file; ConfigError for no folder."""
     if not repository.is_dir():
         raise ConfigError(f"--repository {repository} is no folder", fix="name an existing folder")

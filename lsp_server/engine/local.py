@@ -117,6 +117,8 @@ class LocalFiller:
             request.pins,
             request.alternatives,
             request.deadline_ms,
+            elsewhere=request.elsewhere,
+            repository=request.repository,
         )
         holes = request.holes
         if request.task == "holes":

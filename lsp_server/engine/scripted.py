@@ -181,7 +181,10 @@ class ScriptedFiller:
     ) -> EngineFillAnswer:
         """The candidates for the first hole's start, or `at`; each one's text in every hole."""
         holes = request.holes or ((request.at, request.at),)
-        at = EngineRequest(request.text, holes[0][0], request.language, request.alternatives)
+        at = EngineRequest(
+            request.text, holes[0][0], request.language, request.alternatives,
+            elsewhere=request.elsewhere, repository=request.repository,
+        )  # fmt: skip
         answer = self.infill(at, cancel, _watch(holes, on_draft))
         fills = tuple(
             EngineFill((c.text,) * len(holes), c.score, c.parses) for c in answer.candidates

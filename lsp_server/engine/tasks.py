@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from diffusion.text.line_index import LineIndex
 
 Span = tuple[int, int]
 FillTask = Literal["holes", "bridge", "comment"]
@@ -32,7 +35,7 @@ OnDraft = Callable[[EngineDraft], None]
 @dataclass(frozen=True, slots=True)
 class EngineFillRequest:
     """Fill `holes` together, keeping `pins`; or, at byte `at`, bridge two blocks or write the
-    body that a comment asks for."""
+    body that a comment asks for. `elsewhere` and `repository`: as in `EngineRequest`."""
 
     text: bytes
     language: str
@@ -42,6 +45,8 @@ class EngineFillRequest:
     at: int = 0
     alternatives: int = 1
     deadline_ms: float | None = None
+    elsewhere: tuple[bytes, ...] = ()
+    repository: LineIndex | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ Params of `fill`: `{textDocument, holes?, marker?, pins?, n?}`; without `holes` 
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
@@ -24,7 +24,13 @@ from lsp_server.protocol import BRIDGE, FILL, FROM_COMMENT
 from lsp_server.reasons import SENTENCES, Reason
 
 if TYPE_CHECKING:
+    from diffusion.text.line_index import LineIndex
     from lsp_server.server import DiffillServer
+
+
+class _Others(TypedDict):
+    elsewhere: tuple[bytes, ...]
+    repository: LineIndex | None
 
 
 def fill(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
@@ -49,6 +55,7 @@ def fill(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
         pins=pins,
         alternatives=params.count_of(raw, "n", 1),
         deadline_ms=params.DEADLINE_MS,
+        **_others(ls, document),
     )
     return (yield from _asked(ls, document, FILL, request, raw))
 
@@ -72,8 +79,19 @@ def _lines(
         at=params.offset_of(ls, document, raw.get("position"), "position"),
         alternatives=params.count_of(raw, "n", 1),
         deadline_ms=params.DEADLINE_MS,
+        **_others(ls, document),
     )
     return (yield from _asked(ls, document, method, request, raw))
+
+
+def _others(ls: DiffillServer, document: Document) -> _Others:
+    """What else may be quoted, as for a completion."""
+    session = ls.session
+    opened = session.others(document) if session.settings.context.open_files else ()
+    return {
+        "elsewhere": tuple(other.data for other in opened),
+        "repository": session.repository(document),
+    }
 
 
 def _asked(

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from diffusion.agreeing import Setting, agree, with_others
-from diffusion.bridging import carry_out
+from diffusion.bridging import SIZES, carry_out
 from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import HoleError
 from diffusion.filling import FillRequest, FillResult, fill
-from diffusion.infill import Infiller
+from diffusion.infill import Infiller, InfillRequest
 from diffusion.open_parts import OpenParts, open_parts
 from diffusion.process.judging import FilledCanvas, judge
+from diffusion.text.line_index import LineIndex
 from diffusion.text.line_tasks import bridge_task
 from diffusion.text.parts import find_markers, split
 from diffusion.text.syntax import SyntaxTree
@@ -68,8 +69,6 @@ def test_groups_too_far_apart_for_one_context_are_filled_one_after_another(
 
 
 def test_one_hole_is_a_completion(infiller: Infiller) -> None:
-    from diffusion.infill import InfillRequest
-
     data = b"total = 0\nfor value in values:\n    total += ___\n"
     [hole] = find_markers(data)
     alone = fill(infiller, FillRequest(data, (hole,), "python"))
@@ -172,6 +171,47 @@ def test_lines_that_only_say_again_what_is_there_are_dropped(infiller: Infiller)
     for found in carry_out(infiller, task, FillRequest(data, (), "python", alternatives=3)).fills:
         lines = {line.strip().encode() for line in found.texts[0].splitlines()} - {b""}
         assert lines and not lines <= {line.strip() for line in data.splitlines()}
+
+
+OTHER = b"def keep(file, rows):\n    check(rows)\n    file.write(pack(rows))\n    file.flush()\n"
+DRAWN = b"def save(file, rows):\n    check(rows)\n|\n    file.flush()\n"
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("where", ["elsewhere", "repository"])
+def test_a_bridge_may_quote_other_files(bundled_infiller: Infiller, where: str) -> None:
+    at = DRAWN.index(b"|")
+    data = DRAWN.replace(b"|", b"")
+    asked = FillRequest(data, (), "python", alternatives=6)
+    line = "    file.write(pack(rows))"
+
+    def texts(request: FillRequest) -> list[str]:
+        result = carry_out(bundled_infiller, bridge_task(data, at), request)
+        return [found.texts[0] for found in result.fills]
+
+    assert line not in texts(asked)
+    quoted = (OTHER,) if where == "elsewhere" else LineIndex.of([("other.py", OTHER)])
+    found = texts(replace(asked, **{where: quoted}))
+    assert line in found and len(set(found)) == len(found)
+
+
+def test_a_bridge_has_what_is_typed_there_and_several_lines_in_turn(infiller: Infiller) -> None:
+    data = b"def f(x):\n    y = x\n\n    return y\n"
+    at = data.index(b"\n\n") + 1
+    asked = FillRequest(data, (), "python", alternatives=6)
+    typed = infiller.infill(InfillRequest(data, at, "python", alternatives=6)).candidates
+    lines = fill(infiller, replace(asked, holes=((at, at),), sizes=SIZES)).fills
+    found = [f.texts[0].strip() for f in carry_out(infiller, bridge_task(data, at), asked).fills]
+    sources = [{c.text.strip() for c in typed}, {f.texts[0].strip() for f in lines}]
+    assert found and set(found) <= sources[0] | sources[1]
+    assert found[0] in sources[0] and any(text in sources[1] - sources[0] for text in found)
+
+
+def test_a_deadline_covers_both_halves_of_a_bridge(infiller: Infiller) -> None:
+    data = b"def f(x):\n    y = x\n\n    return y\n"
+    task = bridge_task(data, data.index(b"\n\n") + 1)
+    result = carry_out(infiller, task, FillRequest(data, (), "python", deadline_ms=0.001))
+    assert result.steps <= 2, "one pass each at most"
 
 
 def test_alternatives_have_another_token_at_the_place(infiller: Infiller) -> None:

@@ -115,6 +115,7 @@ def test_lines_have_the_same_document(
         (("fill", "--comment", "5:0", "--pin", "1:0-1:1"), "one or the other"),
         (("fill", "--alternatives", "0"), "1 to 8"),
         (("bridge", "--at", "9:0"), "lines run from 1 to 7"),
+        (("bridge", "--at", "4:0", "--repository", "nowhere"), "nowhere is no folder"),
     ],
 )
 def test_bad_input_is_named_with_the_fix(program: Path, words: tuple[str, ...], said: str) -> None:

@@ -57,6 +57,23 @@ async def test_what_other_files_say_reaches_the_model(wire: Wire, tmp_path: Path
     assert explained["otherFiles"] == {"files": 1, "lines": 2}
 
 
+@pytest.mark.parametrize("method", ["diffill/fill", "diffill/bridge", "diffill/fromComment"])
+async def test_fills_may_quote_what_completions_may(
+    wire: Wire, tmp_path: Path, method: str
+) -> None:
+    (tmp_path / "helpers.py").write_text(HELPER)
+    await begin(wire, tmp_path)
+    file, opened = tmp_path / "a.py", tmp_path / "open.py"
+    wire.open("opened = 1\n", uri=opened.as_uri())
+    wire.open("# what\n___\n", uri=file.as_uri())
+    assert wire.server.session.neighbours.settle(WAIT_S)
+    place = {"textDocument": {"uri": file.as_uri()}, "position": {"line": 0, "character": 2}}
+    await wire.ask(method, place)
+    asked = wire.engine.filler.asked
+    assert asked is not None and asked.elsewhere == (b"opened = 1\n",)
+    assert names(asked.repository) == {"helpers.py"}
+
+
 async def test_off_reads_nothing(wire: Wire, tmp_path: Path) -> None:
     (tmp_path / "helpers.py").write_text(HELPER)
     file = tmp_path / "a.py"

@@ -15,7 +15,7 @@ from transformers import AutoModelForMaskedLM, ModernBertForMaskedLM
 from diffusion.errors import CheckpointError, ModelError
 from diffusion.model.architecture import build_model
 from diffusion.model.checkpoint import load_checkpoint, save_checkpoint
-from diffusion.model.folder import verify
+from diffusion.model.folder import first_not_finite, verify
 from diffusion.model.manifest import FileRecord, Manifest
 from diffusion.model.quantize import for_cpu
 from diffusion.pretrained import MODEL_DIR_VARIABLE, default_model_dir
@@ -316,3 +316,17 @@ def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     assert default_model_dir().parts[-2:] == ("pretrained", "small")
     monkeypatch.setenv(MODEL_DIR_VARIABLE, str(tmp_path))
     assert default_model_dir() == tmp_path
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("at", [0, 70, 130])
+def test_every_weight_that_is_no_number_is_found(dtype: torch.dtype, bad: float, at: int) -> None:
+    weights = {
+        "empty": torch.empty(0, 4),
+        "counts": torch.ones(3, dtype=torch.long),
+        "good": torch.linspace(-3, 3, 131).to(dtype),
+    }
+    assert first_not_finite(weights) is None
+    weights["good"][at] = bad
+    assert first_not_finite(weights) == "good"

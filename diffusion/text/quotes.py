@@ -12,7 +12,7 @@ the likeness of both sides of the hole chooses the place.
   above one like those around the hole? What follows there, up to the end of its line or to what
   follows the hole.
 - Where the place differs from the hole in a name or two, the text is also quoted with these names
-  exchanged.
+  exchanged (`text.renaming`).
 - A document that indents otherwise (tabs, another width) is quoted by levels, in this one's way.
 
 Invariants: deterministic; a quote is visible text, and none occurs twice; bytes of any kind are
@@ -21,7 +21,6 @@ welcome. Cost is linear in `REACH`.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +28,8 @@ from itertools import pairwise
 from typing import AnyStr, Final
 
 from rapidfuzz.distance import Indel
+
+from diffusion.text.renaming import renamed
 
 REACH: Final = 24_000
 """Bytes of the document on either side of the hole that are searched."""
@@ -44,11 +45,9 @@ _TYPED_AFTER_WEIGHT: Final = 0.1
 _FEWEST_TYPED: Final = 2
 _MOST_TYPED: Final = 80
 _RENAMED_GAIN: Final = 0.01
+_RENAMED_BY_OTHER_GAIN: Final = 0.005
 _RENAMED_LIKENESS: Final = 0.95
-_MOST_RENAMED: Final = 2
 _RIVAL_GAP: Final = 0.05
-_PIECE: Final = re.compile(rb"[A-Za-z_\x80-\xff]\w*|\s+|\d+|.", re.DOTALL)
-_WORD: Final = re.compile(rb"[A-Za-z_\x80-\xff]\w*")
 _CLOSER_OF: Final = {ord("("): ord(")"), ord("["): ord("]"), ord("{"): ord("}")}
 
 
@@ -184,9 +183,16 @@ def _insertions(typed: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
             like = likeness(around, at, n) / scale - _LINE_COST * (n - 1)
             text = _moved(lines, base, before, typed, here, there[id(around)])
             found.append(_Found(text, like, distance))
-            renamed = _renamed(text, base.strip(), before.strip())
-            if renamed is not None:
-                found.append(_Found(renamed, like + _RENAMED_GAIN, distance))
+            changed = renamed(text, base.strip(), before.strip())
+            if changed is not None:
+                found.append(_Found(changed, like + _RENAMED_GAIN, distance))
+            for base_too, line in (
+                (around[at - 2 : at - 1], above[-2:-1]), (around[at + n : at + n + 1], below[:1])
+            ):  # fmt: skip
+                if base_too and line:
+                    other = renamed(text, base_too[0].strip(), line[0].strip())
+                    if other is not None and other != changed:
+                        found.append(_Found(other, like + _RENAMED_BY_OTHER_GAIN, distance))
     return found
 
 
@@ -236,10 +242,10 @@ def _continuations(typed: bytes, rest: bytes, blocks: tuple[_Block, ...]) -> lis
         distance = block.distance(index)
         likeness = length / len(typed) / scale + sides
         found.append(_Found(text, likeness, distance, length, sides))
-        renamed = _renamed(text, line[:at].lstrip(), typed)
-        if renamed is not None:
+        changed = renamed(text, line[:at].lstrip(), typed)
+        if changed is not None:
             likeness = _RENAMED_LIKENESS / scale + sides
-            found.append(_Found(renamed, likeness, distance, length, sides))
+            found.append(_Found(changed, likeness, distance, length, sides))
     return found
 
 
@@ -275,28 +281,6 @@ def _up_to(follows: bytes, rest: bytes) -> bytes | None:
             break
     last = follows.rfind(rest)
     return follows[:last].rstrip() if last >= 0 else None
-
-
-def _renamed(text: bytes, there: bytes, here: bytes) -> bytes | None:
-    """`text` with the names by which `there` differs from `here`; None if that is no renaming.
-
-    `self.width = ` there and `self.height = ` here make `width` of the text `height`.
-    """
-    if there == here:
-        return None
-    old, new = _PIECE.findall(there), _PIECE.findall(here)
-    if len(old) != len(new):
-        return None
-    names: dict[bytes, bytes] = {}
-    for a, b in zip(old, new, strict=True):
-        if a == b:
-            continue
-        if not (_WORD.fullmatch(a) and _WORD.fullmatch(b)) or names.setdefault(a, b) != b:
-            return None
-    if len(names) > _MOST_RENAMED:
-        return None
-    changed = _WORD.sub(lambda match: names.get(match[0], match[0]), text)
-    return changed if changed != text else None
 
 
 def _indent_unit(lines: Sequence[bytes]) -> bytes | None:

@@ -58,6 +58,16 @@ def test_of_lines_below_like_ones_the_second_line_above_decides() -> None:
     assert find_quotes(data, len(data), len(data), 1)[0].text == b"first()"
 
 
+def test_the_second_line_above_and_the_one_below_also_say_which_name_stands_for_which() -> None:
+    place = b"def load_user(key):\n    check()\n    row = user.find(key)\n    log()\n"
+    data = place + b"def load_order(key):\n    check()\n"
+    assert find_quotes(data, len(data), len(data), 1)[0].text == b"    row = order.find(key)"
+    data = place.replace(b"log()", b"return User(row)")
+    data += b"x = 1\n    check()\n\n    return Order(row)\n"
+    at = data.index(b"\n\n    return Order") + 1
+    assert b"    row = order.find(key)" in [quote.text for quote in find_quotes(data, at, at, 2)]
+
+
 @pytest.mark.parametrize("document", [b"", b"x", b"only_line(", b"a b c "])
 def test_without_a_like_place_nothing_is_quoted(document: bytes) -> None:
     assert find_quotes(document, len(document), len(document)) == []

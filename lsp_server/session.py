@@ -12,6 +12,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -71,7 +72,7 @@ class Session:
         self.draft_interval_s = DRAFT_INTERVAL_S
         self.folders: tuple[str, ...] = ()
         self._rules = IgnoreRules()
-        self._ignored: dict[str, Ignored | None] = {}
+        self._ignored: dict[Path, Ignored | None] = {}
         self.neighbours = Neighbours()
         self._edited: set[str] = set()
         self._real: dict[str, str] = {}
@@ -140,10 +141,12 @@ class Session:
 
     def ignored(self, uri: str) -> Ignored | None:
         """Why a document is left alone: not completed, not quoted from, not scored."""
-        if uri not in self._ignored:
-            path = path_of(uri)
-            self._ignored[uri] = None if path is None else self._rules.check(path)
-        return self._ignored[uri]
+        path = path_of(uri)
+        if path is None:
+            return None
+        if path not in self._ignored:  # the cells of a notebook share their file's answer
+            self._ignored[path] = self._rules.check(path)
+        return self._ignored[path]
 
     def refusal(self, uri: str, *, automatic: bool) -> Refusal | None:
         """What speaks against a request whatever the text: a pause, a file left alone."""
@@ -172,17 +175,19 @@ class Session:
 
     # Documents
 
-    def put(self, document: Document) -> None:
-        """Open a document."""
-        self._cancel(document.uri, Reason.STALE)
+    def put(self, *documents: Document) -> None:
+        """Open documents, together: ignore files are looked at again once, not for each."""
         self._check_again()
-        if (path := path_of(document.uri)) is not None:
-            self._real[document.uri] = os.path.realpath(path)
-        self._touch(document)
         self.neighbours.hint()
-        self.repository(document)
-        if self._is_served(document):
-            self.engine.preload()
+        for document in documents:
+            self._cancel(document.uri, Reason.STALE)
+            if (path := path_of(document.uri)) is not None:
+                self._real[document.uri] = os.path.realpath(path)
+            self._touch(document)
+        for document in documents:
+            self.repository(document)
+            if self._is_served(document):
+                self.engine.preload()
 
     def change(self, document: Document) -> None:
         """The next version of an open document."""
@@ -198,14 +203,14 @@ class Session:
 
     def others(self, document: Document) -> tuple[Document, ...]:
         """Other open documents in the language of `document`, the last touched first."""
-        alike = [
+        alike = (
             other
             for other in reversed(self.documents.values())
             if other.uri != document.uri
             and other.language == document.language
             and self.ignored(other.uri) is None
-        ]
-        return tuple(alike[:OTHERS])
+        )
+        return tuple(islice(alike, OTHERS))
 
     def repository(self, document: Document) -> LineIndex | None:
         """The lines of the files around a document that are not open; None where that is off."""

@@ -9,6 +9,7 @@ it reads one cell at a time. Invariant: changes take effect in the order they ar
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -30,8 +31,7 @@ def sync_options() -> types.NotebookDocumentSyncOptions:
 
 
 def did_open(ls: DiffillServer, params: types.DidOpenNotebookDocumentParams) -> None:
-    for item in params.cell_text_documents:
-        _put(ls, item)
+    _put(ls, params.cell_text_documents)
 
 
 def did_change(ls: DiffillServer, params: types.DidChangeNotebookDocumentParams) -> None:
@@ -41,8 +41,7 @@ def did_change(ls: DiffillServer, params: types.DidChangeNotebookDocumentParams)
     if cells.structure is not None:
         for gone in cells.structure.did_close or ():
             _drop(ls, gone.uri)
-        for item in cells.structure.did_open or ():
-            _put(ls, item)
+        _put(ls, cells.structure.did_open or ())
     for content in cells.text_content or ():
         document = session.documents.get(content.document.uri)
         if document is None:
@@ -58,9 +57,11 @@ def did_close(ls: DiffillServer, params: types.DidCloseNotebookDocumentParams) -
         _drop(ls, cell.uri)
 
 
-def _put(ls: DiffillServer, item: types.TextDocumentItem) -> None:
-    ls.session.put(Document.open(item.uri, item.language_id, item.version, item.text))
-    suspicious.document_changed(ls, item.uri)
+def _put(ls: DiffillServer, items: Sequence[types.TextDocumentItem]) -> None:
+    cells = [Document.open(item.uri, item.language_id, item.version, item.text) for item in items]
+    ls.session.put(*cells)
+    for cell in cells:
+        suspicious.document_changed(ls, cell.uri)
 
 
 def _drop(ls: DiffillServer, uri: str) -> None:

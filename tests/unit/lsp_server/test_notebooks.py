@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from diffusion.text.ignored import Ignored, IgnoreRules
+from lsp_server.session import OTHERS
 from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
 
 CLIENT = {"notebookDocument": {"synchronization": {"dynamicRegistration": False}}}
@@ -19,6 +21,20 @@ def wire() -> Iterator[Wire]:
     yield wire
     wire.server.session.close()
     assert wire.engine.join(WAIT_S)
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that ignore rules were asked about, each as often as they were."""
+    paths: list[Path] = []
+    check = IgnoreRules.check
+
+    def counted(rules: IgnoreRules, path: Path) -> Ignored | None:
+        paths.append(path)
+        return check(rules, path)
+
+    monkeypatch.setattr(IgnoreRules, "check", counted)
+    return paths
 
 
 def cell(notebook: str, number: int) -> str:
@@ -115,3 +131,30 @@ async def test_cells_of_an_ignored_notebook_are_left_alone(wire: Wire, tmp_path:
     (uri,) = open_notebook(wire, (tmp_path / "n.ipynb").as_uri(), "return ")
     assert await wire.inline(0, 7, uri=uri) == []
     assert await wire.reason() == "ignoredFile"
+
+
+async def test_a_notebook_is_looked_up_once_not_for_every_cell(
+    wire: Wire, tmp_path: Path, looked_at: list[Path]
+) -> None:
+    await wire.initialize(CLIENT, rootUri=tmp_path.as_uri())
+    notebook = tmp_path / "n.ipynb"
+    *_, last = open_notebook(wire, notebook.as_uri(), *["x = 1\n"] * 30, "return ")
+    assert await wire.inline(0, 7, uri=last) == ["return a + b"]
+    assert looked_at.count(notebook) == 1
+    added = [item(cell(notebook.as_uri(), number), "y = 2\n") for number in range(40, 60)]
+    structure = {"array": {"start": 31, "deleteCount": 0}, "didOpen": added}
+    change(wire, notebook.as_uri(), structure=structure)
+    assert await wire.inline(0, 7, uri=last) == ["return a + b"]
+    assert looked_at.count(notebook) == 2, "an ignore file may have changed since"
+
+
+async def test_no_more_open_files_are_looked_up_than_may_be_quoted(
+    wire: Wire, looked_at: list[Path]
+) -> None:
+    await wire.initialize(CLIENT)
+    for number in range(30):
+        wire.open("return ", uri=f"file:///w/a{number}.py")
+    looked_at.clear()
+    wire.open("return ", uri="file:///w/last.py")
+    assert await wire.inline(0, 7, uri="file:///w/last.py") == ["return a + b"]
+    assert len(looked_at) == 1 + OTHERS

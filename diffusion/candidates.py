@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from diffusion.process.canvas_state import CanvasResult
 from diffusion.quoting import PlacedQuote
 from diffusion.ranking import Evidence, QuoteEvidence, Ranking
 from diffusion.text.canvas import read_back
 from diffusion.text.hole_length import LengthTable
+from diffusion.text.parse_allowance import ParseAllowance
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import DEL, Tokenizer
 
@@ -75,6 +76,7 @@ class Site:
     kind: str
     suffix: str = ""
     """Text that every candidate ends with: the newline of an inserted line, or nothing."""
+    allowance: ParseAllowance = field(default_factory=ParseAllowance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,16 +312,19 @@ def _echoes(inserted: bytes, after: bytes) -> bool:
 def adds_no_error(site: Site, text: bytes) -> bool:
     """Whether the document parses no worse with `text` in the hole than it does without.
 
-    Documents without a grammar always parse. An error that touches the inserted lines counts even
-    if the document had as many before, unless the document was already broken there.
+    Documents without a grammar always parse, and so does what there is no time to look at. An
+    error that touches the inserted lines counts even if the document had as many before, unless
+    the document was already broken there. In a sound document only a text that breaks all the rest
+    takes long to parse, so that it has an error.
     """
     if not site.tree.parsed:
         return True
-    before = site.tree.error_count()
-    document = site.data[: site.start] + text + site.data[site.end :]
-    after = site.tree.edit(site.start, site.end, site.start + len(text), document)
+    before, over = site.tree.error_count(), site.allowance.over
+    after = site.allowance.edited(site.tree, site.start, site.end, text)
+    if not after.parsed:
+        return over or before > 0
     count = after.error_count()
-    if count == 0 or not after.parsed:
+    if count == 0:
         return True
     if count > before:
         return False

@@ -74,8 +74,7 @@ def slots_to_mask(
     """The places on a canvas that errors lie on or next to, but for those the constraint needs."""
     spelled, ends = _spelled(tokenizer, result, pins)
     text = spelled[len(constraint) :]
-    document = site.data[: site.start] + text + site.data[site.end :]
-    tree = site.tree.edit(site.start, site.end, site.start + len(text), document)
+    tree = site.allowance.edited(site.tree, site.start, site.end, text)
     given = sum(end <= len(constraint) for end in ends) + bool(constraint)
     shift = len(constraint) - site.start
     touched: set[int] = set()

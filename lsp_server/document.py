@@ -2,8 +2,9 @@
 
 Text is held as bytes: UTF-8, with lone surrogates (which a JSON string can carry) in their
 three-byte form. Invariants: a `Document` never changes, `apply` returns the next one, so a
-request that holds one holds a snapshot; the tree is parsed on first use, and again only as far
-as later edits reach; no method raises for unusual text.
+request that holds one holds a snapshot; the tree is parsed on first use, again only as far as
+later edits reach, and never for long, as the event loop waits for it; no method raises for unusual
+text.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from diffusion.text import languages
-from diffusion.text.syntax import SyntaxTree
+from diffusion.text.syntax import OldTree, SyntaxTree
 from lsp_server.lines import LineIndex
 
-# Beyond this many edits since the last parse a full parse is cheaper than keeping the bytes
-# of every version in between.
-_MAX_PENDING = 16
+FIRST_PARSE_MS = 200.0
+PARSE_MS = 30.0
+"""Of a later version, of which only what changed is parsed again, unless it broke all the rest."""
 _HIGH_HALF = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]")
 _LOW_HALF = re.compile(rb"\xed[\xb0-\xbf][\x80-\xbf]")
 
@@ -50,20 +51,10 @@ class Edit:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """An edit that the tree does not know yet, and the document after it."""
-
-    start: int
-    old_end: int
-    new_end: int
-    data: bytes
-
-
 class Document:
     """A snapshot of one open file."""
 
-    __slots__ = ("_pending", "_tree", "data", "grammar", "language", "lines", "uri", "version")
+    __slots__ = ("_old", "_slow", "_tree", "data", "grammar", "language", "lines", "uri", "version")
 
     def __init__(
         self,
@@ -81,7 +72,8 @@ class Document:
         self.grammar = _grammar(uri, language_id)
         self.language = languages.canonical(self.grammar)
         self._tree: SyntaxTree | None = None
-        self._pending: tuple[_Pending, ...] = ()
+        self._old: OldTree | None = None
+        self._slow = False
 
     @classmethod
     def open(cls, uri: str, language_id: str, version: int, text: str) -> Document:
@@ -89,17 +81,17 @@ class Document:
 
     def apply(self, edits: Sequence[Edit], version: int) -> Document:
         """The next version, after edits that each refer to the document the one before left."""
-        data, lines, pending = self.data, self.lines, list(self._pending)
+        data, lines, old = self.data, self.lines, self._known()
         for edit in edits:
             joined = _join_surrogates(data, edit)
-            data = data[: joined.start] + joined.data + data[joined.end :]
+            before, data = data, data[: joined.start] + joined.data + data[joined.end :]
             new_end = joined.start + len(joined.data)
             lines = lines.edit(joined.start, joined.end, new_end, data)
-            pending.append(_Pending(joined.start, joined.end, new_end, data))
+            if old is not None:
+                old = old.edit(before, joined.start, joined.end, new_end, data)
         after = Document(self.uri, "", version, data, lines=lines)
         after.grammar, after.language = self.grammar, self.language
-        if self._tree is not None and len(pending) <= _MAX_PENDING:
-            after._tree, after._pending = self._tree, tuple(pending)
+        after._old, after._slow = old, self._slow
         return after
 
     def replaced(self, text: str, version: int) -> Document:
@@ -109,13 +101,23 @@ class Document:
         return after
 
     def tree(self) -> SyntaxTree:
-        """The syntax tree of this version. Call it from one thread only."""
+        """The syntax tree of this version, without nodes if it cannot be had in time.
+
+        Call it from one thread only.
+        """
         if self._tree is None:
-            self._tree = SyntaxTree.parse(self.data, self.grammar)
-        for step in self._pending:
-            self._tree = self._tree.edit(step.start, step.old_end, step.new_end, step.data)
-        self._pending = ()
+            first = self._old is None and not self._slow
+            self._tree = SyntaxTree.parse(
+                self.data, self.grammar,
+                budget_ms=FIRST_PARSE_MS if first else PARSE_MS, old=self._old,
+            )  # fmt: skip
+            self._slow = not self._tree.parsed
         return self._tree
+
+    def _known(self) -> OldTree | None:
+        """What the next version may be parsed from: this tree, or the last one there was."""
+        known = None if self._tree is None else self._tree.old()
+        return self._old if known is None else known
 
     def line(self, offset: int) -> tuple[int, int]:
         """The byte range, without its line end, of the line that holds an offset."""

@@ -9,6 +9,7 @@ comparing with the suffix, judging last.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from lsp_server.completion.candidate import Drop, Suggestion
@@ -48,5 +49,7 @@ def run(suggestion: Suggestion, around: Surroundings) -> tuple[Suggestion | Drop
         outcome = step(suggestion, around)
         if isinstance(outcome, Drop):
             return outcome, step.__name__
+        if outcome.text != suggestion.text:
+            outcome = replace(outcome, parses=None)
         suggestion = outcome
     return suggestion, ""

@@ -17,17 +17,17 @@ _CLOSERS = frozenset(")]}>'\"`;,: \t")
 def trim_suffix_overlap(suggestion: Suggestion, around: Surroundings) -> Suggestion | Drop:
     after = around.after.rstrip()
     text = suggestion.text
-    if not after or around.line_end in text[-1:]:
+    if not after:
         return suggestion
     if text.endswith(after) and _may_trim(after, suggestion):
-        return replace(suggestion, text=text[: -len(after)], parses=True)
-    if suggestion.parses:
+        return replace(suggestion, text=text[: -len(after)])
+    if suggestion.parses is not False:
         return suggestion
     for size in range(len(after) - 1, 0, -1):
         if set(after[:size]) <= _CLOSERS and text.endswith(after[:size]):
-            return replace(suggestion, text=text[:-size], parses=True)
+            return replace(suggestion, text=text[:-size])
     return suggestion
 
 
 def _may_trim(after: str, suggestion: Suggestion) -> bool:
-    return not suggestion.parses or not set(after) <= _CLOSERS
+    return suggestion.parses is False or not set(after) <= _CLOSERS

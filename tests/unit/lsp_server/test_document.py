@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.document import Document, Edit, to_bytes, to_text
+from diffusion.text.syntax import SyntaxTree
+from lsp_server.document import FIRST_PARSE_MS, PARSE_MS, Document, Edit, to_bytes, to_text
 from tests.support.lsp_texts import documents, normal
 
 
@@ -83,6 +86,39 @@ def test_the_tree_after_edits_is_the_tree_of_the_text(
     assert (tree.error_count() == 0) == (fresh.error_count() == 0)
     if fresh.error_count() == 0:  # error recovery may differ between the two ways to parse
         assert str(tree.root) == str(fresh.root)
+
+
+def test_what_takes_too_long_has_no_tree_and_is_caught_up_with_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    document = open_python("def f(a):\n    return a\n\n\n" * 8000)
+    assert document.tree().parsed
+    parse = SyntaxTree.parse
+    with monkeypatch.context() as slow:
+        slow.setattr(SyntaxTree, "parse", lambda *known, **_: parse(*known, budget_ms=0.0))
+        for version in range(2, 40):
+            document = document.apply([Edit(0, 0, b'"""\n')], version)
+            assert not document.tree().parsed
+    monkeypatch.setattr("lsp_server.document.PARSE_MS", 60_000)  # on any machine
+    assert not document.tree().parsed, "a version keeps what was said of it"
+    document = document.apply([Edit(0, len('"""\n') * 38, b"y = 2\n")], 40)
+    tree = document.tree()
+    assert tree.parsed and not tree.error_count() and tree.data == document.data
+
+
+def test_every_parse_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float | None] = []
+    parse = SyntaxTree.parse
+
+    def watched(data: bytes, language: str, **known: Any) -> SyntaxTree:
+        given.append(known["budget_ms"])
+        return parse(data, language, **known)
+
+    monkeypatch.setattr(SyntaxTree, "parse", watched)
+    document = open_python("x = 1\n")
+    document.tree()
+    document.apply([Edit(0, 0, b"y"), Edit(0, 0, b"z")], 2).tree()
+    assert given == [FIRST_PARSE_MS, PARSE_MS], "one parse for all edits"
 
 
 def test_a_snapshot_does_not_change() -> None:

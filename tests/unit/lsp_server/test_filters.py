@@ -183,31 +183,36 @@ def test_low_confidence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("drawn", "text", "automatic", "left"),
+    ("drawn", "text", "options", "left"),
     [
-        ("x = f(¦)", "g(1", True, "dropped by drop_broken_syntax"),
-        ("x = f(¦)", "g(1", False, "g(1"),
-        ("x = ¦", "f(1)", True, "f(1)"),
-        ("def broken(:\n    pass\nx = ¦", "1", True, "1"),
+        ("x = f(¦)", "g(1", {"parses": False}, "dropped by drop_broken_syntax"),
+        ("x = f(¦)", "g(1", {"parses": False, "automatic": False}, "g(1"),
+        ("x = f(¦)", "g(1", {"parses": True}, "g(1"),  # who says so has looked
+        ("y = 1\n¦", "f(1,\n  2)", {"one_line": True}, "dropped by drop_broken_syntax"),
+        ("y = 1\n¦", "f(1,\n  2)", {"one_line": True, "automatic": False}, "f(1,"),
+        ("x = ¦", "f(1)\ny = (", {"one_line": True, "parses": False}, "f(1)"),
+        ("def broken(:\n    pass\nx = ¦", "1\ny", {"one_line": True}, "1"),
     ],
 )
-def test_syntax(drawn: str, text: str, automatic: bool, left: str) -> None:
-    assert run(drawn, text, automatic=automatic) == left
+def test_syntax(drawn: str, text: str, options: dict[str, object], left: str) -> None:
+    """The engine judges its own text; what a filter has cut is parsed."""
+    assert run(drawn, text, **options) == left
 
 
 def test_syntax_is_not_looked_at_where_the_setting_is_off() -> None:
     at = len("x = f(")
     document = Document.open("file:///a", "python", 1, "x = f()")
     for check, dropped in (("rank", True), ("repair", True), ("off", False)):
-        settings = Settings(syntax=SyntaxSettings(check=check))
-        outcome, _ = filters.run(
-            Suggestion("g(1", at, at, 0.9), gather(document, at, at, settings, automatic=True)
+        around = gather(
+            document, at, at, Settings(syntax=SyntaxSettings(check=check)), automatic=True
         )
+        outcome, _ = filters.run(Suggestion("g(1", at, at, 0.9, parses=False), around)
         assert isinstance(outcome, Drop) is dropped
 
 
 def test_a_document_without_a_grammar_is_not_parsed() -> None:
-    assert run("x = ¦", "f(1", language="plaintext") == "f(1"
+    options = {"language": "plaintext", "one_line": True}
+    assert run("x = ¦", "f(1,\n2)", **options) == "f(1,"
 
 
 @given(documents, st.data(), documents, st.booleans(), st.booleans())

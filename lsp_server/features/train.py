@@ -68,8 +68,8 @@ class Training:
         self.idle_s = IDLE_S
         self._touched_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self.by_itself: asyncio.Task[None] | None = None
-        """The start of the last run that nobody asked for."""
+        self._starts: set[asyncio.Task[None]] = set()
+        """Starts of runs that nobody asked for; a task that nothing refers to may vanish."""
 
     def touch(self) -> None:
         """The user did something: the run waits a moment, and idleness begins anew."""
@@ -91,7 +91,9 @@ class Training:
         self._server.session.choose_adapter()
         root = self._server.session.root
         if self._server.session.settings.train.keep_up and root is not None and root.is_dir():
-            self.by_itself = asyncio.ensure_future(self._keep_up(root))
+            task = asyncio.ensure_future(self._keep_up(root))
+            self._starts.add(task)
+            task.add_done_callback(self._starts.discard)
 
     async def _keep_up(self, root: Path) -> None:
         if self.job.active:
@@ -105,6 +107,8 @@ class Training:
         """The run saves and stops; no other begins."""
         if self._timer is not None:
             self._timer.cancel()
+        for task in self._starts:
+            task.cancel()
         self.job.close()
 
     async def start(self, repository: Path, options: dict[str, Any]) -> None:
@@ -122,7 +126,7 @@ class Training:
             begin = types.WorkDoneProgressBegin(title=_TITLE, cancellable=True, percentage=0)
             progress.begin(token, begin)
             self._token = token
-            if not self.job.active and self.job.last.get("event") in _OVER:
+            if self.job.last.get("event") in _OVER:  # it was over before the client agreed
                 self._end_progress(str(self.job.last["event"]))
 
     def told(self, event: dict[str, Any]) -> None:
@@ -133,21 +137,17 @@ class Training:
         if _wants_events(server):
             server.protocol.notify(TRAIN_PROGRESS, event)
         kind = event.get("event")
-        token, progress = self._token, server.work_done_progress
-        if token is not None and token in progress.tokens:
-            if progress.tokens[token].cancelled():
-                self.job.close()
-            elif kind in _OVER:
-                self._end_progress(_sentence(event))
-            else:
-                share = event.get("progress")
-                progress.report(
-                    token,
-                    types.WorkDoneProgressReport(
-                        message=_sentence(event),
-                        percentage=None if share is None else int(100 * share),
-                    ),
-                )
+        if kind in _OVER:
+            self._end_progress(_sentence(event))
+        elif self._token is not None:
+            share = event.get("progress")
+            server.work_done_progress.report(
+                self._token,
+                types.WorkDoneProgressReport(
+                    message=_sentence(event),
+                    percentage=None if share is None else int(100 * share),
+                ),
+            )
         if kind == "failed" and not self._asked_for:
             logger.warning("a run by itself failed: %s", event.get("message"))
         elif kind == "failed":
@@ -155,6 +155,11 @@ class Training:
             server.window_show_message(types.ShowMessageParams(types.MessageType.Error, text))
         elif kind == "done":
             server.session.choose_adapter()  # between two requests, and only if it can be served
+
+    def cancel(self, token: types.ProgressToken) -> None:
+        """The client took a progress bar away: if it is the run's, the run saves and stops."""
+        if token == self._token:
+            self.job.close()
 
     def _end_progress(self, message: str) -> None:
         token, self._token = self._token, None
@@ -206,6 +211,10 @@ async def start(ls: DiffillServer, params: Any) -> dict[str, Any]:
     except (TrainingUnavailable, AdapterError) as error:
         raise JsonRpcInvalidParams(str(error)) from None
     return {"repository": str(repository)}
+
+
+def cancelled(ls: DiffillServer, params: types.WorkDoneProgressCancelParams) -> None:
+    ls.training.cancel(params.token)
 
 
 def _steered(ls: DiffillServer, params: Any, action: str) -> dict[str, Any]:
@@ -316,3 +325,4 @@ def register(server: DiffillServer) -> None:
         (TRAIN_STOP, stop), (TRAIN_STATUS, status),
     ):  # fmt: skip
         server.feature(method)(handler)
+    server.feature(types.WINDOW_WORK_DONE_PROGRESS_CANCEL)(cancelled)

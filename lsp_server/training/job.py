@@ -41,6 +41,7 @@ class TrainingJob:
         self._on_event = on_event
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
+        self._starting = False
         self.last: dict[str, Any] = {}
 
     @property
@@ -50,11 +51,12 @@ class TrainingJob:
 
     async def start(self, command: Sequence[str]) -> None:
         """Start the process. Raises TrainingUnavailable where one runs, or none can."""
-        if self.active or (self._task is not None and not self._task.done()):
+        followed = self._task is not None and not self._task.done()
+        if self._starting or self.active or followed:
             raise TrainingUnavailable(
                 "this server trains already", fix="stop it first, or wait until it is done"
             )
-        self.last = {}
+        self.last, self._starting = {}, True
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
@@ -68,6 +70,8 @@ class TrainingJob:
             raise TrainingUnavailable(
                 f"the training process could not be started ({error})", fix="see diffill doctor"
             ) from error
+        finally:
+            self._starting = False
         self._task = asyncio.ensure_future(self._follow(self._process))
 
     async def _follow(self, process: asyncio.subprocess.Process) -> None:
@@ -105,11 +109,6 @@ class TrainingJob:
                 process.stdin.write(b"yield %d\n" % ms)
             except (OSError, RuntimeError):  # it is ending just now
                 logger.debug("the training process hears nothing any more")
-
-    async def ended(self) -> None:
-        """Return when the process is gone and its last event was told."""
-        if self._task is not None:
-            await self._task
 
     def close(self) -> None:
         """End the process's stdin: it saves and stops by itself."""

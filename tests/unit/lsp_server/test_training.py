@@ -21,7 +21,7 @@ from lsp_server.training import job
 from lsp_server.training.job import TrainingJob, read_plan
 from lsp_server.training.policy import YieldPolicy
 from lsp_server.training.reload import Chosen, chosen_adapter
-from tests.support.lsp_wire import WAIT_S, Wire, scripted
+from tests.support.lsp_wire import WAIT_S, Wire, over, scripted
 
 # When it waits
 
@@ -46,11 +46,11 @@ async def test_events_are_passed_on_and_noise_is_not() -> None:
     await job.start(
         program({"event": "train", "step": 1}, after="print('noise')\nprint('[1]')\n")
     )
-    await job.ended()
+    await over(job)
     assert [event["event"] for event in seen] == ["train", "failed"]
     assert "ended: exit code 0" in seen[-1]["message"]
     await job.start(program({"event": "done", "adapter": None}))
-    await job.ended()
+    await over(job)
     assert seen[-1] == {"event": "done", "adapter": None}
 
 
@@ -74,16 +74,37 @@ async def test_one_run_at_a_time_which_hears_and_stops() -> None:
             await job.start(program())
         job.wait_a_moment(1500)
         job.close()
-        await job.ended()
+        await over(job)
     assert seen[-1] == {"event": "stopped", "heard": ["yield 1500\n"]}
     assert not job.active
+
+
+async def test_of_two_starts_at_once_one_is_a_run() -> None:
+    seen: list[dict[str, Any]] = []
+    job = TrainingJob(seen.append)
+    echo = "sys.stdin.read()\nprint('{\"event\": \"stopped\"}', flush=True)\n"
+    starts = [job.start(program({"event": "plan"}, after=echo)) for _ in range(2)]
+    first, second = await asyncio.gather(*starts, return_exceptions=True)
+    assert first is None and isinstance(second, TrainingUnavailable)
+    job.close()
+    await over(job)
+    assert [event["event"] for event in seen] == ["plan", "stopped"]
+
+
+async def test_a_start_that_fails_is_no_run() -> None:
+    job = TrainingJob(lambda event: None)
+    with pytest.raises(TrainingUnavailable, match="could not be started"):
+        await job.start(["/no/such/program"])
+    await job.start(program({"event": "done"}))
+    await over(job)
+    assert job.last == {"event": "done"}
 
 
 async def test_a_process_that_dies_says_why() -> None:
     seen: list[dict[str, Any]] = []
     job = TrainingJob(seen.append)
     await job.start(program(after="raise SystemExit('no disk')"))
-    await job.ended()
+    await over(job)
     assert seen == [{"event": "failed", "message": "the training process ended: no disk"}]
     with pytest.raises(TrainingUnavailable, match="no plan could be made: no disk"):
         await read_plan(program(after="raise SystemExit('no disk')"))
@@ -146,10 +167,70 @@ async def test_a_run_shows_its_events_and_its_adapter_is_served(
     assert wire.server.session.adapter == Chosen()
     store.select("new")
     assert await wire.ask("diffill/train/start") == {"repository": str(repository)}
-    await wire.server.training.job.ended()
+    await over(wire.server.training.job)
     told = [m["params"] for m in wire.sent if m.get("method") == "diffill/train/progress"]
     assert [event["event"] for event in told] == ["train", "done"]
     assert wire.server.session.adapter.name == "new"
+
+
+STOPS_WHEN_TOLD = (
+    "sys.stdin.read()\n"
+    "print('{\"event\": \"train\", \"loss\": 2, \"eta_minutes\": 1}')\n"
+    "print('{\"event\": \"stopped\", \"message\": \"saved\"}', flush=True)\n"
+)
+
+
+async def created(wire: Wire, method: str) -> dict[str, Any]:
+    """The next message of a method that has not been looked at, when it is there."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            for message in wire.sent:
+                if message.get("method") == method and "seen" not in message:
+                    message["seen"] = True
+                    return message
+            await asyncio.sleep(0)
+
+
+async def test_who_takes_the_progress_bar_away_stops_the_run_and_sees_its_end(
+    wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = program({"event": "scanning"}, after=STOPS_WHEN_TOLD)
+    monkeypatch.setattr(train, "command", lambda *_: run)
+    await wire.initialize({"window": {"workDoneProgress": True}}, rootUri=repository.as_uri())
+    started = wire.request("diffill/train/start")
+    create = await created(wire, "window/workDoneProgress/create")
+    wire.message({"id": create["id"], "result": None})
+    await wire.response(started)
+    wire.notify("window/workDoneProgress/cancel", {"token": "another"})
+    process = wire.server.training.job._process
+    assert process is not None and process.stdin is not None and not process.stdin.is_closing()
+    wire.notify("window/workDoneProgress/cancel", {"token": create["params"]["token"]})
+    await over(wire.server.training.job)
+    shown = [m["params"]["value"] for m in wire.sent if m.get("method") == "$/progress"]
+    assert [shown[0]["kind"], shown[-1]] == ["begin", {"kind": "end", "message": "saved"}]
+    assert [value["kind"] for value in shown].count("end") == 1
+    assert wire.server.work_done_progress.tokens == {}
+
+
+async def test_a_bar_that_comes_after_the_end_of_its_run_ends(
+    wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told, but the process is still there: it reads on."""
+    run = program({"event": "stopped"}, after="sys.stdin.read()\n")
+    monkeypatch.setattr(train, "command", lambda *_: run)
+    await wire.initialize(
+        {"window": {"workDoneProgress": True}, "experimental": {"diffillTraining": True}},
+        rootUri=repository.as_uri(),
+    )
+    started = wire.request("diffill/train/start")
+    create = await created(wire, "window/workDoneProgress/create")
+    await created(wire, "diffill/train/progress")
+    wire.message({"id": create["id"], "result": None})
+    await wire.response(started)
+    assert wire.server.training.job.active
+    assert wire.server.work_done_progress.tokens == {}
+    wire.server.training.close()
+    await over(wire.server.training.job)
 
 
 @pytest.mark.parametrize(
@@ -179,9 +260,9 @@ async def test_an_interrupted_run_goes_on_if_the_settings_say_so(
         async with asyncio.timeout(WAIT_S):
             while wire.server.training.repository is None:  # `initialized` begins it
                 await asyncio.sleep(0)
+        await over(wire.server.training.job)
     else:
         await train.go_on(wire.server)
-    await wire.server.training.job.ended()
     told = [m["params"] for m in wire.sent if m.get("method") == "diffill/train/progress"]
     assert bool(told) is starts
     assert wire.server.training.repository == (repository if starts else None)
@@ -220,10 +301,10 @@ async def test_idle_the_server_looks_for_adapters_and_keeps_up_if_told_to(
     async with asyncio.timeout(WAIT_S):
         await looked.wait()
     assert wire.server.session.adapter.name == "new"
-    assert (training.by_itself is not None) is setting
-    if training.by_itself is not None:
-        await training.by_itself
-        await training.job.ended()
+    assert bool(training._starts) is setting
+    if setting:
+        await asyncio.gather(*training._starts)
+        await over(training.job)
     assert [c[c.index("--keep-up") :][:3] for c in commands] == (
         [["--keep-up", "--minutes-per-day", "7.0"]] if setting else []
     )

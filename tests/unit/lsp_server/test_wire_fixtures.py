@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import sys
@@ -19,7 +18,7 @@ from diffusion.adapters.store import AdapterStore
 from lsp_server import protocol
 from lsp_server.engine.scripted import ScriptedEngine
 from lsp_server.features import train
-from tests.support.lsp_wire import WAIT_S, Wire
+from tests.support.lsp_wire import WAIT_S, Wire, over
 from tests.support.wire_fixtures import FOLDER, differences, fixtures
 
 ROOT = Path(__file__).parents[3]
@@ -152,8 +151,7 @@ async def test_a_plan_and_the_events_of_a_run_reach_the_client(
     start = FIXTURES["diffill/train/start"]
     answer = await tuned.ask(start["method"], start["params"])
     assert answer.keys() == start["result"].keys()
-    async with asyncio.timeout(WAIT_S):
-        await tuned.server.training.job.ended()
+    await over(tuned.server.training.job)
     told = [m["params"] for m in tuned.sent if m.get("method") == progress["method"]]
     check(told, progress["method"], "notifications")
 

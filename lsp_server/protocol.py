@@ -12,6 +12,7 @@ What pygls 2.1 gets wrong for a server that computes for long, and what is done 
   and the loop is told to stop;
 - a request that cannot be read, or comes before `initialize` or after `shutdown`, is never
   answered: it gets the error the specification asks for;
+- whoever waits for a response that cannot be read waits for ever: the error ends the wait;
 - a request that is refused (bad params, a changed document) is an error of the server's with two
   stacks in the log: it is one line;
 - a progress token can never be used twice: it is forgotten at its end;
@@ -133,9 +134,14 @@ class DiffillProtocol(LanguageServerProtocol):
         try:
             return super().structure_message(data)
         except JsonRpcException as error:
-            if "id" not in data or "method" not in data:
+            if "id" not in data:
                 raise
-            self._send_response(data["id"], error=error.to_response_error())
+            if "method" in data:
+                self._send_response(data["id"], error=error.to_response_error())
+                return None
+            waiting = self._request_futures.pop(str(data["id"]), None)  # pygls' ids are strings
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(error)
             return None
 
     def handle_message(self, message: Any) -> None:

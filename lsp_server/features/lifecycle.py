@@ -5,6 +5,7 @@ Invariant: `initialize` only reads what the client sent; nothing is loaded or as
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,17 @@ def initialized(ls: DiffillServer, params: types.InitializedParams) -> Generator
     status.watch(ls)
     train.watch(ls)
     configuration.tell_problems(ls, ls.session.problems)
-    yield configuration.pull, (ls,), {}
-    yield configuration.subscribe, (ls,), {}
-    yield folders.watch, (ls,), {}
-    yield train.go_on, (ls,), {}
+    yield _ask, (ls,), {}
+
+
+async def _ask(ls: DiffillServer) -> None:
+    """Ask the client for what only it knows; no question waits for the answer to another."""
+    await asyncio.gather(configuration.subscribe(ls), folders.watch(ls), _pull(ls))
+
+
+async def _pull(ls: DiffillServer) -> None:
+    await configuration.pull(ls)
+    await train.go_on(ls)  # the settings say whether
 
 
 def shutdown(ls: DiffillServer, params: None) -> None:

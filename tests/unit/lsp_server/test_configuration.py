@@ -87,6 +87,25 @@ async def test_a_client_that_refuses_the_pull_is_served_with_defaults(wire: Wire
     assert await wire.inline(1, 11) == ["    return a + b"]
 
 
+async def test_no_question_waits_for_the_answer_to_another(wire: Wire) -> None:
+    dynamic = {"dynamicRegistration": True}
+    await wire.initialize(
+        {
+            "workspace": {
+                "configuration": True,
+                "didChangeConfiguration": dynamic,
+                "didChangeWatchedFiles": dynamic,
+            }
+        }
+    )
+
+    def asked() -> list[str]:
+        return [m["method"] for m in wire.sent if "method" in m]
+
+    await settled(lambda: len(asked()) == 3)
+    assert sorted(asked()) == [*["client/registerCapability"] * 2, "workspace/configuration"]
+
+
 async def test_pushed_settings_lie_on_the_initialization_options(wire: Wire) -> None:
     await wire.initialize(initializationOptions={"inline": {"maxLines": 2, "alternatives": 1}})
     wire.notify(

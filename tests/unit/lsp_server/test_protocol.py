@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 from lsp_server.protocol import ForgetfulProgress
 from tests.support.lsp_wire import URI, WAIT_S, Wire, answer, scripted
@@ -251,6 +252,25 @@ async def test_a_request_that_cannot_be_read_is_answered(wire: Wire, position: A
     params = {"textDocument": document, "position": position, "context": {"triggerKind": 1}}
     msg_id = wire.request("textDocument/inlineCompletion", params)
     assert (await wire.response(msg_id))["error"]["code"] == -32602
+
+
+@pytest.mark.parametrize("result", [None, 3])
+async def test_a_response_that_cannot_be_read_ends_the_wait_for_it(
+    wire: Wire, result: Any
+) -> None:
+    await wire.initialize()
+    params = types.ConfigurationParams([types.ConfigurationItem(section="diffill")])
+    asked = asyncio.ensure_future(wire.server.workspace_configuration_async(params))
+    await asyncio.sleep(0)
+    [request] = [m for m in wire.sent if m.get("method") == "workspace/configuration"]
+    for odd in ([], 7, "unknown"):  # nobody waits for these
+        wire.message({"id": odd, "result": None})
+    assert not asked.done()
+    wire.message({"id": request["id"], "result": result})
+    async with asyncio.timeout(WAIT_S):
+        with pytest.raises(JsonRpcException):
+            await asked
+    assert request["id"] not in wire.server.protocol._request_futures
 
 
 async def test_requests_before_initialize_are_refused(wire: Wire) -> None:

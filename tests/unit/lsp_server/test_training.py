@@ -180,7 +180,7 @@ STOPS_WHEN_TOLD = (
 )
 
 
-async def created(wire: Wire, method: str) -> dict[str, Any]:
+async def arrived(wire: Wire, method: str) -> dict[str, Any]:
     """The next message of a method that has not been looked at, when it is there."""
     async with asyncio.timeout(WAIT_S):
         while True:
@@ -198,7 +198,7 @@ async def test_who_takes_the_progress_bar_away_stops_the_run_and_sees_its_end(
     monkeypatch.setattr(train, "command", lambda *_: run)
     await wire.initialize({"window": {"workDoneProgress": True}}, rootUri=repository.as_uri())
     started = wire.request("diffill/train/start")
-    create = await created(wire, "window/workDoneProgress/create")
+    create = await arrived(wire, "window/workDoneProgress/create")
     wire.message({"id": create["id"], "result": None})
     await wire.response(started)
     wire.notify("window/workDoneProgress/cancel", {"token": "another"})
@@ -223,8 +223,8 @@ async def test_a_bar_that_comes_after_the_end_of_its_run_ends(
         rootUri=repository.as_uri(),
     )
     started = wire.request("diffill/train/start")
-    create = await created(wire, "window/workDoneProgress/create")
-    await created(wire, "diffill/train/progress")
+    create = await arrived(wire, "window/workDoneProgress/create")
+    await arrived(wire, "diffill/train/progress")
     wire.message({"id": create["id"], "result": None})
     await wire.response(started)
     assert wire.server.training.job.active
@@ -266,6 +266,25 @@ async def test_an_interrupted_run_goes_on_if_the_settings_say_so(
     told = [m["params"] for m in wire.sent if m.get("method") == "diffill/train/progress"]
     assert bool(told) is starts
     assert wire.server.training.repository == (repository if starts else None)
+
+
+async def test_an_interrupted_run_goes_on_also_where_the_client_has_no_settings_to_send(
+    wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = home_of(repository).run
+    run.mkdir(parents=True)
+    (run / "status.json").write_text('{"state": "stopped"}')
+    monkeypatch.setattr(train, "command", lambda *_: program({"event": "stopped"}))
+    await wire.initialize(
+        {"workspace": {"configuration": True}, "experimental": {"diffillTraining": True}},
+        rootUri=repository.as_uri(),
+        initializationOptions={"train": {"autoResume": True}},
+    )
+    pull = await arrived(wire, "workspace/configuration")
+    wire.message({"id": pull["id"], "result": None})
+    told = await arrived(wire, "diffill/train/progress")
+    assert told["params"] == {"event": "stopped"}
+    await over(wire.server.training.job)
 
 
 @pytest.mark.parametrize("setting", [True, False])

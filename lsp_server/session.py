@@ -159,6 +159,18 @@ class Session:
         reason = Reason.SECRET_FILE if ignored.why == "secret" else Reason.IGNORED_FILE
         return Refusal(reason, f"{ignored.pattern} ({ignored.why})")
 
+    def off(self, document: Document, *, automatic: bool) -> Refusal | None:
+        """Why nothing is done in a document, be it asked for or not; None where something is.
+
+        `automatic`: nobody asked, so that a snooze counts, too.
+        """
+        if not self.settings.enable:
+            return Refusal(Reason.DISABLED)
+        refusal = self.refusal(document.uri, automatic=automatic)
+        if refusal is None and not self.settings.serves(document.language):
+            return Refusal(Reason.LANGUAGE_OFF, document.language)
+        return refusal
+
     def _set_rules(self) -> None:
         self._rules = self._new_rules()
         self.forget_ignored()
@@ -217,8 +229,6 @@ class Session:
         real, settings = self._real.get(document.uri), self.settings
         if not settings.context.cross_file or real is None or not self._is_served(document):
             return None
-        if self.ignored(document.uri) is not None:
-            return None
         index = self.neighbours.around(Path(real), document.language)
         if index is None:
             return None
@@ -229,9 +239,8 @@ class Session:
         return index.without([self._real[uri] for uri in shown if uri in self._real])
 
     def _is_served(self, document: Document) -> bool:
-        """Whether anything is offered in such a document at all."""
-        known = document.language != languages.TEXT
-        return self.settings.enable and known and self.settings.serves(document.language)
+        """Whether anything would be offered in a document to somebody who asks."""
+        return document.language != languages.TEXT and self.off(document, automatic=False) is None
 
     def drop(self, uri: str) -> None:
         """Close a document."""

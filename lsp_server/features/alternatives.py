@@ -14,7 +14,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from diffusion.cancel import CancelToken
 from lsp_server import convert
-from lsp_server.document import to_bytes
+from lsp_server.document import Document, to_bytes
 from lsp_server.engine.tasks import EngineAlternativesRequest
 from lsp_server.features import params
 from lsp_server.protocol import ALTERNATIVES
@@ -47,7 +47,7 @@ def alternatives(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, A
     )
     token = ls.session.take_off(document.uri, ALTERNATIVES)
     try:
-        result: dict[str, Any] = yield _answer, (ls, request, token), {}
+        result: dict[str, Any] = yield _answer, (ls, document, request, token), {}
     finally:
         ls.session.land(document.uri, ALTERNATIVES, token)
         token.cancel(Reason.CANCELLED)  # for the engine, if it is still at work
@@ -67,10 +67,14 @@ def _byte_of(text: str, offset: int, encoding: str) -> int:
 
 
 async def _answer(
-    ls: DiffillServer, request: EngineAlternativesRequest, token: CancelToken
+    ls: DiffillServer, document: Document, request: EngineAlternativesRequest, token: CancelToken
 ) -> dict[str, Any]:
-    future = ls.session.engine.submit_alternatives(request, token)
-    told = await params.answered(future, "a question for alternatives")
+    told = await params.answered(
+        ls,
+        document,
+        "a question for alternatives",
+        lambda: ls.session.engine.submit_alternatives(request, token),
+    )
     answer = told.answer
     if answer is None:
         return {"token": None, "p": None, "alternatives": [], "reason": told.reason}

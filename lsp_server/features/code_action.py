@@ -53,10 +53,7 @@ def code_action(
     ls: DiffillServer, asked: types.CodeActionParams
 ) -> list[types.CodeAction | types.Command]:
     document = ls.session.documents.get(asked.text_document.uri)
-    settings = ls.session.settings
-    if document is None or not settings.enable or not settings.serves(document.language):
-        return []
-    if ls.session.ignored(document.uri) is not None:
+    if document is None or ls.session.off(document, automatic=False) is not None:
         return []
     start, end = (
         convert.offset_at(p, document.data, document.lines, ls.session.encoding)
@@ -166,7 +163,7 @@ async def _edit(
             deadline_ms=params.DEADLINE_MS,
         )  # fmt: skip
         rewritten = await params.answered(
-            ls.session.engine.submit_rewrite(asked, token), "a rewrite"
+            ls, document, "a rewrite", lambda: ls.session.engine.submit_rewrite(asked, token)
         )
         reason = rewritten.reason
         if rewritten.answer is not None:
@@ -181,7 +178,9 @@ async def _edit(
             at=int(data.get("at", 0)),
             deadline_ms=params.DEADLINE_MS,
         )
-        filled = await params.answered(ls.session.engine.submit_fill(request, token), "a fill")
+        filled = await params.answered(
+            ls, document, "a fill", lambda: ls.session.engine.submit_fill(request, token)
+        )
         reason = filled.reason
         if filled.answer is not None:
             reason = filled.answer.reason or ""

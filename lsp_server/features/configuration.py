@@ -51,7 +51,7 @@ async def pull(ls: DiffillServer) -> None:
         logger.warning("the client did not send its settings: %s", error.code)
         return
     if answer:
-        tell_problems(ls, ls.session.configure(answer[0]))
+        _take(ls, answer[0])
 
 
 def did_change_configuration(
@@ -59,10 +59,14 @@ def did_change_configuration(
 ) -> Generator[Any, Any, None]:
     """A generator, so that pushed settings hold for the very next message."""
     if params.settings:
-        tell_problems(ls, ls.session.configure(params.settings))
+        _take(ls, params.settings)
     else:
         yield pull, (ls,), {}
-    yield suspicious.settings_changed, (ls,), {}
+
+
+def _take(ls: DiffillServer, raw: object) -> None:
+    tell_problems(ls, ls.session.configure(raw))
+    suspicious.look_again(ls)
 
 
 def tell_problems(ls: DiffillServer, problems: Sequence[Problem]) -> None:

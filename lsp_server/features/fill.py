@@ -120,8 +120,9 @@ async def _answer(
     partial_token: types.ProgressToken | None,
 ) -> dict[str, Any]:
     drafts = partial.drafts_of(ls, document, partial_token, token)
-    future = ls.session.engine.submit_fill(request, token, drafts)
-    told = await params.answered(future, "a fill")
+    told = await params.answered(
+        ls, document, "a fill", lambda: ls.session.engine.submit_fill(request, token, drafts)
+    )
     answer = told.answer or EngineFillAnswer((), request.holes)
     reason = told.reason or answer.reason or SENTENCES[Reason.NO_CANDIDATE]
     ranges = [params.range_json(ls, document, start, end) for start, end in answer.holes]

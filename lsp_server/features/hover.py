@@ -1,7 +1,7 @@
 """`textDocument/hover`: the probability of the word under the cursor, and likelier ones.
 
-Only where `diagnostics.enable` is on. The line alone is scored; a request of a person's takes the
-engine away, and then there is nothing to show.
+Only where suspicious words are marked, too (`suspicious.wanted`). The line alone is scored; a
+request of a person's takes the engine away, and then there is nothing to show.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from diffusion.suspicion import ScoredWord
 from lsp_server import convert
 from lsp_server.document import Document
 from lsp_server.engine.engine import EngineScoreRequest
-from lsp_server.features import score
+from lsp_server.features import score, suspicious
 from lsp_server.reasons import Reason
 from lsp_server.session import BACKGROUND
 
@@ -34,9 +34,7 @@ def hover(
 ) -> Generator[Any, Any, types.Hover | None]:
     session = ls.session
     document = session.documents.get(params.text_document.uri)
-    if document is None or not session.settings.diagnostics.enable:
-        return None
-    if session.refusal(document.uri, automatic=True) is not None:
+    if document is None or not suspicious.wanted(ls, document):
         return None
     at = convert.offset_at(params.position, document.data, document.lines, session.encoding)
     token = session.take_off(document.uri, METHOD)
@@ -54,7 +52,7 @@ async def _answer(
     start, end = document.line(at)
     asked = EngineScoreRequest(document.data, start, end, document.grammar, MAX_TOKENS)
     try:
-        answer, _ = await score.ask(ls, asked, token)
+        answer, _ = await score.ask(ls, document, asked, token)
     except Cancelled:
         return None
     # Between two words the one to the right: its first character is under the cursor.

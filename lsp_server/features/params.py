@@ -2,13 +2,14 @@
 
 Params stay plain JSON: what is wrong with them is answered as InvalidParams, naming it, and a
 `textDocument.version` that is not the document's as ContentModified. What the engine fails at
-becomes a sentence.
+becomes a sentence, and so does why nothing is done in a document, which the engine then never sees.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -114,18 +115,25 @@ class Answered(Generic[Answer]):
     reason: str = ""
 
 
-async def answered(future: Future[Answer], what: str) -> Answered[Answer]:
+async def answered(
+    ls: DiffillServer, document: Document, what: str, submit: Callable[[], Future[Answer]]
+) -> Answered[Answer]:
     """The engine's answer, or a sentence. `what` names it in the log."""
     try:
-        return await answered_unless_cancelled(future, what)
+        return await answered_unless_cancelled(ls, document, what, submit)
     except Cancelled as cancelled:
         return Answered(None, SENTENCES[Reason(cancelled.reason)])
 
 
-async def answered_unless_cancelled(future: Future[Answer], what: str) -> Answered[Answer]:
+async def answered_unless_cancelled(
+    ls: DiffillServer, document: Document, what: str, submit: Callable[[], Future[Answer]]
+) -> Answered[Answer]:
     """As `answered`, for those who tell a cancel apart. Raises Cancelled."""
+    off = ls.session.off(document, automatic=False)
+    if off is not None:
+        return Answered(None, SENTENCES[off.reason])
     try:
-        answer: Answer = await asyncio.wrap_future(future)
+        answer: Answer = await asyncio.wrap_future(submit())
     except Cancelled:
         raise
     except (EngineUnavailable, DiffillError) as error:

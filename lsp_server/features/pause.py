@@ -1,9 +1,9 @@
 """`workspace/executeCommand`: `diffill.toggle` and `diffill.snooze [minutes]`.
 
 Both answer with the new `diffill/status` and push it to clients that asked for pushes; when a
-snooze ends it is pushed again. Bad arguments are answered as InvalidParams with what is wrong.
-pygls looks the handlers' annotations up by name while it runs, so they name nothing that is
-imported for checking only.
+snooze ends it is pushed again. Marked words come and go with the suggestions. Bad arguments are
+answered as InvalidParams with what is wrong. pygls looks the handlers' annotations up by name while
+it runs, so they name nothing that is imported for checking only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcInvalidParams
 
-from lsp_server.features import status
+from lsp_server.features import status, suspicious
 from lsp_server.pause import DEFAULT_MINUTES, LONGEST_MINUTES
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SNOOZE = "diffill.snooze"
 
 def toggle(ls: Any, *arguments: Any) -> dict[str, Any]:
     ls.session.pause.toggle()
-    status.push(ls)
+    _changed(ls)
     return status.report(ls)
 
 
@@ -39,9 +39,14 @@ def snooze(ls: Any, *arguments: Any) -> dict[str, Any]:
     ls.session.pause.snooze(minutes)
     if minutes > 0:
         # No handle is kept: a push too many says what is true at that moment.
-        asyncio.get_running_loop().call_later(60 * minutes + 0.1, status.push, ls)
-    status.push(ls)
+        asyncio.get_running_loop().call_later(60 * minutes + 0.1, _changed, ls)
+    _changed(ls)
     return status.report(ls)
+
+
+def _changed(ls: DiffillServer) -> None:
+    status.push(ls)
+    suspicious.look_again(ls)
 
 
 def register(server: DiffillServer) -> None:

@@ -47,8 +47,12 @@ def rewrite(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
 async def _answer(ls: DiffillServer, asked: _Asked, token: CancelToken) -> dict[str, Any]:
     request = asked.request
     drafts = partial.drafts_of(ls, asked.document, asked.partial_token, token)
-    future = ls.session.engine.submit_rewrite(request, token, drafts)
-    told = await params.answered(future, "a rewrite")
+    told = await params.answered(
+        ls,
+        asked.document,
+        "a rewrite",
+        lambda: ls.session.engine.submit_rewrite(request, token, drafts),
+    )
     answer = told.answer or EngineRewriteAnswer(())
     reason = told.reason or answer.reason or SENTENCES[Reason.NO_CANDIDATE]
     return {

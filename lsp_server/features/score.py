@@ -41,27 +41,24 @@ def score(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
 
 
 async def ask(
-    ls: DiffillServer, asked: EngineScoreRequest, token: CancelToken
+    ls: DiffillServer, document: Document, asked: EngineScoreRequest, token: CancelToken
 ) -> tuple[EngineScoreAnswer, str | None]:
     """The engine's answer, or an empty one and a sentence. Raises Cancelled."""
-    future = ls.session.engine.submit_score(asked, token)
-    told = await params.answered_unless_cancelled(future, "scoring")
+    told = await params.answered_unless_cancelled(
+        ls, document, "scoring", lambda: ls.session.engine.submit_score(asked, token)
+    )
     return told.answer or EngineScoreAnswer((), asked.start), told.reason or None
 
 
 async def _answer(
     ls: DiffillServer, document: Document, asked: EngineScoreRequest, token: CancelToken
 ) -> dict[str, Any]:
-    refusal = ls.session.refusal(document.uri, automatic=False)
     reason: str | None
-    if refusal is not None:
-        answer, reason = EngineScoreAnswer((), asked.start), SENTENCES[refusal.reason]
-    else:
-        try:
-            answer, reason = await ask(ls, asked, token)
-        except Cancelled as cancelled:
-            answer = EngineScoreAnswer((), asked.start)
-            reason = SENTENCES[Reason(cancelled.reason)]
+    try:
+        answer, reason = await ask(ls, document, asked, token)
+    except Cancelled as cancelled:
+        answer = EngineScoreAnswer((), asked.start)
+        reason = SENTENCES[Reason(cancelled.reason)]
     encoding, unstructure = ls.session.encoding, ls.protocol._converter.unstructure
     looked_at = convert.range_at(asked.start, answer.end, document, encoding)
     return {

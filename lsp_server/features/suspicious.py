@@ -42,7 +42,7 @@ def diagnostic(
     ls: DiffillServer, params: types.DocumentDiagnosticParams
 ) -> Generator[Any, Any, types.RelatedFullDocumentDiagnosticReport]:
     document = ls.session.documents.get(params.text_document.uri)
-    if document is None or not _wanted(ls, document):
+    if document is None or not wanted(ls, document):
         return types.RelatedFullDocumentDiagnosticReport([])
     token = ls.session.take_off(document.uri, METHOD)
     try:
@@ -80,21 +80,21 @@ async def _find(
     asked = EngineScoreRequest(
         document.data, 0, len(document.data), document.grammar, score.MAX_TOKENS, code_only=True
     )
-    answer, _ = await score.ask(ls, asked, token)
+    answer, _ = await score.ask(ls, document, asked, token)
     token.raise_if_cancelled()
     found = tuple(suspicious(answer.words, settings.threshold, settings.max_per_file))
     session.suspicions[document.uri] = (document, found)
     return found
 
 
-def _wanted(ls: DiffillServer, document: Document) -> bool:
+def wanted(ls: DiffillServer, document: Document) -> bool:
+    """Whether words are scored in a document without anybody asking for it."""
     session = ls.session
     return (
         session.settings.diagnostics.enable
         and document.language != languages.TEXT
-        and session.settings.serves(document.language)
         and len(document.data) <= 1024 * session.settings.performance.max_file_kb
-        and session.refusal(document.uri, automatic=True) is None
+        and session.off(document, automatic=True) is None
     )
 
 
@@ -127,7 +127,7 @@ def document_changed(ls: DiffillServer, uri: str) -> None:
     if pulls(ls.client_capabilities):
         return
     document = session.documents.get(uri)
-    if document is None or not _wanted(ls, document):
+    if document is None or not wanted(ls, document):
         if task is not None:  # something may be shown there
             _publish(ls, uri, None, [])
         return
@@ -154,14 +154,16 @@ def _publish(
     ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, items, version))
 
 
-async def settings_changed(ls: DiffillServer) -> None:
-    """Show, or take away, what the new settings ask for."""
+def look_again(ls: DiffillServer) -> None:
+    """What is wanted may have changed: show it, or take it away."""
     workspace = ls.client_capabilities.workspace
+    if ls.protocol.is_shut_down:
+        return
     if not pulls(ls.client_capabilities):
         for uri in list(ls.session.documents):
             document_changed(ls, uri)
     elif workspace is not None and workspace.diagnostics and workspace.diagnostics.refresh_support:
-        await ls.workspace_diagnostic_refresh_async(None)
+        ls.workspace_diagnostic_refresh(None)  # nothing is done with the answer
 
 
 def pulls(client: types.ClientCapabilities) -> bool:
@@ -176,7 +178,7 @@ def quick_fixes(ls: DiffillServer, uri: str, where: types.Range) -> list[types.C
     """Replacements for the suspicious words that touch a range, the likeliest first."""
     document = ls.session.documents.get(uri)
     known = ls.session.suspicions.get(uri)
-    if document is None or known is None or known[0] is not document:
+    if document is None or known is None or known[0] is not document or not wanted(ls, document):
         return []
     start, end = (
         convert.offset_at(at, document.data, document.lines, ls.session.encoding)

@@ -86,6 +86,8 @@ def changed(
     encoding: str,
 ) -> Document:
     """The document after the content changes of one notification, applied in order."""
+    if not changes:
+        return document.apply((), version)
     for change in changes:
         if isinstance(change, types.TextDocumentContentChangePartial):
             start = offset_at(change.range.start, document.data, document.lines, encoding)

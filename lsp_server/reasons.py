@@ -58,7 +58,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.CURSOR_OUTSIDE: "the cursor lies outside the document",
     Reason.INSIDE_WORD: "the cursor is inside a word and the request was automatic",
     Reason.SCOPE_OFF: "diffill.inline.disabledIn names this scope and the request was automatic",
-    Reason.NOT_EXPRESSIBLE: "the hole reaches over lines, which an inline item cannot replace",
+    Reason.NOT_EXPRESSIBLE: "the text reaches over lines, which an inline item cannot replace",
     Reason.CANCELLED: "the client cancelled the request",
     Reason.SUPERSEDED: "a newer request for the same document took its place",
     Reason.STALE: "the document changed while the request was under way",

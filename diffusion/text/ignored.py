@@ -105,7 +105,7 @@ class IgnoreRules:
     def _top(self, path: Path) -> Path:
         """Where ignore files begin to count: the highest root or repository above the file."""
         tops = [root for root in self._roots if root in path.parents]
-        repository = next((up for up in path.parents if (up / ".git").exists()), None)
+        repository = next((up for up in path.parents if _exists(up / ".git")), None)
         if repository is not None:
             tops.append(repository)
         return min(tops, key=lambda top: len(top.parts), default=path.parent)
@@ -143,6 +143,13 @@ class IgnoreRules:
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that is not ours
+        return False
 
 
 def _read(file: Path) -> _Patterns:

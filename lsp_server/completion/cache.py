@@ -3,8 +3,9 @@
 An entry holds the text a suggestion was made for. It answers a later request whose document is
 that text with a beginning of the suggestion typed in at the hole, and nothing else changed; the
 answer is the rest of the suggestion. Invariants: a hit replaces the same bytes as a fresh
-answer would; what is answered is never empty; who asks by key does not get what was answered
-without the model; entries are dropped oldest first.
+answer would; what is answered is never empty; who asks by key does not get what was left for
+one who did not (fewer texts, held back more strictly, perhaps without the model); entries are
+dropped oldest first, and hold no syntax tree.
 """
 
 from __future__ import annotations
@@ -15,17 +16,18 @@ from dataclasses import dataclass, replace
 from lsp_server.completion.candidate import Suggestion
 from lsp_server.completion.confidence import without_start
 from lsp_server.completion.trigger import CompletionRequest
-from lsp_server.document import Document, to_bytes, to_text
+from lsp_server.document import to_bytes, to_text
 
 ENTRIES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    document: Document
+    uri: str
+    data: bytes
     suggestions: tuple[Suggestion, ...]
     alternatives: int
-    at_once: bool
+    automatic: bool
 
 
 class ForwardCache:
@@ -34,26 +36,24 @@ class ForwardCache:
     def __init__(self, entries: int = ENTRIES) -> None:
         self._entries: deque[_Entry] = deque(maxlen=entries)
 
-    def store(
-        self,
-        request: CompletionRequest,
-        suggestions: tuple[Suggestion, ...],
-        *,
-        at_once: bool = False,
-    ) -> None:
-        """Keep what was shown for a request; `at_once`: the model was not asked."""
+    def store(self, request: CompletionRequest, suggestions: tuple[Suggestion, ...]) -> None:
+        """Keep what was shown for a request."""
         if suggestions:
-            entry = _Entry(request.document, suggestions, request.alternatives, at_once)
-            self._entries.append(entry)
+            self._entries.append(
+                _Entry(
+                    request.document.uri, request.document.data, suggestions,
+                    request.alternatives, request.automatic,
+                )
+            )  # fmt: skip
 
     def lookup(self, request: CompletionRequest) -> tuple[Suggestion, ...]:
         """What is left of the newest answer that the user has been typing along, else nothing."""
         for entry in reversed(self._entries):
-            if entry.document.uri != request.document.uri:
+            if entry.uri != request.document.uri:
                 continue
             if entry.alternatives < request.alternatives:
                 continue
-            if entry.at_once and not request.automatic:
+            if entry.automatic and not request.automatic:
                 continue
             rest = tuple(filter(None, (_rest(s, entry, request) for s in entry.suggestions)))
             if rest:
@@ -62,13 +62,13 @@ class ForwardCache:
 
     def forget(self, uri: str | None = None) -> None:
         """Drop the entries of a document; of all without one (settings or model changed)."""
-        kept = [] if uri is None else [e for e in self._entries if e.document.uri != uri]
+        kept = [] if uri is None else [e for e in self._entries if e.uri != uri]
         self._entries = deque(kept, maxlen=self._entries.maxlen)
 
 
 def _rest(suggestion: Suggestion, entry: _Entry, request: CompletionRequest) -> Suggestion | None:
     """What remains of a suggestion at the cursor, None where the texts do not fit."""
-    old, new, start = entry.document.data, request.document.data, suggestion.start
+    old, new, start = entry.data, request.document.data, suggestion.start
     typed = request.cursor - start
     if typed < 0 or len(new) != len(old) + typed:
         return None

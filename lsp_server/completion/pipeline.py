@@ -74,7 +74,7 @@ async def complete(
         return ()
     if not shown:
         trace.nothing(Reason.ALL_FILTERED, _fates(trace.fates))
-    cache.store(request, shown, at_once=answer.at_once)
+    cache.store(request, shown)
 
     # 7. While the person looks: what they may ask for next.
     if settings.performance.encode_ahead:

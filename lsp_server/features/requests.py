@@ -62,6 +62,9 @@ def begin(
         trace.nothing(Reason.CURSOR_OUTSIDE, f"the document has {document.lines.count} lines")
         return asked
     cursor = convert.offset_at(position, document.data, document.lines, session.encoding)
+    if selected is not None and "\n" in selected.text:
+        trace.nothing(Reason.NOT_EXPRESSIBLE, "the selected entry has several lines")
+        return asked
     if selected is not None:
         edit = _selection(selected, document, cursor, session.encoding)
         document = document.apply([edit], document.version)

@@ -12,10 +12,12 @@ from lsp_server.completion.trigger import CompletionRequest
 from lsp_server.document import Document, to_bytes
 
 
-def request(drawn: str, *, uri: str = "file:///a.py", alternatives: int = 1) -> CompletionRequest:
+def request(
+    drawn: str, *, uri: str = "file:///a.py", alternatives: int = 1, automatic: bool = True
+) -> CompletionRequest:
     before, _, after = drawn.partition("¦")
     document = Document.open(uri, "python", 1, before + after)
-    return CompletionRequest(document, len(to_bytes(before)), True, alternatives)
+    return CompletionRequest(document, len(to_bytes(before)), automatic, alternatives)
 
 
 def stored(drawn: str, *texts: str, replaces: int = 0) -> ForwardCache:
@@ -64,6 +66,15 @@ def test_other_documents_and_larger_wishes_miss() -> None:
     cache = stored("x = ¦", "foo")
     assert cache.lookup(request("x = ¦", uri="file:///b.py")) == ()
     assert texts(cache, "x = ¦", alternatives=3) == []
+
+
+def test_who_asks_by_key_does_not_get_what_was_left_for_one_who_did_not() -> None:
+    cache = stored("x = ¦", "foo")
+    assert texts(cache, "x = f¦", automatic=False) == []
+    by_key = request("x = ¦", automatic=False)
+    cache.store(by_key, (Suggestion("far", by_key.cursor, by_key.cursor, 0.9),))
+    assert texts(cache, "x = f¦", automatic=False) == ["ar"]
+    assert texts(cache, "x = f¦") == ["ar"], "the other way round it is no loss"
 
 
 def test_forgetting() -> None:

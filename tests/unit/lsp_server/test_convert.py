@@ -181,6 +181,11 @@ def test_with_a_selected_entry_the_item_replaces_the_line_as_shown(
     assert normal(got) == normal(text[:start] + "selected" + fill + text[end:])
 
 
+def test_a_notification_of_no_change_is_a_new_version() -> None:
+    document = convert.changed(open_document("x"), [], 7, "utf-16")
+    assert (document.version, document.data) == (7, b"x")
+
+
 def test_the_pop_up_entry_begins_with_the_word_before_the_cursor() -> None:
     document = open_document("total = su")
     (item,) = convert.completion_list(

@@ -103,6 +103,15 @@ async def test_the_selected_pop_up_entry_is_extended(wire: Wire) -> None:
     assert response["result"]["items"][0]["range"]["end"]["character"] == 7
 
 
+async def test_nothing_is_added_to_a_selected_entry_of_several_lines(wire: Wire) -> None:
+    line, character = await open_drawn(wire, "x = pri¦\nprint = 1\n")
+    word = {"start": {"line": 0, "character": 4}, "end": {"line": 0, "character": 7}}
+    selected = {"range": word, "text": "print(\n    "}
+    assert await wire.inline(line, character, selectedCompletionInfo=selected) == []
+    explained = await wire.ask("diffill/explainLast")
+    assert explained["reason"] == "notExpressible" and wire.engine.filler.requests == 0
+
+
 async def test_a_selection_elsewhere_says_nothing(wire: Wire) -> None:
     line, character = await open_drawn(wire, "a\nx = prin¦\n")
     word = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 1}}

@@ -104,6 +104,12 @@ def test_no_path_and_no_pattern_makes_it_raise(name: str, patterns: list[str]) -
     IgnoreRules([Path("/work")], patterns=patterns).check(path)
 
 
+def test_a_name_that_no_disk_takes_is_no_reason_to_raise(tmp_path: Path) -> None:
+    path = tmp_path.joinpath("d" * 300, "a.py")
+    assert IgnoreRules([tmp_path]).check(path) is None
+    assert IgnoreRules().check(path) is None
+
+
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_it_agrees_with_git(tmp_path: Path) -> None:
     names = [

@@ -15,7 +15,6 @@ from typing import Any
 from lsp_server.engine.engine import EngineCandidate
 from lsp_server.engine.scripted import ScriptedAnswer, ScriptedEngine, ScriptedFiller
 from lsp_server.server import DiffillServer, create_server
-from lsp_server.training.job import TrainingJob
 
 WAIT_S = 20.0
 URI = "file:///work/a.py"
@@ -135,13 +134,6 @@ class Wire:
         explained = await self.ask("diffill/explainLast")
         reason: str | None = explained["reason"]
         return reason
-
-
-async def over(job: TrainingJob) -> None:
-    """The run's process is gone, and its last event was told."""
-    assert job._task is not None
-    async with asyncio.timeout(WAIT_S):
-        await job._task
 
 
 def answer(*texts: str, score: float = 0.9, parses: bool = True, **rule: Any) -> ScriptedAnswer:

@@ -18,7 +18,8 @@ from diffusion.adapters.store import AdapterStore
 from lsp_server import protocol
 from lsp_server.engine.scripted import ScriptedEngine
 from lsp_server.features import train
-from tests.support.lsp_wire import WAIT_S, Wire, over
+from tests.support.lsp_wire import WAIT_S, Wire
+from tests.support.runs import over
 from tests.support.wire_fixtures import FOLDER, differences, fixtures
 
 ROOT = Path(__file__).parents[3]

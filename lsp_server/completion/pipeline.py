@@ -64,6 +64,9 @@ async def complete(
     if request.automatic and (wait_ms := pace.wait_ms(settings.inline.debounce_ms)) > 0:
         with trace.stage("debounce"):
             await pause_s(wait_ms / 1000)
+        if cancel.is_cancelled:  # overtaken; what is being encoded ahead goes on
+            trace.nothing(Reason(cancel.reason))
+            return ()
 
     # 4. The model, or what stands elsewhere, at once; 5. what surrounds the hole; 6. the filters.
     offer = partial(_offer, request, settings, engine, cancel, trace, pace)

@@ -45,6 +45,7 @@ IDLE_S = 1.5
 """How long nobody has to want anything before work in the background begins."""
 DRAFT_INTERVAL_S = 0.1
 """Drafts of one request come no closer than this."""
+ADAPTER_KEY = "diffill.model.adapter"
 OTHERS = 4
 """Open documents that may be quoted beside the one that is edited."""
 
@@ -57,7 +58,7 @@ class Session:
         self.log = log
         self.encoding = "utf-16"
         self.settings = Settings()
-        self.problems: tuple[Problem, ...] = ()
+        self._problems: tuple[Problem, ...] = ()
         self.documents: dict[str, Document] = {}  # the last touched one last
         self.cache = ForwardCache()
         self.traces = TraceRing()
@@ -85,6 +86,8 @@ class Session:
         self.adapter = Chosen()
         self.on_touch: Callable[[], None] = lambda: None
         """Hears of every key and request; training waits then."""
+        self.on_settings: Callable[[], None] = lambda: None
+        """Hears when settings were taken, and when an adapter was chosen."""
 
     # Settings
 
@@ -96,30 +99,39 @@ class Session:
         if initial:
             self._initial = raw
         settings, problems = read(merge(section(self._initial), section(raw)))
-        new = tuple(problem for problem in problems if problem not in self.problems)
-        for problem in new:
-            logger.warning("settings: %s", problem)
+        known = self.problems
+        for problem in problems:
+            if problem not in known:
+                logger.warning("settings: %s", problem)
         if settings != self.settings:
             self.cache.forget()
             self.suspicions.clear()
-        self.settings, self.problems = settings, problems
+        self.settings, self._problems = settings, problems
         self._set_rules()
         self.log.log_code(settings.privacy.log_code)
         self.choose_adapter()
-        return new
+        return tuple(problem for problem in self.problems if problem not in known)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What could not be used: keys, and the adapter that they choose."""
+        if self.adapter.problem is None:
+            return self._problems
+        return (*self._problems, Problem(ADAPTER_KEY, self.adapter.problem))
 
     def choose_adapter(self) -> None:
         """Serve what the settings say now, with the adapter that belongs to the open folder."""
-        settings = self.settings
+        settings, known = self.settings, self.adapter.problem
         self.adapter = chosen_adapter(settings.model.adapter, self.root, settings.model.path)
-        if self.adapter.problem is not None:
-            logger.warning("settings: diffill.model.adapter: %s", self.adapter.problem)
+        if self.adapter.problem not in (None, known):
+            logger.warning("settings: %s: %s", ADAPTER_KEY, self.adapter.problem)
         config = EngineConfig(
             settings.model.path, settings.performance.threads, self.adapter.folder
         )
         if config != self._engine_config:
             self._engine_config = config
             self.engine.configure(config)
+        self.on_settings()
 
     # Files that are left alone
 

@@ -1,7 +1,8 @@
 """`diffill/status` and its push, `diffill/statusDidChange`; progress while a model loads.
 
-The push goes to clients that announce `experimental.diffillStatus`, since some editors warn
-of notifications they do not know.
+Pushed is what changes it: the engine's state, settings, another adapter, a pause. The push goes to
+clients that announce `experimental.diffillStatus`, since some editors warn of notifications they do
+not know.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import contextlib
 import logging
 import statistics
 import uuid
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -58,7 +61,8 @@ def report(ls: DiffillServer) -> dict[str, Any]:
         # Of one that is under way nobody knows yet.
         "reason": last.message if last is not None and last.reason is not None else None,
         "problems": [str(problem) for problem in session.problems],
-        "adapter": session.adapter.name if engine.adapter else None,
+        # What is served, not what was chosen: that may have been refused.
+        "adapter": Path(engine.adapter).name or None,
         "adapterProblem": engine.problem or session.adapter.problem,
     }
 
@@ -126,7 +130,8 @@ def _wants_progress(server: DiffillServer) -> bool:
 
 
 def watch(server: DiffillServer) -> None:
-    """Follow the engine's states from now on; call it on the event loop."""
+    """Follow settings and the engine's states from now on; call it on the event loop."""
+    server.session.on_settings = partial(push, server)
     engine = server.session.engine
     if not isinstance(engine, WorkerEngine):
         return

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +19,9 @@ from lsp_server.engine.engine import (
     EngineState,
     EngineStatus,
 )
-from lsp_server.engine.scripted import ScriptedAnswer, ScriptedFiller
+from lsp_server.engine.scripted import ScriptedAnswer, ScriptedEngine, ScriptedFiller
 from lsp_server.engine.worker import WorkerEngine
-from tests.support.lsp_wire import WAIT_S
+from tests.support.lsp_wire import WAIT_S, Wire, answer
 
 REQUEST = EngineRequest(b"x = ", 4, "python")
 
@@ -46,9 +49,9 @@ class Served:
 
     def __init__(self, models: Models, adapter: str = "") -> None:
         self._changed = threading.Condition()
-        self.engine = WorkerEngine(
-            models.load, EngineConfig(adapter=adapter), on_state=self._on_state
-        )
+        self.engine = WorkerEngine(models.load)
+        self.engine.listen(self._on_state)
+        self.engine.configure(EngineConfig(adapter=adapter))
 
     def _on_state(self, status: EngineStatus) -> None:
         with self._changed:
@@ -120,3 +123,43 @@ def test_the_last_choice_counts(served: Served, models: Models) -> None:
     served.engine.configure(EngineConfig(adapter="two"))  # what is served already
     models.gate.set()
     assert served.text() == "two"
+
+
+# What the client is told
+
+
+@pytest.fixture
+def wire(models: Models) -> Iterator[Wire]:
+    def load(config: EngineConfig) -> None:
+        models.load(config)
+
+    filler = ScriptedFiller((answer("a + b"),), suspects={"lenght": "length"})
+    wire = Wire(ScriptedEngine(filler, load=load))
+    wire.server.session.idle_s = 0
+    yield wire
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
+
+
+async def told(wire: Wire, **wanted: str) -> dict[str, Any]:
+    """The first status that is pushed with these words in it."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            for message in wire.sent:
+                status = message.get("params")
+                if message.get("method") == "diffill/statusDidChange" and all(
+                    value in (status[key] or "") for key, value in wanted.items()
+                ):
+                    return status
+            wire._changed.clear()
+            await wire._changed.wait()
+
+
+async def test_the_status_names_what_is_served_not_what_was_refused(wire: Wire) -> None:
+    await wire.initialize({"experimental": {"diffillStatus": True}})
+    wire.engine.configure(EngineConfig(adapter="/team/one"))
+    wire.open("x = ")
+    assert (await told(wire, adapter="one"))["adapterProblem"] is None
+    wire.engine.configure(EngineConfig(adapter="/team/bad"))
+    status = await told(wire, adapterProblem="/team/bad holds NaN")
+    assert status["adapter"] == "one" == Path(wire.engine.status().adapter).name

@@ -115,6 +115,21 @@ async def test_pushed_settings_lie_on_the_initialization_options(wire: Wire) -> 
     assert wire.server.session.settings.inline.alternatives == 1
 
 
+@pytest.mark.parametrize("settings", [None, [], {"inline": []}, {"inline": None}])
+async def test_settings_that_nobody_has_set_leave_the_initialization_options(
+    wire: Wire, settings: Any
+) -> None:
+    await wire.initialize(
+        {"workspace": {"configuration": True}},
+        initializationOptions={"inline": {"maxLines": 2}, "languages": []},
+    )
+    await answered_pull(wire, settings)
+    wire.notify("workspace/didChangeConfiguration", {"settings": {"diffill": settings}})
+    await wire.ask("diffill/status")
+    assert wire.server.session.settings.inline.max_lines == 2
+    assert shown(wire) == []
+
+
 async def test_another_model_is_loaded_for_the_next_request(wire: Wire) -> None:
     await wire.initialize()
     wire.notify(
@@ -155,3 +170,43 @@ async def test_opening_a_served_document_loads_the_model_ahead(wire: Wire) -> No
     assert wire.engine._thread is None
     wire.open(TEXT)
     assert wire.engine._thread is not None
+
+
+def pushed(wire: Wire) -> list[dict[str, Any]]:
+    return [m["params"] for m in wire.sent if m.get("method") == "diffill/statusDidChange"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "value"),
+    [
+        ({"enable": False}, "kind", "Inactive"),
+        ({"inline": {"maxLines": "x"}}, "problems", [
+            "diffill.inline.maxLines: expected a whole number, got 'x'; using 8"]),
+    ],
+)  # fmt: skip
+async def test_a_status_bar_is_told_of_settings(
+    wire: Wire, settings: dict[str, Any], key: str, value: Any
+) -> None:
+    await wire.initialize({"experimental": {"diffillStatus": True}})
+    wire.notify("workspace/didChangeConfiguration", {"settings": settings})
+    (told,) = pushed(wire)
+    assert told[key] == value
+    wire.notify("workspace/didChangeConfiguration", {"settings": {"enable": True}})
+    assert pushed(wire)[-1]["kind"] == "Normal" and pushed(wire)[-1]["problems"] == []
+
+
+@pytest.mark.parametrize("at_the_start", [True, False])
+async def test_an_adapter_that_is_not_there_is_shown(wire: Wire, at_the_start: bool) -> None:
+    settings = {"model": {"adapter": "/nowhere/adapter"}}
+    client = {"experimental": {"diffillStatus": True}}
+    await wire.initialize(client, initializationOptions=settings if at_the_start else {})
+    for _ in range(2):
+        wire.notify("workspace/didChangeConfiguration", {"settings": settings})
+    (said,) = shown(wire)
+    assert "diffill.model.adapter: /nowhere/adapter" in said
+    status = pushed(wire)[-1]
+    assert status["adapter"] is None and "/nowhere/adapter" in status["adapterProblem"]
+    assert status["problems"] == [said.removeprefix("Diffill settings: ")]
+    wire.notify("workspace/didChangeConfiguration", {"settings": {"model": {"adapter": "none"}}})
+    assert pushed(wire)[-1]["problems"] == []
+    assert len(shown(wire)) == 1

@@ -72,7 +72,6 @@ class EngineAnswer:
     start: int
     end: int
     kind: str = ""
-    ms: float = 0.0
     steps: int = 0
     context_cached: bool = False
     reason: str | None = None
@@ -112,8 +111,6 @@ class EngineRewriteAnswer:
 
     rewrites: tuple[EngineRewrite, ...]
     masked: int = 0
-    ms: float = 0.0
-    steps: int = 0
     reason: str | None = None
 
 
@@ -136,7 +133,6 @@ class EngineScoreAnswer:
     words: tuple[ScoredWord, ...]
     end: int
     tokens: int = 0
-    ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,6 @@ class LocalFiller:
             start=result.hole.start,
             end=result.hole.end,
             kind=result.hole.kind,
-            ms=result.ms,
             steps=result.steps,
             context_cached=result.context_cached,
             at_once=result.at_once,
@@ -97,8 +96,6 @@ class LocalFiller:
                 EngineRewrite(r.text, r.score, r.changed, r.parses) for r in result.rewrites
             ),
             masked=result.masked,
-            ms=result.ms,
-            steps=result.steps,
             reason=result.reason,
         )
 
@@ -136,8 +133,6 @@ class LocalFiller:
         return EngineFillAnswer(
             fills=tuple(EngineFill(f.texts, float(f.score), f.parses) for f in result.fills),
             holes=holes,
-            ms=result.ms,
-            steps=result.steps,
             reason=result.reason,
         )
 
@@ -164,7 +159,6 @@ class LocalFiller:
                 EngineAlternative(a.token, a.p, a.text, a.score, a.parses)
                 for a in result.alternatives
             ),
-            ms=result.ms,
             reason=result.reason,
         )
 
@@ -180,7 +174,7 @@ class LocalFiller:
             code_only=request.code_only,
         )
         result = score(self._infiller, asked, cancel=cancel)
-        return EngineScoreAnswer(result.words, result.end, result.tokens, result.ms)
+        return EngineScoreAnswer(result.words, result.end, result.tokens)
 
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
         self._infiller.encode_ahead(_asked(request), cancel)

@@ -172,7 +172,6 @@ class ScriptedFiller:
         return EngineRewriteAnswer(
             tuple(EngineRewrite(c.text, c.score, request.strength) for c in answer.candidates),
             masked=1,
-            steps=answer.steps,
             reason=answer.reason,
         )
 
@@ -189,7 +188,7 @@ class ScriptedFiller:
         fills = tuple(
             EngineFill((c.text,) * len(holes), c.score, c.parses) for c in answer.candidates
         )
-        return EngineFillAnswer(fills, holes, steps=answer.steps, reason=answer.reason)
+        return EngineFillAnswer(fills, holes, answer.reason)
 
     def alternatives(
         self, request: EngineAlternativesRequest, cancel: CancelToken
@@ -219,9 +218,7 @@ class ScriptedFiller:
         text = request.text[request.start : request.end]
         words = tuple(self._scored(m, request.start) for m in re.finditer(rb"\w+", text))
         kept = words[: request.max_tokens]
-        return EngineScoreAnswer(
-            kept, request.end if kept == words else kept[-1].end, len(kept), 1.0
-        )
+        return EngineScoreAnswer(kept, request.end if kept == words else kept[-1].end, len(kept))
 
     def _scored(self, match: re.Match[bytes], shift: int) -> ScoredWord:
         text = match[0].decode("utf-8", "replace")

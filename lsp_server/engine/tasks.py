@@ -64,8 +64,6 @@ class EngineFillAnswer:
 
     fills: tuple[EngineFill, ...]
     holes: tuple[Span, ...] = ()
-    ms: float = 0.0
-    steps: int = 0
     reason: str | None = None
 
 
@@ -101,5 +99,4 @@ class EngineAlternativesAnswer:
     token: str
     p: float
     alternatives: tuple[EngineAlternative, ...]
-    ms: float = 0.0
     reason: str | None = None

@@ -84,16 +84,14 @@ class WorkerEngine:
     def __init__(
         self,
         load: Load,
-        config: EngineConfig | None = None,
         *,
-        on_state: StateListener | None = None,
         rest: Callable[[], object] = give_back_freed_memory,
         rest_after_s: float = _REST_AFTER_S,
     ) -> None:
         self._load = load
         self._rest, self._rest_after_s = rest, rest_after_s
-        self._config = config or EngineConfig()
-        self._on_state = on_state
+        self._config = EngineConfig()
+        self._on_state: StateListener | None = None
         self._jobs: queue.SimpleQueue[_Job | _Ahead | _Swap | None] = queue.SimpleQueue()
         self._ahead = CancelToken()
         self._filler: Filler | None = None

@@ -41,7 +41,7 @@ def test_an_answer_replaces_bytes_at_the_cursor(engine: WorkerEngine) -> None:
     future = engine.submit(EngineRequest(TEXT, CURSOR, "python", 2, 5000), CancelToken())
     answer = future.result(WAIT_S)
     assert answer.start == CURSOR <= answer.end
-    assert answer.steps > 0 and answer.ms > 0 and answer.kind
+    assert answer.steps > 0 and answer.kind
     assert len(answer.candidates) <= 2
     assert answer.candidates or answer.reason
     assert all(0 < candidate.score <= 1 for candidate in answer.candidates)

@@ -2,8 +2,9 @@
 
 The single source of truth for names, types, bounds and defaults; docs and editor schemas are
 checked against it (`describe`). Invariants: reading never raises, a value of the wrong type or
-out of bounds is reported with its path and only that key takes its default; an unknown key is
-reported with the nearest known one; keys on the wire are camelCase, attributes snake_case.
+out of bounds is reported with its path and only that key takes its default, null and, for an
+object, `[]` (an empty table of Lua's) are "not set"; an unknown key is reported with the nearest
+known one; keys on the wire are camelCase, attributes snake_case.
 """
 
 from __future__ import annotations
@@ -228,17 +229,15 @@ class Problem:
 
 def read(raw: object) -> tuple[Settings, tuple[Problem, ...]]:
     """Settings from what a client sent, if anything; keys that fail are defaulted."""
-    raw, problems = section(raw), list[Problem]()
-    settings = _read(Settings, {} if raw is None else raw, SECTION, problems)
+    problems = list[Problem]()
+    settings = _read(Settings, section(raw), SECTION, problems)
     return settings, (*problems, *_misnamed(settings.languages))
 
 
 def section(raw: object) -> object:
     """Our part of what a client sent, with or without a "diffill" key or dots around it."""
     raw = _nested(raw)
-    if isinstance(raw, Mapping) and isinstance(raw.get(SECTION), Mapping):
-        return raw[SECTION]
-    return raw
+    return raw[SECTION] if isinstance(raw, Mapping) and SECTION in raw else raw
 
 
 def _nested(raw: object) -> object:
@@ -253,9 +252,9 @@ def _nested(raw: object) -> object:
 
 
 def merge(base: object, over: object) -> object:
-    """`over` laid on `base`, key by key; where either is no mapping, `over` unless None."""
+    """`over` laid on `base`, key by key; where either is no mapping, `over` if it is set."""
     if not isinstance(base, Mapping) or not isinstance(over, Mapping):
-        return base if over is None else over
+        return base if over is None or (isinstance(base, Mapping) and over == []) else over
     merged = dict(base)
     for key, value in over.items():
         merged[key] = merge(base[key], value) if key in base else value
@@ -278,7 +277,8 @@ def _describe(node: Any, path: str) -> Iterator[tuple[str, Any, str]]:
 
 def _read(cls: type[Tree], raw: object, path: str, problems: list[Problem]) -> Tree:
     if not isinstance(raw, Mapping):
-        problems.append(Problem(path, f"expected an object, got {_shown(raw)}"))
+        if raw is not None and raw != []:
+            problems.append(Problem(path, f"expected an object, got {_shown(raw)}"))
         return cls()
     hints = get_type_hints(cls)
     known = {_camel(attribute.name): attribute for attribute in attrs.fields(cls)}
@@ -292,7 +292,7 @@ def _read(cls: type[Tree], raw: object, path: str, problems: list[Problem]) -> T
             problems.append(Problem(where, f"unknown setting{hint}"))
         elif attrs.has(hints[attribute.name]):
             values[attribute.name] = _read(hints[attribute.name], value, where, problems)
-        elif value is not None:  # editors send null for "not set"
+        elif value is not None and not (value == [] and _origin(hints[attribute.name]) is dict):
             try:
                 made = _CONVERTER.structure(value, hints[attribute.name])
                 if attribute.validator is not None:
@@ -362,17 +362,19 @@ def _converter() -> Converter:
             lambda value, _, word=word: value if value == word else integer(value, int),
         )
     converter.register_structure_hook_func(
-        lambda hint: getattr(hint, "__origin__", None) is dict,
+        lambda hint: _origin(hint) is dict,
         lambda value, hint: _entries(value, hint.__args__[1], converter),
     )
     converter.register_structure_hook_func(
-        lambda hint: getattr(hint, "__origin__", None) is tuple,
+        lambda hint: _origin(hint) is tuple,
         lambda value, hint: _items(value, hint.__args__[0], converter),
     )
-    converter.register_structure_hook_func(
-        lambda hint: getattr(hint, "__origin__", None) is Literal, _literal
-    )
+    converter.register_structure_hook_func(lambda hint: _origin(hint) is Literal, _literal)
     return converter
+
+
+def _origin(hint: Any) -> Any:
+    return getattr(hint, "__origin__", None)
 
 
 def _items(value: Any, hint: Any, converter: Converter) -> tuple[Any, ...]:

@@ -7,12 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.settings import Settings, describe, merge, read
+from lsp_server.settings import Settings, describe, merge, read, section
 
 
 def test_nothing_sent_is_all_defaults() -> None:
     for raw in (None, {}, {"diffill": {}}, {"enable": None, "inline": {"maxLatencyMs": None}}):
         assert read(raw) == (Settings(), ())
+
+
+@pytest.mark.parametrize("unset", [None, []])
+def test_null_and_an_empty_table_of_lua_are_not_set(unset: object) -> None:
+    for raw in (
+        unset,
+        {"diffill": unset},
+        {"inline": unset, "languages": unset},
+        {"diffill": {"inline": unset, "inline.maxLines": None}},
+    ):
+        assert read(raw) == (Settings(), ())
+        under = {"inline": {"maxLines": 2}, "languages": {"go": False}, "enable": False}
+        assert merge(under, section(raw)) == under
 
 
 def test_every_key_can_be_set() -> None:
@@ -90,7 +103,8 @@ def test_every_key_can_be_set() -> None:
         ({"languages": ["python"]}, "diffill.languages", "expected an object, got ['python']; us"),
         ({"inline": {"maxlines": 2}}, "diffill.inline.maxlines", "mean diffill.inline.maxLines?"),
         ({"colour": 1}, "diffill.colour", "unknown setting"),
-        ([], "diffill", "expected an object, got []"),
+        ([1], "diffill", "expected an object, got [1]"),
+        (3, "diffill", "expected an object, got 3"),
     ],
 )
 def test_a_bad_key_is_named_and_only_it_defaulted(raw: object, path: str, says: str) -> None:
@@ -100,6 +114,12 @@ def test_a_bad_key_is_named_and_only_it_defaulted(raw: object, path: str, says: 
     assert says in problems[0].message
     assert settings.model.path == ("kept" if isinstance(raw, dict) else "")
     assert attrs.evolve(settings, model=Settings().model) == Settings()
+
+
+def test_a_section_that_is_no_object_is_named() -> None:
+    settings, problems = read({"diffill": 3})
+    assert settings == Settings()
+    assert [str(problem) for problem in problems] == ["diffill: expected an object, got 3"]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +182,8 @@ def test_later_settings_lie_on_earlier_ones() -> None:
     merged = merge(first, {"inline": {"maxLines": 5}})
     assert merged == {"inline": {"maxLines": 5, "alternatives": 1}, "enable": False}
     assert merge(first, None) is first
+    shown = {"inline": {"disabledIn": ["string"]}}
+    assert merge(shown, {"inline": {"disabledIn": []}}) == {"inline": {"disabledIn": []}}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import os
 import re
-import time
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
@@ -65,8 +64,6 @@ class Session:
         self.traces = TraceRing()
         self.pause = Pause()
         self.pace = Pace()
-        self.edited_s = float("-inf")
-        """When a document changed last, by `time.monotonic`."""
         self.suspicions: dict[str, tuple[Document, tuple[Suspicion, ...]]] = {}
         """What was found last in a document, and in which version of it."""
         self.offered: tuple[str, tuple[Suggestion, ...], Document] | None = None
@@ -219,7 +216,6 @@ class Session:
     def change(self, document: Document) -> None:
         """The next version of an open document."""
         self.pace.key()
-        self.edited_s = time.monotonic()
         self._edited.add(document.uri)
         self._cancel(document.uri, Reason.STALE)
         self._touch(document)
@@ -273,6 +269,12 @@ class Session:
 
     # Requests
 
+    def forget_answers(self) -> None:
+        """Another model answers from now on; what the last one is still scoring begins anew."""
+        self.cache.forget()
+        self.suspicions.clear()
+        self._cancel_background()
+
     def take_off(self, uri: str, method: str) -> CancelToken:
         """Begin a request; the one before it for this document and method is told to stop."""
         self.on_touch()
@@ -280,9 +282,7 @@ class Session:
         if (older := self._flights.get(key)) is not None:
             older.cancel(Reason.SUPERSEDED)
         if method not in BACKGROUND:
-            for (_, other), background in self._flights.items():
-                if other in BACKGROUND:
-                    background.cancel(Reason.SUPERSEDED)
+            self._cancel_background()
         token = self._flights[key] = CancelToken()
         return token
 
@@ -294,6 +294,11 @@ class Session:
     async def idle(self) -> None:
         """Come back once it is worth beginning something in the background."""
         await asyncio.sleep(self.idle_s)
+
+    def _cancel_background(self) -> None:
+        for (_, method), token in self._flights.items():
+            if method in BACKGROUND:
+                token.cancel(Reason.SUPERSEDED)
 
     def _cancel(self, uri: str, reason: Reason) -> None:
         for (flight_uri, _), token in self._flights.items():

@@ -21,6 +21,7 @@ from pygls.exceptions import JsonRpcException
 
 from lsp_server.engine.engine import EngineState, EngineStatus
 from lsp_server.engine.worker import WorkerEngine
+from lsp_server.features import suspicious
 from lsp_server.protocol import STATUS, STATUS_DID_CHANGE
 from lsp_server.reasons import SENTENCES
 
@@ -35,6 +36,8 @@ _KINDS = {
     EngineState.FAILED: "Error",
     EngineState.CLOSED: "Inactive",
 }
+_NOTHING = ("", "")
+"""The model and the adapter that are served before any is."""
 
 
 def report(ls: DiffillServer) -> dict[str, Any]:
@@ -83,7 +86,7 @@ class _Loading:
     def __init__(self, server: DiffillServer) -> None:
         self._server = server
         self._token: str | None = None
-        self._served = ("", "")
+        self._served = _NOTHING
         self._tasks: set[asyncio.Task[None]] = set()
 
     def changed(self, status: EngineStatus) -> None:
@@ -91,8 +94,10 @@ class _Loading:
         if server.protocol.is_shut_down:
             return
         if status.state is EngineState.READY and (status.model, status.adapter) != self._served:
-            self._served = (status.model, status.adapter)
-            server.session.cache.forget()  # what another model has said
+            first, self._served = self._served == _NOTHING, (status.model, status.adapter)
+            if not first:
+                server.session.forget_answers()
+                suspicious.look_again(server)
         push(server)
         if status.state is EngineState.FAILED:
             text = f"Diffill has no model: {status.detail}"

@@ -5,8 +5,9 @@ for a moment; to one that does not, `publishDiagnostics` is sent then. Any reque
 takes the engine away (`Session.take_off`): a pull is then answered with ServerCancelled, which
 asks the client to come again, and a publication is tried again later.
 
-Invariants: what is shown is for the version of the document that it names; a quick fix is offered
-for that version only; nothing is scored in documents that are left alone.
+Invariants: what is shown is for the version of the document that it names, and what the model that
+is served says of it; a quick fix is offered for that version only; nothing is scored in documents
+that are left alone.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ async def _find(
     ls: DiffillServer, document: Document, token: CancelToken
 ) -> tuple[Suspicion, ...]:
     """The suspicious words of a document, once nobody has wanted anything for a while."""
-    session, settings = ls.session, ls.session.settings.diagnostics
+    session = ls.session
     known = session.suspicions.get(document.uri)
     if known is not None and known[0] is document:
         return known[1]
@@ -80,10 +81,12 @@ async def _find(
     asked = EngineScoreRequest(
         document.data, 0, len(document.data), document.grammar, score.MAX_TOKENS, code_only=True
     )
-    answer, _ = await score.ask(ls, document, asked, token)
+    answer, failure = await score.ask(ls, document, asked, token)
     token.raise_if_cancelled()
+    settings = session.settings.diagnostics
     found = tuple(suspicious(answer.words, settings.threshold, settings.max_per_file))
-    session.suspicions[document.uri] = (document, found)
+    if failure is None:  # else the next one to ask may have more luck
+        session.suspicions[document.uri] = (document, found)
     return found
 
 

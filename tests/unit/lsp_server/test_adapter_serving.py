@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from lsp_server.engine.engine import (
 )
 from lsp_server.engine.scripted import ScriptedAnswer, ScriptedEngine, ScriptedFiller
 from lsp_server.engine.worker import WorkerEngine
-from tests.support.lsp_wire import WAIT_S, Wire, answer
+from tests.support.lsp_wire import URI, WAIT_S, Wire, answer
 
 REQUEST = EngineRequest(b"x = ", 4, "python")
 
@@ -127,30 +126,41 @@ def test_the_last_choice_counts(served: Served, models: Models) -> None:
 
 # What the client is told
 
+PULL = {"textDocument": {"uri": URI}}
+MARKING = {"initializationOptions": {"diagnostics": {"enable": True}}}
+
+
+class Suspecting(ScriptedEngine):
+    """The base model finds `lenght` unlikely, one with an adapter finds nothing."""
+
+    def __init__(self, models: Models, *, gated: bool) -> None:
+        base = ScriptedFiller((answer("a"),), gated=gated, suspects={"lenght": "length"})
+
+        def load(config: EngineConfig) -> ScriptedFiller:
+            found = models.load(config)
+            return found if config.adapter else base
+
+        WorkerEngine.__init__(self, load)
+        self.filler = base
+
 
 @pytest.fixture
-def wire(models: Models) -> Iterator[Wire]:
-    def load(config: EngineConfig) -> None:
-        models.load(config)
-
-    filler = ScriptedFiller((answer("a + b"),), suspects={"lenght": "length"})
-    wire = Wire(ScriptedEngine(filler, load=load))
+def wire(models: Models, request: pytest.FixtureRequest) -> Iterator[Wire]:
+    wire = Wire(Suspecting(models, gated=getattr(request, "param", False)))
     wire.server.session.idle_s = 0
     yield wire
+    wire.engine.filler.release(1000)
     wire.server.session.close()
     assert wire.engine.join(WAIT_S)
 
 
-async def told(wire: Wire, **wanted: str) -> dict[str, Any]:
-    """The first status that is pushed with these words in it."""
+async def until(wire: Wire, method: str, there: Callable[[Any], bool]) -> Any:
+    """The first message of a method whose parameters are as wanted."""
     async with asyncio.timeout(WAIT_S):
         while True:
             for message in wire.sent:
-                status = message.get("params")
-                if message.get("method") == "diffill/statusDidChange" and all(
-                    value in (status[key] or "") for key, value in wanted.items()
-                ):
-                    return status
+                if message.get("method") == method and there(message.get("params")):
+                    return message.get("params")
             wire._changed.clear()
             await wire._changed.wait()
 
@@ -159,7 +169,41 @@ async def test_the_status_names_what_is_served_not_what_was_refused(wire: Wire) 
     await wire.initialize({"experimental": {"diffillStatus": True}})
     wire.engine.configure(EngineConfig(adapter="/team/one"))
     wire.open("x = ")
-    assert (await told(wire, adapter="one"))["adapterProblem"] is None
+    method = "diffill/statusDidChange"
+    status = await until(wire, method, lambda status: status["adapter"] is not None)
+    assert status["adapter"] == "one" and status["adapterProblem"] is None
     wire.engine.configure(EngineConfig(adapter="/team/bad"))
-    status = await told(wire, adapterProblem="/team/bad holds NaN")
-    assert status["adapter"] == "one" == Path(wire.engine.status().adapter).name
+    status = await until(wire, method, lambda status: status["adapterProblem"] is not None)
+    assert status["adapter"] == "one" and "/team/bad holds NaN" in status["adapterProblem"]
+
+
+async def test_marks_are_those_of_the_model_that_is_served(wire: Wire) -> None:
+    await wire.initialize(**MARKING)
+    wire.open("x = lenght\n")
+    method = "textDocument/publishDiagnostics"
+    await until(wire, method, lambda shown: len(shown["diagnostics"]) == 1)
+    wire.engine.configure(EngineConfig(adapter="one"))
+    await until(wire, method, lambda shown: not shown["diagnostics"])
+
+
+@pytest.mark.parametrize("wire", [True], indirect=True)
+async def test_what_another_model_was_still_scoring_is_not_kept(wire: Wire) -> None:
+    client = {
+        "textDocument": {"diagnostic": {}},
+        "workspace": {"diagnostics": {"refreshSupport": True}},
+    }
+    await wire.initialize(client, **MARKING)
+    wire.open("x = lenght\n")
+    started = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    wire.engine.filler.on_event = lambda event: loop.call_soon_threadsafe(started.set)
+    pulled = wire.request("textDocument/diagnostic", PULL)
+    async with asyncio.timeout(WAIT_S):
+        await started.wait()
+        wire.engine.configure(EngineConfig(adapter="one"))
+        while not wire.engine.status().queue:  # the new model waits for the old one's answer
+            await asyncio.sleep(0)
+    wire.engine.filler.release(1)
+    await wire.response(pulled)
+    await until(wire, "workspace/diagnostic/refresh", lambda _: True)
+    assert (await wire.ask("textDocument/diagnostic", PULL))["items"] == []

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from diffusion.cancel import CancelToken
+from lsp_server.engine.engine import EngineScoreAnswer, EngineScoreRequest
 from lsp_server.engine.scripted import ScriptedEngine, ScriptedFiller
 from tests.support.lsp_wire import URI, WAIT_S, Wire, answer
 
@@ -154,6 +156,26 @@ async def test_a_pull_marks_words_with_a_hint(wire: Wire) -> None:
     assert found[1]["data"]["alternatives"] == [{"text": "length", "p": 0.9}]
     assert await pull(wire) == found
     assert wire.engine.filler.requests == 1, "the same version is not scored twice"
+
+
+class OnceFailing(ScriptedFiller):
+    """Has no memory for its first score."""
+
+    def score(self, request: EngineScoreRequest, cancel: CancelToken) -> EngineScoreAnswer:
+        if self.requests == 0:
+            self.requests = 1
+            raise MemoryError
+        return super().score(request, cancel)
+
+
+async def test_a_document_that_could_not_be_scored_is_scored_when_asked_again() -> None:
+    wire = Wire(ScriptedEngine(OnceFailing((), suspects={"lenght": "length"})))
+    wire.server.session.idle_s = 0
+    await wire.initialize(PULLS, **ON)
+    wire.open(TEXT)
+    assert await pull(wire) == []
+    assert len(await pull(wire)) == 2
+    close(wire)
 
 
 async def test_threshold_and_number_are_settings(wire: Wire) -> None:

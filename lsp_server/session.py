@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import re
+import time
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
@@ -64,6 +65,8 @@ class Session:
         self.traces = TraceRing()
         self.pause = Pause()
         self.pace = Pace()
+        self.edited_s = float("-inf")
+        """When a document changed last, by `time.monotonic`."""
         self.suspicions: dict[str, tuple[Document, tuple[Suspicion, ...]]] = {}
         """What was found last in a document, and in which version of it."""
         self.offered: tuple[str, tuple[Suggestion, ...], Document] | None = None
@@ -216,6 +219,7 @@ class Session:
     def change(self, document: Document) -> None:
         """The next version of an open document."""
         self.pace.key()
+        self.edited_s = time.monotonic()
         self._edited.add(document.uri)
         self._cancel(document.uri, Reason.STALE)
         self._touch(document)

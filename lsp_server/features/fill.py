@@ -37,11 +37,11 @@ def fill(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
     document = params.document_of(ls, raw)
     holes = params.spans_of(ls, document, raw, "holes")
     pins = params.spans_of(ls, document, raw, "pins")
-    marker = raw.get("marker", MARKER)
+    marker = params.given(raw, "marker", MARKER)
     if not isinstance(marker, str):
         raise JsonRpcInvalidParams(f"marker is {marker!r}; give a string")
     try:
-        if "holes" not in raw:
+        if raw.get("holes") is None:
             holes = tuple(find_markers(document.data, marker))
             if not holes:
                 raise HoleError(f"no {marker} stands in the document", fix="mark the holes by it")

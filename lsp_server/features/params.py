@@ -1,8 +1,9 @@
 """Reading the params of our own requests, and asking the engine for what they ask.
 
-Params stay plain JSON: what is wrong with them is answered as InvalidParams, naming it, and a
-`textDocument.version` that is not the document's as ContentModified. What the engine fails at
-becomes a sentence, and so does why nothing is done in a document, which the engine then never sees.
+Params stay plain JSON, in which null is "not given": what is wrong with them is answered as
+InvalidParams, naming it, and a `textDocument.version` that is not the document's as ContentModified.
+What the engine fails at becomes a sentence, and so does why nothing is done in a document, which the
+engine then never sees.
 """
 
 from __future__ import annotations
@@ -97,9 +98,15 @@ def spans_of(
     return tuple(span_of(ls, document, item, f"{key}[{n}]") for n, item in enumerate(raw))
 
 
+def given(params: dict[str, Any], key: str, default: Any) -> Any:
+    """What params say, unchecked; null says nothing."""
+    value = params.get(key)
+    return default if value is None else value
+
+
 def count_of(params: dict[str, Any], key: str, default: int) -> int:
     """How many are wanted, 1 to MAX_ALTERNATIVES."""
-    count = params.get(key, default)
+    count = given(params, key, default)
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_ALTERNATIVES:
         raise JsonRpcInvalidParams(
             f"{key} is {count!r}; give a number from 1 to {MAX_ALTERNATIVES}"

@@ -75,7 +75,7 @@ def _read(ls: DiffillServer, raw: Any) -> _Asked:
     """The params, checked. Raises JsonRpcInvalidParams that names what is wrong."""
     document = params.document_of(ls, raw)
     start, end = params.span_of(ls, document, raw.get("range"), "range")
-    strength = raw.get("strength", 0.5)
+    strength = params.given(raw, "strength", 0.5)
     a_number = isinstance(strength, (int, float)) and not isinstance(strength, bool)
     if not a_number or not 0 < strength <= 1:
         raise JsonRpcInvalidParams(f"strength is {strength!r}; give a share above 0, at most 1")

@@ -93,7 +93,7 @@ def ranges(
 def _read(ls: DiffillServer, raw: Any) -> tuple[Document, EngineScoreRequest]:
     """The params, checked. Raises JsonRpcInvalidParams that names what is wrong."""
     document = params.open_document(ls, raw)
-    code_only = raw.get("codeOnly", False)
+    code_only = params.given(raw, "codeOnly", False)
     if not isinstance(code_only, bool):
         raise JsonRpcInvalidParams(f"codeOnly is {code_only!r}; give true or false")
     start, end = 0, len(document.data)

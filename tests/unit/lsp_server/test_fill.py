@@ -121,6 +121,27 @@ async def test_params_that_make_no_sense_are_named(
     assert await wire.ask("diffill/fill", DOCUMENT), "the server goes on"
 
 
+@pytest.mark.parametrize(
+    ("method", "needed", "optional"),
+    [
+        ("fill", {}, ("holes", "marker", "pins", "n", "partialResultToken")),
+        ("bridge", {"position": FIRST["start"]}, ("n", "partialResultToken")),
+        ("rewrite", {"range": FIRST}, ("strength", "alternatives", "keep", "partialResultToken")),
+        ("alternatives", {"range": FIRST, "text": "one", "offset": 0}, ("n",)),
+        ("score", {}, ("range", "codeOnly")),
+    ],
+)
+async def test_null_is_not_given(
+    wire: Wire, method: str, needed: dict[str, Any], optional: tuple[str, ...]
+) -> None:
+    await wire.initialize()
+    wire.open(TEXT)
+    asked = {"textDocument": {"uri": URI, "version": None}, **needed}
+    plain = await wire.ask(f"diffill/{method}", {**DOCUMENT, **needed})
+    assert plain["reason"] is None
+    assert await wire.ask(f"diffill/{method}", {**asked, **dict.fromkeys(optional)}) == plain
+
+
 async def test_another_version_is_content_modified(wire: Wire) -> None:
     await wire.initialize()
     wire.open(TEXT)

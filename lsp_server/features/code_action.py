@@ -11,7 +11,8 @@ version is answered with ContentModified; nothing is offered where Diffill is of
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import json
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -59,13 +60,21 @@ def code_action(
         convert.offset_at(p, document.data, document.lines, ls.session.encoding)
         for p in (asked.range.start, asked.range.end)
     )
-    wanted = asked.context.only
+    only = asked.context.only
+    fixes: list[types.CodeAction] = []
+    if _is_wanted(suspicious.KIND, only):
+        fixes = suspicious.quick_fixes(ls, document.uri, asked.range)
     offered = [
         _as_action(ls, offer)
         for offer in _offers(document, min(start, end), max(start, end))
-        if wanted is None or any(offer.kind == k or offer.kind.startswith(f"{k}.") for k in wanted)
+        if _is_wanted(offer.kind, only)
     ]
-    return [*suspicious.code_actions(ls, asked), *offered]
+    return [*fixes, *offered]
+
+
+def _is_wanted(kind: str, only: Sequence[str] | None) -> bool:
+    """Whether a client asks for actions of a kind: for it, one above it, or "", which is all."""
+    return only is None or any(k in ("", kind) or kind.startswith(f"{k}.") for k in only)
 
 
 def _offers(document: Document, start: int, end: int) -> Iterator[Offer]:
@@ -115,7 +124,7 @@ def resolve(ls: DiffillServer, action: types.CodeAction) -> Generator[Any, Any, 
         try:
             action.edit = yield _edit, (ls, document, data, token), {}
         finally:
-            _end(ls, document, token)
+            _end(ls, document, data, token)
     return action
 
 
@@ -136,19 +145,26 @@ def perform(ls: Any, data: Any = None) -> Generator[Any, Any, None]:
         ls.window_show_message(said)
         return
     finally:
-        _end(ls, document, token)
+        _end(ls, document, data, token)
     ls.workspace_apply_edit(types.ApplyWorkspaceEditParams(edit, label="Diffill"))
 
 
 def _begin(ls: DiffillServer, data: dict[str, Any]) -> tuple[Document, CancelToken]:
     about = {"uri": data.get("uri"), "version": data.get("version")}
     document = params.document_of(ls, {"textDocument": about})
-    return document, ls.session.take_off(document.uri, PERFORM)
+    return document, ls.session.take_off(document.uri, _flight(data))
 
 
-def _end(ls: DiffillServer, document: Document, token: CancelToken) -> None:
-    ls.session.land(document.uri, PERFORM, token)
+def _end(
+    ls: DiffillServer, document: Document, data: dict[str, Any], token: CancelToken
+) -> None:
+    ls.session.land(document.uri, _flight(data), token)
     token.cancel(Reason.CANCELLED)  # for the engine, if it is still at work
+
+
+def _flight(data: dict[str, Any]) -> str:
+    """An editor may resolve all actions at once, and then none takes another's place."""
+    return f"{PERFORM} {json.dumps(data, sort_keys=True)}"
 
 
 async def _edit(

@@ -1,9 +1,9 @@
 """Reading the params of our own requests, and asking the engine for what they ask.
 
 Params stay plain JSON, in which null is "not given": what is wrong with them is answered as
-InvalidParams, naming it, and a `textDocument.version` that is not the document's as ContentModified.
-What the engine fails at becomes a sentence, and so does why nothing is done in a document, which the
-engine then never sees.
+InvalidParams, naming it, and a `textDocument.version` that is not the document's as
+ContentModified. What the engine fails at becomes a sentence, and so does why nothing is done in a
+document, which the engine then never sees.
 """
 
 from __future__ import annotations

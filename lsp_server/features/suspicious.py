@@ -178,7 +178,10 @@ def pulls(client: types.ClientCapabilities) -> bool:
 
 
 def quick_fixes(ls: DiffillServer, uri: str, where: types.Range) -> list[types.CodeAction]:
-    """Replacements for the suspicious words that touch a range, the likeliest first."""
+    """Replacements for the suspicious words that touch a range, the likeliest first.
+
+    `features.code_action` offers them.
+    """
     document = ls.session.documents.get(uri)
     known = ls.session.suspicions.get(uri)
     if document is None or known is None or known[0] is not document or not wanted(ls, document):
@@ -204,14 +207,6 @@ def quick_fixes(ls: DiffillServer, uri: str, where: types.Range) -> list[types.C
                 )
             )
     return actions
-
-
-def code_actions(ls: DiffillServer, params: types.CodeActionParams) -> list[types.CodeAction]:
-    """The quick fixes of a request for code actions, which `features.code_action` answers."""
-    wanted = params.context.only
-    if wanted is not None and not any(k == KIND or KIND.startswith(f"{k}.") for k in wanted):
-        return []
-    return quick_fixes(ls, params.text_document.uri, params.range)
 
 
 def register(server: DiffillServer) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lsp_server.reasons import SENTENCES, Reason
 from tests.support.lsp_wire import URI, WAIT_S, Wire, answer, scripted
 
 TEXT = "# double\ny = ___\nz = ___\n"
@@ -78,6 +79,8 @@ async def test_what_is_offered_depends_on_the_place(wire: Wire) -> None:
             ] == ["Fill the hole"], "of a selection, the holes in it"  # fmt: skip
     assert await actions(wire, 0, 2, 8, only=["quickfix"]) == []
     assert len(await actions(wire, 0, 2, 8, only=["refactor"])) == 5
+    assert await actions(wire, 0, 2, 8, only=[""]) == everything
+    assert await actions(wire, 0, 2, 8, only=[]) == []
     assert wire.engine.filler.requests == 0, "to list actions asks no model"
 
 
@@ -96,6 +99,22 @@ async def test_an_action_is_resolved_to_an_edit_of_that_version(wire: Wire) -> N
     response = await wire.response(wire.request("codeAction/resolve", rewrite))
     assert response["error"]["code"] == -32803
     assert response["error"]["message"] == "the script has no answer for this place"
+
+
+async def test_actions_may_be_resolved_all_at_once() -> None:
+    gated = Wire(scripted([answer("one", before="y = "), answer("two", before="# ")], gated=True))
+    await gated.initialize(MODERN)
+    gated.open(TEXT)
+    offered = await actions(gated, 0, 2, 8)
+    asked_for = [gated.request("codeAction/resolve", action) for action in offered]
+    again = gated.request("codeAction/resolve", offered[0])
+    gated.engine.filler.release(100)
+    superseded, *others = [await gated.response(number) for number in (*asked_for, again)]
+    assert superseded["error"]["message"] == SENTENCES[Reason.SUPERSEDED]
+    texts = [r["result"]["edit"]["documentChanges"][0]["edits"][0]["newText"] for r in others]
+    assert texts == ["two", "two", "one", "two", "two"]
+    gated.server.session.close()
+    assert gated.engine.join(WAIT_S)
 
 
 async def test_a_stale_action_is_content_modified(wire: Wire) -> None:

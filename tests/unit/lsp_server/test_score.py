@@ -272,6 +272,7 @@ async def test_quick_fixes_replace_the_word(wire: Wire) -> None:
     assert fix["edit"]["changes"] == {URI: [{"range": WORD, "newText": "length"}]}
     assert fix["diagnostics"][0]["range"] == WORD
     assert len(await actions(wire, only=["quickfix"])) == 1
+    assert await actions(wire, only=[""]) == [fix]
     assert await actions(wire, only=["refactor"]) == []
     assert await actions(wire, line=2) == []
     wire.type("x", 0, 0, 2)

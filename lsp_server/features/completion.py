@@ -1,39 +1,50 @@
 """`textDocument/completion`: the pop-up list, for clients without inline completion.
 
 Announced only to a client that needs it, so that nobody gets every suggestion twice
-(`completion.enable`).
+(`completion.enable`): when it starts, or later, where it can be told later. Invariant: whoever asks
+gets an answer, and an empty one where the settings want none.
+
+A client says less than `inlineCompletion` does about who asks. The list is never complete, so it
+asks again at every key; and `Invoked` may be a key of the user's, or a word that is being typed.
 """
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Generator
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
 from lsp_server import convert
+from lsp_server.document import to_text
 from lsp_server.features import requests
 from lsp_server.reasons import Reason
+from lsp_server.session import Session
 
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
 
+logger = logging.getLogger(__name__)
 METHOD = types.TEXT_DOCUMENT_COMPLETION
 TRIGGERS = (".", "(", "[", "{", ",", "=", ":", " ")
+TYPING_S = 0.4
+"""Editors that ask while a word is typed wait up to a quarter of a second after its last key."""
 
 
 def completion(
     ls: DiffillServer, params: types.CompletionParams
 ) -> Generator[Any, Any, types.CompletionList]:
-    kind = params.context.trigger_kind if params.context else None
     asked = requests.begin(
         ls.session,
         METHOD,
         params.text_document.uri,
         params.position,
-        automatic=kind is types.CompletionTriggerKind.TriggerCharacter,
+        automatic=_is_automatic(ls.session, params),
     )
-    if ls.session.settings.completion.enable == "never":
+    if not _is_wanted(ls):
         asked.trace.nothing(Reason.COMPLETION_DISABLED)
         asked.request = None
     try:
@@ -41,6 +52,20 @@ def completion(
     finally:
         requests.end(ls.session, asked)
     return result
+
+
+def _is_automatic(session: Session, params: types.CompletionParams) -> bool:
+    """Whether the client asks because of what is typed."""
+    invoked = types.CompletionTriggerKind.Invoked
+    if params.context is not None and params.context.trigger_kind is not invoked:
+        return True
+    document = session.documents.get(params.text_document.uri)
+    if document is None or time.monotonic() - session.edited_s > TYPING_S:
+        return False
+    cursor = convert.offset_at(params.position, document.data, document.lines, session.encoding)
+    start, _ = document.line(cursor)
+    last = to_text(document.data[start:cursor])[-1:]
+    return last.isalnum() or last == "_"
 
 
 async def _answer(ls: DiffillServer, asked: requests.Asked) -> types.CompletionList:
@@ -51,15 +76,71 @@ async def _answer(ls: DiffillServer, asked: requests.Asked) -> types.CompletionL
     return convert.completion_list(suggestions, asked.request.document, ls.session.encoding, style)
 
 
-def register_if_wanted(server: DiffillServer, client: types.ClientCapabilities) -> None:
+# Who is told of it
+
+
+def _is_wanted(ls: DiffillServer) -> bool:
+    enable, client = ls.session.settings.completion.enable, ls.client_capabilities.text_document
+    inline = client is not None and client.inline_completion is not None
+    return enable == "always" or (enable == "ifNoInline" and not inline)
+
+
+def announce_if_wanted(server: DiffillServer) -> None:
     """Announce completion, during `initialize`, where the settings ask for it."""
-    wanted = server.session.settings.completion.enable
-    text_document = client.text_document
-    inline = text_document is not None and text_document.inline_completion is not None
-    if wanted == "always" or (wanted == "ifNoInline" and not inline):
-        options = types.CompletionOptions(trigger_characters=list(TRIGGERS))
-        server.feature(METHOD, options)(completion)
+    if _is_wanted(server):
+        _serve(server)
+
+
+def watch(server: DiffillServer) -> None:
+    """Serve also a client that was told nothing, and tell it when the settings have changed."""
+    if METHOD in server.protocol.fm.features:
+        return  # what was announced at the start cannot be taken back
+    _serve(server)
+    client = server.client_capabilities.text_document
+    if client is None or client.completion is None or not client.completion.dynamic_registration:
+        return
+    session, told = server.session, _Told(server)
+    heard = session.on_settings
+
+    def on_settings() -> None:
+        heard()
+        told.settings_changed()
+
+    session.on_settings = on_settings
+
+
+def _serve(server: DiffillServer) -> None:
+    options = types.CompletionOptions(trigger_characters=list(TRIGGERS))
+    server.feature(METHOD, options)(completion)
+
+
+class _Told:
+    """What a client that was told nothing at its start has been told since."""
+
+    def __init__(self, server: DiffillServer) -> None:
+        self._server = server
+        self._registered = False
+
+    def settings_changed(self) -> None:
+        """Nothing waits for the client, which gets these messages in the order of the settings."""
+        server, wanted = self._server, _is_wanted(self._server)
+        if wanted == self._registered or server.protocol.is_shut_down:
+            return
+        self._registered = wanted
+        if wanted:
+            options = types.CompletionRegistrationOptions(trigger_characters=list(TRIGGERS))
+            one = types.Registration("diffill-completion", METHOD, options)
+            sent = server.client_register_capability(types.RegistrationParams([one]))
+        else:
+            gone = types.Unregistration("diffill-completion", METHOD)
+            sent = server.client_unregister_capability(types.UnregistrationParams([gone]))
+        sent.add_done_callback(_log_refusal)
+
+
+def _log_refusal(sent: Future[Any]) -> None:
+    if not sent.cancelled() and (error := sent.exception()) is not None:
+        logger.warning("the client did not register completion: %s", type(error).__name__)
 
 
 def register(server: DiffillServer) -> None:
-    """Nothing yet: see `register_if_wanted`."""
+    """Nothing yet: see `announce_if_wanted` and `watch`."""

@@ -22,13 +22,14 @@ def initialize(ls: DiffillServer, params: types.InitializeParams) -> None:
     session.encoding = str(ls.workspace.position_encoding or "utf-16")
     folders.take(ls, params)
     session.configure(params.initialization_options, initial=True)
-    completion.register_if_wanted(ls, params.capabilities)
+    completion.announce_if_wanted(ls)
 
 
 def initialized(ls: DiffillServer, params: types.InitializedParams) -> Generator[Any, Any, None]:
     """A generator, so that the engine is watched before the next message can start it."""
     status.watch(ls)
     train.watch(ls)
+    completion.watch(ls)
     configuration.tell_problems(ls, ls.session.problems)
     yield _ask, (ls,), {}
 

@@ -1,4 +1,4 @@
-"""inlineCompletion and completion through the whole server in this process, scripted engine."""
+"""inlineCompletion through the whole server in this process, scripted engine."""
 
 from __future__ import annotations
 
@@ -327,49 +327,6 @@ async def test_a_cancel_before_the_work_began_leaves_a_trace(gated: Gated) -> No
     wire.cancel(wire.ask_inline(1, 11))
     assert await wire.reason() == "cancelled"
     wire.cancel(12345)  # unknown: ignored
-
-
-async def ask_completion(wire: Wire, line: int, character: int, kind: int = 1) -> Any:
-    return await wire.ask(
-        "textDocument/completion",
-        {
-            "textDocument": {"uri": URI},
-            "position": {"line": line, "character": character},
-            "context": {"triggerKind": kind},
-        },
-    )
-
-
-async def test_completion_is_announced_to_clients_without_inline_completion() -> None:
-    inline = {"textDocument": {"inlineCompletion": {}}}
-    for capabilities, enable, announced in (
-        ({}, None, True),
-        ({}, "never", False),
-        (inline, None, False),
-        (inline, "always", True),
-    ):
-        wire = Wire(scripted(SCRIPT))
-        options = {} if enable is None else {"completion": {"enable": enable}}
-        result = await wire.initialize(capabilities, initializationOptions=options)
-        assert ("completionProvider" in result["capabilities"]) is announced
-        wire.server.session.close()
-
-
-async def test_completion_items(wire: Wire) -> None:
-    line, character = await open_drawn(wire, "    return ¦\n")
-    result = await ask_completion(wire, line, character)
-    assert result["isIncomplete"] is True
-    assert [item["label"] for item in result["items"]] == ["a + b", "a - b", "add(a, b)"]
-    assert result["items"][0]["textEdit"]["range"]["start"] == {"line": 0, "character": 11}
-
-
-async def test_completion_turned_off_later_is_explained(wire: Wire) -> None:
-    line, character = await open_drawn(wire, "return ¦")
-    wire.notify(
-        "workspace/didChangeConfiguration", {"settings": {"completion": {"enable": "never"}}}
-    )
-    assert (await ask_completion(wire, line, character))["items"] == []
-    assert await wire.reason() == "completionDisabled"
 
 
 async def test_other_open_documents_of_the_language_go_along_the_last_touched_first(

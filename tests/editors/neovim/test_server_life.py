@@ -111,6 +111,25 @@ def test_without_ghost_text_the_completion_menu_has_the_candidates(
         assert neovim.lua("return client().server_capabilities.completionProvider == nil")
 
 
+def test_the_settings_are_known_when_the_server_says_what_it_offers(
+    version: str, tmp_path: Path
+) -> None:
+    settings = {"completion": {"enable": "always"}}
+    with running(version, tmp_path, cmd=scripted(tmp_path), settings=settings) as neovim:
+        neovim.command("set completeopt=menuone,noinsert")
+        neovim.lua("vim.lsp.config('diffill', {init_options = {inline = {alternatives = 1}}})")
+        neovim.open("a.py", TEXT)
+        neovim.keys("jAreturn ")
+        neovim.shows("left + right")
+        assert neovim.lua("return client().server_capabilities.completionProvider ~= nil")
+        neovim.keys("<C-x><C-o>")
+        neovim.wait("vim.fn.pumvisible() == 1")
+        entries = neovim.lua(
+            "return vim.tbl_map(function(item) return item.abbr end, vim.fn.complete_info().items)"
+        )
+        assert entries == ["left + right"], "what `init_options` ask for holds, too"
+
+
 def test_neovims_own_ghost_text_stays_where_it_is_switched_on(tmp_path: Path) -> None:
     with running("0.12", tmp_path, cmd=scripted(tmp_path)) as neovim:
         neovim.lua("vim.lsp.inline_completion.enable(true)")

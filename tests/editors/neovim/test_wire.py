@@ -138,7 +138,7 @@ def test_what_the_server_needs_to_be_told_is_announced(neovim: Neovim) -> None:
     wanted = FIXTURES["initialize"]["params"]["capabilities"]["experimental"]
     told = neovim.lua(
         "local told = { capabilities = vim.lsp.protocol.make_client_capabilities() }"
-        " require('diffill.client').before_init(told) return told.capabilities.experimental"
+        " require('diffill.client').before_init(told, {}) return told.capabilities.experimental"
     )
     assert told == wanted
 

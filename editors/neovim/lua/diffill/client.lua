@@ -126,9 +126,14 @@ function M.publish()
 end
 
 --- Say what the plugin can do beyond Neovim itself. Who has ghost text announces it, so that the
---- server does not offer everything in the completion menu too.
+--- server does not offer everything in the completion menu too. The settings go along, since the
+--- server decides by them what it announces; Neovim itself sends them later.
 ---@param params lsp.InitializeParams
-function M.before_init(params)
+---@param config vim.lsp.ClientConfig
+function M.before_init(params, config)
+  local given = params.initializationOptions or {}
+  local settings = vim.tbl_get(config, "settings", "diffill") or {}
+  params.initializationOptions = { diffill = vim.tbl_deep_extend("force", given.diffill or given, settings) }
   local can = vim.deepcopy(params.capabilities)
   can.experimental = vim.tbl_extend("force", can.experimental or {}, { diffillStatus = true, diffillTraining = true })
   can.textDocument.inlineCompletion = options.current.ghost ~= "off" and { dynamicRegistration = false } or nil

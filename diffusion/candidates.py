@@ -15,15 +15,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from diffusion.process.canvas_state import CanvasResult
 from diffusion.quoting import PlacedQuote
 from diffusion.ranking import Evidence, QuoteEvidence, Ranking
+from diffusion.site import Site, adds_no_error, errors_more, syntax_of
 from diffusion.text.canvas import read_back
 from diffusion.text.hole_length import LengthTable
-from diffusion.text.parse_allowance import ParseAllowance
-from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import DEL, Tokenizer
 
 _OUT_OF_TIME = "the time was up before anything was written; allow more of it"
@@ -65,21 +64,6 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """The document around the hole that candidates are judged in."""
-
-    tree: SyntaxTree
-    data: bytes
-    start: int
-    end: int
-    language: str
-    kind: str
-    suffix: str = ""
-    """Text that every candidate ends with: the newline of an inserted line, or nothing."""
-    allowance: ParseAllowance = field(default_factory=ParseAllowance)
-
-
-@dataclass(frozen=True, slots=True)
 class _Draft:
     """A canvas read back, up to slot `kept`: `inserted` has the document's line ends."""
 
@@ -104,21 +88,26 @@ def rank(
     ranking = ranking or Ranking()
     quoted = _texts_of(site, quotes)
     drafts, reason = _drafts(tokenizer, site, results, pins, constraint)
-    parses: dict[bytes, bool] = {}
+    syntax = {
+        text: syntax_of(site, with_line_ends(placed.quote.text, site.data))
+        for text, placed in quoted.items()
+    }
     for draft in drafts:
-        if draft.inserted not in parses:
-            parses[draft.inserted] = adds_no_error(site, draft.inserted)
+        if draft.text not in syntax:
+            syntax[draft.text] = syntax_of(site, draft.inserted)
     whole = list(drafts)
     for draft in whole:
-        if not parses[draft.inserted] and draft.result.finished:
+        if not syntax[draft.text].parses and draft.result.finished:
             trimmed = _trim(tokenizer, site, draft, pins, constraint)
             if trimmed is not None:
-                parses[trimmed.inserted] = True
+                syntax[trimmed.text] = syntax_of(site, trimmed.inserted)
                 drafts.append(trimmed)
+    more = errors_more(site, syntax)
     best: dict[str, tuple[tuple[bool, float], Candidate]] = {}
     for draft in drafts:
         evidence = replace(
-            _evidence(lengths, site, draft, whole, pins, parses[draft.inserted]),
+            _evidence(lengths, site, draft, whole, pins, syntax[draft.text].parses),
+            errors_more=more[draft.text],
             quote=_quote_evidence(quoted.get(draft.text)),
         )
         key = (draft.result.finished, ranking.value(evidence))
@@ -131,7 +120,7 @@ def rank(
             tokens=token_scores(
                 tokenizer, slots[: draft.kept], draft.result.token_p[pins:], constraint
             ),
-            parses=evidence.parses,
+            parses=evidence.parses and not evidence.errors_more,
             canvas_slots=len(slots),
             evidence=evidence,
         )
@@ -139,14 +128,17 @@ def rank(
     for text, placed in quoted.items():
         if text in best and best[text][0][0]:
             continue
-        evidence = _evidence_of_quote(lengths, site, text, placed, whole)
+        evidence = replace(
+            _evidence_of_quote(lengths, site, text, placed, whole, syntax[text].parses),
+            errors_more=more[text],
+        )
         score = ranking.score(evidence)
         each = (score ** (1.0 / len(placed.slots)),) * len(placed.slots)
         candidate = Candidate(
             text=text,
             score=score,
             tokens=token_scores(tokenizer, placed.slots, each, constraint),
-            parses=evidence.parses,
+            parses=evidence.parses and not evidence.errors_more,
             canvas_slots=len(placed.slots),
             evidence=evidence,
         )
@@ -211,7 +203,12 @@ def _quote_evidence(placed: PlacedQuote | None) -> QuoteEvidence | None:
 
 
 def _evidence_of_quote(
-    lengths: LengthTable, site: Site, text: str, placed: PlacedQuote, drafts: Sequence[_Draft]
+    lengths: LengthTable,
+    site: Site,
+    text: str,
+    placed: PlacedQuote,
+    drafts: Sequence[_Draft],
+    parses: bool,
 ) -> Evidence:
     """The evidence for a quote that no finished canvas says, too."""
     inserted = with_line_ends(placed.quote.text, site.data)
@@ -226,7 +223,7 @@ def _evidence_of_quote(
         end_log_p=0.0,
         ended=False,
         length_prior=lengths.prior(site.language, site.kind, len(placed.slots)),
-        parses=adds_no_error(site, inserted),
+        parses=parses,
         agreement=0.0,
         consensus=sum(shared) / (max(1, len(shared)) * max(1, len(text))),
         echo=_echoes(inserted, site.data[site.end : site.end + 400]),
@@ -307,28 +304,6 @@ def _echoes(inserted: bytes, after: bytes) -> bool:
     last = inserted.rstrip().rpartition(b"\n")[2].strip()
     following = after.lstrip().partition(b"\n")[0].strip()
     return len(last) > 2 and last == following
-
-
-def adds_no_error(site: Site, text: bytes) -> bool:
-    """Whether the document parses no worse with `text` in the hole than it does without.
-
-    Documents without a grammar always parse, and so does what there is no time to look at. An
-    error that touches the inserted lines counts even if the document had as many before, unless
-    the document was already broken there. In a sound document only a text that breaks all the rest
-    takes long to parse, so that it has an error.
-    """
-    if not site.tree.parsed:
-        return True
-    before, over = site.tree.error_count(), site.allowance.over
-    after = site.allowance.edited(site.tree, site.start, site.end, text)
-    if not after.parsed:
-        return over or before > 0
-    count = after.error_count()
-    if count == 0:
-        return True
-    if count > before:
-        return False
-    return not after.has_error(site.start, site.start + len(text)) or count < before
 
 
 def token_scores(

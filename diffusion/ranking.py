@@ -69,7 +69,9 @@ class Evidence:
     `length_prior`: log-probability of this length for the kind of hole.
     `agreement`: share of the other finished canvases with the same text. `consensus`: mean share
     of the text that they begin with, too. `echo`: whether the text ends with the line after it.
-    `trimmed`: whether it is the start of a canvas whose whole text did not parse.
+    `errors_more`: syntax errors that it leaves and another text for the hole does not, see
+    `site.errors_more`. `trimmed`: whether it is the start of a canvas, which as a whole did not
+    parse.
     `sampled`: whether a canvas was filled with it; else it is a quote only, and what is said of
     committed slots is 0. `quote`: what is known of the quote with the same text, if there is one.
     """
@@ -91,6 +93,7 @@ class Evidence:
     trimmed: bool = False
     sampled: bool = True
     quote: QuoteEvidence | None = None
+    errors_more: int = 0
 
     def features(self) -> dict[str, float]:
         """The evidence as named numbers of moderate size."""
@@ -104,6 +107,7 @@ class Evidence:
             "log_tokens": math.log(self.tokens + 1.0),
             "length_prior": max(self.length_prior, _LEAST_LOG_P),
             "parses": float(self.parses),
+            "errors_more": float(self.errors_more),
             "agreement": self.agreement,
             "consensus": self.consensus,
             "echo": float(self.echo),
@@ -117,7 +121,7 @@ class Evidence:
 
 FEATURES: Final[tuple[str, ...]] = (
     "mean_log_p", "sum_log_p", "min_log_p", "end_log_p", "ended", "log_tokens", "length_prior",
-    "parses", "agreement", "consensus", "echo", "more_lines", "trimmed",
+    "parses", "errors_more", "agreement", "consensus", "echo", "more_lines", "trimmed",
     "only_quoted", "quoted", "quote_place", "quote_share", "quote_matched", "quote_likeness",
     "quote_by_lines", "quote_likeness_by_lines",
     *(f"kind:{kind}" for kind in KINDS),
@@ -142,11 +146,11 @@ class Ranking:
     `calibrated`: whether the weights were fitted to exact matches. `quantiles`: the share of
     lengths that each canvas size is to cover, see `LengthTable.sizes`. `forks`: how many rows may
     be split off each canvas, see `CanvasState.forks`. `quotes`: how many quotes to weigh beside
-    the canvases. `parse_bonus`: how far what parses is put before what does not, beyond its being
-    likelier right; it orders and is in no score. `first_look`: weighs quotes without the model;
-    from its `least_score` on such an answer is taken. `votes`: whether the document's votes are
-    mixed in where a completion is written (docs/decisions/0018); judging, rewriting and joint fills
-    have them in any case.
+    the canvases. `error_cost`: how far a text is put back for each of its `errors_more`, beyond its
+    being less likely right; it orders and is in no score. `first_look`: weighs quotes without the
+    model; from its `least_score` on such an answer is taken. `votes`: whether the document's votes
+    are mixed in where a completion is written (docs/decisions/0018); judging, rewriting and joint
+    fills have them in any case.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict(_BY_HAND))
@@ -156,7 +160,7 @@ class Ranking:
     forks: int = 0
     quotes: int = 0
     votes: bool = True
-    parse_bonus: float = 0.0
+    error_cost: float = 0.0
     first_look: Ranking | None = None
     least_score: float = 1.0
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -164,7 +168,7 @@ class Ranking:
 
     def value(self, evidence: Evidence) -> float:
         """The higher, the better; comparable between candidates of one hole."""
-        return self.log_odds(evidence) + self.parse_bonus * evidence.parses
+        return self.log_odds(evidence) - self.error_cost * evidence.errors_more
 
     def log_odds(self, evidence: Evidence) -> float:
         """What is weighed, in nats; of an exact match, if calibrated."""
@@ -188,7 +192,7 @@ class Ranking:
             "forks": self.forks,
             "quotes": self.quotes,
             "votes": self.votes,
-            "parse_bonus": round(self.parse_bonus, 6),
+            "error_cost": round(self.error_cost, 6),
         }
         if (look := self.first_look) is not None:
             document["first_look"] = {**look._weighed(), "least_score": look.least_score}
@@ -233,7 +237,7 @@ class Ranking:
             forks = int(document.get("forks", 0))
             quotes = int(document.get("quotes", 0))
             votes = bool(document.get("votes", True))
-            parse_bonus = float(document.get("parse_bonus", 0.0))
+            error_cost = float(document.get("error_cost", 0.0))
             facts = dict(document.get("facts", {}))
         except OSError as error:
             raise TextError(f"{path} cannot be read ({error.strerror})", fix=fix) from error
@@ -244,7 +248,7 @@ class Ranking:
         unknown = sorted((weights.keys() | (look.weights.keys() if look else ())) - set(FEATURES))
         if unknown:
             raise TextError(f"{path} weighs the unknown feature {unknown[0]!r}", fix=fix)
-        numbers = [bias, parse_bonus, *weights.values()]
+        numbers = [bias, error_cost, *weights.values()]
         if look is not None:
             numbers += [look.bias, look.least_score, *look.weights.values()]
         if not all(map(math.isfinite, numbers)):
@@ -256,7 +260,7 @@ class Ranking:
                 raise TextError(f"{path} asks for {wanted} {name}", fix=fix)
         return cls(
             weights, bias, calibrated=True, quantiles=quantiles, forks=forks, quotes=quotes,
-            votes=votes, parse_bonus=parse_bonus, first_look=look, facts=facts,
+            votes=votes, error_cost=error_cost, first_look=look, facts=facts,
         )  # fmt: skip
 
 

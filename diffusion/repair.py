@@ -18,8 +18,8 @@ from dataclasses import replace
 from statistics import median
 from typing import Final
 
-from diffusion.candidates import Site, adds_no_error
 from diffusion.process.canvas_state import CanvasResult, CanvasState
+from diffusion.site import Site, adds_no_error
 from diffusion.text.tokenizer import DEL, MASK, Tokenizer
 
 VARIANTS: Final = 2

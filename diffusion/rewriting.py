@@ -22,7 +22,6 @@ from itertools import pairwise
 from rapidfuzz.distance import Indel
 
 from diffusion.cancel import CancelToken
-from diffusion.candidates import Site, adds_no_error
 from diffusion.drafts import CanvasWatch, Draft, OnDraft, Piece
 from diffusion.errors import CanvasError, HoleError
 from diffusion.infill import Infiller
@@ -30,6 +29,7 @@ from diffusion.open_hole import OpenRange
 from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.judging import FilledCanvas, judge
 from diffusion.process.sampler import sample
+from diffusion.site import Site, adds_no_error
 from diffusion.text.canvas import MAX_CANVAS, canvas_ids, read_back
 from diffusion.text.hole_length import SLOT_COUNTS
 from diffusion.text.tokenizer import DEL, MASK

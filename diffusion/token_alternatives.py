@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from diffusion.cancel import CancelToken
-from diffusion.candidates import Site, adds_no_error, with_line_ends
+from diffusion.candidates import with_line_ends
 from diffusion.errors import CanvasError, HoleError
 from diffusion.infill import Infiller
 from diffusion.open_hole import OpenRange
@@ -27,6 +27,7 @@ from diffusion.process.canvas_state import CanvasState
 from diffusion.process.judging import FilledCanvas, judge
 from diffusion.process.reading import call_denoiser
 from diffusion.process.sampler import sample
+from diffusion.site import Site, adds_no_error
 from diffusion.text.canvas import read_back
 from diffusion.text.hole_length import SLOT_COUNTS
 from diffusion.text.tokenizer import DEL, MASK

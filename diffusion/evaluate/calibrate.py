@@ -4,11 +4,11 @@ Input: result rows with `offers` (every candidate of a case with its evidence, s
 `infill_eval`). Two stages: a logistic regression over all finished candidates learns what an
 exact one looks like; then a logistic in its value alone, over the candidates that come first,
 makes up for the fact that the chosen one of several always looks too good. Of orders that find as
-many exact matches, the one whose first candidates parse most often is taken (`PARSE_BONUSES`);
-otherwise order and score are monotone in the same value.
+many exact matches, the one whose first candidates leave the fewest syntax errors is taken
+(`ERROR_COSTS`); otherwise order and score are monotone in the same value.
 
 Every figure is cross-validated: folds are cases, so no case is judged by a fit that saw it (the
-bonus for what parses is the best of a handful on these folds, though). The
+cost of an error is the best of a handful on these folds, though). The
 fitted order is kept only if it finds at least as many exact matches as the order by hand; else
 the order by hand gets a calibrated scale.
 """
@@ -32,8 +32,8 @@ from diffusion.process.copying import COPYING_FILE, CopyWeights
 from diffusion.ranking import FEATURES, RANKING_FILE, Evidence, QuoteEvidence, Ranking
 
 FOLDS = 5
-PARSE_BONUSES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
-"""Tried in turn, see `Ranking.parse_bonus`; in nats."""
+ERROR_COSTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
+"""Tried in turn, see `Ranking.error_cost`; in nats."""
 _L2 = 4.0
 _FEWEST_EXACT = 5
 _EVIDENCE = tuple(item.name for item in fields(Evidence))
@@ -152,10 +152,10 @@ def calibrate(rows: Sequence[dict[str, Any]]) -> Calibration:
     by_hand = Ranking()
     before = [_judge(by_hand, offers) for offers in cases]
     judged = {"by hand": cross_validated(cases, lambda learn: _scaled(by_hand, learn))}
-    bonus, judged["fitted"] = _with_bonus(cases)
+    cost, judged["fitted"] = _with_cost(cases)
     rates = {name: _rate(found) for name, found in judged.items()}
     kept = "fitted" if rates["fitted"] >= rates["by hand"] else "by hand"
-    ranking = fit(cases, bonus) if kept == "fitted" else _scaled(by_hand, cases)
+    ranking = fit(cases, cost) if kept == "fitted" else _scaled(by_hand, cases)
     every = len(rows)
     return Calibration(
         ranking=ranking,
@@ -185,13 +185,13 @@ def cross_validated(cases: Sequence[Sequence[Offer]], fit: Fit) -> list[dict[str
     return judged
 
 
-def _with_bonus(cases: Sequence[Sequence[Offer]]) -> tuple[float, list[dict[str, Any]]]:
-    """The largest bonus for what parses that costs no exact match, and what is first with it."""
+def _with_cost(cases: Sequence[Sequence[Offer]]) -> tuple[float, list[dict[str, Any]]]:
+    """The largest cost of an error that costs no exact match, and what is first with it."""
     best, kept = 0.0, cross_validated(cases, fit)
-    for bonus in PARSE_BONUSES[1:]:
-        judged = cross_validated(cases, partial(fit, parse_bonus=bonus))
+    for cost in ERROR_COSTS[1:]:
+        judged = cross_validated(cases, partial(fit, error_cost=cost))
         if _rate(judged) >= _rate(kept):
-            best, kept = bonus, judged
+            best, kept = cost, judged
     return best, kept
 
 
@@ -201,7 +201,7 @@ def _judge(ranking: Ranking, offers: Sequence[Offer]) -> dict[str, Any]:
     return {
         "confidence": ranking.score(first.evidence),
         "exact_match": first.exact,
-        "parses": first.evidence.parses,
+        "parses": first.evidence.parses and not first.evidence.errors_more,
     }
 
 
@@ -211,7 +211,7 @@ def _rate(judged: Sequence[dict[str, Any]]) -> float:
 
 def fit(
     cases: Sequence[Sequence[Offer]],
-    parse_bonus: float = 0.0,
+    error_cost: float = 0.0,
     names: Sequence[str] = FEATURES,
 ) -> Ranking:
     """Both stages, with the features of these `names`."""
@@ -221,7 +221,7 @@ def fit(
     y_N = np.array([float(offer.exact) for offer in every])
     weights_D, bias = logistic_regression(x_ND, y_N, l2=_L2)
     weights = {name: float(w) for name, w in zip(names, weights_D, strict=True) if abs(w) > 1e-6}
-    ranking = Ranking(weights, bias, calibrated=True, parse_bonus=parse_bonus)
+    ranking = Ranking(weights, bias, calibrated=True, error_cost=error_cost)
     return _scaled(ranking, cases)
 
 
@@ -235,8 +235,8 @@ def _scaled(ranking: Ranking, cases: Sequence[Sequence[Offer]]) -> Ranking:
         slope, bias = 1e-3, _logit(y_N.mean()) - 1e-3 * x_ND.mean()
     weights = {name: weight * float(slope) for name, weight in ranking.weights.items()}
     bias = ranking.bias * float(slope) + float(bias)
-    bonus = ranking.parse_bonus * float(slope)
-    return Ranking(weights, bias, calibrated=True, parse_bonus=bonus)
+    cost = ranking.error_cost * float(slope)
+    return Ranking(weights, bias, calibrated=True, error_cost=cost)
 
 
 def logistic_regression(x_ND: Array, y_N: Array, *, l2: float) -> tuple[Array, float]:

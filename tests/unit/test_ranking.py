@@ -58,13 +58,13 @@ def test_a_fitted_score_is_the_logistic_of_the_value_and_survives_the_file(tmp_p
     assert loaded.score(EVIDENCE) == pytest.approx(1 / (1 + math.exp(-0.25)))
 
 
-def test_a_bonus_for_what_parses_orders_and_is_in_no_score(tmp_path: Path) -> None:
-    ranking = Ranking({"mean_log_p": 1.0}, calibrated=True, parse_bonus=2.0)
-    broken = replace(EVIDENCE, parses=False, mean_log_p=-0.1)
-    assert ranking.value(broken) < ranking.value(EVIDENCE)
-    assert ranking.score(broken) > ranking.score(EVIDENCE) == logistic(-0.5)
+def test_the_cost_of_an_error_orders_and_is_in_no_score(tmp_path: Path) -> None:
+    ranking = Ranking({"mean_log_p": 1.0}, calibrated=True, error_cost=2.0)
+    half = replace(EVIDENCE, errors_more=1, mean_log_p=-0.1)
+    assert ranking.value(half) < ranking.value(EVIDENCE)
+    assert ranking.score(half) > ranking.score(EVIDENCE) == logistic(-0.5)
     ranking.save(tmp_path / "ranking.json")
-    assert Ranking.load(tmp_path / "ranking.json").parse_bonus == 2.0
+    assert Ranking.load(tmp_path / "ranking.json").error_cost == 2.0
 
 
 def test_a_first_look_survives_the_file_and_is_checked_as_the_rest_is(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from diffusion.candidates import Site, adds_no_error
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.process.canvas_state import CanvasResult, CanvasState
 from diffusion.repair import TEMPERATURE, VARIANTS, repair, slots_to_mask
+from diffusion.site import Site, adds_no_error
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import DEL, MASK, Tokenizer
 from tests.support.drawn import read_drawn

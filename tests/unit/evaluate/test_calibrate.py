@@ -73,19 +73,20 @@ def test_what_is_known_of_a_quote_is_learned_from_too() -> None:
     assert result.ranking.weights["quote_likeness"] > 0.5
 
 
-def test_of_orders_equally_right_the_one_that_parses_more_is_taken(
+def test_of_orders_equally_right_the_one_that_leaves_fewer_errors_is_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows = []
     for i in range(200):
-        right = i % 4 == 0  # what does not parse is right there, and many canvases say it
+        right = i % 4 == 0  # what leaves an error is right there, and many canvases say it
         agreed = 0.9 if right else 0.5
-        broken = {"exact_match": right} | asdict(evidence(consensus=agreed, parses=False))
+        more = evidence(consensus=agreed, errors_more=1)
+        broken = {"exact_match": right} | asdict(more)
         sound = {"exact_match": False} | asdict(evidence(consensus=0.4))
         rows.append({"task_id": str(i), "offers": [broken, sound]})
     found = calibrate(rows)
     assert found.fitted == found.best == 0.25 and found.parses == 0.75
-    monkeypatch.setattr("diffusion.evaluate.calibrate.PARSE_BONUSES", (0.0,))
+    monkeypatch.setattr("diffusion.evaluate.calibrate.ERROR_COSTS", (0.0,))
     assert calibrate(rows).parses == 0.0
 
 

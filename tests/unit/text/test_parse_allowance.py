@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from diffusion.candidates import Site, adds_no_error
+from diffusion.site import Site, adds_no_error
 from diffusion.text.parse_allowance import ParseAllowance
 from diffusion.text.syntax import SyntaxTree
 

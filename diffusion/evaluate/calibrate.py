@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ import numpy.typing as npt
 
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.calibration import Reliability, reliability
-from diffusion.model.manifest import WEIGHTS_FILE, FileRecord, Manifest
+from diffusion.model.manifest import MANIFEST_FILE, WEIGHTS_FILE, FileRecord, Manifest
 from diffusion.process.copying import COPYING_FILE, CopyWeights
 from diffusion.ranking import FEATURES, RANKING_FILE, Evidence, QuoteEvidence, Ranking
 
@@ -72,19 +73,37 @@ class Calibration:
     after: Reliability
 
 
-def store(folder: Path, ranking: Ranking) -> None:
-    """Put `ranking.json` into a model folder, bound to its weights, and note it in the manifest.
+def store(
+    folder: Path, ranking: Ranking | None = None, *, copying: CopyWeights | None = None
+) -> None:
+    """Put fits into a model folder, bound to its weights, and note them in the manifest.
 
     Raises:
-        EvaluationError: the folder cannot be written.
+        EvaluationError: the folder cannot be written; what was there is as it was.
     """
-
-    _put(folder, RANKING_FILE, replace(ranking, facts=_bound(folder, ranking.facts)).save)
-
-
-def store_copying(folder: Path, weights: CopyWeights) -> None:
-    """Put `copying.json` into a model folder, as `store` does with a ranking."""
-    _put(folder, COPYING_FILE, replace(weights, facts=_bound(folder, weights.facts)).save)
+    fresh: dict[str, Path] = {}
+    try:
+        if ranking is not None:
+            fresh[RANKING_FILE] = folder / f"{RANKING_FILE}.new"
+            replace(ranking, facts=_bound(folder, ranking.facts)).save(fresh[RANKING_FILE])
+        if copying is not None:
+            fresh[COPYING_FILE] = folder / f"{COPYING_FILE}.new"
+            replace(copying, facts=_bound(folder, copying.facts)).save(fresh[COPYING_FILE])
+        manifest = Manifest.read(folder)
+        if manifest is not None:
+            records = {name: FileRecord.of(path) for name, path in fresh.items()}
+            fresh[MANIFEST_FILE] = folder / f"{MANIFEST_FILE}.new"
+            replace(manifest, files=manifest.files | records).save(fresh[MANIFEST_FILE])
+        for name, path in fresh.items():  # all are written: little can fail between these
+            path.replace(folder / name)
+    except OSError as error:
+        for path in fresh.values():
+            with suppress(OSError):
+                path.unlink()
+        raise EvaluationError(
+            f"cannot write to {folder} ({error.strerror})",
+            fix="copy the model to a writable folder",
+        ) from error
 
 
 def _bound(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,21 +116,6 @@ def _bound(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     except OSError as error:
         raise EvaluationError(
             f"cannot read {weights} ({error.strerror})", fix="make the model folder readable"
-        ) from error
-
-
-def _put(folder: Path, name: str, write: Callable[[Path], None]) -> None:
-    path, fresh = folder / name, folder / f"{name}.new"
-    try:
-        write(fresh)
-        fresh.replace(path)
-        manifest = Manifest.read(folder)
-        if manifest is not None:
-            files = manifest.files | {name: FileRecord.of(path)}
-            replace(manifest, files=files).write(folder)
-    except OSError as error:
-        raise EvaluationError(
-            f"cannot write {path} ({error.strerror})", fix="copy the model to a writable folder"
         ) from error
 
 

@@ -1,20 +1,24 @@
 """`diffill calibrate`: fit the weight of copying, then the order and the scores of candidates.
 
-Invariants: only validation text of a corpus is looked at, other holes for each of the two fits;
-the model folder gets `copying.json` and `ranking.json` (and its manifest a record of each) only
-when that fit is done; stdout ends with one line of JSON.
+Invariants: only validation text of a corpus is looked at, other holes for each of the two fits; the
+second one is made with the first in force, in a copy of the model folder; the folder itself gets
+`copying.json` and `ranking.json` (and its manifest a record of each) when both are done; stdout
+ends with one line of JSON.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
+from diffusion.errors import ConfigError
 from diffusion.ranking import MOST_QUOTES
 
 _COPY_SEED = 1
@@ -67,7 +71,7 @@ def calibrate_model(
     from rich.console import Console
     from rich.progress import track
 
-    from diffusion.evaluate.calibrate import calibrate, store, store_copying
+    from diffusion.evaluate.calibrate import calibrate, store
     from diffusion.evaluate.eval_cli import watched
     from diffusion.evaluate.fit_copying import fit_copying
     from diffusion.evaluate.fit_first_look import fit_first_look
@@ -82,6 +86,7 @@ def calibrate_model(
 
     folder = served_dir(model)
     tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
+    shares = None if quantiles is None else _shares(quantiles)
     copied = fit_copying(
         Infiller.load(folder, threads=1),
         track(
@@ -95,16 +100,17 @@ def calibrate_model(
         "nats_without": round(copied.nats_before, 4),
         "nats_with": round(copied.nats_after, 4),
     }
-    if not dry_run:
-        store_copying(folder, replace(copied.weights, facts=copy_facts))
+    copying = replace(copied.weights, facts=copy_facts)
     cases = validation_holes(corpus, tokenizer, count)
-    shares = tuple(map(float, quantiles.split(","))) if quantiles else None
-    plan = Plan(
-        model=folder, threads=1, evidence=True, quantiles=shares, forks=forks, quotes=quotes,
-        votes=votes,
-    )
-    found = (row for [row] in run(plan, cases, workers=workers))
-    rows = list(watched(found, len(cases)))
+    with TemporaryDirectory(prefix="diffill-calibrate-") as scratch:
+        with_copying = Path(shutil.copytree(folder, Path(scratch) / folder.name))
+        store(with_copying, copying=copying)
+        plan = Plan(
+            model=with_copying, threads=1, evidence=True, quantiles=shares, forks=forks,
+            quotes=quotes, votes=votes,
+        )  # fmt: skip
+        found = (row for [row] in run(plan, cases, workers=workers))
+        rows = list(watched(found, len(cases)))
     if rows_file is not None:
         with RowFile(rows_file) as file:
             for row in rows:
@@ -144,6 +150,18 @@ def calibrate_model(
             quotes=quotes if result.kept == "fitted" else 0,
             votes=votes,
         )
-        store(folder, ranking)
+        store(folder, ranking, copying=copying)
         typer.echo(f"stored in {folder}", err=True)
     print(json.dumps(facts))
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        shares = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        shares = ()
+    if not shares or not all(0 < share <= 1 for share in shares):
+        raise ConfigError(
+            f"--quantiles is {text!r}", fix="give shares from 0 to 1 between commas, as in 0.6,0.9"
+        )
+    return shares

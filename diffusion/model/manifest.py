@@ -59,10 +59,14 @@ class Manifest:
     objective: str = DIFFUSION
     """What it was trained for; a folder that does not say is older than the twin."""
 
+    def save(self, path: Path) -> None:
+        """Writes it to a file of any name."""
+        text = json.dumps(asdict(self), indent=1, sort_keys=True)
+        path.write_text(text + "\n", encoding="utf-8")
+
     def write(self, folder: Path) -> None:
         """Writes `manifest.json`."""
-        text = json.dumps(asdict(self), indent=1, sort_keys=True)
-        (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+        self.save(folder / MANIFEST_FILE)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:

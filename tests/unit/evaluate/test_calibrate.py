@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from diffusion.errors import EvaluationError
+from diffusion.errors import ConfigError, EvaluationError
 from diffusion.evaluate.calibrate import calibrate, logistic_regression, offers_of, store
+from diffusion.evaluate.calibrate_cli import app
 from diffusion.model.manifest import FileRecord, Manifest, check_files
+from diffusion.process.copying import COPYING_FILE, CopyWeights
 from diffusion.ranking import RANKING_FILE, Evidence, QuoteEvidence, Ranking
 
 
@@ -139,3 +142,22 @@ def test_a_stored_ranking_is_bound_to_the_weights_and_known_to_the_manifest(
     assert not Ranking.for_model(path, "0").calibrated
     with pytest.raises(EvaluationError, match="cannot write"):
         store(tmp_path / "none", Ranking())
+
+
+def test_what_cannot_all_be_stored_changes_nothing(tmp_path: Path) -> None:
+    store(tmp_path, Ranking({"echo": -1.0}, calibrated=True))
+    before = (tmp_path / RANKING_FILE).read_bytes()
+    (tmp_path / f"{COPYING_FILE}.new").mkdir()
+    with pytest.raises(EvaluationError, match="cannot write"):
+        store(tmp_path, Ranking({"echo": -2.0}, calibrated=True), copying=CopyWeights())
+    assert (tmp_path / RANKING_FILE).read_bytes() == before
+    assert not (tmp_path / f"{RANKING_FILE}.new").exists()
+
+
+@pytest.mark.parametrize("quantiles", ["abc", "0,6", "0.6,,0.9", ""])
+def test_shares_that_are_none_are_refused_before_anything_is_done(
+    tiny_model_dir: Path, tmp_path: Path, quantiles: str
+) -> None:
+    words = ["--corpus", str(tmp_path), "--model", str(tiny_model_dir), "--quantiles", quantiles]
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, ConfigError) and "--quantiles" in str(result.exception)

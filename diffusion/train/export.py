@@ -7,7 +7,6 @@ on the same corpus, and a manifest that says how the model came to be.
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +25,7 @@ from diffusion.text.hole_length import LengthTable, measure
 from diffusion.text.hole_sampling import AS_TYPED
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import checkpoints
+from diffusion.train.run_log import LOG, read_events
 from diffusion.train.weight_export import load_export, read_export
 
 LENGTH_SAMPLES = 20_000
@@ -140,9 +140,6 @@ def export_model(
 
 def last_validation(run: Path) -> dict[str, Any]:
     """The newest validation event of a run's log, without its bookkeeping."""
-    log = run / "log.jsonl"
-    if not log.exists():
-        return {}
-    events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    found = [event for event in events if event["event"] == "validation"]
+    log = run / LOG
+    found = [e for e in read_events(log) if e["event"] == "validation"] if log.exists() else []
     return {k: v for k, v in found[-1].items() if k != "event"} if found else {}

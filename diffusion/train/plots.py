@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from diffusion.errors import TrainingError
+from diffusion.train.run_log import read_events
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
     """Events of a run. After a resume from an older checkpoint, only the newer branch is kept."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        events = read_events(path)
     except OSError as error:
         raise TrainingError(f"training log {path} cannot be read ({error.strerror})") from error
     kept: list[dict[str, Any]] = []
-    for line in lines:
-        event = json.loads(line)
+    for event in events:
         while kept and "step" in event and kept[-1].get("step", 0) > event["step"]:
             kept.pop()
         kept.append(event)

@@ -265,6 +265,7 @@ def _train(
     import torch
 
     from diffusion.cancel import CancelToken
+    from diffusion.errors import DiffillError
     from diffusion.heap import keep_freed_memory
     from diffusion.model.manifest import DIFFUSION, FIM
     from diffusion.pretrained import bundled_tokenizer_path
@@ -272,6 +273,7 @@ def _train(
     from diffusion.train.export import export_checkpoint, learn_lengths
     from diffusion.train.plots import plot_run
     from diffusion.train.pretrain import pretrain
+    from diffusion.train.run_log import LOG
 
     keep_freed_memory()
     if threads:
@@ -293,7 +295,6 @@ def _train(
     )  # fmt: skip
     if not main:
         return
-    plot_run(out / "log.jsonl", out / "loss.png")
     if export:
         with tempfile.TemporaryDirectory() as folder:
             lengths = Path(folder) / "lengths.json"
@@ -304,6 +305,10 @@ def _train(
                 corpus_manifest=corpus / "manifest.json",
             )  # fmt: skip
         console.print(f"model written to {export}")
+    try:
+        plot_run(out / LOG, out / "loss.png")
+    except (ImportError, DiffillError, OSError) as error:  # a bare machine has no matplotlib
+        console.print(f"warning: no loss.png ({error})", markup=False, highlight=False)
 
 
 def _sampled_match(corpus: Path, words: Any, cases: int, *, twin: bool) -> Any:

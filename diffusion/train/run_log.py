@@ -48,13 +48,34 @@ class RunLog:
         }
         partial = self._out / f"{STATUS}.part"
         try:
-            with (self._out / LOG).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(event) + "\n")
+            _append(self._out / LOG, event)
             partial.write_text(json.dumps(status), encoding="utf-8")
             partial.replace(self._out / STATUS)
         except OSError as error:
             self._report({"event": "warning", "message": f"the log cannot be written ({error})"})
         self._report(event)
+
+
+def _append(log: Path, event: dict[str, Any]) -> None:
+    """Add a line, behind a line end where whoever wrote last was killed before it."""
+    with log.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+        torn = file.read(1) not in (b"", b"\n")
+        file.write(b"\n" * torn + json.dumps(event).encode() + b"\n")
+
+
+def read_events(log: Path) -> list[dict[str, Any]]:
+    """The events of a log, without what a kill or a power cut has left of a line. OSError."""
+    found = []
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and "event" in event:
+            found.append(event)
+    return found
 
 
 class Window:

@@ -17,7 +17,7 @@ from typing import Any
 
 from diffusion.errors import TrainingError
 from diffusion.evaluate.report_svg import bars_plot, curves_plot
-from diffusion.train.run_log import LOG
+from diffusion.train.run_log import LOG, read_events
 from diffusion.train.tune_screen import rate_line
 
 PLAN_FILE, SAMPLES_FILE = "plan.json", "samples.json"
@@ -38,8 +38,7 @@ pre { margin: 0; white-space: pre-wrap; font-size: 13px } .right { color: var(--
 def write_report(run: Path, page: Path) -> None:
     """Write the page. Raises TrainingError where there is no run, or the page cannot be written."""
     try:
-        lines = (run / LOG).read_text(encoding="utf-8").splitlines()
-        events = [json.loads(line) for line in lines if line]
+        events = read_events(run / LOG)
         plan = json.loads((run / PLAN_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TrainingError(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +17,19 @@ from safetensors.torch import load_file
 from diffusion.cancel import CancelToken
 from diffusion.errors import ConfigError, ModelError, TrainingError
 from diffusion.model import architecture
+from diffusion.model.manifest import Manifest
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import checkpoints
 from diffusion.train.config import Budget
+from diffusion.train.daemon import environment
 from diffusion.train.optimisers import OptimiserConfig, lr_scale
 from diffusion.train.plots import plot_run, read_log
 from diffusion.train.pretrain import pretrain
 from tests.unit.train.corpora import write_corpus
 from tests.unit.train.tiny import CONFIG, TINY
 
+ROOT = Path(__file__).resolve().parents[3]
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
 
 
@@ -162,3 +168,26 @@ def test_curves_are_drawn(corpus: Path, tmp_path: Path) -> None:
     pretrain(corpus, tmp_path, TOKENIZER, CONFIG, Budget(tokens=600))
     plot_run(tmp_path / "log.jsonl", tmp_path / "loss.png")
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_a_run_without_a_picture_has_its_model(corpus: Path, tmp_path: Path) -> None:
+    bare, run, model = (tmp_path / name for name in ("bare", "run", "model"))
+    bare.mkdir()
+    (bare / "matplotlib.py").write_text("raise ModuleNotFoundError('none', name='matplotlib')")
+    run.mkdir()
+    (run / "log.jsonl").write_text('{"event": "tra')  # of a start that was killed
+    command = [
+        sys.executable, "-m", "tests.unit.train.tiny", "pretrain", "--corpus", str(corpus),
+        "--out", str(run), "--export", str(model), "--recipe", "tiny", "--row-tokens", "128",
+        "--batch-tokens", "256", "--tokens", "6000", "--workers", "0", "--threads", "1",
+        "--sampled-cases", "0", "--precision", "no",
+    ]  # fmt: skip
+    env = {
+        **environment(threads=1, accelerator=False),
+        "PYTHONPATH": os.pathsep.join((str(bare), str(ROOT))),
+    }
+    done = subprocess.run(command, check=False, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "warning: no loss.png" in done.stderr
+    assert Manifest.read(model) is not None

@@ -1,0 +1,46 @@
+"""The log of a run that was killed while it wrote a line: one line is lost, and no other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from diffusion.train.export import last_validation
+from diffusion.train.plots import read_log
+from diffusion.train.run_log import LOG, RunLog
+from diffusion.train.tune_report import PLAN_FILE, write_report
+
+TORN = '{"event": "train", "st'
+VALIDATION = {"event": "validation", "step": 3, "loss": 2.5}
+PLAN = {"files": 1, "tokens": 2, "held_out_files": 3, "held_out_tokens": 4, "excluded": {}}
+
+
+def begin(run: Path, text: str) -> RunLog:
+    (run / LOG).write_text(text)
+    return RunLog(run, lambda event: None, enabled=True)
+
+
+def test_the_line_after_a_torn_one_is_its_own(tmp_path: Path) -> None:
+    log = begin(tmp_path, TORN)
+    log.write(VALIDATION)
+    log.write({"event": "done", "step": 4})
+    first, *others = (tmp_path / LOG).read_text().splitlines()
+    assert first == TORN
+    assert [json.loads(line) for line in others] == [VALIDATION, {"event": "done", "step": 4}]
+
+
+def test_a_whole_log_is_gone_on_with_as_it_is(tmp_path: Path) -> None:
+    log = begin(tmp_path, "")
+    log.write(VALIDATION)
+    log.write(VALIDATION)
+    assert (tmp_path / LOG).read_text() == 2 * (json.dumps(VALIDATION) + "\n")
+
+
+def test_what_reads_a_log_passes_a_torn_line_over(tmp_path: Path) -> None:
+    lines = [json.dumps(VALIDATION), TORN, "3", json.dumps({"event": "done", "step": 4}), TORN]
+    (tmp_path / LOG).write_text("\n".join(lines))
+    assert [event["event"] for event in read_log(tmp_path / LOG)] == ["validation", "done"]
+    assert last_validation(tmp_path) == {"step": 3, "loss": 2.5}
+    (tmp_path / PLAN_FILE).write_text(json.dumps(PLAN))
+    write_report(tmp_path, tmp_path / "page.html")
+    assert "<svg" in (tmp_path / "page.html").read_text()

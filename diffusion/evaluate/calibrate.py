@@ -3,8 +3,8 @@
 Input: result rows with `offers` (every candidate of a case with its evidence, see
 `infill_eval`). Two stages: a logistic regression over all finished candidates learns what an
 exact one looks like; then a logistic in its value alone, over the candidates that come first,
-makes up for the fact that the chosen one of several always looks too good. Of orders that find as
-many exact matches, the one whose first candidates leave the fewest syntax errors is taken
+makes up for the fact that the chosen one of several always looks too good. Of orders that find
+about as many exact matches, the one whose first candidates leave the fewest syntax errors is taken
 (`ERROR_COSTS`); otherwise order and score are monotone in the same value.
 
 Every figure is cross-validated: folds are cases, so no case is judged by a fit that saw it (the
@@ -35,6 +35,8 @@ from diffusion.ranking import FEATURES, RANKING_FILE, Evidence, QuoteEvidence, R
 FOLDS = 5
 ERROR_COSTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 """Tried in turn, see `Ranking.error_cost`; in nats."""
+_MOST_LOST = 0.0015
+"""Of exact matches: what is wrong in any case had better be sound."""
 _L2 = 4.0
 _FEWEST_EXACT = 5
 _EVIDENCE = tuple(item.name for item in fields(Evidence))
@@ -190,13 +192,13 @@ def cross_validated(cases: Sequence[Sequence[Offer]], fit: Fit) -> list[dict[str
 
 
 def _with_cost(cases: Sequence[Sequence[Offer]]) -> tuple[float, list[dict[str, Any]]]:
-    """The largest cost of an error that costs no exact match, and what is first with it."""
-    best, kept = 0.0, cross_validated(cases, fit)
-    for cost in ERROR_COSTS[1:]:
-        judged = cross_validated(cases, partial(fit, error_cost=cost))
-        if _rate(judged) >= _rate(kept):
-            best, kept = cost, judged
-    return best, kept
+    """The largest cost of an error with which `_MOST_LOST` is lost at most, and what is first."""
+    found = {
+        cost: cross_validated(cases, partial(fit, error_cost=cost)) for cost in ERROR_COSTS
+    }
+    least = _rate(found[0.0]) - _MOST_LOST
+    best = max(cost for cost, judged in found.items() if _rate(judged) > least)
+    return best, found[best]
 
 
 def _judge(ranking: Ranking, offers: Sequence[Offer]) -> dict[str, Any]:

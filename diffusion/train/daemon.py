@@ -21,6 +21,8 @@ from diffusion.train.run_log import STATUS, is_alive
 
 LOG, PID = "daemon.log", "daemon.pid"
 _START_S = 180.0
+_SAVE_S = "600"
+"""How long the launcher waits for processes that were told to stop; its own 30 may be too few."""
 _LOOK_EVERY_S = 0.2
 
 
@@ -37,6 +39,7 @@ def environment(*, threads: int | None, accelerator: bool) -> dict[str, str]:
     """This process's environment with what the processes of a run need besides."""
     found = dict(os.environ)
     found.setdefault("OMP_NUM_THREADS", str(threads or 1))
+    found.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", _SAVE_S)
     if not accelerator:
         found["ACCELERATE_USE_CPU"] = "true"
     return found

@@ -42,15 +42,15 @@ def plot_run(log: Path, out: Path) -> None:
     left.set(
         xlabel="million tokens seen", ylabel="nats per masked token", title="Loss by mask share"
     )
-    left.legend(fontsize=8)
     seen = [e["tokens"] / 1e6 for e in checks]
     for language in checks[-1]["by_language"] if checks else ():
         losses = [e["by_language"][language] for e in checks]
         right.plot(seen, losses, marker="o", ms=3, label=language)
     right.set(xlabel="million tokens seen", title="Validation loss by language")
-    right.legend(fontsize=8)
     for axes in (left, right):
         axes.grid(alpha=0.3)
+        if axes.get_legend_handles_labels()[0]:  # a run that was stopped has no validation yet
+            axes.legend(fontsize=8)
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=110)
     plt.close(figure)

@@ -223,14 +223,13 @@ def _has_accelerator() -> bool:
 
 def _launch(out: Path, processes: int, threads: int | None, *, daemon: bool) -> None:
     """Start this command again without the options that ask for a launch."""
-    import subprocess
-
     from diffusion.train.daemon import LOG, command_line, environment, start
+    from diffusion.train.foreground import run
 
     command = command_line(without_launch(sys.argv), processes=processes)
     env = environment(threads=threads, accelerator=_has_accelerator())
     if not daemon:
-        raise typer.Exit(subprocess.run(command, env=env, check=False).returncode)
+        raise typer.Exit(run(command, out, env))
     pid = start(command, out, env).pid
     print(f"process {pid}, log {out / LOG}; `diffill pretrain --status {out}` says how it is doing")
 

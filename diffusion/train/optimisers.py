@@ -11,17 +11,21 @@ import torch
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
+from diffusion.errors import ConfigError
 from diffusion.train.muon import Muon
 from diffusion.train.placement import laid_out_like, whole
 from diffusion.train.precision import half_is_fast
+
+MUON, ADAMW = "muon", "adamw"
+NAMES = (MUON, ADAMW)
 
 
 @dataclass(frozen=True, slots=True)
 class OptimiserConfig:
     """Peak learning rates and the shape of the schedule. Shares are of the whole run."""
 
-    name: str = "muon"
-    """"muon" for Muon with AdamW, "adamw" for AdamW alone (the ablation)."""
+    name: str = MUON
+    """Muon with AdamW, or AdamW alone (the ablation)."""
     matrix_lr: float = 0.02
     matrix_decay: float = 0.02
     other_lr: float = 3e-3
@@ -31,6 +35,12 @@ class OptimiserConfig:
     decay_share: float = 0.5
     final_scale: float = 0.02
     clip_norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise ConfigError(
+                f"there is no optimiser {self.name!r}", fix=f"choose one of {', '.join(NAMES)}"
+            )
 
 
 def build_optimisers(
@@ -44,7 +54,7 @@ def build_optimisers(
     }
     matrices = [p for n, p in named if is_matrix[n]]
     others = [p for n, p in named if not is_matrix[n]]
-    if config.name == "adamw":
+    if config.name == ADAMW:
         return [_adamw([*matrices, *others], config.adamw_only_lr, config)]
     muon = Muon(
         matrices,

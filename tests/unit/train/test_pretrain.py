@@ -159,6 +159,11 @@ def test_rate_warms_up_stays_and_decays() -> None:
     assert lr_scale(99, 1.0, config) == pytest.approx(0.1)
 
 
+def test_an_unknown_optimiser_is_none() -> None:
+    with pytest.raises(ConfigError, match=r"no optimiser 'sgd'.* muon, adamw"):
+        OptimiserConfig(name="sgd")
+
+
 def test_unknown_recipe_names_the_known_ones(corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="nano, small, base"):
         pretrain(corpus, tmp_path, TOKENIZER, replace(CONFIG, recipe="huge"), Budget(tokens=10))

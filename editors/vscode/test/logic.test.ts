@@ -9,7 +9,7 @@ import { leveller } from "../src/server/logLines.ts";
 import { isTooOld } from "../src/server/version.ts";
 import { forServer } from "../src/settings.ts";
 import { draftedHoles, inOneLine } from "../src/ui/draftText.ts";
-import { applyEdits, holds, moved } from "../src/ui/edits.ts";
+import { applyEdits, holds, kept, moved } from "../src/ui/edits.ts";
 import { view } from "../src/ui/statusView.ts";
 
 test("a server that keeps ending is given up, one that ends now and then is not", () => {
@@ -69,6 +69,18 @@ test("pinned texts are looked for in their order", () => {
   assert.equal(holds("a = g(x) + f(x)", ["f(x)", "g(x)"]), false);
   assert.equal(holds("f(x)", ["f(x)", "f(x)"]), false);
   assert.equal(holds("anything", []), true);
+});
+
+test("pins made out of order, or one in another, are kept in the order of the text", () => {
+  const pins = [[30, 40], [12, 14], [10, 20], [18, 25], [0, 5], [25, 27], [38, 60]].map(([start = 0, end = 0]) => ({ start, end }));
+  const spans = (within: { start: number; end: number }) => kept(pins, within).map(({ start, end }) => [start, end]);
+  assert.deepEqual(spans({ start: 0, end: 99 }), [[0, 5], [10, 25], [25, 27], [30, 60]]);
+  assert.deepEqual(spans({ start: 5, end: 35 }), [[10, 25], [25, 27], [30, 35]]);
+  assert.deepEqual(spans({ start: 13, end: 13 }), []);
+  const text = "f(g(x)) + h(y)";
+  const texts = kept([{ start: 10, end: 14 }, { start: 2, end: 6 }, { start: 0, end: 7 }], { start: 0, end: 14 }).map(({ start, end }) => text.slice(start, end));
+  assert.deepEqual(texts, ["f(g(x))", "h(y)"]);
+  assert.equal(holds("f(g(x)) - h(y)", texts), true);
 });
 
 test("pins move with the text, and one that is edited is gone", () => {

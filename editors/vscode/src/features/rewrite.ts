@@ -5,7 +5,7 @@ import { type Range, type TextEditor, Range as VRange, window } from "vscode";
 import { failures } from "../messages.ts";
 import type { Server } from "../server/server.ts";
 import { chooseAndApply, type Choice } from "../ui/chooser.ts";
-import { holds, type Span } from "../ui/edits.ts";
+import { holds, kept } from "../ui/edits.ts";
 import { draftedHoles } from "../ui/draftText.ts";
 import { fromWire, toWire } from "../ui/ranges.ts";
 import { show } from "../ui/show.ts";
@@ -39,10 +39,9 @@ export async function rewriteSelection(server: Server, pins: Pins): Promise<void
     return;
   }
   const whole = { start: document.offsetAt(at.start), end: document.offsetAt(at.end) };
-  const pinned = pins.spans(document).filter((pin) => pin.start < whole.end && pin.end > whole.start);
-  const range = ({ start, end }: Span) => new VRange(document.positionAt(start), document.positionAt(end));
-  const keep = pinned.map((pin) => toWire(range(pin)));
-  const texts = pinned.map(({ start, end }) => document.getText().slice(Math.max(start, whole.start), Math.min(end, whole.end)));
+  const pinned = kept(pins.spans(document), whole).map(({ start, end }) => new VRange(document.positionAt(start), document.positionAt(end)));
+  const keep = pinned.map(toWire);
+  const texts = pinned.map((range) => document.getText(range));
   const choices = STRENGTHS.map(
     ([strength, words]): Choice => ({
       label: strength.toFixed(1),

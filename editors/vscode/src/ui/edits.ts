@@ -20,6 +20,19 @@ export function applyEdits(text: string, edits: (Span & { text: string })[]): st
   return result;
 }
 
+/** What pins keep of a span, in the order of the text; pins that overlap are one. */
+export function kept(pins: Span[], within: Span): Span[] {
+  const merged: Span[] = [];
+  for (const pin of pins.toSorted((a, b) => a.start - b.start)) {
+    const [start, end] = [Math.max(pin.start, within.start), Math.min(pin.end, within.end)];
+    if (start >= end) continue;
+    const last = merged.at(-1);
+    if (last !== undefined && start < last.end) last.end = Math.max(last.end, end);
+    else merged.push({ start, end });
+  }
+  return merged;
+}
+
 /** Whether a text still holds all the pinned ones, in their order. */
 export function holds(text: string, pinned: string[]): boolean {
   let from = 0;

@@ -1,9 +1,9 @@
 """The strict search for secrets: what a repository's own code goes through before it is learned.
 
-Two lists are asked: the fixed shapes of `data.secrets`, and every detector of detect-secrets but
-the one for addresses (a number is no secret). A file with a hit is left out whole. It is stricter
-than the corpus pipeline, which reads published code: here a false alarm costs one file, and a
-miss costs a key.
+Asked are the fixed shapes of `data.secrets` and of detect-secrets (without the one for addresses:
+a number is no secret), what names like `password` are given (`given_secrets`), and every literal
+that looks random. A file with a hit is left out whole. It is stricter than the corpus pipeline,
+which reads published code: here a false alarm costs one file, and a miss costs a key.
 
 Invariant: the text of a finding never leaves this module; only its kind is told.
 """
@@ -14,9 +14,11 @@ import importlib
 import pkgutil
 import re
 from functools import cache
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
+from diffusion.data.given_secrets import given_secret
 from diffusion.data.secrets import entropy_bits, holds_secret
 
 _SECRET_NAME = re.compile(
@@ -28,15 +30,6 @@ _MORE_SHAPES = re.compile(
     r"|\bAccountKey=[A-Za-z0-9+/=]{40,}"
 )
 """Shapes that detect-secrets lacks, or looks for in a line of its own only."""
-_BASE64_BITS, _HEX_BITS = 4.5, 3.0
-_SHORTEST_RANDOM = 20
-_KEYWORD_BITS = 2.5
-_SHORTEST_KEYWORD = 6
-_PLACEHOLDER = re.compile(
-    r"^(?:[\w.-]*(?:example|changeme|placeholder|dummy|test|fake|secret|password|token|key|none|null)"
-    r"[\w.-]*|<.*>|\{.*\}|\$\{?.*|%.*|x+|\*+|\.+)$",
-    re.IGNORECASE,
-)
 
 
 def secret_kind(path: str, data: bytes) -> str | None:
@@ -50,7 +43,9 @@ def secret_kind(path: str, data: bytes) -> str | None:
         for shape in plugin.denylist:
             if shape.search(text):
                 return kind
-    return _keyword(path, text) or _random_literal(text)
+    if given_secret(path, text):
+        return "literal given to a secret's name"
+    return _random_literal(text)
 
 
 def holds_key(data: bytes) -> bool:
@@ -78,59 +73,48 @@ def _shapes() -> tuple[tuple[Any, str], ...]:
     return tuple((plugin, str(plugin.secret_type)) for _, plugin in sorted(found.items()))
 
 
-@cache
-def _keyword_plugin() -> Any:
-    from detect_secrets.plugins.keyword import KeywordDetector
-
-    return KeywordDetector()
-
-
-_KEYWORD = re.compile(
-    r"(?i)api_?key|auth_?key|service_?key|account_?key|db_?key|priv(?:ate)?_?key|client_?key"
-    r"|db_?pass|key_?pass|password|passwd|\bpwd|secret|contrase|token"
-)
-
-
-def _keyword(path: str, text: str) -> str | None:
-    """A literal given to a name such as `password` that looks like more than a placeholder."""
-    plugin = _keyword_plugin()
-    for line in text.splitlines():
-        if not _KEYWORD.search(line) or len(line) > 2000:
-            continue
-        for finding in plugin.analyze_line(path, line):
-            value = str(finding.secret_value or "")
-            random = entropy_bits(value.encode()) >= _KEYWORD_BITS and (
-                any(c.isdigit() for c in value) or any(not c.isalnum() for c in value)
-            )
-            plain = re.fullmatch(r"[A-Za-z_][\w.\- ]*", value) and not re.search(r"\d", value)
-            if (
-                len(value) >= _SHORTEST_KEYWORD
-                and random
-                and not plain
-                and not _PLACEHOLDER.match(value)
-            ):
-                return "literal given to a secret's name"
-    return None
-
-
 _LITERAL = re.compile(r"([\"'`])([A-Za-z0-9+/=_-]{20,500})\1")
 _HEX = re.compile(r"[0-9a-fA-F]+")
+_PUBLIC = re.compile(
+    r"[0-9a-fA-F]{8}(?:[-_][0-9a-fA-F]{4}){3}[-_][0-9a-fA-F]{12}|0x[0-9a-fA-F]{40}(?![0-9a-fA-F])"
+)
+"""UUIDs and addresses of a block chain: names that were drawn by lot, and no secrets."""
+_SHORTEST_RANDOM, _SHORTEST_HEX = 20, 32
+_MIXED_BITS, _MIXED_BITS_IF_LONG, _LONG = 4.0, 4.5, 30
+_HEX_BITS, _CHANGES_BITS = 3.0, 3.2
+_CHANGES = 0.15
+"""Changes between letters and digits, a character, from which on a literal looks random. Names
+have fewer; of 9,300 files of 176 packages, 0.3 % hold a literal with as many that was not random
+in another way."""
 
 
 def _random_literal(text: str) -> str | None:
     """A quoted literal whose characters are as mixed as those of a random key."""
     for match in _LITERAL.finditer(text):
-        value = match[2]
-        bits = entropy_bits(value.encode())
-        if _HEX.fullmatch(value):
-            if bits > _HEX_BITS and len(value) >= 32:
+        value = _PUBLIC.sub("", match[2])
+        bits = entropy_bits(value.encode()) if value else 0.0
+        if _HEX.fullmatch(value.removeprefix("0x")):
+            if bits > _HEX_BITS and len(value) >= _SHORTEST_HEX:
                 return "random hexadecimal literal"
-        elif (
-            len(value) >= _SHORTEST_RANDOM
-            and bits > (_BASE64_BITS if len(value) > 30 else 4.0)
-            and any(c.isdigit() for c in value)
-            and any(c.isupper() for c in value)
-            and any(c.islower() for c in value)
-        ):
+        elif len(value) >= _SHORTEST_RANDOM and (_is_mixed(value, bits) or _changes(value, bits)):
             return "random literal"
     return None
+
+
+def _is_mixed(value: str, bits: float) -> bool:
+    """Capitals, small letters and digits, each character about as often."""
+    return (
+        bits > (_MIXED_BITS_IF_LONG if len(value) > _LONG else _MIXED_BITS)
+        and any(c.isdigit() for c in value)
+        and any(c.isupper() for c in value)
+        and any(c.islower() for c in value)
+    )
+
+
+def _changes(value: str, bits: float) -> bool:
+    """Letters and digits in turn: also where all letters are small, or all are capitals."""
+    changes = sum(
+        (a.isdigit() and b.isalpha()) or (a.isalpha() and b.isdigit())
+        for a, b in pairwise(value)
+    )
+    return bits > _CHANGES_BITS and changes >= _CHANGES * len(value)

@@ -98,7 +98,14 @@ def test_ordinary_code_holds_no_secret() -> None:
         'password = getpass("Password: ")', 'token = "next_token"', 'PASSWORD_FIELD = "password"',
         'api_key = os.environ["API_KEY"]', 'url = "https://example.org/a/b/c"',
         'secret = None', 'key = "user.profile.settings.name"', 'token_type = "Bearer"',
-        'ALPHABET = "abcdefghijklmnopqrstuvwxyz"',
+        'ALPHABET = "abcdefghijklmnopqrstuvwxyz"', 'password = "password123"',
+        'password = "your-password"', 'secret: "test-secret-1"', 'api_key = "north_pole"',
+        'password = "${DB_PASSWORD}"', 'PAD_TOKEN = "<|placeholder_7|>"', 'token: "variable-2"',
+        'tokenizer = "wordpiece30k-cased"', 'fields = ["password", "swordfish"]',
+        'if (typeof secret !== "function") {', 'id = "550e8400-e29b-41d4-a716-446655440000"',
+        'name = "disk-550e8400-e29b-41d4-a716-446655440000"', 'url_token = "https://a1b2c3.d4/e5"',
+        'address = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"',
+        'name = "depth32float-stencil8-and-more"',
     ):  # fmt: skip
         assert secret_kind("module.py", (code(3) + line + "\n").encode()) is None, line
     assert secret_kind("config/secrets.py", code(3).encode()) == "name of a secrets file"

@@ -19,6 +19,7 @@ import typer
 from diffusion import demo, fill_cli, infill_cli, rewrite_cli, score_cli
 from diffusion.cancel import Cancelled
 from diffusion.errors import DiffillError
+from diffusion.usage import AnsweringCommand
 
 # Command -> (module with a typer `app`, the line in `diffill --help`).
 GROUPS: dict[str, tuple[str, str]] = {
@@ -39,11 +40,14 @@ TRAIN_MODULES = frozenset(("accelerate", "peft", "datasketch", "detect_secrets",
 
 def add_commands(app: typer.Typer) -> None:
     """Register every command of this package on `app`."""
-    app.command("infill", help=infill_cli.HELP)(infill_cli.infill)
-    app.command("rewrite", help=rewrite_cli.HELP)(rewrite_cli.rewrite)
-    app.command("fill", help=fill_cli.FILL_HELP)(fill_cli.fill)
-    app.command("bridge", help=fill_cli.BRIDGE_HELP)(fill_cli.bridge)
-    app.command("score", help=score_cli.HELP)(score_cli.score)
+    for name, text, command in (
+        ("infill", infill_cli.HELP, infill_cli.infill),
+        ("rewrite", rewrite_cli.HELP, rewrite_cli.rewrite),
+        ("fill", fill_cli.FILL_HELP, fill_cli.fill),
+        ("bridge", fill_cli.BRIDGE_HELP, fill_cli.bridge),
+        ("score", score_cli.HELP, score_cli.score),
+    ):
+        app.command(name, cls=AnsweringCommand, help=text)(command)
     app.command("demo", help=demo.HELP)(demo.demo)
     for name, (module, summary) in GROUPS.items():
         add_group(app, name, module, summary)

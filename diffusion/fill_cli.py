@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,7 @@ from diffusion.errors import ConfigError, DiffillError
 from diffusion.infill_cli import (
     MAX_ALTERNATIVES,
     AdapterOption,
+    FileArgument,
     RepositoryOption,
     check_range,
     language_of,
@@ -51,7 +53,6 @@ On a blank line they take its place; elsewhere they become lines of their own. O
 JSON document are those of `diffill fill`.
 """
 
-_File = Annotated[Path, typer.Argument(metavar="FILE", help="the file, in UTF-8")]
 _Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 _Write = Annotated[bool, typer.Option("--write", help="put the first fill into the file")]
 _Count = Annotated[
@@ -66,7 +67,7 @@ _Language = Annotated[
 
 
 def fill(
-    file: _File,
+    file: FileArgument,
     marker: Annotated[str, typer.Option(metavar="TEXT", help="what marks a hole")] = MARKER,
     hole: Annotated[
         list[str] | None, typer.Option(metavar="L:C-L:C", help="a hole; may be given again")
@@ -110,7 +111,7 @@ def fill(
 
 
 def bridge(
-    file: _File,
+    file: FileArgument,
     at: Annotated[str, typer.Option("--at", metavar="LINE:COL", help="line from 1, column from 0")],
     as_json: _Json = False,
     write: _Write = False,
@@ -229,19 +230,33 @@ def _write(file: Path, before: bytes, data: bytes) -> None:
     before anything is lost.
     """
     spare = file.with_name(f".{file.name}.filled")
-    fix = "check its permissions and the space on the disk"
+    if not _holds(file, before):
+        raise ConfigError(f"{file} has changed meanwhile", fix="run the command again")
     try:
-        if file.read_bytes() != before:
-            raise ConfigError(f"{file} has changed meanwhile", fix="run the command again")
         spare.write_bytes(data)
-        fix = f"the text is in {spare}"
-        file.write_bytes(data)
-        spare.unlink()
     except OSError as error:
-        if file.read_bytes() == before:
-            spare.unlink(missing_ok=True)
+        with suppress(OSError):
+            spare.unlink()
+        raise ConfigError(
+            f"cannot write {spare}, where the text goes first: {error.strerror or error}",
+            fix="check the folder's permissions and the space on the disk",
+        ) from error
+    try:
+        file.write_bytes(data)
+    except OSError as error:
+        fix = f"the text is in {spare}"
+        if _holds(file, before):
+            spare.unlink()
             fix = "check its permissions and the space on the disk"
         raise ConfigError(f"cannot write {file}: {error.strerror or error}", fix=fix) from error
+    spare.unlink()
+
+
+def _holds(file: Path, data: bytes) -> bool:
+    try:
+        return file.read_bytes() == data
+    except OSError:
+        return False
 
 
 def _show(data: bytes, holes: list[Span], result: FillResult, name: str) -> None:

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 MAX_SLOTS = 128
 MAX_ALTERNATIVES = 8
 
+FileArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help="the file, in UTF-8",
+        readable=False,  # `read_document` says it with the fix
+    ),
+]  # fmt: skip
+
 AdapterOption = Annotated[
     str | None,
     typer.Option(
@@ -51,7 +59,7 @@ no candidate. A hole's start and end are byte offsets into the file.
 
 
 def infill(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="the file, in UTF-8")],
+    file: FileArgument,
     at: Annotated[
         str,
         typer.Option(

@@ -17,7 +17,13 @@ import typer
 from diffusion.adapters.chosen import asked_adapter
 from diffusion.document import offset_of, parse_position, range_of, read_document
 from diffusion.errors import ConfigError, DiffillError
-from diffusion.infill_cli import MAX_ALTERNATIVES, AdapterOption, check_range, language_of
+from diffusion.infill_cli import (
+    MAX_ALTERNATIVES,
+    AdapterOption,
+    FileArgument,
+    check_range,
+    language_of,
+)
 from diffusion.threads import follow
 
 if TYPE_CHECKING:
@@ -33,7 +39,7 @@ JSON document: {"rewrites": [{"text", "score", "changed", "parses"}], "selection
 
 
 def rewrite(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="the file, in UTF-8")],
+    file: FileArgument,
     begin: Annotated[
         str,
         typer.Option("--from", metavar="LINE:COL", help="line from 1, column from 0 in characters"),
@@ -71,7 +77,7 @@ def rewrite(
                 f"--from {begin} is not before --to {end}", fix="give the earlier place first"
             )
         chosen = language_of(file, data, language)
-        kept = tuple(range_of(data, text) for text in keep or ())
+        kept = tuple(_inside(data, text, start, stop) for text in keep or ())
         tuned = asked_adapter(adapter, model, file)
         result = _run(data, (start, stop), chosen, strength, alternatives, model, tuned, kept)
     except DiffillError as error:
@@ -83,6 +89,16 @@ def rewrite(
         print(json.dumps(as_document(result, start, stop)))
     else:
         _show(data, start, stop, result, file.name)
+
+
+def _inside(data: bytes, text: str, start: int, end: int) -> tuple[int, int]:
+    """The range that `--keep` names. Raises ConfigError where it lies outside the selection."""
+    first, last = range_of(data, text)
+    if not start <= first <= last <= end:
+        raise ConfigError(
+            f"--keep {text} does not lie between --from and --to", fix="keep what is selected"
+        )
+    return first, last
 
 
 def as_document(result: RewriteResult, start: int, end: int) -> dict[str, Any]:

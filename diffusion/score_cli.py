@@ -16,7 +16,7 @@ import typer
 from diffusion.adapters.chosen import asked_adapter
 from diffusion.document import line_spans, read_document
 from diffusion.errors import ConfigError, DiffillError
-from diffusion.infill_cli import AdapterOption, check_range, language_of
+from diffusion.infill_cli import AdapterOption, FileArgument, check_range, language_of
 from diffusion.suspicion import Suspicion, suspicious
 from diffusion.threads import follow
 
@@ -30,13 +30,13 @@ HELP = """Score every word of FILE and print those that look wrong.
 A word is one where another of its sort (name, number, operator) would be likelier by --margin.
 Most of what is printed is sound code that the model did not expect. With
 --json the answer is one JSON document: {"words": [{"start", "end", "text", "p", "alternatives":
-[{"text", "p"}]}], "suspicious": [indices of words], "end", "complete", "tokens", "ms"}; offsets
+[{"text", "p"}]}], "suspicious": \\[indices of words], "end", "complete", "tokens", "ms"}; offsets
 are in bytes.
 """
 
 
 def score(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="the file, in UTF-8")],
+    file: FileArgument,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
     margin: Annotated[
         float, typer.Option(metavar="M", help="0 to 1: higher prints less")

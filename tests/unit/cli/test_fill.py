@@ -75,12 +75,26 @@ def test_a_full_disk_takes_nothing_away(program: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(Path, "write_bytes", full)
     tight = spare
     code, _, said = run("fill", program, "--write")
-    assert code == 2 and "No space left on device; check its permissions and the space" in said
+    assert code == 2 and f"cannot write {spare}, where the text goes first: No space left" in said
     assert program.read_bytes() == PROGRAM.encode() and not spare.exists()
     tight = program
     code, _, said = run("fill", program, "--write")
     assert code == 2 and f"the text is in {spare}" in said
     assert spare.read_text("utf-8") == PROGRAM.replace("___", "x", 1).replace("___", "y", 1)
+
+
+def test_a_folder_that_takes_no_file_is_named(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        fill_cli, "_answer", lambda *_: FillResult((Fill(("x", "y"), 0.5, ((), ()), True),), 1.0, 1)
+    )
+    spare = program.with_name(f".{program.name}.filled")
+    spare.mkdir()
+    code, out, said = run("fill", program, "--write", "--json")
+    assert code == 2 and f"cannot write {spare}" in said and "the folder's permissions" in said
+    assert said == f"error: {json.loads(out)['error']}\n"
+    assert program.read_bytes() == PROGRAM.encode()
 
 
 def test_ranges_pins_and_a_diff_for_people(program: Path, tiny_model_dir: Path) -> None:

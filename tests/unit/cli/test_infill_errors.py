@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,42 @@ def test_a_bad_option_is_named(program: Path, options: tuple[str, ...], said: st
     assert answer.stderr.count("\n") == 1
     assert answer.stderr.startswith("error: ")
     assert said in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("infill", "FILE"), "'--at'"),
+        (("infill", "--at", "1:0"), "'FILE'"),
+        (("infill", "FILE", "--at", "1:0", "--alternatives", "x"), "'--alternatives'"),
+        (("infill", "FILE", "--at"), "'--at'"),
+        (("fill", "FILE", "--wrote"), "--wrote"),
+        (("bridge", "FILE"), "'--at'"),
+        (("rewrite", "FILE", "--from", "1:0"), "'--to'"),
+        (("score", "FILE", "--margin", "little"), "'--margin'"),
+    ],
+)
+def test_options_that_cannot_be_read_are_told_in_both_forms(
+    program: Path, words: tuple[str, ...], said: str
+) -> None:
+    asked = [str(program) if word == "FILE" else word for word in words]
+    for more in ([], ["--json"]):
+        answer = CliRunner().invoke(app, [asked[0], *more, *asked[1:]])
+        assert answer.exit_code == 2
+        [line] = answer.stderr.splitlines()
+        assert line.startswith("error: ") and said in line and "--help` shows" in line
+        told = [json.loads(document)["error"] for document in answer.stdout.splitlines()]
+        assert told == ([line.removeprefix("error: ")] if more else [])
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything"
+)
+def test_a_file_that_may_not_be_read_is_told_with_the_fix(program: Path) -> None:
+    program.chmod(0)
+    answer = _run(program, "--at", "1:0", "--json")
+    assert answer.exit_code == 2
+    assert "check its permissions" in json.loads(answer.stdout)["error"]
 
 
 @pytest.mark.parametrize(

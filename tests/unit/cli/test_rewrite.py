@@ -55,6 +55,8 @@ def test_people_get_a_diff(program: Path, tiny_model_dir: Path) -> None:
         (("--from", "2:0", "--to", "2:9", "--strength", "2"), "above 0, at most 1"),
         (("--from", "2:0", "--to", "2:9", "--alternatives", "0"), "1 to 8"),
         (("--from", "2:0", "--to", "2:3"), "the selection is blank"),
+        (("--from", "2:4", "--to", "2:9", "--keep", "3:4-3:6"), "keep what is selected"),
+        (("--from", "2:4", "--to", "2:9", "--keep", "2:0-2:5"), "--keep 2:0-2:5 does not lie"),
     ],
 )
 def test_bad_input_is_named_with_the_fix(

@@ -54,7 +54,7 @@ function M.run(command, marker)
     return
   end
   local params = { textDocument = { uri = vim.uri_from_bufnr(buf) } }
-  if command.range == 2 then
+  if command.range > 0 then
     local range, encoding = place.selected(command), client.offset_encoding
     params.holes = { place.to_lsp(buf, range, encoding) }
     local kept = vim.tbl_map(function(pin)

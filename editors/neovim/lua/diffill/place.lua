@@ -14,8 +14,9 @@ function M.selected(command)
     local from, to = api.nvim_buf_get_mark(buf, "<"), api.nvim_buf_get_mark(buf, ">")
     local visual = from[1] == command.line1 and to[1] == command.line2
     if visual and vim.fn.visualmode() == "v" then
-      -- The mark stands on the first byte of the last character.
-      local stop = math.min(to[2] + 1, #line)
+      -- The mark stands on the first byte of the last character, or right of it.
+      local right_of_it = vim.o.selection == "exclusive" and not vim.deep_equal(from, to)
+      local stop = math.min(to[2] + (right_of_it and 0 or 1), #line)
       while stop < #line and line:byte(stop + 1) >= 0x80 and line:byte(stop + 1) < 0xC0 do
         stop = stop + 1
       end

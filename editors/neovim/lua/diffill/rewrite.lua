@@ -5,6 +5,7 @@
 
 local client_of = require("diffill.client")
 local drafts = require("diffill.drafts")
+local edit = require("diffill.edit")
 local options = require("diffill.options")
 local pins = require("diffill.pins")
 local place = require("diffill.place")
@@ -182,6 +183,9 @@ function M.ask(preview, strength)
     elseif not api.nvim_buf_is_valid(buf) or api.nvim_buf_get_changedtick(buf) ~= tick then
       client_of.say("the text has changed since the rewrite was asked for; ask again", vim.log.levels.WARN)
     else
+      for _, rewrite in ipairs(result.rewrites) do
+        rewrite.text = edit.text(rewrite.text)
+      end
       preview.tick, preview.strength, preview.rewrites, preview.index = tick, strength, result.rewrites, 1
       preview.draft = nil
       open(preview)

@@ -32,6 +32,10 @@ export const failures = {
     text: `Diffill: the server (${command}) did not start: ${why}. The log has what it said.`,
     fixes: ["Show Log", "Open Settings", "Restart Server"],
   }),
+  notLaunched: (why: string): Failure => ({
+    text: `Diffill: the server could not be started: ${why}. The log has more.`,
+    fixes: ["Show Log", "Open Settings", "Restart Server"],
+  }),
   crashed: (times: number): Failure => ({
     text: `Diffill: the server ended by itself ${times} times within three minutes and is not started again. The log has what it said.`,
     fixes: ["Show Log", "Restart Server"],

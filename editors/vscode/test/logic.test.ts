@@ -7,7 +7,7 @@ import { failures } from "../src/messages.ts";
 import { Crashes } from "../src/server/crashes.ts";
 import { leveller } from "../src/server/logLines.ts";
 import { isTooOld } from "../src/server/version.ts";
-import { forServer } from "../src/settings.ts";
+import { WrongSetting, forServer, textOf, textsOf } from "../src/settings.ts";
 import { draftedHoles, inOneLine } from "../src/ui/draftText.ts";
 import { applyEdits, holds, kept, moved } from "../src/ui/edits.ts";
 import { view } from "../src/ui/statusView.ts";
@@ -51,6 +51,16 @@ test("in a folder that is not trusted nothing is tuned by itself, whoever switch
   assert.deepEqual(forServer(section, false), { enable: true, train: { keepUp: false, autoResume: false, nice: 3 } });
   assert.deepEqual(forServer(section, true).train, section.train);
   for (const odd of [null, {}, { train: null }]) assert.deepEqual(forServer(odd, false), { train: { keepUp: false, autoResume: false } });
+});
+
+test("a setting of the wrong type is named with what it must be, and null is not set", () => {
+  assert.deepEqual([textOf("a", "x"), textOf("a", null), textOf("a", undefined)], ["x", "", ""]);
+  assert.deepEqual([textsOf("a", ["x"]), textsOf("a", null), textsOf("a", undefined)], [["x"], [], []]);
+  const named = (setting: string, must: RegExp) => (error: unknown) =>
+    error instanceof WrongSetting && error.setting === setting && error.message.startsWith(`${setting} is `) && must.test(error.message);
+  for (const odd of [5, true, ["x"], {}]) assert.throws(() => textOf("diffill.server.path", odd), named("diffill.server.path", /must be a text/));
+  for (const odd of ["--log-level debug", 5, [5], { 0: "x" }])
+    assert.throws(() => textsOf("diffill.server.args", odd), named("diffill.server.args", /must be a list of texts, such as \["--log-level", "debug"\]/));
 });
 
 test("edits are applied together, wherever they stand", () => {
@@ -175,7 +185,7 @@ test("the base model and every adapter can be chosen", () => {
 test("every failure offers at least one way on", () => {
   const all = [
     failures.noServer("No server."), failures.noServer("No file.", "diffill.server.path"), failures.noPython(),
-    failures.noFolder("/f", "EACCES"), failures.environmentFailed("pip", "no space"), failures.notStarted("diffill", "exit 1"), failures.crashed(4),
+    failures.noFolder("/f", "EACCES"), failures.environmentFailed("pip", "no space"), failures.notStarted("diffill", "exit 1"), failures.notLaunched("no reason"), failures.crashed(4),
     failures.tooOld("0.0.1", "PATH"), failures.cannot("fill", "0.0.1"), failures.notRunning(),
   ];
   for (const { text, fixes } of all) assert.ok(text.startsWith("Diffill: ") && fixes.length > 0, text);

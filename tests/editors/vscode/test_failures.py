@@ -92,3 +92,19 @@ def test_a_server_that_does_not_start_says_why(lost: Workbench, tmp_path: Path) 
     lost.do("notification", contains="no space left on the moon")
     lost.do("status", contains="the server is not running")
     lost.shot("broken")
+
+
+def test_a_setting_of_the_wrong_type_is_named_and_mended_at_once(
+    lost: Workbench, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.json"
+    script.write_text('{"answers": []}')
+    own = {"diffill__server__path": None, "diffill__server__interpreter": sys.executable}
+    lost.set(**own, diffill__server__args="--log-level debug")
+    (lost.folder / "typed.py").write_text("x = 1\n")
+    lost.do("open", name="typed.py")
+    lost.do("notification", contains='args is "--log-level debug", and must be a list of texts')
+    lost.do("status", contains="the server is not running")
+    lost.shot("wrong-type")
+    lost.set(**own, diffill__server__args=["--engine", f"scripted:{script}"])
+    lost.do("status", contains="Diffill: model")

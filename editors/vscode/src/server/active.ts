@@ -24,16 +24,21 @@ async function pythonApi(): Promise<PythonApi["environments"]> {
   }
 }
 
+async function toldInterpreter(folder: Uri | undefined): Promise<string | undefined> {
+  try {
+    const environments = await pythonApi();
+    const path = environments?.getActiveEnvironmentPath(folder);
+    return path && (await environments?.resolveEnvironment(path))?.executable.uri?.fsPath;
+  } catch {
+    return undefined; // as above
+  }
+}
+
 export async function activeInterpreters(): Promise<string[]> {
   if (!workspace.isTrusted) return [];
   const found: string[] = [];
-  const folder = workspace.workspaceFolders?.[0];
-  const environments = await pythonApi();
-  if (environments) {
-    const path = environments.getActiveEnvironmentPath(folder?.uri);
-    const resolved = await environments.resolveEnvironment(path).catch(() => undefined);
-    if (resolved?.executable.uri) found.push(resolved.executable.uri.fsPath);
-  }
+  const told = await toldInterpreter(workspace.workspaceFolders?.[0]?.uri);
+  if (told !== undefined) found.push(told);
   if (process.env.VIRTUAL_ENV) found.push(pythonIn(process.env.VIRTUAL_ENV, thisMachine()));
   for (const { uri } of workspace.workspaceFolders ?? [])
     if (uri.scheme === "file") found.push(pythonIn(join(uri.fsPath, ".venv"), thisMachine()));

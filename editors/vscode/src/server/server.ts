@@ -27,7 +27,7 @@ import {
   State,
 } from "vscode-languageclient/node";
 import { failures } from "../messages.ts";
-import { forServer } from "../settings.ts";
+import { WrongSetting, forServer, textOf, textsOf } from "../settings.ts";
 import { show } from "../ui/show.ts";
 import { EXPERIMENTAL, STATUS_DID_CHANGE, TRAIN_PROGRESS, type Status } from "../wire.ts";
 import { activeInterpreters } from "./active.ts";
@@ -93,11 +93,10 @@ export class Server implements Disposable {
   /** Start, or stop and start. One at a time, in the order they were asked for. */
   restart(): Promise<void> {
     this.#crashes = new Crashes();
-    this.#turn = this.#turn.then(async () => {
+    return this.#next(async () => {
       await this.#stop();
       await this.#start();
     });
-    return this.#turn;
   }
 
   /**
@@ -154,7 +153,12 @@ export class Server implements Disposable {
   }
 
   stop(): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#stop());
+    return this.#next(() => this.#stop());
+  }
+
+  /** What fails must not keep the next one from its turn. */
+  #next(does: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(does).catch((error: unknown) => this.#log.error(`${error}`));
     return this.#turn;
   }
 
@@ -174,11 +178,24 @@ export class Server implements Disposable {
 
   async #start(): Promise<void> {
     this.#lives("starting");
-    const settings = workspace.getConfiguration("diffill");
+    try {
+      await this.#launch();
+    } catch (error) {
+      this.#lives("failed");
+      const why = error instanceof Error ? error.message : String(error);
+      const wrong = error instanceof WrongSetting;
+      this.#log.error(wrong || !(error instanceof Error) ? why : (error.stack ?? why));
+      show(wrong ? failures.noServer(why, error.setting) : failures.notLaunched(why));
+    }
+  }
+
+  async #launch(): Promise<void> {
+    const set = (name: string) => workspace.getConfiguration("diffill.server").get<unknown>(name);
+    const args = textsOf("diffill.server.args", set("args"));
     const search = await findServer(
       {
-        path: settings.get("server.path", ""),
-        interpreter: settings.get("server.interpreter", ""),
+        path: textOf("diffill.server.path", set("path")),
+        interpreter: textOf("diffill.server.interpreter", set("interpreter")),
         active: await activeInterpreters(),
         own: pythonIn(ownFolder(this.#context), thisMachine()),
         machine: thisMachine(),
@@ -195,7 +212,7 @@ export class Server implements Disposable {
     this.#log.info(`starting ${found.command} ${found.args.join(" ")} (from ${found.source})`);
     this.#lastLine = "";
     this.#ran = false;
-    const client = this.#build(found, settings.get("server.args", []));
+    const client = this.#build(found, args);
     this.#client = client;
     try {
       await client.start();

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -88,35 +89,32 @@ class Repository:
         """One hash over the paths, sides and contents of everything that is used."""
         whole = hashlib.sha256()
         for file in self.files:
-            whole.update(f"{file.path}\0{file.held_out}\0{file.digest}\n".encode())
+            line = f"{file.path}\0{file.held_out}\0{file.digest}\n"
+            whole.update(line.encode("utf-8", "surrogateescape"))
         return whole.hexdigest()
 
 
-def scan_repository(
-    root: Path, *, on_progress: Callable[[int, int], None] | None = None
-) -> Repository:
+Progress = Callable[[], None]
+"""Called for every file; what it raises ends the work."""
+
+
+def scan_repository(root: Path, *, on_progress: Progress = lambda: None) -> Repository:
     """Look at every code file below `root`. Raises CorpusError where there is nothing to learn."""
     if not root.is_dir():
         raise CorpusError(f"{root} is no folder", fix="name the top folder of a repository")
     root = root.resolve()
-    candidates, excluded = _candidates(root)
+    candidates, excluded = _candidates(root, on_progress)
     rules = IgnoreRules([root])
     recent, uses_git = _recent(root, len(candidates))
     kept: list[SourceFile] = []
-    for number, path in enumerate(candidates):
-        if on_progress is not None:
-            on_progress(number, len(candidates))
-        ignored = rules.check(root / path)
-        if ignored is not None:
-            reason = ignored.why.removeprefix(".")
-            excluded.append(Excluded(path, reason, ignored.pattern))
-            continue
-        found = _read(root, path)
+    for path in candidates:
+        on_progress()
+        found = _ignored(rules, root, path) or _read(root, path)
         if isinstance(found, Excluded):
             excluded.append(found)
         else:
             kept.append(SourceFile(path, found[0], found[1], False, path in recent))
-    kept, copies = _without_copies(kept)
+    kept, copies = _without_copies(kept, on_progress)
     files = tuple(_split(kept))
     repository = Repository(root, files, tuple(excluded + copies), uses_git)
     if not files:
@@ -128,11 +126,38 @@ def scan_repository(
     return repository
 
 
-def _candidates(root: Path) -> tuple[list[str], list[Excluded]]:
+def left_out_since(
+    root: Path, digests: Mapping[str, str], *, on_progress: Progress = lambda: None
+) -> Excluded | None:
+    """The first of some files that is ignored now, or has changed and holds a secret now.
+
+    `digests`: by path, the SHA-256 of each file when it was scanned.
+    """
+    root, rules = root.resolve(), IgnoreRules([root.resolve()])
+    for path, digest in digests.items():
+        on_progress()
+        ignored = _ignored(rules, root, path)
+        if ignored is not None:
+            return ignored
+        data = _bytes(root / path)
+        if isinstance(data, bytes) and hashlib.sha256(data).hexdigest() != digest:
+            kind = secret_kind(path, data)
+            if kind is not None:
+                return Excluded(path, "secret", kind)
+    return None
+
+
+def _ignored(rules: IgnoreRules, root: Path, path: str) -> Excluded | None:
+    found = rules.check(root / path)
+    return None if found is None else Excluded(path, found.why.removeprefix("."), found.pattern)
+
+
+def _candidates(root: Path, on_progress: Progress) -> tuple[list[str], list[Excluded]]:
     """Code files in a fixed order, and folders that are not entered."""
     found: list[str] = []
     excluded: list[Excluded] = []
     for folder, folders, names in os.walk(root):
+        on_progress()
         here = PurePosixPath(Path(folder).relative_to(root).as_posix())
         enter = []
         for name in sorted(folders):
@@ -158,19 +183,13 @@ def _candidates(root: Path) -> tuple[list[str], list[Excluded]]:
 
 def _read(root: Path, path: str) -> tuple[str, bytes] | Excluded:
     """Language and bytes of a file that may be used, or why it may not."""
-    full = root / path
     language = language_of(path)
     assert language is not None
     if skipped_path(path):
         return Excluded(path, "vendored_or_generated_name")
-    try:
-        if full.is_symlink():
-            return Excluded(path, "link")
-        if full.stat().st_size > MAX_FILE_BYTES:
-            return Excluded(path, "too_large")
-        data = full.read_bytes()
-    except OSError as error:
-        return Excluded(path, "unreadable", str(error.strerror))
+    data = _bytes(root / path)
+    if not isinstance(data, bytes):
+        return Excluded(path, *data)
     reason = reason_to_drop(data, copyleft=False)
     if reason is not None:
         return Excluded(path, reason)
@@ -180,17 +199,34 @@ def _read(root: Path, path: str) -> tuple[str, bytes] | Excluded:
     return (header_language(data) if path.endswith(".h") else language), data
 
 
-def _without_copies(files: list[SourceFile]) -> tuple[list[SourceFile], list[Excluded]]:
+def _bytes(full: Path) -> bytes | tuple[str, str]:
+    """What a file of source code holds, or the reason why it is not read, and its detail."""
+    try:
+        seen = full.lstat()
+        if stat.S_ISLNK(seen.st_mode):
+            return "link", ""
+        if not stat.S_ISREG(seen.st_mode):  # to read a pipe would wait for somebody to write
+            return "unreadable", "it is no file"
+        return ("too_large", "") if seen.st_size > MAX_FILE_BYTES else full.read_bytes()
+    except OSError as error:
+        return "unreadable", str(error.strerror)
+
+
+def _without_copies(
+    files: list[SourceFile], on_progress: Progress
+) -> tuple[list[SourceFile], list[Excluded]]:
     """Copies of a training file among the held-out ones would make the figures worthless."""
     if not files:
         return [], []
     seen: set[bytes] = set()
-    exact = []
+    exact, signatures = [], []
     for file in files:
+        on_progress()
         digest = exact_digest(file.data)
         exact.append(digest in seen)
         seen.add(digest)
-    near = near_duplicates(np.stack([signature(word_hashes(file.data)) for file in files]))
+        signatures.append(signature(word_hashes(file.data)))
+    near = near_duplicates(np.stack(signatures), on_progress=lambda done: on_progress())
     kept = [f for f, a, b in zip(files, exact, near, strict=True) if not (a or b)]
     copies = [
         Excluded(f.path, "duplicate" if a else "near_duplicate")

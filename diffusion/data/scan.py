@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -107,7 +108,10 @@ def limited(root: Path, paths: Iterable[str], limits: Mapping[str, int]) -> tupl
 
     Which files of a language above its limit are looked at is decided by a hash of their paths.
     """
-    ordered = sorted(paths, key=lambda p: hashlib.blake2b(p.encode(), digest_size=8).digest())
+    def place(path: str) -> bytes:
+        return hashlib.blake2b(path.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+
+    ordered = sorted(paths, key=place)
     used: Counter[str] = Counter()
     chosen = []
     for path in ordered:
@@ -120,10 +124,11 @@ def limited(root: Path, paths: Iterable[str], limits: Mapping[str, int]) -> tupl
 
 
 def read_file(root: Path, path: str) -> tuple[str, bytes] | None:
-    """Language and bytes of one file; None if it is a link or too big to be source code."""
+    """Language and bytes of one file; None for a link, a pipe, or what is too big for source."""
     full = root / path
     language = language_of(path)
-    if language is None or full.is_symlink() or full.stat().st_size > MAX_FILE_BYTES:
+    found = full.lstat()
+    if language is None or not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE_BYTES:
         return None
     data = full.read_bytes()
     return (header_language(data) if path.endswith(".h") else language), data

@@ -21,6 +21,8 @@ from typing import Any
 from diffusion.data.given_secrets import given_secret
 from diffusion.data.secrets import entropy_bits, holds_secret
 
+VERSION = 2
+"""Another one means that files may be judged otherwise: what was found clean is searched again."""
 _SECRET_NAME = re.compile(
     r"^\.?(?:env|secrets?|credentials?|passwords?)(?:[._-].*)?$", re.IGNORECASE
 )

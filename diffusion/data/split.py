@@ -18,8 +18,9 @@ MAX_EXTRA_UNIT = 0.1
 
 
 def unit_hash(unit: str) -> float:
-    """A number in [0, 1) that depends on the unit's name alone."""
-    digest = hashlib.blake2b(f"split:{unit}".encode(), digest_size=8).digest()
+    """A number in [0, 1) that depends on the unit's name alone, which may be no UTF-8."""
+    name = f"split:{unit}".encode("utf-8", "surrogateescape")
+    digest = hashlib.blake2b(name, digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from diffusion.data.repository import HELD_OUT_SHARE, Repository, scan_repository
+from diffusion.cancel import Cancelled
+from diffusion.data.repository import (
+    HELD_OUT_SHARE,
+    Repository,
+    left_out_since,
+    scan_repository,
+)
 from diffusion.data.secret_scan import secret_kind
 from diffusion.errors import CorpusError
 from tests.support.repositories import PLANTED, code, write_repository
@@ -47,6 +55,55 @@ def test_what_is_left_out_says_why(tmp_path: Path) -> None:
     }  # fmt: skip
     assert {"copy.py", "keep.tmp.py", "gpl.py", "deep/good.py"} <= paths(found)
     assert not found.uses_git
+
+
+def test_a_pipe_is_not_read_and_a_name_that_is_no_utf8_is_one(tmp_path: Path) -> None:
+    write_repository(tmp_path, 4)
+    before = scan_repository(tmp_path)
+    os.mkfifo(tmp_path / "pipe.py")  # reading it would wait for ever
+    odd = os.fsdecode(b"caf\xe9.py")
+    (tmp_path / odd).write_text(code(80))
+    found = scan_repository(tmp_path)
+    assert reasons(found) == {"pipe.py": "unreadable"}
+    assert odd in paths(found) and found.digest != before.digest
+
+
+def test_a_scan_ends_where_its_listener_wants_it_to(tmp_path: Path) -> None:
+    write_repository(tmp_path, 4)
+    calls = 0
+
+    def end_at(last: int) -> Callable[[], None]:
+        def count() -> None:
+            nonlocal calls
+            calls += 1
+            if calls == last:
+                raise Cancelled
+
+        return count
+
+    scan_repository(tmp_path, on_progress=end_at(0))
+    assert calls > 2 * 4  # each file is read and compared
+    for last in range(1, calls + 1):
+        calls = 0
+        with pytest.raises(Cancelled):
+            scan_repository(tmp_path, on_progress=end_at(last))
+        assert calls == last
+
+
+def test_files_that_were_used_are_asked_for_again(tmp_path: Path) -> None:
+    write_repository(tmp_path, 4)
+    known = {file.path: file.digest for file in scan_repository(tmp_path).files}
+    assert left_out_since(tmp_path, known) is None
+    (tmp_path / "module_1.py").write_text(code(90))
+    (tmp_path / "module_2.py").unlink()
+    assert left_out_since(tmp_path, known) is None
+    (tmp_path / "module_1.py").write_text(code(90) + PLANTED["words alone"])
+    found = left_out_since(tmp_path, known)
+    assert found is not None and (found.path, found.reason) == ("module_1.py", "secret")
+    (tmp_path / "module_1.py").write_text(code(90))
+    (tmp_path / ".diffillignore").write_text("module_2.py\n")  # its text is in the run
+    found = left_out_since(tmp_path, known)
+    assert found is not None and (found.path, found.reason) == ("module_2.py", "diffillignore")
 
 
 def test_git_is_asked_where_it_is_there(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ def test_round_trip_and_reasons(tmp_path: Path) -> None:
     files |= {"p/tiny.py": "x = 1\n", "p/readme.md": "text", "p/vendor/v.py": python_module(9)}
     root = write_package(tmp_path, "p", files)
     (root / "p" / "link.py").symlink_to(root / "p" / "m1.py")
+    os.mkfifo(root / "p" / "pipe.py")  # reading it would wait for ever
     found = survey(root, "p", "key", NO_SETS)
     assert found.paths == ("p/cmd/a.go", *(f"p/m{i}.py" for i in range(5)))
-    assert found.dropped == {"too_large": 1, "too_small": 1}
+    assert found.dropped == {"too_large": 2, "too_small": 1}
     assert found.sizes_bytes[1] == len(files["p/m0.py"])
     found.save(tmp_path / "s.npz")
     again = Survey.load(tmp_path / "s.npz")
@@ -32,6 +34,12 @@ def test_an_empty_survey_can_be_stored(tmp_path: Path) -> None:
     survey(root, "none", "key", NO_SETS).save(tmp_path / "s.npz")
     assert Survey.load(tmp_path / "s.npz").paths == ()
     assert Survey.load(tmp_path / "s.npz").overlaps == ()
+
+
+def test_a_name_that_is_no_utf8_is_one(tmp_path: Path) -> None:
+    root, odd = write_package(tmp_path, "p", {"a.py": "x"}), os.fsdecode(b"caf\xe9.py")
+    (root / odd).write_text("y")
+    assert limited(root, list(code_files(root)), {})[0] == ["a.py", odd]
 
 
 def test_a_limit_holds_for_its_language_only_and_is_stable(tmp_path: Path) -> None:

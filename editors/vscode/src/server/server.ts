@@ -2,10 +2,9 @@
 // fix; nothing here decides what is suggested.
 
 import { createInterface } from "node:readline";
-import { setTimeout } from "node:timers/promises";
+import { setImmediate as soon, setTimeout } from "node:timers/promises";
 import {
   type CancellationToken,
-  type Disposable,
   EventEmitter,
   type ExtensionContext,
   type LogOutputChannel,
@@ -53,7 +52,7 @@ class QuietClient extends LanguageClient {
 
 export type Life = "stopped" | "starting" | "running" | "failed";
 
-export class Server implements Disposable {
+export class Server {
   readonly #context: ExtensionContext;
   readonly #log: LogOutputChannel;
   #client: LanguageClient | undefined;
@@ -61,7 +60,6 @@ export class Server implements Disposable {
   #crashes = new Crashes();
   #life: Life = "stopped";
   #lastLine = "";
-  #ran = false;
   #drafts = 0;
   #saidAll: Promise<void> = Promise.resolve();
   readonly #lived = new EventEmitter<Life>();
@@ -93,10 +91,12 @@ export class Server implements Disposable {
   /** Start, or stop and start. One at a time, in the order they were asked for. */
   restart(): Promise<void> {
     this.#crashes = new Crashes();
-    return this.#next(async () => {
-      await this.#stop();
-      await this.#start();
-    });
+    return this.#next(() => this.#restart());
+  }
+
+  async #restart(): Promise<void> {
+    await this.#stop();
+    await this.#start();
   }
 
   /**
@@ -110,16 +110,14 @@ export class Server implements Disposable {
     token?: CancellationToken,
     hear?: (draft: unknown) => void,
   ): Promise<T | undefined> {
-    if (this.#client === undefined || this.#life !== "running") {
-      show(failures.notRunning());
-      return undefined;
-    }
+    const client = await this.#running();
+    if (client === undefined) return undefined;
     const partialResultToken = `diffill-draft-${++this.#drafts}`;
-    const hearing = hear && this.#client.onProgress(DRAFT, partialResultToken, hear);
+    const hearing = hear && client.onProgress(DRAFT, partialResultToken, hear);
     const sent = hear ? { ...(params as object), partialResultToken } : params;
     try {
       // A token that is undefined would be taken for a second parameter.
-      return await (token ? this.#client.sendRequest<T>(method, sent, token) : this.#client.sendRequest<T>(method, sent));
+      return await (token ? client.sendRequest<T>(method, sent, token) : client.sendRequest<T>(method, sent));
     } catch (error) {
       const code = error instanceof ResponseError ? error.code : undefined;
       if (code === ErrorCodes.MethodNotFound) show(failures.cannot(what, this.version));
@@ -139,17 +137,13 @@ export class Server implements Disposable {
 
   /** Run a command of the server's; undefined as for `ask`. */
   async execute(command: string, args: unknown[], what: string): Promise<unknown> {
-    const offered = this.#client?.initializeResult?.capabilities.executeCommandProvider?.commands ?? [];
-    if (this.#life === "running" && !offered.includes(command)) {
+    const client = await this.#running();
+    if (client === undefined) return undefined;
+    if (!client.initializeResult?.capabilities.executeCommandProvider?.commands.includes(command)) {
       show(failures.cannot(what, this.version));
       return undefined;
     }
     return this.ask("workspace/executeCommand", { command, arguments: args }, what);
-  }
-
-  dispose(): void {
-    void this.stop();
-    for (const emitter of [this.#lived, this.#status, this.#answered, this.#told, this.#training]) emitter.dispose();
   }
 
   stop(): Promise<void> {
@@ -160,6 +154,15 @@ export class Server implements Disposable {
   #next(does: () => Promise<void>): Promise<void> {
     this.#turn = this.#turn.then(does).catch((error: unknown) => this.#log.error(`${error}`));
     return this.#turn;
+  }
+
+  /** The client, when it has started if it is about to; undefined if none runs, which has been said. */
+  async #running(): Promise<LanguageClient | undefined> {
+    const failed = this.#life === "failed";
+    for (let turn: unknown; turn !== this.#turn; ) await (turn = this.#turn);
+    if (this.#life === "running") return this.#client;
+    if (failed) show(failures.notRunning()); // else `#start` has just said why
+    return undefined;
   }
 
   #lives(life: Life): void {
@@ -211,7 +214,6 @@ export class Server implements Disposable {
     const { found } = search;
     this.#log.info(`starting ${found.command} ${found.args.join(" ")} (from ${found.source})`);
     this.#lastLine = "";
-    this.#ran = false;
     const client = this.#build(found, args);
     this.#client = client;
     try {
@@ -257,16 +259,21 @@ export class Server implements Disposable {
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue }),
         closed: () => {
-          // One that never ran would not run the second time; `#start` says why.
-          if (!this.#ran) return { action: CloseAction.DoNotRestart, handled: true };
-          if (this.#crashes.restartAfter(Date.now())) {
-            this.#log.warn("the server ended by itself; starting it again");
-            this.#lives("starting");
-            return { action: CloseAction.Restart, handled: true };
+          const done = { action: CloseAction.DoNotRestart, handled: true };
+          // One that never ran would not run the second time; `#launch` says why.
+          if (client.state !== State.Running) return done;
+          if (!this.#crashes.restartAfter(Date.now())) {
+            this.#lives("failed");
+            show(failures.crashed(this.#crashes.limit + 1));
+            return done;
           }
-          this.#lives("failed");
-          show(failures.crashed(this.#crashes.limit + 1));
-          return { action: CloseAction.DoNotRestart, handled: true };
+          // Not by the client: what it starts waits for no turn, and it tells nobody if it cannot.
+          this.#lives("starting");
+          void this.#next(async () => {
+            await soon(); // the client puts itself away first
+            if (this.#client === client) await this.#restart();
+          });
+          return { ...done, message: "the server ended by itself; starting it again" };
         },
       },
       middleware: {
@@ -300,9 +307,7 @@ export class Server implements Disposable {
       clear: () => {},
     });
     client.onDidChangeState(({ newState }) => {
-      if (newState !== State.Running) return;
-      this.#ran = true;
-      this.#lives("running");
+      if (newState === State.Running) this.#lives("running");
     });
     client.onNotification(STATUS_DID_CHANGE, (status: Status) => this.#status.fire(status));
     client.onNotification(TRAIN_PROGRESS, (event: Record<string, unknown>) => this.#training.fire(event));

@@ -31,11 +31,11 @@ return {
         vim.lsp.handlers["$/progress"](err, progress, context)
       end
     end,
-    ["diffill/statusDidChange"] = function(_, status)
-      require("diffill.status").changed(status)
+    ["diffill/statusDidChange"] = function(_, status, context)
+      require("diffill.status").changed(status, context.client_id)
     end,
-    ["diffill/train/progress"] = function(_, progress)
-      require("diffill.train").progress(progress)
+    ["diffill/train/progress"] = function(_, progress, context)
+      require("diffill.train").progress(progress, context.client_id)
     end,
   },
 }

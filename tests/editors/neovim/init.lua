@@ -14,6 +14,14 @@ end
 
 require("diffill").setup(test.options)
 
+--- What a server said of itself last.
+local status = require("diffill.status")
+local changed = status.changed
+status.changed = function(new, client)
+  _G.told = new
+  changed(new, client)
+end
+
 for key, name in pairs({
   ["<C-l>"] = "accept",
   ["<C-f>"] = "accept-word",

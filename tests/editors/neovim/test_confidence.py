@@ -89,7 +89,7 @@ def test_the_bundled_model_knows_how_sure_it_is(
         version, tmp_path, cmd=server(tmp_path), settings=settings, confidence=True
     ) as neovim:
         neovim.open("shapes.py", text)
-        neovim.wait("(require('diffill.status').last() or {}).engine == 'ready'", 90_000)
+        neovim.wait("(told or {}).engine == 'ready'", 90_000)
         neovim.keys("3GAself.width = ")
         neovim.wait("ghost() ~= nil")
         answer = neovim.lua(

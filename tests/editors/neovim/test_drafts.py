@@ -378,7 +378,7 @@ def test_the_bundled_model_is_seen_at_work(
     """At least one draft is drawn of every hole, and none is left."""
     with running(version, tmp_path, cmd=server(tmp_path)) as neovim:
         neovim.open("shapes.py", "def area(width, height):\n    return ___\n\nprint(area(___))\n")
-        neovim.wait("(require('diffill.status').last() or {}).engine == 'ready'", 90_000)
+        neovim.wait("(told or {}).engine == 'ready'", 90_000)
         neovim.lua(
             "local all = require('diffill.drafts') local take = all.take _G.seen = {}"
             " all.take = function(...) local ours = take(...)"

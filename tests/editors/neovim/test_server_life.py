@@ -219,6 +219,86 @@ def test_restarting_a_running_server(version: str, tmp_path: Path) -> None:
         assert neovim.saved(path) == b"def add(left, right):\n    return left + right\n"
 
 
+def test_a_server_that_was_stopped_by_force_stays_down(version: str, tmp_path: Path) -> None:
+    with running(version, tmp_path, cmd=scripted(tmp_path)) as neovim:
+        neovim.open("a.py", TEXT)
+        neovim.lua("local now = vim.uv.now vim.uv.now = function() return now() + 11000 end")
+        neovim.lua("client():stop(true)")
+        neovim.wait("client() == nil")
+        neovim.wait("true")  # what is done then is done one turn of the loop later
+        assert neovim.lua("return said") in ([], {})
+        clients = "vim.lsp.get_clients({name = 'diffill', _uninitialized = true})"
+        assert neovim.lua(f"return #{clients}") == 0
+
+
+def test_what_a_server_said_goes_with_it(version: str, tmp_path: Path) -> None:
+    with running(version, tmp_path, cmd=scripted(tmp_path)) as neovim:
+        neovim.open("a.py", TEXT)
+        first = neovim.lua("return client().id")
+        neovim.lua(
+            "client().handlers['diffill/train/progress'](nil, {event = 'train', progress = 0.4},"
+            " {client_id = client().id})"
+        )
+        assert neovim.lua("return require('diffill').statusline()") == "diffill tuning 40%"
+        neovim.command("Diffill restart")
+        neovim.wait(f"client() ~= nil and client().id ~= {first} and client().initialized")
+        neovim.wait("require('diffill').statusline() == 'diffill on'")
+
+
+def test_a_status_line_tells_of_the_server_of_its_buffer(version: str, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / ".git").mkdir(parents=True)
+    line = "require('diffill').statusline()"
+    with running(version, tmp_path, cmd=scripted(tmp_path)) as neovim:
+        neovim.open("one/a.py", TEXT)
+        neovim.command("Diffill snooze 5")
+        neovim.wait(f"{line} == 'diffill snoozed'")
+        neovim.open("two/b.py", TEXT)
+        assert neovim.lua("return #vim.lsp.get_clients({name = 'diffill'})") == 2
+        neovim.keys("jAreturn ")
+        neovim.shows("left + right")
+        assert neovim.lua(f"return {line}") == "diffill on"
+        neovim.keys("<Esc>")
+        neovim.command(f"edit! {tmp_path / 'one' / 'a.py'}")
+        neovim.wait(f"{line} == 'diffill snoozed'")
+
+
+def test_a_neovim_that_cannot_say_what_is_enabled(version: str, tmp_path: Path) -> None:
+    """0.11.0 and 0.11.1 have no `vim.lsp.is_enabled`."""
+    with running(version, tmp_path, cmd=["no-such-diffill"]) as neovim:
+        neovim.lua("vim.lsp.is_enabled = nil")
+        neovim.command(f"edit {tmp_path / 'a.txt'}")
+        assert neovim.lua("return vim.bo.filetype") == "text"
+        neovim.command(f"edit {tmp_path / 'a.py'}")
+        neovim.hears('"no-such-diffill" cannot be run')
+        report = health(neovim)
+        assert "no server runs yet" in report
+        neovim.lua("vim.lsp.enable('diffill', false)")
+        assert "the server is not enabled" in health(neovim)
+
+
+def test_a_command_given_to_neovim_stays(version: str, tmp_path: Path) -> None:
+    with running(version, tmp_path) as neovim:
+        neovim.lua("vim.lsp.config('diffill', {cmd = ...})", scripted(tmp_path))
+        neovim.open("a.py", TEXT)
+        neovim.command("Diffill toggle")
+        neovim.command("Diffill toggle")
+        assert neovim.lua("return vim.lsp.config.diffill.cmd") == scripted(tmp_path)
+
+
+def test_a_document_that_no_server_serves_is_not_asked_about(version: str, tmp_path: Path) -> None:
+    with running(version, tmp_path, cmd=scripted(tmp_path)) as neovim:
+        neovim.open("a.py", TEXT)
+        neovim.command(f"edit {tmp_path / 'a.md'}")
+        for command in ("fill", "rewrite", "bridge", "comment", "explain"):
+            neovim.lua("for i = #said, 1, -1 do said[i] = nil end")
+            neovim.command(f"Diffill {command}")
+            neovim.hears("no server runs for this buffer; :checkhealth diffill says why")
+            assert neovim.lua("return #said") == 1
+        neovim.command("Diffill status")  # is about no document
+        neovim.wait("(window() or ''):find('Normal:', 1, true)")
+
+
 def test_states_of_the_engine_reach_the_status_line(version: str, tmp_path: Path) -> None:
     """A model that cannot be loaded: Loading, then Error, as notified."""
     engine = script(tmp_path, load_error="no weights here")
@@ -242,7 +322,7 @@ def test_the_bundled_model(
     settings = {"inline": {"minConfidence": 0, "maxLatencyMs": 15_000}}
     with running(version, tmp_path, cmd=server(tmp_path), ghost=ghost, settings=settings) as neovim:
         path = neovim.open("shapes.py", SHAPES)
-        neovim.wait("(require('diffill.status').last() or {}).engine == 'ready'", 90_000)
+        neovim.wait("(told or {}).engine == 'ready'", 90_000)
         neovim.keys("11GAreturn ")
         neovim.wait("ghost() ~= nil")
         found = neovim.ghost()

@@ -113,7 +113,7 @@ def test_what_tuning_has_made_is_listed_chosen_and_deleted(
         )  # fmt: skip
         store.publish(manifest, b"weights")
     folder = tmp_path / "home"
-    adapter = "(require('diffill.status').last() or {}).adapter"
+    adapter = "(told or {}).adapter"
     with running(version, folder, **options(folder, tiny_model_dir)) as neovim:
         opened(neovim, repository)
         neovim.command("Diffill model list")

@@ -143,13 +143,20 @@ def test_what_the_server_needs_to_be_told_is_announced(neovim: Neovim) -> None:
     assert told == wanted
 
 
+def notified(neovim: Neovim, method: str, params: object) -> None:
+    """As if the server of the present buffer had told it."""
+    context = "{client_id = client().id, method = method}"
+    code = f"local method, params = ... client().handlers[method](nil, params, {context})"
+    neovim.lua(code, method, params)
+
+
 def test_the_events_of_a_run_reach_the_status_line(neovim: Neovim) -> None:
     neovim.open("a.py", "\n")
     ready = FIXTURES["diffill/statusDidChange"]["notifications"][-1]
-    neovim.lua("client().handlers['diffill/statusDidChange'](nil, ...)", ready)
+    notified(neovim, "diffill/statusDidChange", ready)
     shown = []
     for event in FIXTURES["diffill/train/progress"]["notifications"]:
-        neovim.lua("client().handlers['diffill/train/progress'](nil, ...)", event)
+        notified(neovim, "diffill/train/progress", event)
         shown.append(neovim.lua("return require('diffill').statusline()"))
     assert shown == [
         f"diffill {word}"
@@ -173,7 +180,7 @@ def test_a_pushed_status_reaches_the_status_line(neovim: Neovim) -> None:
     neovim.open("a.py", "\n")
     shown = []
     for status in FIXTURES["diffill/statusDidChange"]["notifications"]:
-        neovim.lua("client().handlers['diffill/statusDidChange'](nil, ...)", status)
+        notified(neovim, "diffill/statusDidChange", status)
         shown.append(neovim.lua("return require('diffill').statusline()"))
     assert shown == ["diffill loading", "diffill on"]
 

@@ -11,6 +11,7 @@ M.name = "diffill"
 M.oldest_server = "0.1.0"
 local METHOD_NOT_FOUND = -32601
 local EARLY_MS = 10000 -- ended sooner than this: it cannot run here, so starting it again is no use
+local SIGTERM = 15 -- how Neovim stops a server by force; no crash looks like it
 
 local started = {} ---@type table<integer, integer> client id -> milliseconds
 local asked_to_stop = {} ---@type table<integer, boolean>
@@ -22,6 +23,15 @@ function M.say(text, level)
   vim.notify("Diffill: " .. text, level or vim.log.levels.INFO, { title = "Diffill" })
 end
 
+--- Whether Neovim starts the server by itself; 0.11.0 and 0.11.1 have no function to ask.
+---@return boolean
+function M.is_enabled()
+  if vim.lsp.is_enabled then
+    return vim.lsp.is_enabled(M.name)
+  end
+  return vim.lsp._enabled_configs[M.name] ~= nil
+end
+
 ---@param buf integer?
 ---@return vim.lsp.Client?
 function M.get(buf)
@@ -29,11 +39,12 @@ function M.get(buf)
   return clients[1]
 end
 
---- The client for a buffer, or a sentence why there is none.
----@param buf integer?
+--- The client for a buffer, or a sentence why there is none. 0 is for what concerns no document:
+--- the current buffer's client, or any.
+---@param buf integer
 ---@return vim.lsp.Client?
 function M.need(buf)
-  local client = M.get(buf) or M.get()
+  local client = M.get(buf) or (buf == 0 and M.get() or nil)
   if not client then
     M.say("no server runs for this buffer; :checkhealth diffill says why", vim.log.levels.WARN)
   end
@@ -42,7 +53,7 @@ end
 
 --- Ask the server; the callback gets the result, errors are told. Returns who was asked, and the
 --- number of the request.
----@param buf integer
+---@param buf integer 0: the request concerns no document
 ---@param method string
 ---@param params any
 ---@param callback fun(result: any, client: vim.lsp.Client)
@@ -77,7 +88,7 @@ end
 ---@param buf integer
 ---@param command string
 ---@param arguments any[]
----@param callback fun(result: any)
+---@param callback fun(result: any, client: vim.lsp.Client)
 function M.command(buf, command, arguments, callback)
   local client = M.need(buf)
   if not client then
@@ -103,7 +114,7 @@ function M.configure(changes)
     client:notify("workspace/didChangeConfiguration", { settings = settings })
     client:request("diffill/status", nil, function(err, status)
       if not err then
-        require("diffill.status").changed(status)
+        require("diffill.status").changed(status, client.id)
       end
     end)
   end
@@ -117,10 +128,10 @@ function M.is_on()
   return vim.tbl_get(settings, "diffill", "enable") ~= false
 end
 
---- Hand the options on to `vim.lsp.config`.
+--- Hand the options on to `vim.lsp.config`; a command that was given there stays if none is here.
 function M.publish()
   vim.lsp.config(M.name, {
-    cmd = options.cmd(),
+    cmd = options.current.cmd,
     settings = options.settings(),
   })
 end
@@ -145,7 +156,7 @@ end
 function M.check_command(buf)
   local config = vim.lsp.config[M.name]
   local cmd = config.cmd
-  local ours = vim.lsp.is_enabled(M.name) and vim.list_contains(config.filetypes, vim.bo[buf].filetype)
+  local ours = M.is_enabled() and vim.list_contains(config.filetypes, vim.bo[buf].filetype)
   if ours and type(cmd) == "table" and vim.fn.executable(cmd[1]) == 0 and not said_missing[cmd[1]] then
     said_missing[cmd[1]] = true
     M.say(
@@ -178,16 +189,16 @@ end
 ---@param id integer
 function M.on_exit(code, signal, id)
   local lived_ms = vim.uv.now() - (started[id] or vim.uv.now())
-  local wanted = asked_to_stop[id] or vim.v.exiting ~= vim.NIL
+  local wanted = asked_to_stop[id] or vim.v.exiting ~= vim.NIL or signal == SIGTERM
   started[id], asked_to_stop[id] = nil, nil
+  require("diffill.status").gone(id)
   if wanted or (code == 0 and signal == 0) then
     return
   end
-  require("diffill.status").gone()
   -- Twice, since Neovim itself forgets the client one turn of the loop later.
   vim.schedule(vim.schedule_wrap(function()
     local how = signal ~= 0 and ("by signal %d"):format(signal) or ("with code %d"):format(code)
-    if lived_ms < EARLY_MS or not options.current.restart then
+    if lived_ms < EARLY_MS or not options.current.restart or not M.is_enabled() then
       M.say(
         ("the server ended %s; :checkhealth diffill and :Diffill log say why, :Diffill restart tries again"):format(how),
         vim.log.levels.ERROR

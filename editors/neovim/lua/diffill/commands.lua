@@ -87,8 +87,8 @@ M.all = {
         client_of.say(("%s is no number of minutes"):format(arguments[1]), vim.log.levels.ERROR)
         return
       end
-      client_of.command(0, "diffill.snooze", { minutes }, function(status)
-        require("diffill.status").changed(status)
+      client_of.command(0, "diffill.snooze", { minutes }, function(status, client)
+        require("diffill.status").changed(status, client.id)
         client_of.say(minutes > 0 and ("quiet for %g minutes"):format(minutes) or "no longer quiet")
       end)
     end,

@@ -58,7 +58,7 @@ end
 local function check_client()
   local client = client_of.get()
   if not client then
-    if vim.lsp.is_enabled(client_of.name) then
+    if client_of.is_enabled() then
       health.info("no server runs yet; it starts with the first file in a language it knows")
     else
       health.warn("the server is not enabled", 'Call vim.lsp.enable("diffill").')

@@ -1,16 +1,26 @@
---- What the server says of itself: kept for the status line, shown by `:Diffill status`.
+--- What each server says of itself: kept for the status line, shown by `:Diffill status`.
 ---
---- Invariant: the server is asked by `:Diffill status` and after a setting was changed; the rest
---- follows its notifications.
+--- Invariants: a buffer's status line tells of the server of that buffer; a server is asked by
+--- `:Diffill status` and after a setting was changed, the rest follows its notifications.
 
 local client_of = require("diffill.client")
 local show = require("diffill.show")
 
 local M = {}
 
-local last ---@type table?
-local training ---@type string?
-local snoozed_until = 0
+---@class diffill.Told
+---@field status? table what the server said last
+---@field training? string
+---@field snoozed_until integer
+
+local all = {} ---@type table<integer, diffill.Told> by client
+
+---@param client integer
+---@return diffill.Told
+local function of(client)
+  all[client] = all[client] or { snoozed_until = 0 }
+  return all[client]
+end
 
 local function redraw()
   vim.schedule(function()
@@ -21,46 +31,48 @@ end
 
 --- `diffill/statusDidChange`.
 ---@param status table
-function M.changed(status)
-  last = status
-  snoozed_until = vim.uv.now() + (status.snoozedForS or 0) * 1000
+---@param client integer
+function M.changed(status, client)
+  local told = of(client)
+  told.status = status
+  told.snoozed_until = vim.uv.now() + (status.snoozedForS or 0) * 1000
   redraw()
 end
 
---- The server has ended.
-function M.gone()
-  last, training = nil, nil
+--- A server has ended.
+---@param client integer
+function M.gone(client)
+  all[client] = nil
   redraw()
 end
 
 ---@param text string?
-function M.training(text)
-  training = text
+---@param client integer
+function M.training(text, client)
+  of(client).training = text
   redraw()
 end
 
-local words = { Loading = "loading", Error = "error", Inactive = "off", Warning = "warning" }
+local words = { Loading = "loading", Error = "error", Inactive = "off" }
 
 ---@return string
 function M.line()
-  if not client_of.get(vim.api.nvim_get_current_buf()) then
+  local client = client_of.get(vim.api.nvim_get_current_buf())
+  if not client then
     return ""
   end
+  local told = of(client.id)
+  local last = told.status
   local word = words[last and last.kind or ""] or "on"
-  if training then
-    word = training
+  if told.training then
+    word = told.training
   elseif not client_of.is_on() then
     word = "off"
   elseif last and (last.snoozedForS or 0) > 0 then
     -- Nobody tells when the time is over.
-    word = vim.uv.now() < snoozed_until and "snoozed" or "on"
+    word = vim.uv.now() < told.snoozed_until and "snoozed" or "on"
   end
   return "diffill " .. word
-end
-
----@return table? what the server said last
-function M.last()
-  return last
 end
 
 local function ms(value)
@@ -88,8 +100,8 @@ function M.lines(status)
 end
 
 function M.show()
-  client_of.ask(0, "diffill/status", nil, function(status)
-    M.changed(status)
+  client_of.ask(0, "diffill/status", nil, function(status, client)
+    M.changed(status, client.id)
     show.lines("status", M.lines(status))
   end)
 end

@@ -42,7 +42,8 @@ end
 
 --- `diffill/train/progress`.
 ---@param event any
-function M.progress(event)
+---@param client integer
+function M.progress(event, client)
   if type(event) ~= "table" or type(event.event) ~= "string" then
     return
   end
@@ -50,7 +51,7 @@ function M.progress(event)
   if kind == "warning" then
     client_of.say("tuning: " .. tostring(event.message), vim.log.levels.WARN)
   elseif kind == "done" or kind == "stopped" or kind == "failed" then
-    status.training(nil)
+    status.training(nil, client)
     client_of.say(ending(event), kind == "failed" and vim.log.levels.ERROR or nil)
   else
     local share = event.progress
@@ -58,7 +59,7 @@ function M.progress(event)
       share = event.done / event.of
     end
     local word = words[kind] or kind
-    status.training(type(share) == "number" and ("%s %d%%"):format(word, math.floor(100 * share)) or word)
+    status.training(type(share) == "number" and ("%s %d%%"):format(word, math.floor(100 * share)) or word, client)
   end
 end
 

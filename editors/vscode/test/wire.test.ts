@@ -118,9 +118,10 @@ test("pieces are shaded by their probability, and are the item's text", () => {
   const html = shadedOf(first) ?? "";
   assert.match(html, /^90 % sure: /);
   assert.match(html, /editorWarning[^>]*>b<\/span>/);
-  assert.match(html, /editorInfo[^>]*>\+&nbsp;<\/span>/);
+  assert.match(html, /editorInfo[^>]*>&#43;&nbsp;<\/span>/);
   assert.ok(!/<span[^>]*>a/.test(html));
   assert.equal(shadedOf(second), undefined);
-  const pieces = [{ text: "<b>\n\"é&", p: 0.1 }];
-  assert.match(shadedOf({ insertText: "", score: 0, pieces }) ?? "", /&lt;b&gt;<br>&quot;é&amp;/);
+  const shown = (text: string) => shadedOf({ insertText: "", score: 0, pieces: [{ text, p: 0.9 }] })?.replace("0 % sure: ", "") ?? "";
+  assert.equal(shown("<b>\n\"é&"), "&#60;b&#62;<br>&#34;é&#38;");
+  assert.doesNotMatch(shown("self.__init__(*a)[`x`] \\ | ~~no~~ https://a.b/c # !😀"), /[\\`*_[\]()~|!:/.😀]|#(?!\d+;)/u);
 });

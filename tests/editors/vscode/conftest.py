@@ -30,6 +30,12 @@ SCRIPT = {
                 {"text": "b + a"},
             ],
         },
+        {
+            "before": "super().",
+            "candidates": [
+                {"text": "__init__(*a, *b)", "tokens": [["__init__", 0.9], ["(*a, *b)", 0.3]]}
+            ],
+        },
         {"before": "print(", "after": ")", "candidates": [{"text": "total, count"}]},
         {
             "before": "def sum_all(items):\n    ",

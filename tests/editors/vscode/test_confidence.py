@@ -24,8 +24,18 @@ def test_a_hover_shades_the_suggestion_where_it_is_switched_on(scripted: Workben
     assert scripted.do("peekGhost") == "a + b"
     scripted.shot("confidence")
     scripted.keys("Escape")
-    scripted.set()
     assert saved(scripted, "sure.py") == b"def add(a, b):\n    return \n"
+
+
+def test_code_in_the_hover_is_no_markdown(scripted: Workbench) -> None:
+    scripted.set(diffill__confidence__hover=True)
+    start(scripted, "code.py", "x = 1\n\n", 2, 1)
+    scripted.do("type", text="super().")
+    scripted.do("ghost", contains="__init__(*a, *b)")
+    scripted.keys("Control+k", "Control+i")
+    scripted.do("see", selector=HOVER, contains="90 % sure: __init__(*a, *b)")
+    scripted.keys("Escape")
+    scripted.set()
 
 
 def test_suggestions_are_snoozed_and_wake_again(scripted: Workbench) -> None:

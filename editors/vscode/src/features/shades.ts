@@ -8,8 +8,10 @@ const LEVELS: [number, string | undefined][] = [
   [0.4, "--vscode-editorInfo-foreground"],
   [0, "--vscode-editorWarning-foreground"],
 ];
-const SIGNS: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", " ": "&nbsp;", "\n": "<br>" };
-const plain = (text: string) => text.replaceAll("\r", "").replaceAll("\t", "    ").replaceAll(/[&<>" \n]/g, (sign) => SIGNS[sign] ?? sign);
+const SIGNS: Record<string, string> = { " ": "&nbsp;", "\n": "<br>" };
+// Every sign, for a hover reads Markdown: __init__ would be bold, and an address a link.
+const plain = (text: string) =>
+  text.replaceAll("\r", "").replaceAll("\t", "    ").replaceAll(/[^\p{L}\p{M}\p{N}]/gu, (sign) => SIGNS[sign] ?? `&#${sign.codePointAt(0)};`);
 
 /** One item's text with its doubtful parts coloured; undefined where nothing is known of it. */
 export function shadedOf({ score, pieces }: Confidence["items"][number]): string | undefined {

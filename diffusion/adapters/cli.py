@@ -169,11 +169,18 @@ def _line(item: Listed) -> str:
     mark = "*" if item.selected else " "
     if item.manifest is None:
         return f"{mark} {item.name}  {item.problem}"
-    figures = item.manifest.figures
     parts = [item.manifest.created, f"{item.size_bytes / 1e6:.1f} MB"]
     for key, title in (("held_out", "held-out"), ("general", "general")):
-        part = figures.get(key) or {}
-        if part.get("cases"):
-            before, after = (100 * part[f"exact_match_{when}"] for when in ("before", "after"))
-            parts.append(f"{title} {before:.1f} -> {after:.1f} %")
+        match = _exact_match(item.manifest.figures.get(key))
+        if match is not None:
+            parts.append(f"{title} {100 * match[0]:.1f} -> {100 * match[1]:.1f} %")
     return f"{mark} {item.name}  " + ", ".join(parts)
+
+
+def _exact_match(figures: Any) -> tuple[float, float] | None:
+    """Before and after, of figures that may come from anywhere; None where they do not say."""
+    if not isinstance(figures, dict) or not figures.get("cases"):
+        return None
+    shares = [figures.get(f"exact_match_{when}") for when in ("before", "after")]
+    before, after = (s if isinstance(s, (int, float)) and 0 <= s <= 1 else None for s in shares)
+    return None if before is None or after is None else (before, after)

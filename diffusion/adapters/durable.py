@@ -7,6 +7,7 @@ holds the name is forced too. A power cut leaves the old state or the new one.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -28,18 +29,21 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write or replace one file. Raises OSError, with what was there untouched."""
+    """Write or replace one file, with the mode that new files have.
+
+    Raises OSError, with what was there untouched.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=PART, dir=path.parent)
+    part = path.with_name(f"{PART}{secrets.token_hex(8)}")  # mkstemp's mode is for its owner only
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with part.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(part, path)
     except BaseException:
         with suppress(OSError):
-            os.unlink(name)
+            part.unlink()
         raise
     sync_folder(path.parent)
 

@@ -1,17 +1,20 @@
 """The manifest of an adapter: the model it belongs to, what it was made of, and how good it is.
 
 `manifest.json` lies beside `adapter.safetensors`, whose size and SHA-256 it holds. `check` says
-whether the folder is whole and fits a model, before any weight is read.
+whether the folder is whole and fits a model, before any weight is used.
 
-Invariant: an adapter that `check` accepts is byte for byte what was published, for this model.
+Invariant: an adapter that `check` accepts is byte for byte what was published, for this model; its
+manifest has the types it says, and its weights are numbers.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,10 @@ FILES = (MANIFEST_FILE, WEIGHTS_FILE)
 LORA, FULL = "lora", "full"
 METHODS = (LORA, FULL)
 LONGEST_NAME = 80
+MOST_SCALE = 1000.0
+"""A rank of 16 is scaled by 2; what is scaled by more than this was made to break a model."""
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
+_TEXTS = ("name", "created", "method", "base_sha256", "tokenizer_hash", "data_digest")
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _TRAIN_AGAIN = "delete it and run `diffill train` again"
 
@@ -72,8 +78,12 @@ class AdapterManifest:
                 for name, record in raw["files"].items()
             }
             known["scale"] = float(raw["scale"])
+            known["format_version"] = version
+            _check_types(known)
             manifest = cls(**known)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError
+        ) as error:  # fmt: skip
             raise AdapterError(
                 f"{where} is no adapter's manifest ({type(error).__name__}: {error})",
                 fix=_TRAIN_AGAIN,
@@ -82,6 +92,19 @@ class AdapterManifest:
             raise AdapterError(f"{where} names no known method", fix="update Diffill")
         check_name(manifest.name)
         return manifest
+
+
+def _check_types(known: Mapping[str, Any]) -> None:
+    """Raises ValueError for a field that is not what the manifest says it is."""
+    for name in _TEXTS:
+        text = known[name]
+        if not isinstance(text, str) or not text.isprintable():
+            raise ValueError(f"{name} is {text!r}")
+    datetime.fromisoformat(known["created"])
+    if not isinstance(known["figures"], dict):
+        raise ValueError(f"figures is {known['figures']!r}")
+    if not 0.0 < known["scale"] <= MOST_SCALE:
+        raise ValueError(f"scale is {known['scale']:g}, and not above 0 and at most {MOST_SCALE:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,29 +150,40 @@ def refuse_pointer(path: Path, head: bytes) -> None:
 def check(folder: Path, base: Base | None = None) -> AdapterManifest:
     """Check an adapter's files, and that it fits `base` where one is given. Raises AdapterError."""
     manifest = read_manifest(folder)
-    record = manifest.files.get(WEIGHTS_FILE)
     path = folder / WEIGHTS_FILE
-    if record is None or not path.is_file():
+    if not path.is_file():
         raise AdapterError(f"{path} is missing", fix=_TRAIN_AGAIN)
-    with path.open("rb") as file:
-        refuse_pointer(path, file.read(len(_POINTER)))
-    check_record(path.name, FileRecord.of(path), record, str(path))
+    try:
+        weights = path.read_bytes()
+    except OSError as error:
+        raise AdapterError(
+            f"{path} cannot be read ({error.strerror})", fix="check its permissions"
+        ) from error
+    refuse_pointer(path, weights)
+    check_content(manifest, weights, str(path))
     if base is not None:
         check_base(manifest, base)
     return manifest
 
 
-def check_record(name: str, found: FileRecord, expected: FileRecord, where: str) -> None:
-    """Compare a file with its record. Raises AdapterError."""
-    if found == expected:
-        return
-    if found.bytes < expected.bytes:
+def check_content(manifest: AdapterManifest, weights: bytes, where: str) -> None:
+    """Check that weights are those the manifest names, and are numbers. Raises AdapterError.
+
+    `where` opens the messages.
+    """
+    from diffusion.adapters.weights import check_weights  # numpy is not for start-up
+
+    expected = manifest.files.get(WEIGHTS_FILE, FileRecord(0, ""))
+    if len(weights) < expected.bytes:
         raise AdapterError(
-            f"{where} is truncated: {found.bytes} of {expected.bytes} bytes", fix=_TRAIN_AGAIN
+            f"{where} is truncated: {len(weights)} of {expected.bytes} bytes", fix=_TRAIN_AGAIN
         )
-    raise AdapterError(
-        f"{where} is not the {name} that was published (its SHA-256 differs)", fix=_TRAIN_AGAIN
-    )
+    if FileRecord(len(weights), hashlib.sha256(weights).hexdigest()) != expected:
+        raise AdapterError(
+            f"{where} is not the {WEIGHTS_FILE} that was published (its SHA-256 differs)",
+            fix=_TRAIN_AGAIN,
+        )
+    check_weights(weights, where)
 
 
 def check_base(manifest: AdapterManifest, base: Base) -> None:

@@ -65,7 +65,7 @@ def merged(
 def changes(
     adapter: Path, manifest: AdapterManifest, weights: Mapping[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    """What each weight changes by. Raises AdapterError for tensors that do not fit, or NaN."""
+    """What each weight changes by, in finite numbers. Raises AdapterError where that cannot be."""
     path = adapter / WEIGHTS_FILE
     try:
         tensors = load_tensors(path.read_bytes())
@@ -73,11 +73,6 @@ def changes(
         raise AdapterError(
             f"{path} is damaged ({error})", fix="run `diffill train` again"
         ) from error
-    for name, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise AdapterError(
-                f"{path}: {name} holds NaN or infinity", fix="run `diffill train` again"
-            )
     found: dict[str, torch.Tensor] = {}
     try:
         if manifest.method == LORA:
@@ -95,6 +90,10 @@ def changes(
                     f"{path}: {name} has shape {tuple(change.shape)}, the model "
                     f"{tuple(weight.shape)}",
                     fix="use the model it was made for",
+                )
+            if not bool(torch.isfinite(change).all()):
+                raise AdapterError(
+                    f"{path} would make NaN or infinity of {name}", fix="run `diffill train` again"
                 )
     except (KeyError, AttributeError, RuntimeError) as error:
         raise AdapterError(

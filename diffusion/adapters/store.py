@@ -14,6 +14,7 @@ import io
 import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,8 +31,8 @@ from diffusion.adapters.manifest import (
     Base,
     check,
     check_base,
+    check_content,
     check_name,
-    check_record,
 )
 from diffusion.errors import AdapterError, PublishError
 from diffusion.model.manifest import FileRecord
@@ -39,6 +40,7 @@ from diffusion.model.manifest import FileRecord
 CURRENT_FILE = "current.json"
 SUFFIX = ".diffill-adapter"
 _MOST_BYTES = 2_000_000_000
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +179,7 @@ class AdapterStore:
         parts = _unpacked(file)
         manifest = AdapterManifest.parse(parts[MANIFEST_FILE], f"{file.name}/{MANIFEST_FILE}")
         weights = parts[WEIGHTS_FILE]
-        found = FileRecord(len(weights), hashlib.sha256(weights).hexdigest())
-        expected = manifest.files.get(WEIGHTS_FILE, FileRecord(0, ""))
-        check_record(WEIGHTS_FILE, found, expected, f"{file.name}/{WEIGHTS_FILE}")
+        check_content(manifest, weights, f"{file.name}/{WEIGHTS_FILE}")
         if base is not None:
             check_base(manifest, base)
         chosen = self.free_name(name or manifest.name)
@@ -222,10 +222,14 @@ def _unpacked(file: Path) -> Mapping[str, bytes]:
                     f"{file.name} is no exported adapter: it holds {len(archive.namelist())} files",
                     fix="export it again with `diffill adapters export`",
                 )
+            if any(item.compress_type not in _PACKINGS for item in archive.infolist()):
+                raise NotImplementedError("it was packed again, in another way")
             if sum(item.file_size for item in archive.infolist()) > _MOST_BYTES:
                 raise AdapterError(f"{file.name} is too large for an adapter", fix="export again")
             return {name: archive.read(name) for name in FILES}
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (
+        OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError
+    ) as error:  # fmt: skip
         raise AdapterError(
             f"{file.name} cannot be read as an exported adapter ({error})",
             fix="it may be cut short: copy it again, or export it again",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import save
 
 from diffusion.adapters.base import base_of
 from diffusion.adapters.home import home_of
@@ -111,7 +112,7 @@ def test_what_tuning_has_made_is_listed_chosen_and_deleted(
             f"tuned-{day}", f"2026-01-0{day}", LORA, 1.0, base.weights_sha256,
             base.tokenizer_hash, "", {"held_out": {"cases": 0}},
         )  # fmt: skip
-        store.publish(manifest, b"weights")
+        store.publish(manifest, save({}))
     folder = tmp_path / "home"
     adapter = "(told or {}).adapter"
     with running(version, folder, **options(folder, tiny_model_dir)) as neovim:

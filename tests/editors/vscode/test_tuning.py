@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import save
 
 from diffusion.adapters.base import base_of
 from diffusion.adapters.home import home_of
@@ -145,7 +146,7 @@ def test_what_tuning_has_made_is_used_rolled_back_and_deleted(
             f"tuned-{day}", f"2026-01-0{day}", LORA, 1.0, base.weights_sha256,
             base.tokenizer_hash, "", {"held_out": {"cases": 0}},
         )  # fmt: skip
-        store.publish(manifest, b"weights")
+        store.publish(manifest, save({}))
     with window(tmp_path / "home", repository, tiny_model_dir) as editor:
         for name in ("tuned-2", "tuned-1"):  # used, and rolled back to the one before
             choose(editor, name)

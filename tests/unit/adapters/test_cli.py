@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from diffusion.adapters.base import base_of
 from diffusion.adapters.home import home_of
 from diffusion.adapters.store import AdapterStore
 from lsp_server.commands import app
@@ -31,3 +33,34 @@ def test_of_several_adapters_all_are_deleted_or_none(
     assert {item.name for item in store.entries()} == {"one", "two"}
     assert delete("one", "two", "one") == 0
     assert store.entries() == []
+
+
+@pytest.mark.parametrize(
+    ("figures", "shown"),
+    [
+        ({"cases": 4, "exact_match_before": 0.25, "exact_match_after": 0.5}, True),
+        ({"cases": 4, "exact_match_after": 0.5}, False),
+        ({"cases": 4, "exact_match_before": "0.25", "exact_match_after": 0.5}, False),
+        ("x", False),
+        (5, False),
+    ],
+)
+def test_figures_that_say_nothing_are_not_shown(
+    tmp_path: Path,
+    tiny_model_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    figures: object,
+    shown: bool,
+) -> None:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    base = base_of(tiny_model_dir)
+    made = replace(
+        manifest("one"), base_sha256=base.weights_sha256, tokenizer_hash=base.tokenizer_hash
+    )
+    AdapterStore(home_of(tmp_path)).publish(
+        replace(made, figures={"held_out": figures}), WEIGHTS
+    )
+    words = ["adapters", "list", "--repo", str(tmp_path), "--model", str(tiny_model_dir)]
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 0, answer.output
+    assert ("held-out 25.0 -> 50.0 %" in answer.stdout) is shown

@@ -67,6 +67,7 @@ def test_full_differences_reach_tied_weights(tiny_model_dir: Path, publish: Publ
     ("tensors", "said"),
     [
         (pair() | {f"{LAYER}.lora_B": torch.full((64, 2), float("nan"))}, "NaN or infinity"),
+        ({name: 3e38 * t.sign() for name, t in pair().items()}, "would make NaN or infinity"),
         (pair(inner=95), "has shape"),
         ({f"{LAYER}.lora_A": torch.ones(2, 96)}, "does not fit"),
         ({"elsewhere.lora_A": torch.ones(2, 4), "elsewhere.lora_B": torch.ones(4, 2)}, "not fit"),

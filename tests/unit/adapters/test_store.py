@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +108,17 @@ def test_damaged_weights_are_refused(store: AdapterStore, damage, said: str) -> 
         ({"method": "magic"}, "no known method"),
         ({"files": 3}, "no adapter's manifest"),
         ({"scale": "much"}, "no adapter's manifest"),
+        ({"scale": float("nan")}, "scale is nan"),
+        ({"scale": 1e30}, "scale is 1e"),
+        ({"scale": 0}, "scale is 0"),
+        ({"name": 5}, "name is 5"),
+        ({"name": "one\ntwo"}, "name is 'one"),
+        ({"base_sha256": 7}, "base_sha256 is 7"),
+        ({"tokenizer_hash": None}, "tokenizer_hash is None"),
+        ({"created": 5}, "created is 5"),
+        ({"created": "yesterday"}, "no adapter's manifest"),
+        ({"figures": "x"}, "figures is 'x'"),
+        ({"format_version": float("inf")}, "no adapter's manifest"),
     ],
 )
 def test_manifests_that_make_no_sense_are_refused(
@@ -117,6 +129,51 @@ def test_manifests_that_make_no_sense_are_refused(
     (folder / MANIFEST_FILE).write_text(json.dumps(raw | change))
     with pytest.raises(AdapterError, match=said):
         check(folder, BASE)
+    [item] = store.entries(BASE)
+    assert item.problem is not None and item.manifest is None
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str
+)
+def test_weights_that_are_no_numbers_are_refused_by_whoever_takes_them(
+    store: AdapterStore, tmp_path: Path, dtype: torch.dtype, number: float
+) -> None:
+    tensor = torch.full((2, 4), torch.finfo(dtype).max, dtype=dtype)
+    store.publish(manifest("sound"), save({"layer.lora_A": tensor}))
+    store.select("sound", BASE)
+    tensor[1, 2] = number
+    store.publish(manifest("broken"), save({"layer.lora_A": tensor}))
+    file = tmp_path / "broken.diffill-adapter"
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in (MANIFEST_FILE, WEIGHTS_FILE):
+            archive.write(store.folder / "broken" / name, name)
+    for taken in (lambda: store.select("broken", BASE), lambda: store.import_file(file, BASE)):
+        with pytest.raises(AdapterError, match=r"'layer.lora_A' holds NaN or infinity"):
+            taken()
+    assert store.selected() == "sound"
+    assert {item.name: item.problem is None for item in store.entries(BASE)} == {
+        "sound": True, "broken": False,
+    }  # fmt: skip
+
+
+def test_weights_of_a_type_that_training_does_not_make_are_refused(store: AdapterStore) -> None:
+    store.publish(manifest("one"), save({"layer.lora_A": torch.ones(2, dtype=torch.int8)}))
+    store.publish(manifest("two"), b"no tensors")
+    for name, said in (("one", "is of type I8"), ("two", "is damaged")):
+        with pytest.raises(AdapterError, match=said):
+            store.select(name, BASE)
+
+
+def test_others_may_read_what_was_exported_where_new_files_can_be_read(
+    store: AdapterStore, tmp_path: Path
+) -> None:
+    store.publish(manifest("one"), WEIGHTS)
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"")
+    file = store.export("one", tmp_path / "one.diffill-adapter")
+    assert stat.S_IMODE(file.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
 
 
 def test_one_file_carries_an_adapter(store: AdapterStore, tmp_path: Path) -> None:
@@ -137,18 +194,27 @@ def test_a_bad_file_is_refused_and_leaves_nothing(store: AdapterStore, tmp_path:
     sneaky, swapped = tmp_path / "sneaky", tmp_path / "swapped"
     with zipfile.ZipFile(sneaky, "w") as archive:
         archive.writestr("../../evil", b"")
+    packed, damaged, other = tmp_path / "packed", tmp_path / "damaged", tmp_path / "other"
+    for path, how in ((packed, zipfile.ZIP_DEFLATED), (other, zipfile.ZIP_LZMA)):
+        with zipfile.ZipFile(path, "w", how) as archive:
+            for name in (MANIFEST_FILE, WEIGHTS_FILE):
+                archive.write(store.folder / "one" / name, name)
+    content = bytearray(packed.read_bytes())
+    content[60:70] = b"\xff" * 10  # in the compressed manifest
+    damaged.write_bytes(content)
     with zipfile.ZipFile(swapped, "w") as archive:
         archive.writestr(MANIFEST_FILE, (store.folder / "one" / MANIFEST_FILE).read_bytes())
         archive.writestr(WEIGHTS_FILE, b"\0" * len(WEIGHTS))
     for file, said in (
         (cut, "cut short"), (sneaky, "no exported adapter"), (swapped, "SHA-256 differs"),
-        (tmp_path / "none", "cannot be read"),
+        (tmp_path / "none", "cannot be read"), (damaged, "cannot be read"), (other, "another way"),
     ):  # fmt: skip
         with pytest.raises(AdapterError, match=said):
             store.import_file(file, BASE, "bad")
     with pytest.raises(AdapterError, match="another base model"):
         store.import_file(good, replace(BASE, weights_sha256="c" * 64), "bad")
-    assert [item.name for item in store.entries()] == ["one"]
+    assert store.import_file(packed, BASE, "packed") == "packed"
+    assert {item.name for item in store.entries()} == {"one", "packed"}
 
 
 def test_a_full_disk_leaves_no_half_adapter(store: AdapterStore) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import save
 
 from diffusion.adapters.base import base_of
 from diffusion.adapters.home import home_of
@@ -52,7 +53,7 @@ def publish(repository: Path, model: Path, *names: str) -> AdapterStore:
                 name, f"2026-01-0{number + 1}", LORA, 1.0, base.weights_sha256,
                 base.tokenizer_hash, "", {"held_out": {"cases": 0}},
             ),
-            b"weights",
+            save({}),
         )  # fmt: skip
     return store
 
@@ -312,6 +313,6 @@ def test_the_setting_says_which_adapter(repository: Path, tiny_model_dir: Path) 
     assert "no adapter called three" in str(chosen_adapter("three", repository).problem)
     for text in ("~nobody-of-that-name/two", "two\0/two"):
         assert "write the path out" in str(chosen_adapter(text, repository).problem)
-    (store.folder / "one" / WEIGHTS_FILE).write_bytes(b"weighty")
+    (store.folder / "one" / WEIGHTS_FILE).write_bytes(b"\0" * len(save({})))
     assert "SHA-256" not in (chosen_adapter("two", repository).problem or "")
     assert "SHA-256 differs" in str(chosen_adapter("auto", repository).problem)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import save
 
 from diffusion.adapters.base import base_of
 from diffusion.adapters.home import home_of
@@ -117,7 +118,7 @@ async def tuned(
         "tuned-1", "2026-01-01", LORA, 1.0, base.weights_sha256, base.tokenizer_hash, "",
         {"held_out": {"cases": 0}},
     )  # fmt: skip
-    store.publish(manifest, b"weights")
+    store.publish(manifest, save({}))
     store.select("tuned-1")
     wire = Wire(engine_of({}, tmp_path))
     await wire.initialize(

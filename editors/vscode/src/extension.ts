@@ -53,7 +53,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
   register("showLog", () => log.show());
   register("restartServer", () => running.restart());
   register("createEnvironment", async () => {
-    if (await createEnvironment(context, log)) await running.restart();
+    if (await createEnvironment(context, log, () => running.stop())) await running.restart();
   });
   register("openWalkthrough", () =>
     commands.executeCommand("workbench.action.openWalkthrough", `${context.extension.id}#start`),

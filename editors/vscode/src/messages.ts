@@ -1,5 +1,6 @@
 // Every failure that a person sees: what happened, and the buttons that mend it.
 
+import type { Found, Source } from "./server/find.ts";
 import { OLDEST_SERVER } from "./server/version.ts";
 
 export type Fix = "Create Environment" | "Open Settings" | "Show Log" | "Restart Server";
@@ -9,11 +10,28 @@ export interface Failure {
   fixes: Fix[];
 }
 
+const byPip = (python: string) => `Update it with "${python} -m pip install --upgrade diffill" and restart it.`;
+
+/** How a server is brought up to date, by where it was found. */
+const UPDATES: Record<Source, (command: string) => string> = {
+  "diffill.server.path": (command) => `Update ${command} where it was installed from, or name another in diffill.server.path, and restart it.`,
+  "diffill.server.interpreter": byPip,
+  "the active Python environment": byPip,
+  "uv tool or pipx": () => 'Update it with "uv tool upgrade diffill" or "pipx upgrade diffill", whichever it came with, and restart it.',
+  PATH: (command) => `Update ${command} where it was installed from, and restart it.`,
+  "the environment made by this extension": () => "Create the environment again, which installs what diffill.server.package names.",
+};
+
+const update = (found: Found): Failure => ({
+  text: UPDATES[found.source](found.command),
+  fixes: found.source === "the environment made by this extension" ? ["Create Environment"] : ["Restart Server"],
+});
+
 export const failures = {
   noServer: (problem: string, setting?: string): Failure => ({
     text: setting
       ? `Diffill: ${problem}`
-      : `Diffill: ${problem} It can make a Python environment of its own, or you name one in the settings.`,
+      : `Diffill: ${problem} It can make a Python environment of its own and install there what diffill.server.package names (a name, a checkout or a wheel), or you name a Python that has it.`,
     fixes: setting ? ["Open Settings"] : ["Create Environment", "Open Settings"],
   }),
   noPython: (): Failure => ({
@@ -24,9 +42,12 @@ export const failures = {
     text: `Diffill: the environment could not be made, because ${folder} cannot be written to (${why}). Free that place, or name a Python that has Diffill in the settings.`,
     fixes: ["Create Environment", "Open Settings"],
   }),
-  environmentFailed: (step: string, lastLine: string): Failure => ({
-    text: `Diffill: the environment could not be made: ${step} failed: ${lastLine}. The log has all of it.`,
-    fixes: ["Show Log", "Create Environment"],
+  /** `installed`: what was to be installed, where it is that which failed. */
+  environmentFailed: (step: string, lastLine: string, installed?: string): Failure => ({
+    text:
+      `Diffill: the environment could not be made: ${step} failed: ${lastLine.replace(/\.$/, "")}. The log has all of it.` +
+      (installed === undefined ? "" : ` What is installed is diffill.server.package (${installed}); it may be a checkout or a wheel, too.`),
+    fixes: installed === undefined ? ["Show Log", "Create Environment"] : ["Show Log", "Open Settings", "Create Environment"],
   }),
   notStarted: (command: string, why: string): Failure => ({
     text: `Diffill: the server (${command}) did not start: ${why}. The log has what it said.`,
@@ -40,13 +61,13 @@ export const failures = {
     text: `Diffill: the server ended by itself ${times} times within three minutes and is not started again. The log has what it said.`,
     fixes: ["Show Log", "Restart Server"],
   }),
-  tooOld: (version: string, source: string): Failure => ({
-    text: `Diffill: the server from ${source} is version ${version}, this extension needs ${OLDEST_SERVER} or newer. Update it with "pip install --upgrade diffill" and restart it.`,
-    fixes: ["Restart Server", "Open Settings"],
+  tooOld: (version: string, found: Found): Failure => ({
+    text: `Diffill: the server from ${found.source} is version ${version}, this extension needs ${OLDEST_SERVER} or newer. ${update(found).text}`,
+    fixes: [...update(found).fixes, "Open Settings"],
   }),
-  cannot: (what: string, version: string): Failure => ({
-    text: `Diffill: this server${version ? ` (${version})` : ""} is too old to ${what}. Update it with "pip install --upgrade diffill" and restart it.`,
-    fixes: ["Restart Server"],
+  cannot: (what: string, version: string, found: Found): Failure => ({
+    text: `Diffill: this server${version ? ` (${version})` : ""} is too old to ${what}. ${update(found).text}`,
+    fixes: update(found).fixes,
   }),
   notRunning: (): Failure => ({
     text: "Diffill: the server is not running.",

@@ -5,6 +5,7 @@ import { page } from "../src/features/trail.ts";
 import { describeEnd, describePlan, describeRun, modelsOf } from "../src/features/tuneView.ts";
 import { failures } from "../src/messages.ts";
 import { Crashes } from "../src/server/crashes.ts";
+import type { Found, Source } from "../src/server/find.ts";
 import { leveller } from "../src/server/logLines.ts";
 import { isTooOld } from "../src/server/version.ts";
 import { WrongSetting, forServer, textOf, textsOf } from "../src/settings.ts";
@@ -182,11 +183,32 @@ test("the base model and every adapter can be chosen", () => {
   assert.equal(modelsOf(null)[0]?.selected, true);
 });
 
+const sources: Source[] = [
+  "diffill.server.path", "diffill.server.interpreter", "the active Python environment", "uv tool or pipx", "PATH", "the environment made by this extension",
+];
+const found = (source: Source): Found => ({ command: "/c/it", args: [], source });
+
+test("how a server is updated depends on where it came from", () => {
+  const said = sources.map((source) => failures.cannot("fill", "0.0.1", found(source)).text);
+  const must = [/diffill\.server\.path/, /"\/c\/it -m pip install --upgrade/, /"\/c\/it -m pip install --upgrade/, /uv tool upgrade/, /\/c\/it/, /Create the environment again/];
+  for (const [index, text] of said.entries()) assert.match(text, must[index] ?? /^$/);
+  assert.equal(said.filter((text) => text.includes("pip install")).length, 2);
+  assert.deepEqual(failures.tooOld("0.0.1", found("the environment made by this extension")).fixes, ["Create Environment", "Open Settings"]);
+});
+
+test("an environment that could not be filled names the setting that says with what", () => {
+  const { text, fixes } = failures.environmentFailed("installing diffill", "No matching distribution found for diffill", "diffill");
+  assert.match(text, /No matching distribution.*diffill\.server\.package \(diffill\)/);
+  assert.ok(fixes.includes("Open Settings"));
+  assert.ok(!failures.environmentFailed("making the environment", "no space").text.includes("package"));
+});
+
 test("every failure offers at least one way on", () => {
   const all = [
     failures.noServer("No server."), failures.noServer("No file.", "diffill.server.path"), failures.noPython(),
     failures.noFolder("/f", "EACCES"), failures.environmentFailed("pip", "no space"), failures.notStarted("diffill", "exit 1"), failures.notLaunched("no reason"), failures.crashed(4),
-    failures.tooOld("0.0.1", "PATH"), failures.cannot("fill", "0.0.1"), failures.notRunning(),
+    failures.environmentFailed("pip", "no match.", "diffill"), failures.notRunning(),
+    ...sources.flatMap((source) => [failures.tooOld("0.0.1", found(source)), failures.cannot("fill", "0.0.1", found(source))]),
   ];
   for (const { text, fixes } of all) assert.ok(text.startsWith("Diffill: ") && fixes.length > 0, text);
 });

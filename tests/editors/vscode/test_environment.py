@@ -149,7 +149,9 @@ def test_a_place_that_cannot_be_written_to_is_named(bare: Workbench) -> None:
     bare.do("status", contains="Diffill: model", ms=60_000)
 
 
-def test_an_environment_is_made_and_serves(bare: Workbench) -> None:
+def test_an_environment_is_made_and_serves_and_outlives_one_that_cannot_be_made(
+    bare: Workbench, tmp_path: Path
+) -> None:
     (bare.folder / "new.py").write_text("def add(a, b):\n    \n")
     bare.do("open", name="new.py")
     bare.do("notification", contains="No Diffill server was found on this machine")
@@ -163,3 +165,14 @@ def test_an_environment_is_made_and_serves(bare: Workbench) -> None:
     bare.keys("Tab")
     bare.do("save", name="new.py")
     assert (bare.folder / "new.py").read_bytes() == b"def add(a, b):\n    return a + b\n"
+
+    missing = str(tmp_path / "no-such-0.1.0-py3-none-any.whl")
+    bare.set(diffill__server__package=missing)
+    bare.do("command", title="Diffill: Create an Environment for the Server")
+    bare.do("notification", contains=f"diffill.server.package ({missing})", ms=60_000)
+    bare.shot("no-package")
+    storage = bare.home / "user" / "User" / "globalStorage" / "diffill.diffill"
+    assert [path.name for path in storage.iterdir()] == ["server"]
+    bare.do("command", title="Diffill: Restart Server")
+    bare.do("status", contains="the server is starting")
+    bare.do("status", contains="Diffill: model")

@@ -2,13 +2,11 @@
 // inside the selection stay.
 
 import { type Range, type TextEditor, Range as VRange, window } from "vscode";
-import { failures } from "../messages.ts";
 import type { Server } from "../server/server.ts";
 import { chooseAndApply, type Choice } from "../ui/chooser.ts";
 import { holds, kept } from "../ui/edits.ts";
 import { draftedHoles } from "../ui/draftText.ts";
 import { fromWire, toWire } from "../ui/ranges.ts";
-import { show } from "../ui/show.ts";
 import { REWRITE, type RewriteResult } from "../wire.ts";
 import type { Pins } from "./pins.ts";
 
@@ -59,7 +57,7 @@ export async function rewriteSelection(server: Server, pins: Pins): Promise<void
         );
         if (result === undefined) return undefined;
         if (!result.rewrites.every(({ text }) => holds(text, texts))) {
-          show(failures.cannot("keep what is pinned", server.version));
+          server.cannot("keep what is pinned");
           return undefined;
         }
         if (result.rewrites.length === 0) return result.reason ?? "nothing was found";

@@ -25,18 +25,26 @@ export interface Wanted {
   machine: Machine;
 }
 
+export type Source =
+  | "diffill.server.path"
+  | "diffill.server.interpreter"
+  | "the active Python environment"
+  | "uv tool or pipx"
+  | "PATH"
+  | "the environment made by this extension";
+
 export interface Found {
   command: string;
   args: string[];
-  source: string;
+  source: Source;
 }
 
 export type Search = { found: Found } | { problem: string; setting?: string };
 
-const program = (command: string, source: string): Found => ({ command, args: ["serve"], source });
+const program = (command: string, source: Source): Found => ({ command, args: ["serve"], source });
 
 // -P: the folder the server is started in must not be able to put modules in the way.
-const module = (python: string, source: string): Found => ({
+const module = (python: string, source: Source): Found => ({
   command: python,
   args: ["-P", "-m", "lsp_server", "serve"],
   source,

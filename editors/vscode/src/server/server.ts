@@ -59,6 +59,7 @@ export class Server {
   #turn: Promise<void> = Promise.resolve();
   #crashes = new Crashes();
   #life: Life = "stopped";
+  #found: Found | undefined;
   #lastLine = "";
   #drafts = 0;
   #saidAll: Promise<void> = Promise.resolve();
@@ -84,8 +85,13 @@ export class Server {
     return this.#life;
   }
 
-  get version(): string {
+  get #version(): string {
     return this.#client?.initializeResult?.serverInfo?.version ?? "";
+  }
+
+  /** Say that this server is too old to do something. */
+  cannot(what: string): void {
+    if (this.#found) show(failures.cannot(what, this.#version, this.#found));
   }
 
   /** Start, or stop and start. One at a time, in the order they were asked for. */
@@ -120,7 +126,7 @@ export class Server {
       return await (token ? client.sendRequest<T>(method, sent, token) : client.sendRequest<T>(method, sent));
     } catch (error) {
       const code = error instanceof ResponseError ? error.code : undefined;
-      if (code === ErrorCodes.MethodNotFound) show(failures.cannot(what, this.version));
+      if (code === ErrorCodes.MethodNotFound) this.cannot(what);
       else if (code === LSPErrorCodes.RequestCancelled || code === LSPErrorCodes.ContentModified) return undefined;
       else show({ text: `Diffill cannot ${what}: ${error instanceof Error ? error.message : error}`, fixes: ["Show Log"] });
       return undefined;
@@ -140,7 +146,7 @@ export class Server {
     const client = await this.#running();
     if (client === undefined) return undefined;
     if (!client.initializeResult?.capabilities.executeCommandProvider?.commands.includes(command)) {
-      show(failures.cannot(what, this.version));
+      this.cannot(what);
       return undefined;
     }
     return this.ask("workspace/executeCommand", { command, arguments: args }, what);
@@ -211,7 +217,7 @@ export class Server {
       show(failures.noServer(search.problem, search.setting));
       return;
     }
-    const { found } = search;
+    const found = (this.#found = search.found);
     this.#log.info(`starting ${found.command} ${found.args.join(" ")} (from ${found.source})`);
     this.#lastLine = "";
     const client = this.#build(found, args);
@@ -225,7 +231,7 @@ export class Server {
       show(failures.notStarted(found.command, why));
       return;
     }
-    if (isTooOld(this.version)) show(failures.tooOld(this.version, found.source));
+    if (isTooOld(this.#version)) show(failures.tooOld(this.#version, found));
   }
 
   #build(found: Found, extra: string[]): LanguageClient {

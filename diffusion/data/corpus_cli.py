@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from diffusion.data.corpus import build_corpus, training_text
 from diffusion.data.fetch import fetch as fetch_sources
 from diffusion.data.manifest import NAME as MANIFEST
-from diffusion.data.manifest import report_lines
+from diffusion.data.manifest import load_manifest, report_lines
 from diffusion.data.recipe import Lock, Source, load_recipe
 from diffusion.errors import CorpusError, DiffillError
 
@@ -30,8 +30,8 @@ WorkOption = Annotated[Path, typer.Option(help="Folder for raw packages and surv
 
 
 def _fail(error: DiffillError) -> typer.Exit:
-    Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False)
-    return typer.Exit(1)
+    typer.echo(f"error: {error}", err=True)
+    return typer.Exit(2)
 
 
 def _bars() -> Progress:
@@ -173,12 +173,7 @@ def report(
     """Print what a corpus holds and what was left out of it."""
     path = corpus / MANIFEST if corpus.is_dir() else corpus
     try:
-        try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise CorpusError(f"there is no manifest at {path}; build the corpus first") from error
-        except ValueError as error:
-            raise CorpusError(f"{path} is not a manifest ({error}); build again") from error
+        manifest = load_manifest(path)
     except DiffillError as error:
         raise _fail(error) from error
     print(json.dumps(manifest) if as_json else "\n".join(report_lines(manifest)))

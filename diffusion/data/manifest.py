@@ -18,6 +18,7 @@ from diffusion.data.fingerprints import EVALUATION_WORDS
 from diffusion.data.plan import Plan
 from diffusion.data.recipe import Lock, Recipe
 from diffusion.data.tokenise import ShardCounts
+from diffusion.errors import CorpusError
 
 FORMAT = 1
 NAME = "manifest.json"
@@ -117,6 +118,23 @@ def save_manifest(manifest: Mapping[str, Any], path: Path) -> None:
     part = path.with_name(path.name + ".part")
     part.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     os.replace(part, path)
+
+
+def load_manifest(path: Path) -> dict[str, Any]:
+    """A manifest that `report_lines` can report. Raises CorpusError for any other file."""
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        report_lines(manifest)
+    except OSError as error:
+        raise CorpusError(
+            f"there is no manifest at {path} ({error.strerror})", fix="build the corpus first"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorpusError(
+            f"{path} is not the manifest of a corpus ({type(error).__name__}: {error})",
+            fix="name a folder that `diffill corpus build` wrote",
+        ) from error
+    return manifest
 
 
 def report_lines(manifest: Mapping[str, Any]) -> list[str]:

@@ -59,7 +59,7 @@ def load_holes(folder: Path) -> list[ExampleHole]:
     """
     sidecar = folder / SIDECAR
     try:
-        entries = json.loads(sidecar.read_text(encoding="utf-8"))["holes"]
+        entries = list(json.loads(sidecar.read_text(encoding="utf-8"))["holes"])
     except OSError as error:
         raise ConfigError(
             f"cannot read {sidecar}: {error.strerror}", fix="name a folder with a holes.json"

@@ -47,7 +47,7 @@ def eval_cases(
         Path | None, typer.Option(metavar="DIR", help="a model folder instead of the bundled one")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(metavar="N", help="processor threads for the model")
+        int | None, typer.Option(metavar="N", min=1, help="processor threads for the model")
     ] = None,
     execute: Annotated[
         bool,

@@ -125,7 +125,18 @@ def test_command_line_reports(work: Path) -> None:
     assert f"| python | {40:,} |" in report.stdout
     assert totals["languages"]["go"]["bytes_per_token"] > 0
     missing = run(app, ["report", str(work / "nowhere")])
-    assert missing.exit_code == 1 and "no manifest" in missing.stderr
+    assert missing.exit_code == 2 and "no manifest" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", "{}", '{"languages": {"go": 3}}', '{"languages": {}}', "{", '"languages"']
+)
+def test_what_is_no_manifest_of_a_corpus_is_not_reported(tmp_path: Path, content: str) -> None:
+    (tmp_path / "manifest.json").write_text(content)
+    for words in ([str(tmp_path)], [str(tmp_path), "--json"]):
+        told = CliRunner().invoke(app, ["report", *words])
+        assert told.exit_code == 2 and told.stdout == ""
+        assert "is not the manifest of a corpus" in told.stderr and told.stderr.count("\n") == 1
 
 
 def test_missing_tokenizer_and_missing_package_are_named(work: Path) -> None:

@@ -50,7 +50,9 @@ def test_a_sidecar_that_does_not_fit_is_named(
     assert caught.type.__name__ in {"ConfigError", "DocumentError"}
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", "{}"])
+@pytest.mark.parametrize(
+    "content", [None, "{", "[]", "{}", '{"holes": 5}', '{"holes": ["x"]}', '{"holes": "x"}']
+)
 def test_a_missing_or_broken_sidecar_is_named(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "holes.json").write_text(content)

@@ -70,6 +70,12 @@ def test_a_number_is_a_fixed_length_and_limit_cuts(
     assert filler.lengths == [64]
 
 
+def test_a_model_needs_a_thread(cases: Path, filler: Loaded, tmp_path: Path) -> None:
+    result = run(cases, "--out", tmp_path / "o", "--threads", "0")
+    assert result.exit_code == 2 and "--threads" in result.stderr
+    assert filler.lengths == []
+
+
 def test_every_case_failing_is_a_failed_run(cases: Path, filler: Loaded, tmp_path: Path) -> None:
     filler.answers.update({task: OSError("gone") for task in ANSWERS})
     result = run(cases, "--out", tmp_path / "o")

@@ -38,7 +38,10 @@ def test_shades(version: str, tmp_path: Path) -> None:
         ]  # fmt: skip
         neovim.keys("<C-g>l")
         neovim.wait("vim.fn.line('.') == 2")
-        neovim.wait("ghost() and ghost().row == 1")
+        neovim.wait(
+            "ghost() and ghost().row == 1 and vim.iter(ghost().groups)"
+            f":any(function(group) return group[2] == '{UNSURE}' end)"
+        )
         assert groups(neovim) == [["return", UNSURE]]
         neovim.keys("<C-l>")
         neovim.wait("vim.fn.line('.') == 3")

@@ -2,8 +2,9 @@
 ---
 --- For Neovim 0.11, which has no inline completion, and for asking by hand on any version.
 --- Invariants: one request at a time, a newer one cancels it; an answer for another text or cursor
---- than the present one is dropped; nothing is drawn outside insert mode. When to offer what is the
---- server's business: there is no debounce and no cache here, an item is only kept while it fits.
+--- than the present one is dropped; nothing is drawn outside insert mode; what a person chose or
+--- asked for stays while it fits, whatever is offered unasked. When to offer what is the server's
+--- business: there is no debounce and no cache here, an item is only kept while it fits.
 
 local client_of = require("diffill.client")
 local confidence = require("diffill.confidence")
@@ -23,6 +24,7 @@ local namespace = api.nvim_create_namespace("diffill.ghost")
 ---@field items diffill.Item[]
 ---@field index integer the item that is shown
 ---@field counting boolean show "2/3" at its end
+---@field chosen boolean a person turned to the shown item, or asked for it
 ---@field asked string? the place that was asked for last
 ---@field request integer? id of the request under way
 ---@field client integer? its client
@@ -117,7 +119,7 @@ end
 
 local function clear(state)
   cancel(state)
-  state.items, state.counting = {}, false
+  state.items, state.counting, state.chosen = {}, false, false
   if api.nvim_buf_is_valid(state.buf) then
     api.nvim_buf_clear_namespace(state.buf, namespace, 0, -1)
   end
@@ -133,6 +135,25 @@ local function read(result)
     end
   end
   return items
+end
+
+--- Take an answer that nobody asked for: what was chosen stays while it fits, among what is
+--- offered now if it is offered again.
+---@param state diffill.Ghost
+---@param items diffill.Item[]
+local function take(state, items)
+  local shown = state.items[state.index]
+  state.counting, state.chosen = false, state.chosen and plan_of(state) ~= nil
+  if not state.chosen then
+    state.items, state.index = items, 1
+    return
+  end
+  for index, item in ipairs(items) do
+    if item.row == shown.row and item.text == shown.text then
+      state.items, state.index = items, index
+      return
+    end
+  end
 end
 
 ---@param state diffill.Ghost
@@ -156,10 +177,15 @@ local function ask(state, kind)
     if err or not inserting(state.buf) or key(state.buf) ~= asked then
       return
     end
-    state.items, state.index = read(result), 1
-    state.counting = kind == INVOKED
+    local items = read(result)
+    if kind == INVOKED then
+      state.items, state.index = items, 1
+      state.counting, state.chosen = true, true
+    else
+      take(state, items)
+    end
     draw(state)
-    if options.current.confidence then
+    if options.current.confidence and state.items == items then
       confidence.ask(state.buf, state.items, function()
         if states[state.buf] == state then
           draw(state)
@@ -188,7 +214,7 @@ end
 ---@param automatic boolean false: only when asked by hand
 function M.attach(buf, automatic)
   M.detach(buf)
-  local state = { buf = buf, automatic = automatic, items = {}, index = 1, counting = false }
+  local state = { buf = buf, automatic = automatic, items = {}, index = 1, counting = false, chosen = false }
   states[buf] = state
   local group = api.nvim_create_augroup("diffill.ghost." .. buf, {})
   api.nvim_create_autocmd({ "InsertEnter", "CursorMovedI", "TextChangedI", "TextChangedP" }, {
@@ -257,10 +283,10 @@ function M.accept(unit)
   if not state or not plan then
     return false
   end
-  local item, part = state.items[state.index], edit.part(plan, unit)
+  local item, part, chosen = state.items[state.index], edit.part(plan, unit), state.chosen
   clear(state)
   if part ~= plan then
-    state.items, state.index = { edit.rest(item, part) }, 1
+    state.items, state.index, state.chosen = { edit.rest(item, part) }, 1, chosen
   end
   edit.apply(part)
   return true
@@ -273,8 +299,10 @@ function M.select(step)
   if not state or not plan_of(state) then
     return false
   end
-  state.index = (state.index - 1 + step) % #state.items + 1
-  state.counting = true
+  repeat -- the one that is shown fits, so this ends
+    state.index = (state.index - 1 + step) % #state.items + 1
+  until plan_of(state)
+  state.counting, state.chosen = true, true
   draw(state)
   return true
 end

@@ -36,10 +36,6 @@ class TokenizerError(TextError):
     """A tokenizer file is missing, damaged, or not the one the model was trained with."""
 
 
-class LanguageError(TextError):
-    """A language is unknown, or its grammar cannot be loaded."""
-
-
 class HoleError(TextError):
     """A hole or cursor lies outside the document, or breaks a rule of holes."""
 

@@ -106,8 +106,6 @@ def training_text(
     work_dir: Path,
     decontaminate: Sequence[Path] = (),
     total_bytes: int = 150_000_000,
-    workers: int = 2,
-    progress: Progress | None = None,
 ) -> Iterator[bytes]:
     """Documents of the training split in the order of the plan, for learning a tokenizer.
 
@@ -115,8 +113,8 @@ def training_text(
     """
     recipe = load_recipe(recipe_path)
     evaluation = load_evaluation_sets(decontaminate)
-    surveys = survey_all(recipe, work_dir, evaluation, workers=workers)
-    plan = make_plan(surveys, recipe, shard_bytes=total_bytes // 50, on_progress=progress)
+    surveys = survey_all(recipe, work_dir, evaluation, workers=2)
+    plan = make_plan(surveys, recipe, shard_bytes=total_bytes // 50)
     given = 0
     for shard in plan.shards:
         if shard.split != "train":

@@ -60,9 +60,6 @@ def telling_ngrams(words: Hashes) -> Hashes:
     return found
 
 
-NO_SETS = EvaluationSets(np.empty(0, np.uint64), {}, 0)
-
-
 def load_evaluation_sets(paths: Iterable[Path]) -> EvaluationSets:
     """Read case files (.jsonl or .jsonl.gz; a directory stands for all of them inside).
 

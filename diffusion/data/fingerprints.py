@@ -63,8 +63,3 @@ def signature(words: Hashes) -> Signature:
         for i in range(PERMUTATIONS):
             out[i] = (shingles * _MULTIPLY[i] + _ADD[i]).min()
     return out
-
-
-def resemblance(a: Signature, b: Signature) -> float:
-    """Estimated Jaccard similarity of two texts."""
-    return float(np.mean(a == b))

@@ -26,15 +26,13 @@ def common_limit(sizes: Sequence[int], budget: float) -> float:
     return float("inf")
 
 
-def budgets(
-    available: Mapping[str, int], shares: Mapping[str, float], max_total: float = float("inf")
-) -> dict[str, float]:
+def budgets(available: Mapping[str, int], shares: Mapping[str, float]) -> dict[str, float]:
     """Bytes each language may use. A language without a share is not limited."""
     limited = {k: v for k, v in shares.items() if available.get(k)}
     if not limited:
         return {language: float("inf") for language in available}
     anchor = max(limited, key=lambda language: (limited[language], language))
-    total = min(available[anchor] / limited[anchor], max_total)
+    total = available[anchor] / limited[anchor]
     return {
         language: limited[language] * total if language in limited else float("inf")
         for language in available
@@ -45,14 +43,13 @@ def select(
     files: Sequence[tuple[str, str, str, int]],
     shares: Mapping[str, float],
     package_share: float,
-    max_total: float = float("inf"),
 ) -> list[bool]:
     """For files (package, path, language, size in bytes): which to use, in the same order."""
     by_package: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for package, _, language, size in files:
         by_package[language][package] += size
     available = {language: sum(sizes.values()) for language, sizes in by_package.items()}
-    budget = budgets(available, shares, max_total)
+    budget = budgets(available, shares)
     whole = sum(min(available[language], budget[language]) for language in available)
     limits = {}
     for language, sizes in by_package.items():

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -137,11 +136,3 @@ def write_shards(
                 ) from error
             raise
     return [done[shard.name] for shard in plan.shards]
-
-
-def total_tokens(counts: list[ShardCounts]) -> Counter[tuple[str, str]]:
-    """Tokens by (split, language)."""
-    total: Counter[tuple[str, str]] = Counter()
-    for shard in counts:
-        total[shard.split, shard.language] += shard.tokens
-    return total

@@ -40,7 +40,6 @@ class Reliability:
     bins: tuple[Bin, ...]
     expected_error: float
     ranking: float | None
-    left_out: int
 
 
 def reliability(rows: Sequence[dict[str, Any]], *, bins: int = 10) -> Reliability:
@@ -74,7 +73,7 @@ def reliability(rows: Sequence[dict[str, Any]], *, bins: int = 10) -> Reliabilit
         for group in groups
     )
     gap = sum(b.count * abs(b.confidence - b.exact_match) for b in made) / len(pairs)
-    return Reliability(made, gap, _ranking(pairs), len(rows) - len(pairs))
+    return Reliability(made, gap, _ranking(pairs))
 
 
 def plot(result: Reliability, path: Path, *, title: str) -> None:

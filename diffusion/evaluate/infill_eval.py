@@ -98,16 +98,10 @@ def parse_length(text: str) -> Length:
     )
 
 
-def evaluate(
-    filler: Filler,
-    cases: Iterable[Case],
-    length: Length,
-    *,
-    executor: Executor | None = None,
-) -> Iterator[dict[str, Any]]:
+def evaluate(filler: Filler, cases: Iterable[Case], length: Length) -> Iterator[dict[str, Any]]:
     """Fill and score case by case; each row is ready for JSON."""
     for case in cases:
-        yield evaluate_case(filler, case, length, executor=executor)
+        yield evaluate_case(filler, case, length)
 
 
 def evaluate_case(

@@ -25,17 +25,16 @@ _TRIES_PER_CASE = 50
 
 
 def validation_holes(
-    corpus: Path, tokenizer: Tokenizer, count: int, *, seed: int = 0, split: str = "validation"
+    corpus: Path, tokenizer: Tokenizer, count: int, *, seed: int = 0
 ) -> list[Case]:
     """`count` cases, one from each of as many places.
 
     Raises:
-        CorpusError: the corpus is missing, damaged or lacks a split.
+        CorpusError: the corpus is missing, damaged or has no validation split.
         TokenizerError: it was made with another vocabulary.
         EvaluationError: its documents yield too few holes.
     """
-    opened = open_corpus(corpus, tokenizer.hash)
-    shards = opened.train if split == "train" else opened.validation
+    shards = open_corpus(corpus, tokenizer.hash).validation
     source = DocumentSource(shards, tokenizer, dict.fromkeys(shards.languages, 1.0))
     rng = random.Random(seed)
     cases: list[Case] = []
@@ -58,6 +57,6 @@ def validation_holes(
         name = f"{language}/{len(cases)}"
         cases.append(Case(name, language, prefix, middle, suffix, hole=holes[0].kind))
     raise EvaluationError(
-        f"the {split} documents of {corpus} yield {len(cases)} holes of the {count} asked for",
+        f"the validation documents of {corpus} yield {len(cases)} holes of the {count} asked for",
         fix="build a larger corpus, or ask for fewer",
     )

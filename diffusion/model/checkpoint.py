@@ -127,12 +127,10 @@ def save_checkpoint(
     return manifest
 
 
-def load_checkpoint(folder: Path, *, dtype: torch.dtype = torch.float32) -> LoadedModel:
+def load_checkpoint(folder: Path) -> LoadedModel:
     """Loads a model folder, ours or any Hugging Face masked LM's, onto the CPU in eval mode.
 
-    Args:
-        folder: the model folder.
-        dtype: precision of the loaded weights; they are stored in bfloat16.
+    The weights become float32; they are stored in bfloat16.
 
     Raises:
         CheckpointError: a file is missing, truncated, altered or contradicts another, or weights
@@ -145,7 +143,7 @@ def load_checkpoint(folder: Path, *, dtype: torch.dtype = torch.float32) -> Load
         with _without_progress_bars():
             model, info = AutoModelForMaskedLM.from_pretrained(
                 folder,
-                dtype=dtype,
+                dtype=torch.float32,
                 local_files_only=True,
                 use_safetensors=True,
                 output_loading_info=True,

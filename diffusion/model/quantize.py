@@ -60,13 +60,6 @@ def is_quantized(model: nn.Module) -> bool:
     return any(isinstance(module, Int8Layer) for module in model.modules())
 
 
-def mode_of(model: nn.Module) -> Mode:
-    """The precision a model runs in."""
-    if is_quantized(model):
-        return "int8"
-    return "bf16" if next(model.parameters()).dtype == torch.bfloat16 else "fp32"
-
-
 @torch.inference_mode()
 def fastest_mode(model: nn.Module) -> Mode:
     """Races the precisions on this machine, on the model's largest layer but the head; ~20 ms.

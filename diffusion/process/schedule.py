@@ -3,7 +3,7 @@
 *Time* runs from 0 (clean) to 1 (all masked); `t` is the share of slots that is masked at
 that time. A `Schedule` maps one to the other, monotonically, and ends at t = 1. Training
 draws t from uniforms: the schedule *is* the inverse CDF of its t (`sample_t(u)` is
-`mask_share(u)`), so evenly spread uniforms (`low_discrepancy`) give evenly spread t.
+`mask_share(u)`).
 Sampling walks time from 1 to 0 in equal steps and commits what the share falls by.
 
 No torch here: plain floats and numpy. Sources: cosine is MaskGIT's (arXiv 2202.04200), the
@@ -150,8 +150,7 @@ class Staircase(Schedule):
 class Mixture(ShareSampler):
     """The training mixture: some t = 1 exactly, some from a bell, the rest uniform.
 
-    One uniform picks the part and, stretched back to [0, 1), the t within it, so a
-    low-discrepancy batch has every part in its exact share and spread evenly inside.
+    One uniform picks the part and, stretched back to [0, 1), the t within it.
     """
 
     full: float = 0.2
@@ -178,15 +177,6 @@ class Mixture(ShareSampler):
             np.clip(in_uniform, 0.0, 1.0),
         )
         return np.where(u < self.full, 1.0, shares)
-
-
-def low_discrepancy(n: int, rng: np.random.Generator) -> Floats:
-    """`n` uniforms in [0, 1), one in each n-th of the interval, in random order.
-
-    One shared offset, as in MDLM's antithetic time sampling; the order is shuffled so that
-    neither hole nor row correlates with t.
-    """
-    return np.asarray((rng.permutation(n) + rng.random()) / max(n, 1), dtype=np.float64)
 
 
 def _unit(values: Floats | Sequence[float] | float) -> Floats:

@@ -82,10 +82,6 @@ class LengthTable:
                 counts.setdefault(key, [0] * _BINS)[_bin(tokens)] += 1
         return cls({key: tuple(row) for key, row in counts.items()})
 
-    def samples(self, language: str = _ANY, kind: str = _ANY) -> int:
-        """How many holes a cell was learned from."""
-        return sum(self._counts.get((language, kind), ()))
-
     def sizes(
         self,
         language: str,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -98,11 +98,6 @@ class Tokenizer:
     def encode(self, data: bytes) -> list[int]:
         """Token ids of `data`."""
         return self._core.encode(data.decode("latin-1"), add_special_tokens=False).ids
-
-    def encode_batch(self, batch: Sequence[bytes]) -> list[list[int]]:
-        """`encode` for many byte strings at once, in parallel."""
-        texts = [data.decode("latin-1") for data in batch]
-        return [e.ids for e in self._core.encode_batch_fast(texts, add_special_tokens=False)]
 
     def encode_with_ends(self, data: bytes) -> tuple[list[int], list[int]]:
         """Token ids and, for each, the byte offset at which it ends."""

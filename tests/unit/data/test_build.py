@@ -107,7 +107,7 @@ def test_counts_shards_and_resume(work: Path) -> None:
 @pytest.mark.slow
 def test_text_for_the_tokenizer_is_training_text(work: Path) -> None:
     documents = list(
-        training_text(work / "recipe.toml", work_dir=work / "work", total_bytes=6000, workers=1)
+        training_text(work / "recipe.toml", work_dir=work / "work", total_bytes=6000)
     )
     assert 6000 <= sum(map(len, documents)) < 20_000
     assert any(b"package " in d for d in documents) and any(b"def " in d for d in documents)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from diffusion.data.decontaminate import NO_SETS
+from diffusion.data.decontaminate import EvaluationSets
 from diffusion.data.scan import Survey, code_files, limited, survey
 from tests.unit.data.corpus_trees import go_file, python_module, write_package
+
+NO_SETS = EvaluationSets(np.empty(0, np.uint64), {}, 0)
 
 
 def test_round_trip_and_reasons(tmp_path: Path) -> None:

@@ -10,7 +10,13 @@ import pytest
 from diffusion.cancel import Cancelled
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.cases import Case
-from diffusion.evaluate.infill_eval import Execution, evaluate, parse_length, totals
+from diffusion.evaluate.infill_eval import (
+    Execution,
+    evaluate,
+    evaluate_case,
+    parse_length,
+    totals,
+)
 from tests.unit.evaluate.scripted import ADD, ScriptedFiller
 
 REQUIRED = {"task_id", "completion", "tokens", "steps", "ms", "confidence", "parses"}
@@ -90,7 +96,8 @@ def test_latency_percentiles_leave_failed_cases_out() -> None:
 
 def test_execution_adds_pass_at_1_over_the_cases_that_can_run() -> None:
     cases = [*CASES, replace(ADD, task_id="right", canonical_ok=False)]
-    rows = list(evaluate(ScriptedFiller(ANSWERS), cases, "predicted", executor=AlwaysPasses()))
+    filler, executor = ScriptedFiller(ANSWERS), AlwaysPasses()
+    rows = [evaluate_case(filler, case, "predicted", executor=executor) for case in cases]
     got = totals(rows)
     assert got["pass_at_1"] == pytest.approx(1 / 3, abs=1e-3)
     assert got["executed"] == 3

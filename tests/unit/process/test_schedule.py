@@ -17,7 +17,6 @@ from diffusion.process.schedule import (
     Mixture,
     Schedule,
     Staircase,
-    low_discrepancy,
 )
 
 SCHEDULES = [Linear(), Cosine(), Bell(), Bell(0.3, 0.15), Staircase(), Staircase(2, 0.0)]
@@ -75,7 +74,7 @@ def test_staircase_has_ten_equal_levels_from_a_tenth() -> None:
 
 
 def test_mixture_has_its_parts_in_exact_shares() -> None:
-    draws = Mixture().sample_t(low_discrepancy(1000, np.random.default_rng(3)))
+    draws = Mixture().sample_t((np.arange(1000) + 0.5) / 1000)
     assert np.mean(draws == 1.0) == pytest.approx(0.2, abs=0.001)
     expected_low = 0.2 * 0.1 + 0.6 * np.mean(Bell().sample_t(np.arange(10000) / 10000) < 0.1)
     assert np.mean(draws < 0.1) == pytest.approx(expected_low, abs=0.003)
@@ -88,14 +87,6 @@ def test_mixture_has_its_parts_in_exact_shares() -> None:
 def test_mixture_of_one_part_is_that_part(mixture: Mixture, expected: float | None) -> None:
     wanted = Bell().sample_t(0.625) if expected is None else expected
     assert mixture.sample_t(0.625) == pytest.approx(wanted)
-
-
-@given(n=st.integers(0, 300), seed=st.integers(0, 1000))
-def test_low_discrepancy_puts_one_in_each_cell(n: int, seed: int) -> None:
-    u = low_discrepancy(n, np.random.default_rng(seed))
-    assert u.shape == (n,)
-    assert np.all(u >= 0) and np.all(u < 1)
-    assert sorted(np.minimum(np.floor(u * n + 1e-6), n - 1)) == list(range(n))
 
 
 @pytest.mark.parametrize(

@@ -68,14 +68,6 @@ def test_typing_on_changes_only_the_healed_pretoken(typed: bytes, more: bytes) -
     assert TOKENIZER.encode(typed + more)[: len(pins)] == list(pins)
 
 
-def test_batch_encoding_is_the_same() -> None:
-    assert TOKENIZER.encode_batch([CODE, b"", b"\xff\x00"]) == [
-        TOKENIZER.encode(CODE),
-        [],
-        TOKENIZER.encode(b"\xff\x00"),
-    ]
-
-
 def test_newline_takes_the_indentation_along_and_digits_stand_alone() -> None:
     pieces = [TOKENIZER.token_bytes(token) for token in TOKENIZER.encode(CODE)]
     assert b"\n    " in pieces and b"\n        " in pieces

@@ -12,7 +12,16 @@ from tests.support.neovim import Neovim, running, server
 
 LINE = "total = first + second"
 SUM = "sum(\r\n    first, second)"
-NORMAL = "vim.api.nvim_get_mode().mode == 'n'"
+READY = "the rewrite is ready; it opens in normal mode"
+HOLD = """
+-- The answer to a rewrite waits until `release` is called.
+client().request = function(self, method, params, handler, buf)
+  return getmetatable(self).__index.request(self, method, params, function(...)
+    local answer = { ... }
+    _G.release = function() handler(unpack(answer, 1, 2)) end
+  end, buf)
+end
+"""
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -88,3 +97,71 @@ def test_one_line_is_a_range_for_a_fill(neovim: Neovim) -> None:
     neovim.command("2Diffill fill")
     neovim.hears("1 hole filled")
     assert neovim.lines() == ["a = ___", "b = 8", "c = 1"]
+
+
+
+def asked_for(neovim: Neovim) -> None:
+    """A rewrite is ready, and nobody has been told."""
+    neovim.open("a.py", f"{LINE}\n")
+    neovim.lua("_G.release = nil")
+    neovim.lua(HOLD)
+    select(neovim, "0wwv$h")
+    neovim.keys(":Diffill rewrite<CR>")
+    neovim.wait("release ~= nil")
+    neovim.lua("client().request = nil")
+
+
+@pytest.mark.parametrize(
+    ("there", "typed", "back"),
+    [("split b.txt<CR>i", "hello", "<Esc><C-w>p"), ("", "echo 'hello'", "<CR>")],
+)
+def test_the_window_takes_no_keys_from_who_types_elsewhere(
+    neovim: Neovim, there: str, typed: str, back: str
+) -> None:
+    asked_for(neovim)
+    neovim.keys(f":{there}{typed[:2]}")
+    neovim.wait("vim.api.nvim_get_mode().mode:find('^[ic]')")
+    neovim.lua("release()")
+    neovim.hears(READY)
+    neovim.keys(typed[2:])
+    here = "vim.api.nvim_get_current_line()" if there else "vim.fn.getcmdline()"
+    neovim.wait(f"{here} == [[{typed}]] and window() == nil")
+    neovim.keys(back)
+    neovim.wait("(window() or ''):find('+total = sum(', 1, true)")
+    neovim.keys("<CR>")
+    neovim.wait("window() == nil")
+    assert neovim.lines() == ["total = sum(", "    first, second)"]
+
+
+def test_the_window_waits_for_the_end_of_another_command(neovim: Neovim) -> None:
+    asked_for(neovim)
+    neovim.keys("d")
+    neovim.wait("vim.api.nvim_get_mode().mode == 'no'")
+    neovim.lua("release()")
+    neovim.hears(READY)
+    neovim.keys("<Esc>")
+    neovim.wait("window() ~= nil")
+
+
+def test_no_window_comes_for_a_text_that_changed_while_it_waited(neovim: Neovim) -> None:
+    asked_for(neovim)
+    neovim.keys("A")
+    neovim.wait("vim.api.nvim_get_mode().mode == 'i'")
+    neovim.lua("release()")
+    neovim.hears(READY)
+    neovim.keys("x<Esc>")
+    neovim.hears("the text has changed since the rewrite was made; ask again")
+    assert neovim.lua("return window() == nil")
+
+
+def test_an_answer_to_read_waits_too(neovim: Neovim) -> None:
+    neovim.open("a.py", "x = 1\n")
+    neovim.keys("A")
+    neovim.wait("vim.api.nvim_get_mode().mode == 'i'")
+    neovim.command("Diffill status")
+    neovim.hears("the answer (status) is ready; it opens in normal mode")
+    neovim.keys("y<Esc>")
+    neovim.wait("(window() or ''):find('Normal:', 1, true)")
+    neovim.keys("q")
+    neovim.wait("window() == nil")
+    assert neovim.lines() == ["x = 1y"]

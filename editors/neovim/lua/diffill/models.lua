@@ -55,6 +55,7 @@ function M.run(verb, name)
   elseif verb == "delete" then
     delete(name --[[@as string]])
   else
+    local buf = vim.api.nvim_get_current_buf()
     client_of.ask(0, "diffill/model/list", vim.empty_dict(), function(result)
       local entries = M.entries(result)
       local function text(entry)
@@ -65,7 +66,7 @@ function M.run(verb, name)
         if type(result.problem) == "string" then
           lines[#lines + 1] = "not served: " .. result.problem
         end
-        show.lines("models", lines)
+        show.lines(buf, "models", lines)
         return
       end
       vim.ui.select(entries, { prompt = "Model", format_item = text }, function(chosen)

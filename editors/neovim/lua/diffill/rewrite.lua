@@ -15,6 +15,7 @@ local M = {}
 local api = vim.api
 local METHOD = "diffill/rewrite"
 local STRENGTH, STRENGTH_STEP = 0.5, 0.2
+local CHANGED = "the text has changed since the rewrite was made; ask again"
 
 ---@class diffill.Preview
 ---@field buf integer the text's buffer
@@ -46,7 +47,7 @@ end
 ---@return string[]
 local function lines_of(preview)
   if not unchanged(preview) then
-    return { "! the text has changed since the rewrite was made; ask again", "q abort" }
+    return { "! " .. CHANGED, "q abort" }
   end
   local range, rewrite = preview.range, preview.rewrites[preview.index]
   local text = preview.draft and drafts.text(preview.draft.texts[1]) or rewrite.text
@@ -93,7 +94,7 @@ local function apply(preview)
     show.close(preview.shown)
   end
   if not unchanged(preview) then
-    client_of.say("the text has changed since the rewrite was made; ask again", vim.log.levels.WARN)
+    client_of.say(CHANGED, vim.log.levels.WARN)
     return
   end
   local range = preview.range
@@ -107,12 +108,10 @@ local function is_open(preview)
   return preview.shown ~= nil and api.nvim_win_is_valid(preview.shown.window)
 end
 
+local open ---@type fun(preview: diffill.Preview)
+
 ---@param preview diffill.Preview
-local function open(preview)
-  if is_open(preview) then
-    show.update(preview.shown, title_of(preview), lines_of(preview))
-    return
-  end
+local function open_window(preview)
   local shown = show.open(title_of(preview), lines_of(preview), options.current.preview)
   preview.shown = shown
   vim.bo[shown.buf].filetype = "diff"
@@ -139,6 +138,20 @@ local function open(preview)
   map({ "p", "<S-Tab>" }, turn(-1), "Previous rewrite")
   map({ "+" }, stronger(STRENGTH_STEP), "A stronger rewrite")
   map({ "-" }, stronger(-STRENGTH_STEP), "A weaker rewrite")
+end
+
+open = function(preview)
+  if is_open(preview) then
+    show.update(preview.shown, title_of(preview), lines_of(preview))
+    return
+  end
+  show.when_free(preview.buf, "the rewrite", function()
+    if unchanged(preview) then
+      open_window(preview)
+    else
+      client_of.say(CHANGED, vim.log.levels.WARN)
+    end
+  end)
 end
 
 --- Ask for rewrites of a preview's range, and show them.

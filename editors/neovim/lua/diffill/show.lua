@@ -1,9 +1,13 @@
 --- A few lines of text in a window of their own: float or split, closed with q.
 ---
---- Invariant: the keys belong to the window's own buffer, none of the user's is taken.
+--- Invariants: the keys belong to the window's own buffer, none of the user's is taken; a window
+--- takes the focus only in normal mode and from the buffer that it was asked for in.
+
+local client_of = require("diffill.client")
 
 local M = {}
 local api = vim.api
+local group = api.nvim_create_augroup("diffill.show", {})
 
 ---@class diffill.Window
 ---@field buf integer
@@ -33,6 +37,43 @@ function M.update(shown, title, lines)
   else
     vim.wo[shown.window].statusline = title:gsub("%%", "%%%%")
   end
+end
+
+--- Whether a window may take the focus from what a person does.
+---@param buf integer where it was asked for
+---@return boolean
+local function is_free(buf)
+  local mode = api.nvim_get_mode()
+  return api.nvim_get_current_buf() == buf and mode.mode == "n" and not mode.blocking
+end
+
+--- Open a window now, or, once that is said, when the person is back in normal mode in the buffer
+--- that it was asked for in. Of several that wait, the last one comes.
+---@param buf integer
+---@param what string
+---@param open fun()
+function M.when_free(buf, what, open)
+  api.nvim_clear_autocmds({ group = group })
+  if is_free(buf) then
+    open()
+    return
+  end
+  client_of.say(("%s is ready; it opens in normal mode, in the buffer it was asked for in"):format(what))
+  local waits = true
+  api.nvim_create_autocmd("SafeState", {
+    group = group,
+    callback = function()
+      -- No window is opened while an event of Neovim's runs.
+      vim.schedule(function()
+        if waits and is_free(buf) then
+          waits = false
+          api.nvim_clear_autocmds({ group = group })
+          open()
+        end
+      end)
+      return not waits or not api.nvim_buf_is_valid(buf)
+    end,
+  })
 end
 
 ---@param title string
@@ -77,10 +118,13 @@ function M.close(shown)
 end
 
 --- Open a window with some lines to read.
+---@param buf integer where they were asked for
 ---@param title string
 ---@param lines string[]
-function M.lines(title, lines)
-  return M.open("diffill " .. title, lines)
+function M.lines(buf, title, lines)
+  M.when_free(buf, ("the answer (%s)"):format(title), function()
+    M.open("diffill " .. title, lines)
+  end)
 end
 
 return M

@@ -100,9 +100,10 @@ function M.lines(status)
 end
 
 function M.show()
+  local buf = vim.api.nvim_get_current_buf()
   client_of.ask(0, "diffill/status", nil, function(status, client)
     M.changed(status, client.id)
-    show.lines("status", M.lines(status))
+    show.lines(buf, "status", M.lines(status))
   end)
 end
 
@@ -141,7 +142,7 @@ function M.explain()
         fate
       )
     end
-    show.lines("explain", lines)
+    show.lines(buf, "explain", lines)
   end)
 end
 

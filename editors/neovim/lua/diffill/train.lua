@@ -102,9 +102,10 @@ function M.run(verb)
     client_of.say("train: one of " .. table.concat(M.verbs, ", "), vim.log.levels.ERROR)
     return
   end
+  local buf = vim.api.nvim_get_current_buf()
   client_of.ask(0, "diffill/train/" .. verb, vim.empty_dict(), function(result)
     if verb == "plan" then
-      show.lines("train plan", M.plan_lines(result))
+      show.lines(buf, "train plan", M.plan_lines(result))
     elseif verb == "start" then
       client_of.say(("tuning on %s has begun; :Diffill train status tells how far it is"):format(result.repository))
     else

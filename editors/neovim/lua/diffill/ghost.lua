@@ -1,6 +1,6 @@
 --- Ghost text of our own: asks for `textDocument/inlineCompletion` and draws the answer.
 ---
---- For Neovim 0.11, which has no inline completion, and for asking by hand on any version.
+--- Where Neovim draws (0.12), only what is asked for by hand is drawn here.
 --- Invariants: one request at a time, a newer one cancels it; an answer for another text or cursor
 --- than the present one is dropped; nothing is drawn outside insert mode; what a person chose or
 --- asked for stays while it fits, whatever is offered unasked. When to offer what is the server's
@@ -20,7 +20,6 @@ local namespace = api.nvim_create_namespace("diffill.ghost")
 
 ---@class diffill.Ghost
 ---@field buf integer
----@field automatic boolean ask at every key
 ---@field items diffill.Item[]
 ---@field index integer the item that is shown
 ---@field counting boolean show "2/3" at its end
@@ -199,7 +198,7 @@ end
 
 ---@param state diffill.Ghost
 local function moved(state)
-  if not state.automatic then
+  if options.ghost(state.buf) ~= "own" then
     clear(state)
     return
   end
@@ -211,10 +210,9 @@ end
 
 --- Draw ghost text in a buffer.
 ---@param buf integer
----@param automatic boolean false: only when asked by hand
-function M.attach(buf, automatic)
+function M.attach(buf)
   M.detach(buf)
-  local state = { buf = buf, automatic = automatic, items = {}, index = 1, counting = false, chosen = false }
+  local state = { buf = buf, items = {}, index = 1, counting = false, chosen = false }
   states[buf] = state
   local group = api.nvim_create_augroup("diffill.ghost." .. buf, {})
   api.nvim_create_autocmd({ "InsertEnter", "CursorMovedI", "TextChangedI", "TextChangedP" }, {
@@ -242,7 +240,7 @@ function M.attach(buf, automatic)
       state.asked = nil
     end,
   })
-  if inserting(buf) and automatic then
+  if inserting(buf) then
     moved(state)
   end
 end

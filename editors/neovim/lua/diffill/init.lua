@@ -1,6 +1,6 @@
 --- Diffill in Neovim: what an init.lua calls. `:help diffill`.
 ---
---- This file chooses who draws ghost text in a buffer and passes on; it holds no state but that.
+--- This file passes on to who draws ghost text in a buffer; it holds no state.
 
 local client = require("diffill.client")
 local ghost = require("diffill.ghost")
@@ -10,8 +10,6 @@ local options = require("diffill.options")
 local M = {}
 
 M.version = "0.1.0"
-
-local native_in = {} ---@type table<integer, boolean>
 
 --- Options over the defaults. Not needed where the defaults are right.
 ---@param given table?
@@ -27,24 +25,23 @@ end
 ---@param buf integer
 function M.attach(buf)
   local mode = options.ghost(buf)
-  native_in[buf] = mode == "native" or nil
   if mode == "off" then
     return
   end
   if mode == "native" then
     native.attach(buf)
   end
-  ghost.attach(buf, mode == "own")
+  ghost.attach(buf)
 end
 
 ---@param buf integer
 function M.detach(buf)
   ghost.detach(buf)
-  native_in[buf] = nil
 end
 
 local function uses_native()
-  return native_in[vim.api.nvim_get_current_buf()] == true
+  local buf = vim.api.nvim_get_current_buf()
+  return client.get(buf) ~= nil and options.ghost(buf) == "native"
 end
 
 --- Take the shown suggestion: all of it, its first line or its first word, as one undo step.

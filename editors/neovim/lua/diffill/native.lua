@@ -2,8 +2,9 @@
 ---
 --- Neovim asks (200 ms after the last key) and draws; what it lacks is added here: accepting a
 --- word or a line, one undo step, and an item that still fits what was typed in the meantime.
---- Invariant: only public functions of Neovim are called.
+--- Invariants: only public functions of Neovim are called; an item of another server is never lost.
 
+local client_of = require("diffill.client")
 local edit = require("diffill.edit")
 
 local M = {}
@@ -16,18 +17,52 @@ function M.attach(buf)
   vim.lsp.inline_completion.enable(true, { bufnr = buf })
 end
 
----@param buf integer
-function M.detach(buf)
-  vim.lsp.inline_completion.enable(false, { bufnr = buf })
-end
-
---- The row of an item's range, whose fields were renamed while 0.12 was made.
-local function row_of(item)
+--- The range of an item in bytes. Its fields were renamed while 0.12 was made.
+---@param item vim.lsp.inline_completion.Item
+---@return diffill.Range
+local function range_of(item)
   local range = item.range
   if not range then
-    return vim.api.nvim_win_get_cursor(0)[1] - 1
+    local row, col = unpack(vim.api.nvim_win_get_cursor(0))
+    return { row - 1, col, row - 1, col }
+  elseif range.start_row then
+    return { range.start_row, range.start_col, range.end_row, range.end_col }
   end
-  return range.start_row or range.start.row
+  local stop = range.end_
+  return { range.start.row, range.start.col, stop.row, stop.col }
+end
+
+--- How an item completes the cursor's line. Ours is what its row becomes; of another server's that
+--- is made here, what was typed along it since it was asked for being part of it.
+---@param item vim.lsp.inline_completion.Item
+---@param ours boolean
+---@return diffill.Plan?
+local function plan_of(item, ours)
+  local range, text = range_of(item), item.insert_text
+  local row, col = unpack(vim.api.nvim_win_get_cursor(0))
+  local line = vim.api.nvim_get_current_line()
+  if type(text) ~= "string" or (not ours and range[3] ~= row - 1) then
+    return nil
+  end
+  text = edit.text(text)
+  if not ours then
+    text = line:sub(1, range[2]) .. text .. line:sub(math.max(range[4], col) + 1)
+  end
+  return edit.plan({ row = range[1], text = text }, line, row - 1, col)
+end
+
+--- Take an item of another server as Neovim does, where it is not about the cursor's line alone.
+---@param item vim.lsp.inline_completion.Item
+local function take(item)
+  local text, range = item.insert_text, range_of(item)
+  if type(text) ~= "string" then
+    vim.snippet.expand(text.value)
+    return
+  end
+  local lines = vim.split(text, "\n", { plain = true })
+  vim.api.nvim_buf_set_text(0, range[1], range[2], range[3], range[4], lines)
+  local last = #lines[#lines] + (#lines == 1 and range[2] or 0)
+  vim.api.nvim_win_set_cursor(0, { range[1] + #lines, last })
 end
 
 ---@param unit "all"|"line"|"word"
@@ -35,14 +70,17 @@ end
 function M.accept(unit)
   return vim.lsp.inline_completion.get({
     on_accept = function(item)
-      if type(item.insert_text) ~= "string" then
-        return -- a snippet: none of ours
+      local client = vim.lsp.get_client_by_id(item.client_id)
+      local ours = client ~= nil and client.name == client_of.name
+      local plan = plan_of(item, ours)
+      local part = plan and edit.part(plan, unit)
+      if part then
+        edit.apply(part)
+      elseif not ours then
+        take(item)
       end
-      local row, col = unpack(vim.api.nvim_win_get_cursor(0))
-      local line = vim.api.nvim_get_current_line()
-      local plan = edit.plan({ row = row_of(item), text = edit.text(item.insert_text) }, line, row - 1, col)
-      if plan then
-        edit.apply(edit.part(plan, unit))
+      if client and item.command and part == plan then
+        client:exec_cmd(item.command, { bufnr = vim.api.nvim_get_current_buf() })
       end
     end,
   })

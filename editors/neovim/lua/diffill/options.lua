@@ -12,9 +12,9 @@ local defaults = {
   cmd = nil,
   --- Handed to the server under `diffill`.
   settings = {},
-  --- own: drawn by the plugin; native: by Neovim's own inline completion, where there is one
-  --- (0.12); auto: native in buffers that have it switched on already, else own; off: no ghost
-  --- text, candidates in the completion menu.
+  --- own, auto: drawn by the plugin, except in buffers that have Neovim's own inline completion
+  --- (0.12) switched on, for whatever server: what both draw would stand there twice; native: it
+  --- is switched on; off: no ghost text, candidates in the completion menu.
   ghost = "auto",
   --- Shade ghost text of the plugin's by how sure the model is of each part.
   confidence = false,
@@ -81,16 +81,15 @@ function M.take(given)
   return problems
 end
 
---- Who draws ghost text in a buffer: "native", "own" or "off".
+--- Who draws ghost text in a buffer now: "native", "own" or "off".
 ---@param buf integer
 ---@return string
 function M.ghost(buf)
-  local wanted = M.current.ghost
-  local has_native = vim.lsp.inline_completion ~= nil
-  if wanted == "auto" then
-    return has_native and vim.lsp.inline_completion.is_enabled({ bufnr = buf }) and "native" or "own"
+  local wanted, native = M.current.ghost, vim.lsp.inline_completion
+  if wanted == "off" then
+    return "off"
   end
-  return wanted == "native" and not has_native and "own" or wanted
+  return native and (wanted == "native" or native.is_enabled({ bufnr = buf })) and "native" or "own"
 end
 
 --- The settings as they go to the server: an empty table would be sent as a list.

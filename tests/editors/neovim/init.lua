@@ -33,8 +33,14 @@ for key, name in pairs({
 }) do
   vim.keymap.set("i", key, ("<Plug>(diffill-%s)"):format(name))
 end
+-- As `:help diffill-keys` has it.
 vim.keymap.set("i", "<Tab>", function()
-  return require("diffill").accept() and "" or "<Tab>"
+  if require("diffill").accept() then
+    return ""
+  elseif vim.snippet.active({ direction = 1 }) then
+    return "<Cmd>lua vim.snippet.jump(1)<CR>"
+  end
+  return "<Tab>"
 end, { expr = true })
 
 --- The suggestion as it is drawn: {row, col, position, lines, groups}, or nil. `groups` are the

@@ -51,6 +51,18 @@ def test_tab_is_a_tab_where_nothing_is_shown(neovim: Neovim) -> None:
     assert neovim.lines() == ["x\t"]
 
 
+def test_tab_goes_on_in_a_snippet_where_nothing_is_shown(neovim: Neovim) -> None:
+    neovim.open("a.py", "\n")
+    neovim.keys("i")
+    neovim.wait("vim.api.nvim_get_mode().mode == 'i'")
+    neovim.lua("vim.snippet.expand('for ${1:a} in ${2:b}:')")
+    neovim.wait("vim.api.nvim_get_mode().mode == 's'")
+    neovim.keys("x<Tab>")
+    neovim.wait("vim.api.nvim_get_mode().mode == 's'")
+    neovim.keys("y")
+    neovim.wait("vim.api.nvim_get_current_line() == 'for x in y:'")
+
+
 def test_accepting_is_one_undo_step_between_others(neovim: Neovim) -> None:
     typed(neovim)
     neovim.shows(SUM[0])

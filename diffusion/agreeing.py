@@ -25,7 +25,7 @@ from diffusion.infill import Infiller
 from diffusion.open_parts import OpenParts
 from diffusion.process.denoiser import Denoise
 from diffusion.process.joint import JointDenoise
-from diffusion.process.judging import FilledCanvas, judge
+from diffusion.process.judging import FilledCanvas, Judgement, judge
 from diffusion.site import Site, adds_no_error
 from diffusion.text.canvas import MAX_CANVAS
 from diffusion.text.parts import Part
@@ -33,6 +33,8 @@ from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import PAD
 
 ROUNDS = 2
+BATCH = 4
+"""Texts judged at once: between two batches a cancel is heard."""
 MOST_TEXTS = 10
 """Texts judged for one part in a round: two rows each, with the other parts beside them."""
 LONGEST_TEXT = 24
@@ -87,24 +89,27 @@ def agree(
     drafts: Sequence[Sequence[bytes]],
     cancel: CancelToken,
     deadline_s: float | None = None,
+    row_s: float = 0.0,
 ) -> tuple[list[AgreedPart], int] | None:
     """A text for every part, and how many passes that took.
 
-    None if a part has no text that fits, or if a pass would not end before `deadline_s`, a time
-    of `time.perf_counter`. `drafts`: texts of the parts, the best draft first.
+    None if a part has no text that fits, or if not every part can be looked at once before
+    `deadline_s`, a time of `time.perf_counter`; later rounds end there with what has been agreed.
+    `drafts`: texts of the parts, the best draft first. `row_s`: about how long the model takes for
+    all parts of one draft.
     """
     current = list(drafts[0])
     agreed: list[AgreedPart | None] = [None] * len(current)
-    passes, pass_s = 0, 0.0
+    passes, pass_s = 0, 2 * MOST_TEXTS * row_s
     for _ in range(ROUNDS):
         before = list(current)
         for number in range(len(current)):
             cancel.raise_if_cancelled()
             begun_s = time.perf_counter()
             if deadline_s is not None and begun_s + pass_s > deadline_s:
-                return None
+                return _whole(agreed, passes)
             texts = _texts(number, current, drafts)
-            found = _judged(infiller, opened, setting, number, current, texts)
+            found = _judged(infiller, opened, setting, number, current, texts, cancel)
             if not found:
                 return None
             passes += 1
@@ -118,7 +123,13 @@ def agree(
             current[number], agreed[number] = best.text, best
         if current == before:
             break
-    return [part for part in agreed if part is not None], passes
+    return _whole(agreed, passes)
+
+
+def _whole(agreed: Sequence[AgreedPart | None], passes: int) -> tuple[list[AgreedPart], int] | None:
+    """What has been agreed, if every part has been looked at."""
+    found = [part for part in agreed if part is not None]
+    return (found, passes) if len(found) == len(agreed) else None
 
 
 def _texts(number: int, current: Sequence[bytes], drafts: Sequence[Sequence[bytes]]) -> list[bytes]:
@@ -143,6 +154,7 @@ def _judged(
     number: int,
     current: Sequence[bytes],
     texts: Sequence[bytes],
+    cancel: CancelToken,
 ) -> list[AgreedPart]:
     placement = opened.placements[number]
     room = MAX_CANVAS - len(placement.pins)
@@ -159,11 +171,12 @@ def _judged(
         for other, place in enumerate(opened.placements)
         if other != number
     }
-    judged = judge(
-        with_others(opened.denoise, number, beside),
-        [canvas for _, canvas in fitting],
-        infiller.vocabulary,
-    )
+    step = with_others(opened.denoise, number, beside)
+    judged: list[Judgement] = []
+    for first in range(0, len(fitting), BATCH):
+        cancel.raise_if_cancelled()
+        canvases = [canvas for _, canvas in fitting[first : first + BATCH]]
+        judged += judge(step, canvases, infiller.vocabulary)
     return [
         AgreedPart(
             text=with_line_ends(text, setting.data),

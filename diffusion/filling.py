@@ -31,6 +31,7 @@ from diffusion.process.joint import JointOrder, sample_jointly
 from diffusion.text.canvas import MAX_CANVAS, canvas_ids, place, read_back
 from diffusion.text.languages import canonical
 from diffusion.text.line_index import LineIndex
+from diffusion.text.parse_allowance import ParseAllowance
 from diffusion.text.parts import Part, Span, split
 from diffusion.text.span import classify
 from diffusion.text.syntax import SyntaxTree
@@ -157,7 +158,7 @@ def _alone(
     asked = InfillRequest(
         data[:start] + data[end:], start, request.language,
         alternatives=request.alternatives, deadline_ms=request.deadline_ms,
-        elsewhere=request.elsewhere, repository=request.repository,
+        elsewhere=request.elsewhere, repository=request.repository, within_line=start < end,
     )  # fmt: skip
     watch = None
     if on_draft is not None:
@@ -210,7 +211,8 @@ def _fill_group(
     tree = SyntaxTree.parse(data, request.language, budget_ms=infiller.config.parse_budget_ms)
     spans = [(part.start, part.end) for part in parts]
     opened = open_parts(infiller, data, spans, request.language, cancel)
-    kinds = tuple(_kind(tree, data, part) for part in parts)
+    allowance = ParseAllowance()
+    kinds = tuple(_kind(tree, part, allowance) for part in parts)
     setting = Setting(data, tree, canonical(request.language), tuple(parts), kinds)
     passes = 0
     watch = None if tell is None else CanvasWatch(infiller.tokenizer, opened.placements, tell)
@@ -224,9 +226,11 @@ def _fill_group(
     config = infiller.config.sampler
     if config.race_nats is not None:
         config = replace(config, race_nats=config.race_nats * len(parts))
+    canvases = _canvases(infiller, request, opened, parts, kinds)
+    begun_s = time.perf_counter()
     results = sample_jointly(
         opened.denoise,
-        _canvases(infiller, request, opened, parts, kinds),
+        canvases,
         config,
         vocabulary=infiller.vocabulary,
         order=request.order,
@@ -234,6 +238,7 @@ def _fill_group(
         deadline_s=deadline_s,
         on_step=count,
     )
+    row_s = (time.perf_counter() - begun_s) / max(1, passes * len(canvases))
     best: dict[tuple[bytes, ...], _Draft] = {}
     reason = "the model left a hole empty"
     for result in results:
@@ -246,7 +251,7 @@ def _fill_group(
     pinned = any(part.beside_pin for part in parts)
     if drafts and request.agreeing and len(parts) > 1 and not pinned:
         texts = [draft.texts for draft in drafts]
-        agreed = agree(infiller, opened, setting, texts, cancel, deadline_s)
+        agreed = agree(infiller, opened, setting, texts, cancel, deadline_s, row_s)
         if agreed is not None:
             first = _agreed(infiller, opened, setting, agreed[0])
             drafts = [first, *(draft for draft in drafts if draft.texts != first.texts)]
@@ -274,18 +279,15 @@ def _agreed(
     )
 
 
-def _kind(tree: SyntaxTree, data: bytes, part: Part) -> str:
-    cut = data[: part.start] + data[part.end :]
-    return classify(tree.edit(part.start, part.end, part.start, cut), cut, part.start)
+def _kind(tree: SyntaxTree, part: Part, allowance: ParseAllowance) -> str:
+    cut = allowance.edited(tree, part.start, part.end, b"")
+    return classify(cut, cut.data, part.start)
 
 
 def _canvases(
-    infiller: Infiller,
-    request: FillRequest,
-    opened: OpenParts,
-    parts: Sequence[Part],
+    infiller: Infiller, request: FillRequest, opened: OpenParts, parts: Sequence[Part],
     kinds: Sequence[str],
-) -> list[list[CanvasState]]:
+) -> list[list[CanvasState]]:  # fmt: skip
     """Drafts of rising length, then bolder ones of the middle length."""
     sizes: list[tuple[int, ...]] = []
     for placement, kind in zip(opened.placements, kinds, strict=True):
@@ -329,6 +331,8 @@ def _read(
     for part, placement, kind, result in zip(
         setting.parts, opened.placements, setting.kinds, results, strict=True
     ):
+        if result.reason in ("deadline", "max_steps") and not result.constraint_met:
+            return f"out of time: {result.reason}"
         if not result.constraint_met:
             return "the typed word could not be continued"
         pins = len(placement.pins)

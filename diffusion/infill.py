@@ -70,7 +70,8 @@ class InfillRequest:
     after the call the best so far is returned. `elsewhere`: other documents that may be quoted,
     the nearest first. `repository`: the lines of other files, which may be quoted, too. `repair`:
     mask again and denoise again what does not parse. `at_once`: where quotes are as good as the
-    model, answer with them alone (`first_look`).
+    model, answer with them alone (`first_look`). `within_line`: before code at the start of a line
+    no line of its own is meant (`implied_newline`).
     """
 
     text: str | bytes
@@ -84,6 +85,7 @@ class InfillRequest:
     repository: LineIndex | None = None
     repair: bool = False
     at_once: bool = False
+    within_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +238,7 @@ class Infiller:
             )
             for slots in sizes
         ]  # fmt: skip
-        if cancel is not None:
-            cancel.raise_if_cancelled()
-        encoded = self.contexts.encode(prepared.data, placement, prepared.language)
+        encoded = self.contexts.encode(prepared.data, placement, prepared.language, cancel)
         denoise: Denoise = self._denoiser.bind(encoded.cache, encoded.hole_position)
         if self._votes:
             denoise = self._with_copying(denoise, prepared.data, placement, encoded)
@@ -252,9 +252,8 @@ class Infiller:
             if on_step is not None:
                 on_step(snapshot)
 
-        deadline_s = None
-        if request.deadline_ms is not None:
-            deadline_s = started + request.deadline_ms / 1000.0
+        late_ms = request.deadline_ms
+        deadline_s = None if late_ms is None else started + late_ms / 1000.0
 
         def run(states: Sequence[CanvasState]) -> list[CanvasResult]:
             return sample(
@@ -300,10 +299,11 @@ class Infiller:
         return self.canvas_over(prepared.data, hole.start, hole.end, prepared.language)
 
     def canvas_over(
-        self, data: bytes, start: int, end: int, language: str, cancel: CancelToken | None = None
-    ) -> OpenHole:
+        self, data: bytes, start: int, end: int, language: str, cancel: CancelToken | None = None,
+        floor: int = 0,
+    ) -> OpenHole:  # fmt: skip
         """Encode the context of bytes `[start, end)`; no tree is parsed. Raises Cancelled."""
-        placement = place(self.tokenizer, data, start, end)
+        placement = place(self.tokenizer, data, start, end, floor=floor)
         encoded = self.contexts.encode(data, placement, canonical(language), cancel)
         model = self._denoiser.bind(encoded.cache, encoded.hole_position)
         copying = self._with_copying(model, data, placement, encoded)
@@ -330,9 +330,9 @@ class Infiller:
     def oracle_slots(self, request: InfillRequest, middle: bytes) -> int:
         """How many slots `middle` takes on the canvas of `request`; for evaluation."""
         prepared = self._prepare(request)
-        middle = middle.removesuffix(prepared.added_newline)
-        needed = len(prepared.placement.slots_needed(self.tokenizer, middle))
-        return max(1, min(needed, prepared.room))
+        text = middle.removesuffix(prepared.added_newline)
+        needed = prepared.placement.slots_needed(self.tokenizer, text)
+        return max(1, min(len(needed), prepared.room))
 
     def _document(self, request: InfillRequest) -> tuple[bytes, bytes]:
         """The text with the line end that an insertion implies, and that line end."""
@@ -345,7 +345,7 @@ class Infiller:
                 f"the cursor is at byte {cursor}, but the document has {len(data)}",
                 fix=f"give an offset from 0 to {len(data)}",
             )
-        added = implied_newline(data, cursor)
+        added = b"" if request.within_line else implied_newline(data, cursor)
         return data[:cursor] + added + data[cursor:], added
 
     def _prepare(self, request: InfillRequest) -> _Prepared:

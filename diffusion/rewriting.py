@@ -22,6 +22,7 @@ from itertools import pairwise
 from rapidfuzz.distance import Indel
 
 from diffusion.cancel import CancelToken
+from diffusion.candidates import with_line_ends
 from diffusion.drafts import CanvasWatch, Draft, OnDraft, Piece
 from diffusion.errors import CanvasError, HoleError
 from diffusion.infill import Infiller
@@ -256,7 +257,8 @@ def _read(
             continue
         slots = result.ids[len(opened.placement.pins) :]
         slots = slots[: slots.index(DEL)] if DEL in slots else slots
-        new = read_back(infiller.tokenizer, slots, opened.placement.constraint)
+        raw = read_back(infiller.tokenizer, slots, opened.placement.constraint)
+        new = with_line_ends(raw, data)
         if new == data[request.start : request.end] or not new.strip():
             continue
         try:

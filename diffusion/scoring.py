@@ -157,7 +157,9 @@ def _score_stretch(
     """The words of one stretch, and how many tokens it took."""
     if not data[start:end].strip():
         return [], 0
-    opened = infiller.canvas_over(data, start, end, language, cancel)
+    # Within a line, what stands before is context: as pins it would take the room of the words.
+    floor = start if data[start - 1 : start] not in (b"", b"\n") else 0
+    opened = infiller.canvas_over(data, start, end, language, cancel, floor=floor)
     placement = opened.placement
     constraint = placement.constraint
     spelled = constraint + data[start:end]

@@ -86,18 +86,19 @@ def alternatives(
     data = request.text
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
-    candidate = request.candidate.replace(b"\r\n", b"\n")
-    if not 0 <= request.at < len(candidate):
+    if not 0 <= request.at < len(request.candidate):
         raise HoleError(
-            f"byte {request.at} lies outside the candidate of {len(candidate)}",
+            f"byte {request.at} lies outside the candidate of {len(request.candidate)}",
             fix="give the offset of a character in it",
         )
+    candidate = request.candidate.replace(b"\r\n", b"\n")  # as the model writes
+    at = len(request.candidate[: request.at].replace(b"\r\n", b"\n"))
     opened = infiller.open_range(data, request.start, request.end, request.language, cancel)
     constraint = opened.placement.constraint
     slots, ends = infiller.tokenizer.encode_with_ends(constraint + candidate)
     if len(slots) > opened.room:
         raise CanvasError(f"the candidate takes {len(slots)} tokens, {opened.room} fit a canvas")
-    slot = next(i for i, end in enumerate(ends) if end > request.at + len(constraint))
+    slot = next(i for i, end in enumerate(ends) if end > at + len(constraint))
     found, now = _ranked(infiller, opened, slots, slot, request.count)
     deadline_s = None if request.deadline_ms is None else started + request.deadline_ms / 1000
     canvases = _canvases(infiller, opened, slots, slot, [token for token, _ in found])

@@ -149,7 +149,7 @@ class PythonExecutor:
                 with jail:
                     out, err, flooded = self._drain(jail)
                 said = report.read()
-        return _Run(json.loads(said) if said else {}, out, err, flooded)
+        return _Run(_report(said), out, err, flooded)
 
     def _drain(self, jail: subprocess.Popen[bytes]) -> tuple[bytes, bytes, bool]:
         """Read both streams to their end, keeping only the last bytes of each.
@@ -225,3 +225,12 @@ def _verdict(run: _Run, token: str) -> Execution:
         return Execution(False, "failed: it ended before its tests did")
     ended = f"signal {run.report['signal']}" if run.report["signal"] else "no message"
     return Execution(False, f"failed: {lines[-1][:160] if lines else ended}")
+
+
+def _report(said: bytes) -> dict[str, Any]:
+    """What the jail reported; nothing where that cannot be read."""
+    try:
+        report = json.loads(said)
+    except ValueError:
+        return {}
+    return report if isinstance(report, dict) else {}

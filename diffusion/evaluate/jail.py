@@ -127,6 +127,7 @@ def _become_program(options: dict[str, Any], libc: ctypes.CDLL | None, rules: in
         libc.prctl(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
         if rules >= 0:
             libc.syscall(LANDLOCK_RESTRICT, rules, 0)
+    os.close(options["report_fd"])  # whatever number the caller's pipe has
     os.closerange(3, MOST_OPEN_FILES)
     command = options["command"]
     os.execve(command[0], command, options["environment"])

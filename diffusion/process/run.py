@@ -106,7 +106,9 @@ class Run:
 
     def _drop_hopeless(self) -> None:
         for row in self._open():
-            if row.spellings(self._vocabulary) == []:
+            typed = row.constraint
+            scarce = bool(typed) and self._vocabulary.least_tokens(typed)[0] > len(row.masked)
+            if scarce or row.spellings(self._vocabulary) == []:
                 row.cut("constraint")
 
     def _step(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 
@@ -37,6 +38,8 @@ class Vocabulary:
     """Ids that a slot may never hold: specials other than DEL, and tokens without bytes."""
     blank_ids: torch.Tensor
     """Ids of the blank tokens."""
+    longest: int
+    """Bytes of the longest token."""
     _sorted_bytes: tuple[bytes, ...]
     _sorted_ids: tuple[int, ...]
 
@@ -67,6 +70,7 @@ class Vocabulary:
                 dtype=torch.long,
             ),
             forbidden_ids=torch.tensor(forbidden, dtype=torch.long),
+            longest=max(map(len, table)),
             _sorted_bytes=tuple(data for data, _ in spelled),
             _sorted_ids=tuple(token for _, token in spelled),
         )
@@ -80,7 +84,7 @@ class Vocabulary:
     def beginning(self, wanted: bytes) -> list[int]:
         """Tokens whose bytes are a proper, non-empty prefix of `wanted`."""
         found: list[int] = []
-        for length in range(1, len(wanted)):
+        for length in range(1, min(len(wanted), self.longest + 1)):
             prefix = wanted[:length]
             at = bisect_left(self._sorted_bytes, prefix)
             while at < len(self._sorted_bytes) and self._sorted_bytes[at] == prefix:
@@ -93,6 +97,9 @@ class Vocabulary:
 
         Longer than `wanted` where it cannot.
         """
+        return list(_least_tokens(self, wanted))
+
+    def _count_tokens(self, wanted: bytes) -> list[int]:
         never = len(wanted) + 1
         least = [never] * len(wanted) + [0]
         for i in range(len(wanted) - 1, -1, -1):
@@ -107,3 +114,9 @@ class Vocabulary:
     def _any_starts_with(self, wanted: bytes) -> bool:
         at = bisect_left(self._sorted_bytes, wanted)
         return at < len(self._sorted_bytes) and self._sorted_bytes[at].startswith(wanted)
+
+
+@lru_cache(maxsize=256)
+def _least_tokens(vocabulary: Vocabulary, wanted: bytes) -> tuple[int, ...]:
+    """Every row of a request asks for what is typed, at every step."""
+    return tuple(vocabulary._count_tokens(wanted))

@@ -30,6 +30,9 @@ GAP = MAX_CANVAS
 MAX_PINS = 48
 """Most typed tokens kept on a canvas; what stands further left on the line is context."""
 _MAX_TYPED_BYTES = 2048
+_MOST_FOREIGN_TOKENS = 8
+"""Words of other scripts have about a token a byte: a longer one would leave no slot for more, so
+that what is typed is context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,16 @@ def place(tokenizer: Tokenizer, data: bytes, start: int, end: int, *, floor: int
     if len(pins) > MAX_PINS or len(constraint) > MAX_CANVAS // 2:
         anchor = _later_anchor(tokenizer, data, anchor, start)
         pins, constraint = heal(tokenizer, data[anchor:start])
+    if not constraint.isascii() and len(tokenizer.encode(constraint)) > _MOST_FOREIGN_TOKENS:
+        return Placement(start, end, (), b"")
     return Placement(anchor, end, pins, constraint)
 
 
 def _later_anchor(tokenizer: Tokenizer, data: bytes, anchor: int, start: int) -> int:
     """The first pretoken boundary from which what is typed fits the canvas."""
     bounds = [anchor + e for e in pretoken_ends(data[anchor:start])][:-1]
+    if bounds and start - bounds[-1] > MAX_CANVAS // 2:
+        return start
     kept = 0
     chosen = start
     for low, high in reversed(list(pairwise(bounds))):
@@ -165,11 +172,11 @@ def _line_start(text: bytes, at: int) -> int:
 
 
 def _line_end(text: bytes, at: int) -> int:
-    """The last newline at or before `at`; without one, `at` itself."""
+    """The last newline at or before `at`, but for one at the start; without one, `at` itself."""
     found = text.rfind(b"\n", 0, at)
     if found > 0 and text[found - 1 : found] == b"\r":
         found -= 1
-    return found if found >= 0 else at
+    return found if found > 0 else at
 
 
 def canvas_ids(pins: Sequence[int], slots: int) -> tuple[int, ...]:

@@ -23,7 +23,9 @@ _PLACEHOLDER = re.compile(
     rb"[ \t]*(?:\r?\n[ \t]*)+(?P<body>pass|\.\.\.|___|raise NotImplementedError(?:\([^)\n]*\))?"
     rb"|(?:todo|unimplemented)!\(\);?)[ \t]*(?=\r?\n|\Z)"
 )
-_EMPTY_BODY = re.compile(rb"\r?\n[^\n{}]*\S[^\n{}]*(?:\n[^\n{}]*\S)?\{(?P<body>[ \t\r\n]*)\}")
+_EMPTY_BODY = re.compile(  # what stands on a line is bounded: a line of data would take minutes
+    rb"\r?\n[^\n{}]{0,300}\S[^\n{}]{0,300}(?:\n[^\n{}]{0,300}\S)?\{(?P<body>[ \t\r\n]*)\}"
+)
 _HEAD = re.compile(rb"\r?\n[ \t]*(?:async\s+)?(?:def|class)\b[^\n]*:[ \t]*(?=\r?\n)")
 _NEXT_COMMENT = re.compile(rb"\r?\n[ \t]*(?:#|//)[^\n]*")
 _COMMENT_LINE = re.compile(rb"[ \t]*(?:#|//|/\*|\*)")

@@ -31,7 +31,9 @@ class ParseAllowance:
     def edited(self, tree: SyntaxTree, start: int, end: int, text: bytes) -> SyntaxTree:
         """The tree with `text` at bytes [start, end); one without nodes if it takes too long."""
         data = tree.data[:start] + text + tree.data[end:]
-        budget_ms = min(max(0.0, self.left_ms), LONGEST_MS)
+        if self.over or not tree.parsed:
+            return SyntaxTree.unparsed(data, tree.grammar)
+        budget_ms = min(self.left_ms, LONGEST_MS)
         begun = time.monotonic()
         after = tree.edit(start, end, start + len(text), data, budget_ms=budget_ms)
         self.left_ms -= (time.monotonic() - begun) * 1000

@@ -146,6 +146,11 @@ def _lines(text: bytes) -> list[bytes]:
     return [line[:_LONGEST_LINE] for line in text.splitlines() if line.strip()]
 
 
+def _is_cut(line: bytes) -> bool:
+    """Whether its end may be missing, so that it is company only and no text for a hole."""
+    return len(line) >= _LONGEST_LINE
+
+
 def _insertions(typed: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
     """What stands between lines like those around the hole, at most `_MOST_LINES` of it."""
     above, below = blocks[0].lines, blocks[1].lines
@@ -178,7 +183,7 @@ def _insertions(typed: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
         base = around[at - 1]
         for n in range(1, _MOST_LINES + 1):
             lines = around[at : at + n]
-            if len(lines) < n or _indent(lines[-1]) < _indent(lines[0]):
+            if len(lines) < n or _is_cut(lines[-1]) or _indent(lines[-1]) < _indent(lines[0]):
                 break
             like = likeness(around, at, n) / scale - _LINE_COST * (n - 1)
             text = _moved(lines, base, before, typed, here, there[id(around)])
@@ -228,7 +233,7 @@ def _continuations(typed: bytes, rest: bytes, blocks: tuple[_Block, ...]) -> lis
     found: list[_Found] = []
     for block, index, line in ((b, i, line) for b in blocks for i, line in enumerate(b.lines)):
         at, length = longest_end(typed, line)
-        if length < min(_FEWEST_TYPED, len(typed)):
+        if _is_cut(line) or length < min(_FEWEST_TYPED, len(typed)):
             continue
         text = _up_to(line[at:], rest)
         if text is None:

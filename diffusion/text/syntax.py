@@ -97,6 +97,12 @@ class SyntaxTree:
         tree = _parse(data, grammar, None if old is None else old.tree, budget_ms)
         return cls(data, languages.canonical(language), grammar, tree)
 
+    @classmethod
+    def unparsed(cls, data: bytes, language: str) -> SyntaxTree:
+        """The tree without nodes of a document that there is no time to parse."""
+        grammar = languages.grammar_name(language)
+        return cls(data, languages.canonical(language), grammar, None)
+
     def edit(
         self,
         start: int,

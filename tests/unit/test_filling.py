@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -60,12 +62,27 @@ def test_a_hole_of_nothing_but_a_pin_stays(infiller: Infiller) -> None:
 
 
 def test_groups_too_far_apart_for_one_context_are_filled_one_after_another(
-    infiller: Infiller,
+    infiller: Infiller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filler = b"".join(b"value_%d = compute(%d)\n" % (n, n) for n in range(200))
     data = b"first = ___\n" + filler + b"last = ___\n" + filler + b"end = ___\n"
+    seen: list[tuple[bytes, list[tuple[int, int]]]] = []
+
+    def watched(
+        model: Infiller, text: bytes, spans: list[tuple[int, int]], *more: Any
+    ) -> OpenParts:
+        seen.append((text, spans))
+        return open_parts(model, text, spans, *more)
+
+    monkeypatch.setattr("diffusion.filling.open_parts", watched)
     result = fill(infiller, FillRequest(data, tuple(find_markers(data)), "python"))
-    assert [len(found.texts) for found in result.fills] == [3]
+    [found] = result.fills
+    assert len(found.texts) == 3
+    for number, (text, [(start, end)]) in enumerate(seen):
+        assert text[start:end] == b"___"
+        assert text.count(b"___") == 3 - number, "what is filled already is text"
+        if number:
+            assert text.startswith(b"first = " + found.texts[0].encode())
 
 
 def test_one_hole_is_a_completion(infiller: Infiller) -> None:
@@ -75,6 +92,44 @@ def test_one_hole_is_a_completion(infiller: Infiller) -> None:
     cut = data[: hole[0]] + data[hole[1] :]
     [candidate] = infiller.infill(InfillRequest(cut, hole[0], "python", alternatives=1)).candidates
     assert alone.fills[0].texts == (candidate.text,)
+
+
+@pytest.mark.model
+def test_a_hole_at_the_start_of_a_line_is_a_part_of_it(bundled_infiller: Infiller) -> None:
+    data = b"width = 3\nheight = 4\n___(width * height)\n"
+    result = fill(bundled_infiller, FillRequest(data, tuple(find_markers(data)), "python"))
+    assert "\n" not in result.fills[0].texts[0]
+
+
+@pytest.mark.parametrize("late", [0.0, 1e9])
+def test_what_has_been_agreed_counts_when_the_time_is_over(
+    infiller: Infiller, monkeypatch: pytest.MonkeyPatch, late: float
+) -> None:
+    opened = open_parts(infiller, TEXT, list(HOLES), "python", CancelToken())
+    parts = tuple(split(TEXT, HOLES))
+    kinds = ("element", "member", "expression")
+    setting = Setting(TEXT, SyntaxTree.parse(TEXT, "python"), "python", parts, kinds)
+    clock = iter([0.0, 0.0] * len(parts) + [late] * 99)
+    monkeypatch.setattr("diffusion.agreeing.time.perf_counter", lambda: next(clock))
+    drafts = [(b"a", b"b", b"c"), (b"d", b"e", b"f")]
+    found = agree(infiller, opened, setting, drafts, CancelToken(), 1.0)
+    assert found is not None and len(found[0]) == len(parts)
+    assert (found[1] == len(parts)) == bool(late)
+    assert agree(infiller, opened, setting, drafts, CancelToken(), 1.0, row_s=9.0) is None
+
+
+def test_a_fill_without_time_says_so(infiller: Infiller) -> None:
+    data = b"f(___, b)\ng(___)\n"
+    asked = FillRequest(data, tuple(find_markers(data)), "python", deadline_ms=0.001)
+    assert fill(infiller, asked).reason == "out of time: deadline"
+
+
+def test_holes_in_a_document_that_takes_long_to_parse(infiller: Infiller) -> None:
+    data = b'"""\n' + b"x = f(1)\n" * 30_000 + b"a = ___\nb = ___\n"
+    asked = FillRequest(data, tuple(find_markers(data)), "python", deadline_ms=20_000)
+    begun_s = time.perf_counter()
+    assert fill(infiller, asked).fills
+    assert time.perf_counter() - begun_s < 20
 
 
 def test_a_deadline_that_has_passed_leaves_out_the_second_look(infiller: Infiller) -> None:
@@ -223,6 +278,8 @@ def test_alternatives_have_another_token_at_the_place(infiller: Infiller) -> Non
     for found in result.alternatives:
         assert found.token != result.token and found.token in found.text
         assert not found.text.startswith("item in")
+    crlf = replace(asked, candidate=b"item\r\n in items:", at=7)
+    assert alternatives(infiller, crlf).token.strip() == "in", "as the client counts"
     with pytest.raises(HoleError, match="outside the candidate"):
         alternatives(infiller, replace(asked, at=99))
 

@@ -119,3 +119,13 @@ def test_on_real_code_the_changed_share_grows_with_the_strength(bundled_infiller
             changed.append(result.rewrites[0].changed if result.rewrites else 0.0)
         means.append(sum(changed) / len(changed))
     assert all(low < high for low, high in pairwise(means)), means
+
+
+@pytest.mark.model
+def test_a_rewrite_has_the_line_ends_of_its_document(bundled_infiller: Infiller) -> None:
+    text = b"def f(items):\r\n    total = 0\r\n    for item in items:\r\n        total += item\r\n"
+    start, end = text.index(b"    total"), text.index(b"    for")
+    asked = RewriteRequest(text, start, end, "python", strength=1.0)
+    found = rewrite(bundled_infiller, asked).rewrites
+    assert any("\n" in r.text for r in found)
+    assert all(r.text.count("\n") == r.text.count("\r\n") for r in found)

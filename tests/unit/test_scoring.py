@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from diffusion.infill import Infiller
 from diffusion.process.vocabulary import Vocabulary
 from diffusion.scoring import STRETCH, ScoreRequest, _judge, _stretches, _Word, score
 from diffusion.suspicion import Alternative, ScoredWord, sort_of, suspicion, suspicious
+from diffusion.text.canvas import MAX_CANVAS, place
 from diffusion.text.tokenizer import MASK, Tokenizer
 from tests.support.denoisers import Distribution, ScriptedDenoiser, byte_ids, byte_vocabulary
 
@@ -98,7 +100,10 @@ def test_stretches_cover_the_range_and_fit(
     at = start
     for low, high in _stretches(bundled_tokenizer, data, start, len(data)):
         assert low == at < high
-        assert len(bundled_tokenizer.encode(data[low:high])) <= STRETCH + 1
+        floor = low if low and data[low - 1 : low] != b"\n" else 0
+        placement = place(bundled_tokenizer, data, low, high, floor=floor)
+        slots = placement.slots_needed(bundled_tokenizer, data[low:high])
+        assert len(slots) <= STRETCH + 1 <= MAX_CANVAS - len(placement.pins)
         at = high
     assert at == len(data)
 
@@ -204,3 +209,12 @@ def test_the_bundled_model_finds_a_loop_that_runs_the_wrong_way(
     at = wrong.index("while lo >") + len("while lo ")
     [turned] = [s for s in found if s.word.start == at]
     assert turned.instead[0].text == "<" and turned.instead[0].p > 2 * turned.word.p
+
+
+@pytest.mark.model
+def test_every_word_of_a_long_line_is_scored(bundled_infiller: Infiller) -> None:
+    line = b"values = [" + b", ".join(b"item_%d" % n for n in range(150)) + b"]\n"
+    result = score(bundled_infiller, ScoreRequest(line, "python"))
+    assert result.end == len(line)
+    starts = [word.start for word in result.words]
+    assert max(b - a for a, b in pairwise(starts)) < 40, "no part of it is passed over"

@@ -104,8 +104,20 @@ def test_the_network_is_out_of_reach(executor: PythonExecutor) -> None:
     if "network" not in executor.layers:
         pytest.skip("this kernel grants no network namespace")
     code = "a + b\nimport socket\nassert [n for _, n in socket.if_nameindex()] in ([], ['lo'])\n"
+    assert outcome(executor, code) == "passed", "there is nothing to go out by"
     code += "s = socket.socket(); s.connect(('127.0.0.1', 9))"
     assert outcome(executor, code).startswith("failed: ")
+
+
+def test_the_report_cannot_be_written_by_the_program(executor: PythonExecutor) -> None:
+    held = [os.dup(0) for _ in range(80)]  # the pipe's number is above what is closed in bulk
+    try:
+        code = "a + b\nimport os\nfor fd in range(3, 200):\n    try: os.write(fd, b'{}')\n"
+        code += "    except OSError: pass\n    else: raise SystemExit('it was written')\n"
+        assert outcome(executor, code) == "passed"
+    finally:
+        for fd in held:
+            os.close(fd)
 
 
 def test_the_environment_is_bare(executor: PythonExecutor, monkeypatch: pytest.MonkeyPatch) -> None:

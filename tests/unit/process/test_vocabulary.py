@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +65,15 @@ def test_line_ends_are_newlines_with_indentation() -> None:
 def test_a_vocabulary_of_specials_is_refused() -> None:
     with pytest.raises(SamplerError, match="holds no text"):
         Vocabulary.build(lambda token: b"", 40)
+
+
+def test_long_typed_words_take_no_minutes() -> None:
+    vocabulary = Vocabulary.build(lambda t: bytes([t - SPECIAL_COUNT]), SPECIAL_COUNT + 256)
+    assert vocabulary.longest == 1
+    begun_s = time.perf_counter()
+    for _ in range(1000):  # every row asks at every step
+        assert vocabulary.least_tokens(b"x" * 2000)[0] == 2000
+    assert time.perf_counter() - begun_s < 5
 
 
 def test_least_tokens_counts_overrunning_ones_and_knows_what_cannot_be_spelled() -> None:

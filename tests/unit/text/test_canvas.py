@@ -12,6 +12,7 @@ from diffusion.text.canvas import (
     GAP,
     MAX_CANVAS,
     MAX_PINS,
+    Placement,
     canvas_ids,
     lay_out,
     place,
@@ -65,6 +66,20 @@ def test_a_long_line_keeps_its_end_on_the_canvas() -> None:
     placed = place(TOKENIZER, data, len(data), len(data))
     assert 0 < len(placed.pins) <= MAX_PINS
     assert data.endswith(TOKENIZER.decode(placed.pins) + placed.constraint)
+
+
+def test_a_long_word_of_another_script_is_context() -> None:
+    data = "# サーバーへの接続".encode()
+    assert place(TOKENIZER, data, len(data), len(data)) == Placement(len(data), len(data), (), b"")
+    short = "# é".encode()
+    assert place(TOKENIZER, short, len(short), len(short)).constraint
+
+
+def test_a_long_line_below_is_seen_as_far_as_the_window_goes() -> None:
+    data = b"x = 1\n\n" + b"table = [" + b"1, " * 3000 + b"]\n"
+    at = data.index(b"\n\n") + 1
+    low, high = window_around(TOKENIZER, data, place(TOKENIZER, data, at, at), 200)
+    assert low == 0 and high > at + 50
 
 
 def test_positions_leave_a_gap_of_fixed_size() -> None:

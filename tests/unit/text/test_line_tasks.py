@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from diffusion.errors import HoleError
@@ -83,6 +85,13 @@ def test_lines_between_blocks(text: str, after: str) -> None:
     drawn = read_drawn(text)
     assert drawn.cursor is not None
     assert with_fill(bridge_task(drawn.data, drawn.cursor), drawn.data, "X") == after
+
+
+def test_a_line_of_data_below_a_comment_takes_no_minutes() -> None:
+    data = b"# the table\nTABLE = '" + b"QUJD" * 50_000 + b"'\n"
+    begun_s = time.perf_counter()
+    task = comment_task(SyntaxTree.parse(data, "python"), data, 3)
+    assert time.perf_counter() - begun_s < 5 and task.start == data.index(b"\n")
 
 
 def test_a_place_outside_is_refused() -> None:

@@ -68,6 +68,15 @@ def test_the_second_line_above_and_the_one_below_also_say_which_name_stands_for_
     assert b"    row = order.find(key)" in [quote.text for quote in find_quotes(data, at, at, 2)]
 
 
+def test_what_is_cut_is_company_and_no_text() -> None:
+    long = b'log.warning("' + b"much to say " * 30 + b'")'
+    typed = b"a = 1\n" + long + b"\nb = 2\nlog.warning("
+    assert find_quotes(typed, len(typed), len(typed)) == []
+    below = b"begin()\n" + long + b"\nend()\nbegin()\n"
+    texts = [quote.text for quote in find_quotes(below, len(below), len(below), 8)]
+    assert not any(b"much to say" in text for text in texts)
+
+
 @pytest.mark.parametrize("document", [b"", b"x", b"only_line(", b"a b c "])
 def test_without_a_like_place_nothing_is_quoted(document: bytes) -> None:
     assert find_quotes(document, len(document), len(document)) == []

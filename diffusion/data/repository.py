@@ -16,7 +16,7 @@ import os
 import stat
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -145,6 +145,17 @@ def left_out_since(
             if kind is not None:
                 return Excluded(path, "secret", kind)
     return None
+
+
+def is_another(
+    root: Path, known: Collection[str], *, on_progress: Progress = lambda: None
+) -> bool:
+    """Whether most of the known files are gone and others are there, as in another repository."""
+    gone = sum(not os.path.lexists(root / path) for path in known)
+    if 2 * gone <= len(known):
+        return False
+    candidates, _ = _candidates(root.resolve(), on_progress)
+    return not {*candidates} <= {*known}
 
 
 def _ignored(rules: IgnoreRules, root: Path, path: str) -> Excluded | None:

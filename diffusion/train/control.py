@@ -1,24 +1,26 @@
 """How a run is told to pause, go on, or stop, and how two windows are kept from training twice.
 
 `control.json` in the run's folder says what is wanted; any process may write it, and the run looks
-at it between two rows of a batch. Whoever started the run as a child can also write `pause`,
-`resume`, `stop` and `yield MS` to its stdin, a word a line; its end means stop. `run.lock` is held
-as long as the process lives, whatever ends it.
+at it between two files of a scan, rows of a batch, and batches or holes that it measures. Whoever
+started the run as a child can also write `pause`, `resume`, `stop` and `yield MS` to its stdin, a
+word a line; its end means stop. `run.lock` is held as long as the process lives, whatever ends it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from diffusion.adapters.durable import write_file
+from diffusion.cancel import Cancelled
 from diffusion.errors import TrainingError
 
 CONTROL_FILE, LOCK_FILE = "control.json", "run.lock"
@@ -112,6 +114,33 @@ class Control:
         if told:
             report("resumed")
         return state == RUN
+
+    def check(self, report: Callable[[str], Any] = lambda state: None) -> None:
+        """Wait while paused, as `gate`. Raises Cancelled when the run should stop."""
+        if not self.gate(report):
+            raise Cancelled("the run was told to stop")
+
+
+@contextmanager
+def stopped_by_signals(control: Control) -> Iterator[None]:
+    """While open, Ctrl-C and SIGTERM tell the run to stop; the second one is KeyboardInterrupt."""
+    asked = False
+
+    def stop(*_: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        control.tell(STOP)
+        with suppress(OSError):  # no print: it may be what the signal came upon
+            os.write(2, b"stopping... (once more ends it at once)\n")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

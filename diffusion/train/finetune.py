@@ -9,8 +9,9 @@ Unless a rate is given, a short test chooses it before the first step (`rate_tes
 Invariants: row r of a batch is a function of the seed and r, and nothing that shapes the weights
 looks at the clock, so a resumed run is the unbroken one bit for bit (whether there was time for a
 test of rates is settled once, and in the first checkpoint); the test leaves no trace but the rate;
-waiting does not count as time; a loss that is no number ends
-the run before it reaches a weight; the base model's own loss is measured before the first step.
+waiting does not count as time; a loss that is no number ends the run before it reaches a weight;
+the base model's own loss is measured before the first step; a measurement that a stop has broken
+off is made anew before the next step.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from typing import Any
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from diffusion.cancel import Cancelled
 from diffusion.data.shards import ShardSet
-from diffusion.errors import TrainingError
+from diffusion.errors import CorpusError, TrainingError
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import tune_checkpoint
 from diffusion.train.control import Control
@@ -93,12 +95,18 @@ def finetune(
     All processes of a team call it; `report` and `control` of the first one count.
 
     Raises:
-        TrainingError: a loss that is no number, a disk too full for the last checkpoint, or no
-            sound checkpoint. Earlier checkpoints stay.
-        CorpusError: the run's shards are damaged.
+        TrainingError: a loss that is no number, a disk too full for the last checkpoint, no
+            sound checkpoint, or damaged shards. Earlier checkpoints stay.
     """
-    loop = _Loop(run, model, tokenizer, config, report, control, clock, team or Team())
-    return loop.go(minutes, most_steps)
+    try:
+        loop = _Loop(run, model, tokenizer, config, report, control, clock, team or Team())
+        return loop.go(minutes, most_steps)
+    except CorpusError as error:
+        what, _, _ = str(error).partition("; ")  # what follows is for corpora of one's own
+        raise TrainingError(
+            f"the text of the run in {run} is damaged ({what})",
+            fix="start over with `diffill train --fresh`",
+        ) from error
 
 
 class _Loop:
@@ -145,32 +153,49 @@ class _Loop:
 
     def go(self, minutes: float, most_steps: int) -> Tuned:
         """Train until time, epochs or gains are spent, or until told to stop."""
+        try:
+            why = self._train(minutes, most_steps)
+        except Cancelled:
+            why = "stopped"
+        if self.state.rate is not None:  # else the next start measures and tries again
+            self.save()
+        return Tuned(self.state, self._base, self._best or None, why)
+
+    def _train(self, minutes: float, most_steps: int) -> str:
+        """Why it ended. Raises Cancelled in the middle of a measurement, which changed nothing."""
         if self.state.base_loss is None:
             self._measure_base()
         if self.state.rate is None and not self._choose_rate(minutes):
-            # Nothing to save yet: the next start measures and tries again.
-            return Tuned(self.state, self._base, None, "stopped")
+            return "stopped"
+        if self._is_due():  # the last start was told to stop meanwhile
+            self._validate()
         saved_s = tick_s = self._now_s()
         while (why := self._over(minutes, most_steps)) is None:
             if not self._step():
-                why = "stopped"
-                break
+                return "stopped"
             now_s = self._now_s()
             self.state = replace(
                 self.state, seconds_trained=self.state.seconds_trained + now_s - tick_s
             )
             tick_s = now_s
-            if self.state.step % self._config.validate_every_steps == 0:
+            if self._is_due():
                 self._validate()
             if self.state.step % self._config.log_every_steps == 0:
                 self._log(minutes, most_steps)
             if now_s - saved_s >= self._config.save_every_s:
                 self._save_or_warn()
                 saved_s = now_s
-        if why != "stopped" and self.state.last_validated_step != self.state.step:
+        if self.state.last_validated_step != self.state.step:
             self._validate()
-        self.save()
-        return Tuned(self.state, self._base, self._best or None, why)
+        return why
+
+    def _is_due(self) -> bool:
+        state = self.state
+        return (
+            state.step > 0
+            and state.step % self._config.validate_every_steps == 0
+            and state.last_validated_step != state.step
+        )
 
     def _now_s(self) -> float:
         """The first process's clock, which stands still while the run waits."""
@@ -255,7 +280,7 @@ class _Loop:
         self._report({"event": what, "step": self.state.step})
 
     def _loss_on(self, validator: Validator) -> float | None:
-        return self._learner.loss_on(validator)
+        return self._learner.loss_on(validator, self._told)
 
     def _measure_base(self) -> None:
         self.state = replace(
@@ -276,8 +301,8 @@ class _Loop:
                 before is None or loss < before * (1.0 - _SMALLEST_GAIN)
             )
             if better:
-                self._best = self._part.tensors()
                 general = self._loss_on(self._general)
+                self._best = self._part.tensors()
         state = replace(self.state, last_validated_step=self.state.step)
         if better:
             self.state = replace(

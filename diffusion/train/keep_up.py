@@ -27,7 +27,6 @@ from diffusion.train.run_log import Report
 from diffusion.train.run_state import run_state
 
 SPENT_FILE, _PLAN_FILE = "keep-up.json", "plan.json"
-DEFAULT_MINUTES_PER_DAY = 30.0
 LEAST_MINUTES = 0.5
 """With less left of a day, no run is begun."""
 

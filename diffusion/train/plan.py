@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from diffusion.data.repository import Repository
+from diffusion.data.repository import Progress, Repository
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train.tune_config import TuneConfig
 from diffusion.train.tune_data import repository_documents
@@ -66,12 +66,14 @@ def make_plan(
     *,
     tokens_per_s: float | None = None,
     licence_headers: bool = False,
+    on_progress: Progress = lambda: None,
 ) -> TuningPlan:
     """The plan of a run over a scanned repository."""
     tokens: Counter[bool] = Counter()
     languages: Counter[str] = Counter()
     used: list[dict[str, Any]] = []
     for file in repository.files:
+        on_progress()
         pieces = repository_documents(file.path, file.data, licence_headers=licence_headers)
         count = sum(len(tokenizer.encode(piece)) for piece in pieces)
         tokens[file.held_out] += count

@@ -2,7 +2,8 @@
 
 `status.json` holds the newest event and, whatever that was, who runs (`pid`), in which `stage`,
 how far (`progress`, `tokens_per_s`, `eta_minutes`) and where the `newest_export` is. It is small
-and replaced whole, so that a program on another machine can fetch it at any time.
+and replaced whole, also where the power is cut, so that a program on another machine can fetch it
+at any time.
 
 Invariant: a full disk here never ends a run; the event is still reported to the console.
 """
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from diffusion.adapters.durable import write_file
 from diffusion.errors import TrainingError
 
 LOG, STATUS = "log.jsonl", "status.json"
@@ -46,11 +48,9 @@ class RunLog:
             "pid": os.getpid(),
             "written_unix_s": round(time.time()),
         }
-        partial = self._out / f"{STATUS}.part"
         try:
             _append(self._out / LOG, event)
-            partial.write_text(json.dumps(status), encoding="utf-8")
-            partial.replace(self._out / STATUS)
+            write_file(self._out / STATUS, json.dumps(status).encode())
         except OSError as error:
             self._report({"event": "warning", "message": f"the log cannot be written ({error})"})
         self._report(event)

@@ -14,8 +14,9 @@ from diffusion.errors import TrainingError
 from diffusion.train.control import PAUSE, RUN, STOP, is_locked, want
 from diffusion.train.run_log import STATUS
 
+OVER_FILE = "over.json"
+"""The last event of a run that came to its end (`tune_stored`)."""
 _WANTED = {"pause": PAUSE, "resume": RUN, "stop": STOP}
-OVER = ("done", "stopped", "failed", "none", "interrupted")
 
 
 def run_state(run: Path) -> dict[str, Any]:
@@ -28,8 +29,16 @@ def run_state(run: Path) -> dict[str, Any]:
     except ValueError:
         status = {"state": "runs"}
     if status.get("state") in ("runs", "paused") and not is_locked(run):
-        status["state"] = "interrupted"
+        return _over(run) or {**status, "state": "interrupted"}
     return status
+
+
+def _over(run: Path) -> dict[str, Any] | None:
+    """How a run ended whose status was not written any more."""
+    try:
+        return {**json.loads((run / OVER_FILE).read_text(encoding="utf-8")), "state": "done"}
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def steer(run: Path, action: str) -> None:

@@ -12,15 +12,17 @@ hold files of the train split alone.
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from diffusion.adapters.durable import sync_folder
 from diffusion.data.document_source import DocumentSource
 from diffusion.data.documents import documents_of, split_long, without_licence_header
 from diffusion.data.open_corpus import MANIFEST
-from diffusion.data.repository import Repository
+from diffusion.data.repository import Progress, Repository
 from diffusion.data.shards import ShardSet, write_shard
 from diffusion.data.split import unit_hash
 from diffusion.errors import CorpusError, TrainingError
@@ -31,6 +33,7 @@ DATA, GENERAL = "data", "general"
 TRAIN, VALIDATION = "train", "validation"
 TRIAL, JUDGE = "trial", "judge"
 _JUDGED_SHARE, _FEWEST_FILES = 0.15, 4
+_PART = ".part"
 RECENT_TIMES = 2
 """A file that recent commits touched is drawn so much more often."""
 
@@ -43,9 +46,17 @@ def repository_documents(path: str, data: bytes, *, licence_headers: bool = Fals
 
 
 def write_data(
-    run: Path, repository: Repository, tokenizer: Tokenizer, *, licence_headers: bool = False
+    run: Path,
+    repository: Repository,
+    tokenizer: Tokenizer,
+    *,
+    licence_headers: bool = False,
+    on_progress: Progress = lambda: None,
 ) -> None:
-    """Write the shards of a run, whole or not at all. Raises TrainingError or CorpusError."""
+    """Write the shards of a run, whole or not at all, and force them to the disk.
+
+    Raises TrainingError or CorpusError.
+    """
     own: list[tuple[str, str, bytes, int]] = []
     judged = _judged([file.path for file in repository.files if not file.held_out])
     for file in repository.files:
@@ -63,7 +74,7 @@ def write_data(
     ]
     try:
         for name, documents in ((DATA, own), (GENERAL, general)):
-            _write_corpus(run / name, documents, tokenizer)
+            _write_corpus(run / name, documents, tokenizer, on_progress)
     except OSError as error:
         raise TrainingError(
             f"the data of the run could not be written to {run} ({error.strerror})",
@@ -71,11 +82,22 @@ def write_data(
         ) from error
 
 
+def clear_data(run: Path) -> None:
+    """Forget a run's text."""
+    for name in (DATA, GENERAL):
+        for folder in (run / name, run / f"{name}{_PART}"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _write_corpus(
-    folder: Path, documents: Iterable[tuple[str, str, bytes, int]], tokenizer: Tokenizer
+    folder: Path,
+    documents: Iterable[tuple[str, str, bytes, int]],
+    tokenizer: Tokenizer,
+    on_progress: Progress,
 ) -> None:
     shards: dict[tuple[str, str], list[list[int]]] = {}
     for split, language, data, times in documents:
+        on_progress()
         ids = tokenizer.encode(data)
         if ids:
             shards.setdefault((split, language), []).extend([ids] * times)
@@ -86,14 +108,19 @@ def _write_corpus(
             f"the repository has too little code to learn from: no file is left to {purpose} on",
             fix="name a repository with at least two source files of more than 200 bytes",
         )
-    partial = folder.with_name(f"{folder.name}.part")
+    partial = folder.with_name(f"{folder.name}{_PART}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for (split, language), found in shards.items():
         write_shard(partial / f"{split}-{language}-000.bin", found)
     (partial / MANIFEST).write_text(json.dumps({"tokenizer": tokenizer.hash}), encoding="utf-8")
+    for path in partial.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    sync_folder(partial)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
+    sync_folder(folder.parent)
 
 
 def _judged(paths: Sequence[str]) -> frozenset[str]:

@@ -34,19 +34,35 @@ class Compared:
     before: tuple[dict[str, Any], ...]
     after: tuple[dict[str, Any], ...]
 
+    @property
+    def gained(self) -> int:
+        """Holes that only the tuned model fills exactly."""
+        pairs = zip(self.before, self.after, strict=True)
+        return sum(b["exact_match"] < a["exact_match"] for b, a in pairs)
+
+    @property
+    def lost(self) -> int:
+        """Holes that only the base model fills exactly."""
+        pairs = zip(self.before, self.after, strict=True)
+        return sum(b["exact_match"] > a["exact_match"] for b, a in pairs)
+
+    @property
+    def worse(self) -> bool:
+        """Whether the tuned model fills fewer holes exactly."""
+        return self.lost > self.gained
+
     def figures(self) -> dict[str, Any]:
         """Shares of exact matches and mean edit similarities, and what changed sides."""
         if not self.cases:
             return {"cases": 0}
-        pairs = list(zip(self.before, self.after, strict=True))
         return {
             "cases": len(self.cases),
             "exact_match_before": _mean(self.before, "exact_match"),
             "exact_match_after": _mean(self.after, "exact_match"),
             "edit_similarity_before": _mean(self.before, "edit_similarity"),
             "edit_similarity_after": _mean(self.after, "edit_similarity"),
-            "gained": sum(b["exact_match"] < a["exact_match"] for b, a in pairs),
-            "lost": sum(b["exact_match"] > a["exact_match"] for b, a in pairs),
+            "gained": self.gained,
+            "lost": self.lost,
         }
 
     def samples(self) -> list[dict[str, Any]]:

@@ -1,15 +1,18 @@
 """One run from the repository to a published adapter: scan, plan, train, measure, publish.
 
 What a run has begun it finishes: the shards and the configuration are in its folder, so that the
-same command goes on after any kind of end. A run always starts from the base model, never from an
-earlier adapter, so that files which were held out stay unseen by what is measured on them.
+same command goes on after any kind of end (`tune_stored`). A run always starts from the base model,
+never from an earlier adapter, so that files which were held out stay unseen by what is measured on
+them.
 
-Invariant: an adapter that does not beat the base model on the held-out files, or that cannot be
-loaded and fill a hole, is never published.
+Invariants: an adapter whose loss on the held-out files is no lower than the base model's, that
+fills fewer holes of them, or that cannot be loaded and fill a hole, is never published; options
+that cannot be leave a run as it is.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -24,24 +27,36 @@ from diffusion.adapters.home import RepositoryHome, home_of
 from diffusion.adapters.manifest import MANIFEST_FILE, WEIGHTS_FILE, AdapterManifest, check_name
 from diffusion.adapters.smoke import check_served
 from diffusion.adapters.store import AdapterStore
-from diffusion.data.repository import Repository, scan_repository
+from diffusion.cancel import Cancelled
+from diffusion.data.repository import scan_repository
 from diffusion.errors import DiffillError, TrainingError
 from diffusion.model.checkpoint import load_checkpoint
 from diffusion.model.manifest import FileRecord
 from diffusion.pretrained import default_model_dir
 from diffusion.text.tokenizer import Tokenizer
-from diffusion.train import tune_checkpoint
 from diffusion.train.control import RUN, Control, only_run, want
 from diffusion.train.finetune import Tuned, finetune
 from diffusion.train.plan import TuningPlan, make_plan, most_steps, probe
-from diffusion.train.run_log import STATUS, Report, RunLog
+from diffusion.train.run_log import Report, RunLog
 from diffusion.train.team import Team
 from diffusion.train.trained_part import adapter_bytes
 from diffusion.train.tune_config import DEFAULT_MINUTES, TuneConfig
 from diffusion.train.tune_data import DATA, GENERAL, write_data
 from diffusion.train.tune_figures import Compared, compare, held_out_cases, load, trained_lines
+from diffusion.train.tune_stored import (
+    CHOSEN,
+    SAMPLES_FILE,
+    OtherOptions,
+    StoredRun,
+    check_options,
+    digests,
+    end,
+    forget,
+    store,
+    stored_run,
+    why_anew,
+)
 
-CONFIG_FILE, PLAN_FILE, SAMPLES_FILE = "config.json", "plan.json", "samples.json"
 _CANDIDATE = "candidate"
 _CASES_PER_EVENT = 10
 
@@ -59,6 +74,8 @@ class TuneOptions:
     cases: int = 60
     general_cases: int = 40
     select: bool = True
+    chosen: frozenset[str] = CHOSEN
+    """Those that must hold for a run that goes on, too; in the others its own hold."""
 
     def __post_init__(self) -> None:
         if self.name:
@@ -71,8 +88,9 @@ class TuneOptions:
 
 
 def plan_only(repository: Path, options: TuneOptions, *, probe_s: float) -> TuningPlan:
-    """What a run would do. Only a scratch folder is written, and removed again."""
+    """What a new run would do. Only a scratch folder is written, and removed again."""
     home = home_of(repository)
+    unfinished = None if options.fresh else _unfinished(home, options)
     scanned, tokenizer = scan_repository(home.root), _tokenizer(options)
     speed = None
     if probe_s > 0:
@@ -83,10 +101,29 @@ def plan_only(repository: Path, options: TuneOptions, *, probe_s: float) -> Tuni
             speed = probe(scratch, model, tokenizer, options.config, seconds=probe_s)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-    return make_plan(
+    plan = make_plan(
         scanned, tokenizer, options.config, options.minutes,
         tokens_per_s=speed, licence_headers=options.licence_headers,
     )  # fmt: skip
+    return replace(plan, notes=[*plan.notes, unfinished]) if unfinished else plan
+
+
+def _unfinished(home: RepositoryHome, options: TuneOptions) -> str | None:
+    """What would be done about a run that is not over, in words."""
+    stored = stored_run(home.run)
+    if stored is None:
+        return None
+    why = why_anew(stored, base_of(options.model_dir).weights_sha256, home.root)
+    if why is not None:
+        return f"there is a run that is not over; the next one begins anew: {why}"
+    try:
+        check_options(stored, options.config, options.licence_headers, options.chosen)
+    except OtherOptions as error:
+        return str(error)
+    return (
+        "there is a run that is not over: the next start goes on with it, and with its text, not "
+        "with what this plan says; --fresh starts over"
+    )
 
 
 def run_job(
@@ -115,8 +152,11 @@ def run_job(
     with only_run(run):
         want(run, RUN)
         log = RunLog(run, report, enabled=True)
+        job = _Job(home, options, log.write, control or Control(run), team)
         try:
-            return _Job(home, options, log.write, control or Control(run), team).go()
+            return job.go()
+        except OtherOptions:
+            raise
         except DiffillError as error:
             log.write({"event": "failed", "message": str(error)})
             raise
@@ -143,12 +183,24 @@ class _Job:
         self._tokenizer = _tokenizer(options)
 
     def go(self) -> dict[str, Any]:
+        try:
+            return self._go()
+        except Cancelled:
+            return self._say("stopped", message="run again to go on")
+
+    def _check(self) -> None:
+        """Raises Cancelled where the run should stop; of several processes none can alone."""
+        if self._team.size == 1:
+            self._control.check(self._say)
+
+    def _go(self) -> dict[str, Any]:
         if self._team.main:
-            stored = None if self._options.fresh else self._stored()
-            config, plan = stored or self._begin()
+            stored = (None if self._options.fresh else self._kept()) or self._begin()
         self._team.wait()
         if not self._team.main:
-            config, plan = self._begun()
+            stored = self._begun()
+        config = replace(stored.config, threads=self._options.config.threads)
+        plan = stored.plan
         tuned = finetune(
             self._run, load_checkpoint(self._options.model_dir).model, self._tokenizer, config,
             minutes=self._options.minutes, most_steps=most_steps(plan["tokens"], config),
@@ -166,73 +218,70 @@ class _Job:
         self._report(said)
         return said
 
-    def _stored(self) -> tuple[TuneConfig, dict[str, Any]] | None:
-        """The configuration and plan of a run that is not over, None where there is none."""
-        try:
-            status = json.loads((self._run / STATUS).read_text(encoding="utf-8"))
-            stored = json.loads((self._run / CONFIG_FILE).read_text(encoding="utf-8"))
-            plan = json.loads((self._run / PLAN_FILE).read_text(encoding="utf-8"))
-            config = TuneConfig(**stored["config"])
-            same = stored["base"] == self._base.weights_sha256
-        except (OSError, ValueError, KeyError, TypeError):
+    def _kept(self) -> StoredRun | None:
+        """The run that is not over, None where there is none to go on with.
+
+        Raises OtherOptions where it was begun with others.
+        """
+        stored = stored_run(self._run)
+        if stored is None:
             return None
-        if status.get("state") == "done" or not same:
+        base = self._base.weights_sha256
+        why = why_anew(stored, base, self._home.root, on_progress=self._check)
+        if why is not None:
+            self._say("warning", message=f"the run that is not over begins anew: {why}")
             return None
-        if not (self._run / DATA).is_dir() or not (self._run / GENERAL).is_dir():
-            return None
-        self._name = self._name or stored.get("name")
+        options = self._options
+        check_options(stored, options.config, options.licence_headers, options.chosen)
+        self._name = self._name or stored.name
         self._say("resumed", root=str(self._home.root))
-        return replace(config, threads=self._options.config.threads), plan
+        return stored
 
-    def _begun(self) -> tuple[TuneConfig, dict[str, Any]]:
+    def _begun(self) -> StoredRun:
         """What the first process has begun, or goes on with."""
-        try:
-            stored = json.loads((self._run / CONFIG_FILE).read_text(encoding="utf-8"))
-            plan = json.loads((self._run / PLAN_FILE).read_text(encoding="utf-8"))
-            config = TuneConfig(**stored["config"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        stored = stored_run(self._run)
+        if stored is None:
             raise TrainingError(
-                f"process {self._team.rank} does not find the run in {self._run} ({error})",
+                f"process {self._team.rank} does not find the run in {self._run}",
                 fix="give all machines the same DIFFILL_DATA, in a folder that they share",
-            ) from error
-        return replace(config, threads=self._options.config.threads), plan
+            )
+        return stored
 
-    def _begin(self) -> tuple[TuneConfig, dict[str, Any]]:
+    def _begin(self) -> StoredRun:
         """Scan, plan, and fix the data of a new run."""
         options, run = self._options, self._run
         rows = max(options.config.rows, self._team.size)  # or a process would have nothing to do
-        options = replace(options, config=replace(options.config, rows=rows))
-        (run / CONFIG_FILE).unlink(missing_ok=True)
-        tune_checkpoint.clear(run)
-        for name in ("log.jsonl", SAMPLES_FILE):
-            (run / name).unlink(missing_ok=True)
+        config = replace(options.config, rows=rows)
+        forget(run)
         self._say("scanning", root=str(self._home.root))
-        repository: Repository = scan_repository(self._home.root)
-        write_data(run, repository, self._tokenizer, licence_headers=options.licence_headers)
+        repository = scan_repository(self._home.root, on_progress=self._check)
         plan = make_plan(
-            repository, self._tokenizer, options.config, options.minutes,
-            licence_headers=options.licence_headers,
+            repository, self._tokenizer, config, options.minutes,
+            licence_headers=options.licence_headers, on_progress=self._check,
         ).to_json()  # fmt: skip
-        stored = {
-            "config": options.config.to_json(), "base": self._base.weights_sha256,
-            "name": options.name,
-        }  # fmt: skip
-        write_file(run / PLAN_FILE, json.dumps(plan).encode())
-        write_file(run / CONFIG_FILE, json.dumps(stored).encode())
+        write_data(
+            run, repository, self._tokenizer, licence_headers=options.licence_headers,
+            on_progress=self._check,
+        )  # fmt: skip
+        stored = StoredRun(
+            config, plan, self._base.weights_sha256, options.name, options.licence_headers,
+            digests(repository),
+        )  # fmt: skip
+        store(run, stored)
         few = ("files", "held_out_files", "tokens", "held_out_tokens", "languages", "excluded")
         self._say("plan", **{name: plan[name] for name in few}, notes=plan["notes"])
-        return options.config, plan
+        return stored
 
     def _finish(self, tuned: Tuned, config: TuneConfig, plan: dict[str, Any]) -> dict[str, Any]:
         """Measure the best weights and publish them, if they are better."""
         state = tuned.state
         if tuned.trained is None:
-            return self._say(
-                "done", step=state.step, adapter=None, why=tuned.why,
+            return self._end(
+                step=state.step, adapter=None, why=tuned.why,
                 message="nothing was gained on the held-out files, so no adapter was published",
             )  # fmt: skip
-        store = AdapterStore(self._home)
-        name = store.free_name(self._name or datetime.now(UTC).strftime("%Y%m%d-%H%M"))
+        adapters = AdapterStore(self._home)
+        name = adapters.free_name(self._name or datetime.now(UTC).strftime("%Y%m%d-%H%M"))
         weights = adapter_bytes(tuned.trained, tuned.base, config)
         manifest = AdapterManifest(
             name=name,
@@ -273,14 +322,25 @@ class _Job:
             "tokens": plan["tokens"],
             "why_ended": tuned.why,
         }
-        folder = store.publish(replace(manifest, figures=figures), weights)
+        if own.worse:
+            shutil.rmtree(candidate, ignore_errors=True)
+            return self._end(
+                step=state.step, adapter=None, figures=figures, why=tuned.why,
+                message=f"of {len(own.cases)} held-out holes {own.gained} were gained and "
+                f"{own.lost} lost, so no adapter was published",
+            )  # fmt: skip
+        folder = adapters.publish(replace(manifest, figures=figures), weights)
         if self._options.select:
-            store.select(name, self._base)
+            adapters.select(name, self._base)
         shutil.rmtree(candidate, ignore_errors=True)
-        return self._say(
-            "done", step=state.step, adapter=name, folder=str(folder), figures=figures,
-            why=tuned.why,
-        )  # fmt: skip
+        return self._end(
+            step=state.step, adapter=name, folder=str(folder), figures=figures, why=tuned.why
+        )
+
+    def _end(self, **figures: Any) -> dict[str, Any]:
+        """The run is over; the next one begins anew."""
+        end(self._run, {"event": "done", **figures})
+        return self._say("done", **figures)
 
     def _measure(self, candidate: Path) -> tuple[Compared, Compared] | None:
         """Both models on held-out holes of the repository and of general code.
@@ -309,8 +369,6 @@ class _Job:
 
 
 def _record(data: bytes) -> FileRecord:
-    import hashlib
-
     return FileRecord(len(data), hashlib.sha256(data).hexdigest())
 
 

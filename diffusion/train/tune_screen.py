@@ -107,7 +107,10 @@ def result_lines(event: dict[str, Any]) -> Iterator[str]:
         part = figures[name]
         if part["cases"]:
             before, after = (100 * part[f"exact_match_{when}"] for when in ("before", "after"))
-            yield f"exact match on {title}: {before:.1f} % -> {after:.1f} % ({part['cases']} holes)"
+            yield (
+                f"exact match on {title}: {before:.1f} % -> {after:.1f} % ({part['cases']} holes, "
+                f"{part['gained']} gained, {part['lost']} lost)"
+            )
 
 
 def _change(figures: dict[str, Any], name: str) -> str:

@@ -121,11 +121,19 @@ class Learner:
         self.optimiser.zero_grad(set_to_none=True)
         return learned
 
-    def loss_on(self, validator: Validator) -> float | None:
-        """The mean held-out loss in nats a token, None where there is no text to measure on."""
+    def loss_on(self, validator: Validator, told: Callable[[str], None]) -> float | None:
+        """The mean held-out loss in nats a token, None where there is no text to measure on.
+
+        Raises Cancelled where the run was told to stop; several processes do not stop here.
+        """
         autocast = torch.autocast(
             self._team.device.type, torch.bfloat16, enabled=self._config.bf16
         )
-        measured = validator.measure(self._model, autocast, blind_context=True)
+
+        def look() -> None:
+            if self._team.size == 1:
+                self._control.check(told)
+
+        measured = validator.measure(self._model, autocast, blind_context=True, on_batch=look)
         # The same batches in every process, so all have a figure or none has.
         return self._team.told(measured.mean) if measured.by_share else None

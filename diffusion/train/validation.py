@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -81,15 +81,24 @@ class Validator:
                 self._batches.append((share, batch))
 
     def measure(
-        self, model: PreTrainedModel, autocast: AbstractContextManager[None], *, blind_context: bool
+        self,
+        model: PreTrainedModel,
+        autocast: AbstractContextManager[None],
+        *,
+        blind_context: bool,
+        on_batch: Callable[[], None] = lambda: None,
     ) -> ValidationLoss:
-        """Run the model over the fixed batches. Leaves it in the mode it was in."""
+        """Run the model over the fixed batches. Leaves it in the mode it was in.
+
+        `on_batch` is called before each; what it raises ends the measurement.
+        """
         was_training = model.training
         model.eval()
         sums: dict[object, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
         device = next(model.parameters()).device
         with torch.inference_mode(), autocast:
             for share, batch in self._batches:
+                on_batch()
                 for key, losses_M, right_M in _losses(
                     model, to_device(batch, device), self.languages, blind_context
                 ):

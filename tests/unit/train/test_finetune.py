@@ -80,7 +80,11 @@ def assert_same(
 
 
 class StopAfter(Control):
-    """Says stop when it is asked for the `times`-th time, between two rows of a batch."""
+    """Says stop when it was asked `times` times: between two rows, or measured batches.
+
+    Six are measured before the first step, which asks three times; after the third, there are
+    three or six again.
+    """
 
     def __init__(self, run: Path, times: int) -> None:
         super().__init__(run)
@@ -92,16 +96,41 @@ class StopAfter(Control):
 
 
 @pytest.mark.parametrize(
-    "times",
-    [pytest.param(4, marks=pytest.mark.slow), 5, pytest.param(9, marks=pytest.mark.slow)],
-)
+    ("times", "step"),
+    [
+        pytest.param(10, 1, marks=pytest.mark.slow), (11, 1),
+        pytest.param(15, 3, marks=pytest.mark.slow), (16, 3),
+        pytest.param(19, 3, marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(
-    run: Path, tiny_model_dir: Path, unbroken: Any, times: int
+    run: Path, tiny_model_dir: Path, unbroken: Any, times: int, step: int
 ) -> None:
     stopped = tune(run, tiny_model_dir, control=StopAfter(run, times))
-    assert stopped.stopped and 0 < stopped.state.step < STEPS
-    tune(run, tiny_model_dir)
+    assert stopped.stopped and stopped.state.step == step
+    told: list[dict[str, Any]] = []
+    tune(run, tiny_model_dir, report=told.append)
     assert_same(tensors(run), unbroken)
+    measured = [event["step"] for event in told if event["event"] == "validation"]
+    assert measured == [3, 6, 7], "a measurement that was broken off is made anew"
+
+
+def test_a_run_stops_while_it_measures_the_base_model(run: Path, tiny_model_dir: Path) -> None:
+    told: list[dict[str, Any]] = []
+    control = StopAfter(run, 4)
+    stopped = tune(run, tiny_model_dir, control=control, report=told.append)
+    assert stopped.stopped and told == [] and control.left == -1
+    assert newest(run) is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 10])
+def test_damaged_text_of_a_run_says_how_to_start_over(
+    run: Path, tiny_model_dir: Path, damage: bytes
+) -> None:
+    (run / DATA / "train-python-000.bin").write_bytes(damage)
+    with pytest.raises(TrainingError, match=r"is damaged \(.*train --fresh") as raised:
+        tune(run, tiny_model_dir, 2)
+    assert "corpus build" not in str(raised.value)
 
 
 @pytest.mark.slow

@@ -19,13 +19,16 @@ from diffusion.adapters.manifest import check
 from diffusion.adapters.store import AdapterStore
 from diffusion.errors import CorpusError, TrainingError
 from diffusion.infill import Infiller, InfillRequest
+from diffusion.train import tune_job
 from diffusion.train.control import PAUSE, RUN, STOP, Control, only_run, want, wanted
 from diffusion.train.plan import most_steps
 from diffusion.train.replay import general_files
 from diffusion.train.run_state import run_state, steer
 from diffusion.train.tune_cli import app as train_app
+from diffusion.train.tune_figures import Compared
 from diffusion.train.tune_job import TuneOptions, plan_only, run_job
 from diffusion.train.tune_report import write_report
+from diffusion.train.tune_stored import stored_run
 from tests.support.repositories import write_repository
 from tests.unit.train.tuning import CONFIG
 
@@ -99,6 +102,43 @@ def test_a_stopped_run_goes_on_with_its_own_data(repository: Path, tiny_model_di
     with pytest.raises(CorpusError, match="no file to learn from"):
         run_job(repository, options(tiny_model_dir))
     assert run_state(run)["state"] == "failed"
+
+
+def rows(*exact: bool) -> tuple[dict[str, Any], ...]:
+    return tuple({"exact_match": e, "edit_similarity": 0.5, "completion": "x"} for e in exact)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "worse"),
+    [
+        ((True, False, False), (False, True, False), False),
+        ((True, True, False), (False, False, True), True),
+        ((False, False), (False, True), False),
+        ((), (), False),
+    ],
+)
+def test_what_was_lost_weighs_against_what_was_gained(
+    before: tuple[bool, ...], after: tuple[bool, ...], worse: bool
+) -> None:
+    assert Compared((), rows(*before), rows(*after)).worse is worse
+
+
+@pytest.mark.slow
+def test_what_fills_fewer_held_out_holes_is_not_published(
+    repository: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(base: Any, tuned: Any, cases: Any, **more: Any) -> Compared:
+        many = len(cases)
+        return Compared(tuple(cases), rows(*[True] * many), rows(*[False] * many))
+
+    monkeypatch.setattr(tune_job, "compare", lost)
+    last = run_job(repository, options(tiny_model_dir, name="first"))
+    assert last["figures"]["loss_after"] < last["figures"]["loss_before"]
+    assert (last["event"], last["adapter"]) == ("done", None)
+    assert last["message"].startswith("of 2 held-out holes 0 were gained and 2 lost")
+    store = AdapterStore(home_of(repository))
+    assert store.entries() == [] and store.selected() is None
+    assert stored_run(home_of(repository).run) is None, "it is over"
 
 
 @pytest.mark.slow

@@ -28,5 +28,9 @@ class AnsweringCommand(TyperCommand):
             said += f"; `{ctx.command_path} --help` shows what it takes"
             typer.echo(f"error: {said}", err=True)
             if as_json:
-                typer.echo(json.dumps({"error": said}))
+                typer.echo(json.dumps(self.document(said)))
             raise typer.Exit(2) from error
+
+    def document(self, said: str) -> dict[str, str]:
+        """A failure as `--json` tells it."""
+        return {"error": said}

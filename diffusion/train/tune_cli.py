@@ -7,14 +7,14 @@
     diffill train [REPO] --install-hook   do that after every commit
 
 Invariants: with `--json` stdout holds one JSON document a line and nothing else; a failure is one
-line on stderr (with `--json` also a `failed` event) and exit status 2.
+line on stderr (with `--json` also one `failed` event) and exit status 2; an option that would do
+nothing is refused.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +24,7 @@ import typer
 
 from diffusion.errors import ConfigError, DiffillError
 from diffusion.threads import settle
+from diffusion.usage import AnsweringCommand
 
 if TYPE_CHECKING:
     from diffusion.train.tune_job import TuneOptions
@@ -33,8 +34,17 @@ ACTIONS = ("status", "pause", "resume", "stop", "report")
 _SIGNALLED = 130
 
 
-@app.command()
+class EventCommand(AnsweringCommand):
+    """A command whose `--json` tells of events."""
+
+    def document(self, said: str) -> dict[str, str]:
+        """As any other failure of a run."""
+        return {"event": "failed", "message": said}
+
+
+@app.command(cls=EventCommand)
 def train(
+    context: typer.Context,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -87,8 +97,15 @@ def train(
     say: Callable[[dict[str, Any]], None] | None = _json_line if as_json else None
     if _processes() > 1 and os.environ.get("RANK", "0") != "0":
         say = lambda event: None  # noqa: E731  (the first process speaks for all)
+    told = _Told(say) if say else None
     try:
         action, repository = _read(words or [])
+        given = _given(context)
+        if install_hook and remove_hook:
+            raise ConfigError(
+                "--install-hook and --remove-hook are opposites", fix="give one of them"
+            )
+        _check_given(context, given, _of_use(action, given))
         if action is not None:
             _look_after(action, repository, out, as_json=as_json)
             return
@@ -102,30 +119,76 @@ def train(
             raise ConfigError(
                 "--keep-up works in one process", fix="leave it out, or the launcher"
             )
-        chosen = settle(threads)
+        settled = settle(threads)
         from diffusion.train.precision import half_is_fast
         from diffusion.train.tune_config import TuneConfig
         from diffusion.train.tune_job import TuneOptions
 
         config = TuneConfig(
-            method=method, learning_rate=_rate(learning_rate), threads=chosen, bf16=half_is_fast()
+            method=method, learning_rate=_rate(learning_rate), threads=settled, bf16=half_is_fast()
         )
         options = TuneOptions(
-            minutes, config, model, name, fresh, licence_headers, cases, cases * 2 // 3, select
-        )
-        _use_threads(chosen)
+            minutes, config, model, name, fresh, licence_headers, cases, cases * 2 // 3, select,
+            chosen=frozenset() if keep_up else given,
+        )  # fmt: skip
+        _use_threads(settled)
         if dry_run:
             _plan(repository, options, probe_s, as_json=as_json)
         else:
             per_day = minutes_per_day if keep_up else None
-            last = _train(repository, options, say, per_day, stdin_control=stdin_control)
+            last = _train(repository, options, told, per_day, stdin_control=stdin_control)
             if last == "stopped":
                 raise typer.Exit(0 if stdin_control or keep_up else _SIGNALLED)
     except DiffillError as error:
-        if as_json:
-            _json_line({"event": "error", "message": str(error)})
+        if told is not None and not told.failed:
+            told({"event": "failed", "message": str(error)})
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from error
+
+
+class _Told:
+    """Passes events on, and knows whether the last one was a failure."""
+
+    def __init__(self, say: Callable[[dict[str, Any]], None]) -> None:
+        self._say, self.failed = say, False
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        self.failed = event["event"] == "failed"
+        self._say(event)
+
+
+def _given(context: typer.Context) -> frozenset[str]:
+    """The parameters that stand on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return frozenset(n for n, source in sources.items() if source and source.name == "COMMANDLINE")
+
+
+def _of_use(action: str | None, given: frozenset[str]) -> frozenset[str]:
+    """What may be given, of all parameters, where these are."""
+    always = {"words", "as_json"}
+    if action is not None:
+        return frozenset({*always, "nice", *({"out"} if action == "report" else ())})
+    if "install_hook" in given:
+        return frozenset({*always, "install_hook", "minutes_per_day"})
+    if "remove_hook" in given:
+        return frozenset({*always, "remove_hook"})
+    useless = {"out"}
+    if "keep_up" not in given:
+        useless.add("minutes_per_day")
+    if "dry_run" not in given:
+        useless.add("probe_s")
+    return given - useless
+
+
+def _check_given(context: typer.Context, given: frozenset[str], of_use: frozenset[str]) -> None:
+    """Raises ConfigError for an option that would do nothing."""
+    options = {
+        str(p.name): "/".join((max(p.opts, key=len), *p.secondary_opts))
+        for p in context.command.params
+    }
+    useless = [options[name] for name in options if name in given - of_use]
+    if useless:
+        raise ConfigError(f"{' and '.join(useless)} would do nothing here", fix="leave it out")
 
 
 def _read(words: list[str]) -> tuple[str | None, Path]:
@@ -179,14 +242,14 @@ def _use_threads(threads: int | None) -> None:
 def _train(
     repository: Path,
     options: TuneOptions,
-    say: Callable[[dict[str, Any]], None] | None,
+    say: _Told | None,
     minutes_per_day: float | None,
     *,
     stdin_control: bool,
 ) -> str:
     from diffusion.adapters.home import home_of
     from diffusion.train import keep_up
-    from diffusion.train.control import Control
+    from diffusion.train.control import Control, stopped_by_signals
     from diffusion.train.tune_job import run_job
     from diffusion.train.tune_screen import Screen
 
@@ -205,18 +268,18 @@ def _train(
         spent = keep_up.Spent(home.folder / keep_up.SPENT_FILE)
         return keep_up.Meter(spent, minutes_per_day, control, report).hear
 
-    def stop(*_: object) -> None:
-        control.tell("stop")
-
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, stop)
     if stdin_control:
         control.listen(sys.stdin)
-    if say is not None:
-        last = run_job(repository, options, report=metered(say), control=control)
-    else:
-        with Screen(options.minutes) as screen:
-            last = run_job(repository, options, report=metered(screen.show), control=control)
+    try:
+        with stopped_by_signals(control):
+            if say is not None:
+                last = run_job(repository, options, report=metered(say), control=control)
+            else:
+                with Screen(options.minutes) as screen:
+                    report = metered(screen.show)
+                    last = run_job(repository, options, report=report, control=control)
+    except KeyboardInterrupt:
+        raise typer.Exit(_SIGNALLED) from None
     return str(last["event"])
 
 

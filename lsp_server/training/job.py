@@ -80,13 +80,11 @@ class TrainingJob:
         async for line in process.stdout:
             try:
                 event = json.loads(line)
-                name = event["event"]
+                _ = event["event"]
             except (ValueError, KeyError, TypeError):
                 logger.warning("the training process wrote what is no event")
                 continue
-            if name == "error" and self.last.get("event") == "failed":
-                continue  # told already
-            self._tell({**event, "event": "failed"} if name == "error" else event)
+            self._tell(event)
         code = await process.wait()
         told = (await errors).decode(errors="replace").strip().splitlines()
         if self.last.get("event") not in ("done", "stopped", "failed"):
@@ -146,7 +144,7 @@ async def read_plan(command: Sequence[str]) -> dict[str, Any]:
             f"no plan could be made: {told[-1] if told else 'the process said nothing'}",
             fix="run `diffill train --dry-run` to see more",
         ) from None
-    if found.get("event") == "error":
+    if found.get("event") == "failed":
         raise TrainingUnavailable(str(found.get("message")))
     return found
 

@@ -90,7 +90,7 @@ async def test_a_process_that_dies_says_why() -> None:
     with pytest.raises(TrainingUnavailable, match="no plan could be made: no disk"):
         await read_plan(program(after="raise SystemExit('no disk')"))
     with pytest.raises(TrainingUnavailable, match="nothing here"):
-        await read_plan(program({"event": "error", "message": "nothing here"}))
+        await read_plan(program({"event": "failed", "message": "nothing here"}))
     assert await read_plan(program({"files": 3})) == {"files": 3}
 
 

@@ -1,0 +1,131 @@
+"""`diffill train` as it is typed: what is refused, how failures are told, what a signal does."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from diffusion.adapters.base import base_of
+from diffusion.adapters.home import home_of
+from diffusion.data.repository import scan_repository
+from diffusion.train.control import RUN, STOP, Control, stopped_by_signals
+from diffusion.train.tune_cli import app
+from diffusion.train.tune_data import DATA, GENERAL
+from diffusion.train.tune_stored import StoredRun, digests, store
+from tests.support.repositories import write_repository
+from tests.unit.train.tuning import CONFIG
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    root = write_repository(tmp_path / "repository", 4)
+    (root / ".git").mkdir()
+    return root
+
+
+def call(*words: str) -> tuple[int, list[dict[str, Any]], str]:
+    """Exit status, events, stderr."""
+    answer = CliRunner().invoke(app, [*words, "--json"])
+    return answer.exit_code, [json.loads(x) for x in answer.stdout.splitlines()], answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--install-hook", "--remove-hook"], "--install-hook and --remove-hook are opposites"),
+        (["--install-hook", "--minutes", "3", "--method", "full", "--model", "/nope"],
+         "--minutes and --method and --model would do nothing here"),
+        (["--remove-hook", "--minutes-per-day", "3"], "--minutes-per-day would do nothing here"),
+        (["--minutes-per-day", "3"], "--minutes-per-day would do nothing here"),
+        (["--probe-s", "3"], "--probe-s would do nothing here"),
+        (["--out", "page.html"], "--out would do nothing here"),
+        (["--dry-run", "--out", "page.html"], "--out would do nothing here"),
+        (["--no-select", "--install-hook"], "--select/--no-select would do nothing"),
+    ],
+)  # fmt: skip
+def test_an_option_that_would_do_nothing_is_refused(
+    repository: Path, words: list[str], said: str
+) -> None:
+    code, events, errors = call(str(repository), *words)
+    assert code == 2 and said in errors and [e["event"] for e in events] == ["failed"]
+    assert not (repository / ".git" / "hooks").exists() and not home_of(repository).run.exists()
+
+
+def test_what_is_asked_of_a_run_takes_no_options_of_a_run(repository: Path) -> None:
+    for action in ("status", "stop", "report"):
+        code, _, errors = call(action, str(repository), "--fresh", "--minutes", "3")
+        assert code == 2 and "--minutes and --fresh would do nothing here" in errors
+    assert call("status", str(repository)) == (0, [{"state": "none"}], "")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--method", "magic"], "no method of tuning"),
+        (["--minutes", "ten"], "--minutes"),
+        (["--cases"], "--cases"),
+        (["--model", "/nope"], "/nope"),
+        (["--dry-run", "--model", "/nope"], "/nope"),
+    ],
+)
+def test_a_failure_is_one_event(repository: Path, words: list[str], said: str) -> None:
+    code, events, errors = call(str(repository), "--nice", "0", *words)
+    assert code == 2 and [event["event"] for event in events] == ["failed"]
+    assert said in events[0]["message"] and said in errors and len(errors.splitlines()) == 1
+
+
+def test_a_failure_that_the_run_has_told_is_not_told_twice(repository: Path) -> None:
+    for file in repository.glob("*.py"):
+        file.unlink()
+    code, events, errors = call(str(repository), "--nice", "0")
+    assert code == 2 and [event["event"] for event in events] == ["scanning", "failed"]
+    assert "no file to learn from" in events[-1]["message"] and events[-1]["message"] in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "is damaged"),
+        (["--minutes", "3"], "is damaged"),
+        (["--learning-rate", "0.01"], "is damaged"),
+        (["--keep-up", "--method", "full"], "is damaged"),
+        (["--learning-rate", "auto"], "not --learning-rate auto"),
+        (["--method", "full"], "not --method full"),
+    ],
+)
+def test_what_is_not_given_is_the_run_s_own(
+    repository: Path, tiny_model_dir: Path, words: list[str], said: str
+) -> None:
+    run = home_of(repository).run
+    for name in (DATA, GENERAL):
+        (run / name).mkdir(parents=True)  # no text: whatever goes on with it ends there
+    (run / "status.json").write_text('{"state": "stopped"}')
+    known = digests(scan_repository(repository))
+    base = base_of(tiny_model_dir).weights_sha256
+    store(run, StoredRun(CONFIG, {"tokens": 9}, base, None, False, known))
+    model = ["--model", str(tiny_model_dir), "--nice", "0"]
+    code, events, _ = call(str(repository), *model, *words)
+    kinds = ["resumed", "failed"] if said == "is damaged" else ["failed"]
+    assert code == 2 and [event["event"] for event in events] == kinds
+    assert said in events[-1]["message"]
+
+
+def test_a_signal_stops_the_run_and_the_next_one_the_process(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    for first, second in ((signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGINT)):
+        control = Control(tmp_path)
+        with stopped_by_signals(control):
+            assert control.now() == RUN
+            signal.raise_signal(first)
+            assert control.now() == STOP and "stopping" in capfd.readouterr().err
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(second)
+    assert signal.getsignal(signal.SIGINT) == before

@@ -111,7 +111,9 @@ def test_what_parses_is_left_alone(tokenizer: Tokenizer, text: str) -> None:
 
 def test_what_is_not_finished_is_left_alone(tokenizer: Tokenizer) -> None:
     cut = replace(canvas(tokenizer, "f(("), finished=False, reason="deadline")
-    assert repair(tokenizer, site("‸\n"), [cut], 0, b"", Resampler(cut)) == []
+    resample = Resampler(cut)
+    assert repair(tokenizer, site("‸\n"), [cut], 0, b"", resample) == []
+    assert resample.asked == []
 
 
 def test_the_constraint_is_never_taken_back(tokenizer: Tokenizer) -> None:

@@ -50,7 +50,13 @@ def test_code_only_leaves_strings_and_comments_out(infiller: Infiller) -> None:
 def test_a_range_scores_its_words_only_as_the_whole_does(infiller: Infiller) -> None:
     start = CODE.index(b"    return")
     part = score(infiller, replace(REQUEST, start=start))
+    whole = {word.start: word for word in score(infiller, REQUEST).words}
     assert part.words and all(word.start >= start for word in part.words)
+    assert {word.start for word in part.words} == {at for at in whole if at >= start}
+    for word in part.words:
+        assert (word.end, word.text) == (whole[word.start].end, whole[word.start].text)
+        assert 0 < word.p < 1
+    assert len({word.p for word in part.words}) > len(part.words) // 2
     assert score(infiller, replace(REQUEST, start=3, end=3)).words == ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,15 @@ import pytest
 from typer.testing import CliRunner
 
 from diffusion.errors import ConfigError, EvaluationError
-from diffusion.evaluate.calibrate import calibrate, logistic_regression, offers_of, store
+from diffusion.evaluate.calibrate import (
+    FOLDS,
+    Offer,
+    calibrate,
+    cross_validated,
+    logistic_regression,
+    offers_of,
+    store,
+)
 from diffusion.evaluate.calibrate_cli import app
 from diffusion.model.manifest import FileRecord, Manifest, check_files
 from diffusion.process.copying import COPYING_FILE, CopyWeights
@@ -161,3 +170,30 @@ def test_shares_that_are_none_are_refused_before_anything_is_done(
     words = ["--corpus", str(tmp_path), "--model", str(tiny_model_dir), "--quantiles", quantiles]
     result = CliRunner().invoke(app, words)
     assert isinstance(result.exception, ConfigError) and "--quantiles" in str(result.exception)
+
+
+class Jealous:
+    """A ranking that refuses to judge what it was fitted to."""
+
+    def __init__(self, learned: Sequence[Sequence[Offer]]) -> None:
+        self.learned = {id(offer.evidence) for offers in learned for offer in offers}
+
+    def value(self, found: Evidence) -> float:
+        assert id(found) not in self.learned
+        return found.mean_log_p
+
+    def score(self, found: Evidence) -> float:
+        return math.exp(self.value(found))
+
+
+def test_no_case_is_judged_by_a_fit_that_saw_it_and_every_fit_sees_the_others() -> None:
+    cases = [[Offer(evidence(mean_log_p=-1.0 - n), n % 2 == 0)] for n in range(23)]
+    fits: list[int] = []
+
+    def fit(learned: Sequence[Sequence[Offer]]) -> Any:
+        fits.append(len(learned))
+        return Jealous(learned)
+
+    judged = cross_validated(cases, fit)
+    assert [row["exact_match"] for row in judged] == [n % 2 == 0 for n in range(23)]
+    assert len(fits) == FOLDS and sum(fits) == (FOLDS - 1) * len(cases)

@@ -34,6 +34,21 @@ def outcome(executor: PythonExecutor, completion: str) -> str:
     return got.outcome
 
 
+NAMED = "import ctypes; ctypes.CDLL(None).prctl(15, b'left-behind', 0, 0, 0)"
+"""Gives the process a name, which its children inherit."""
+
+
+def left_behind() -> list[str]:
+    """Processes of that name."""
+    found = []
+    for name in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            found += [str(name)] * (name.read_text() == "left-behind\n")
+        except OSError:
+            continue  # it has just ended
+    return found
+
+
 def test_the_reference_passes(executor: PythonExecutor) -> None:
     assert outcome(executor, ADD.middle) == "passed"
 
@@ -79,14 +94,18 @@ def test_an_endless_loop_is_ended_by_its_processor_time() -> None:
 def test_a_fork_bomb_ends_and_leaves_nothing(executor: PythonExecutor) -> None:
     if not {"user", "processes"} & set(executor.layers) and os.geteuid() == 0:
         pytest.skip("root without a process namespace cannot be bounded here")
-    got = PythonExecutor(wall_s=0.8).execute(ADD, "a + b\nimport os\nwhile True: os.fork()")
+    bomb = f"a + b\n{NAMED}\nimport os\nwhile True: os.fork()"
+    got = PythonExecutor(wall_s=0.8).execute(ADD, bomb)
     assert got is not None and not got.passed
+    assert not left_behind()
 
 
 def test_what_outlives_the_program_is_killed(executor: PythonExecutor) -> None:
     """The orphan holds the output pipe open: were it alive, `execute` would not return."""
-    left_behind = "a + b\nimport os, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(600)"
-    assert outcome(executor, left_behind) == "passed"
+    orphan = f"a + b\n{NAMED}\nimport os, time\n"
+    orphan += "if os.fork() == 0:\n    os.setsid(); time.sleep(600)"
+    assert outcome(executor, orphan) == "passed"
+    assert not left_behind()
 
 
 def test_files_cannot_be_removed_or_made(executor: PythonExecutor, tmp_path: Path) -> None:

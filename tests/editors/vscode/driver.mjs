@@ -70,7 +70,7 @@ const verbs = {
     await page.waitForSelector(".monaco-workbench", { timeout: 60_000 });
     await page.waitForSelector('.explorer-folders-view, .explorer-viewlet', { timeout: 60_000 });
   },
-  async open({ name }) {
+  async open({ name, lines = ".editor-instance .monaco-editor .view-lines" }) {
     await page.keyboard.press("Escape");
     // In the explorer: quick open keeps its list of files for a while, and does not know a new one.
     const row = page.locator(`.explorer-folders-view .monaco-list-row:has-text("${name}")`).first();
@@ -79,8 +79,8 @@ const verbs = {
     await row.waitFor({ timeout: WAIT_MS });
     await row.dblclick();
     await page.waitForSelector(`.tab.active:has-text("${name}")`, { timeout: WAIT_MS });
-    await page.waitForSelector(".editor-instance .monaco-editor .view-line");
-    await page.locator(".editor-instance .monaco-editor .view-lines").first().click();
+    await page.waitForSelector(`${lines} .view-line`);
+    await page.locator(lines).first().click();
   },
   /** Put the cursor at a 1-based line and column. */
   async goto({ line, column }) {

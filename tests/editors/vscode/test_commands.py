@@ -58,10 +58,9 @@ def test_the_last_request_is_explained(scripted: Workbench) -> None:
 
 def test_the_log_is_shown(scripted: Workbench) -> None:
     start(scripted, "log.py", "x = 1\n", 1, 1)
-    scripted.do("command", title="Diffill: Restart Server")  # a log is shown from its end
-    scripted.do("status", contains="the server is starting")
-    scripted.do("status", contains="Diffill: model")
     scripted.do("command", title="Diffill: Show Log")
+    scripted.do("click", selector=".panel .output-view .view-lines")
+    scripted.keys("Control+Home")  # it is shown from its end
     scripted.do("see", selector=".panel .output-view .view-line", contains="starting ")
     scripted.shot("log")
     scripted.do("command", title="View: Hide Panel")
@@ -121,3 +120,16 @@ def test_suggestions_are_switched_off_and_on(scripted: Workbench) -> None:
     scripted.do("status", contains="Diffill: model")
     scripted.keys("Alt+\\")
     scripted.do("ghost", contains="a + b")
+
+
+def test_a_file_of_another_kind_is_named_and_not_asked_about(scripted: Workbench) -> None:
+    start(scripted, "served.py", "x = 1\n", 1, 1)
+    start(scripted, "notes.md", "a ___ line\n", 1, 1)
+    for ask in ("Control+Alt+f", "Control+Alt+r"):
+        scripted.keys(ask)
+        scripted.do("notification", contains="Diffill works in python, javascript,")
+        scripted.do("notification", contains="cpp; this is markdown.")
+        scripted.do("command", title="Notifications: Clear All Notifications")
+    scripted.do("command", title="Diffill: Write Lines Between")
+    scripted.do("notification", contains="cpp; this is markdown.")
+    scripted.do("command", title="Notifications: Clear All Notifications")

@@ -3,12 +3,13 @@
 // server at each hover, and keeps nothing.
 
 import { type Disposable, Hover, MarkdownString, languages, window, workspace } from "vscode";
-import { LANGUAGES, type Server } from "../server/server.ts";
+import { SELECTOR } from "../server/selector.ts";
+import type { Server } from "../server/server.ts";
 import { CONFIDENCE, type Confidence } from "../wire.ts";
 import { shadedOf } from "./shades.ts";
 
 export function confidenceHover(server: Server): Disposable {
-  return languages.registerHoverProvider([...LANGUAGES], {
+  return languages.registerHoverProvider(SELECTOR, {
     async provideHover(document, position) {
       if (!workspace.getConfiguration("diffill").get("confidence.hover", false)) return undefined;
       if (window.activeTextEditor?.selection.active.line !== position.line) return undefined; // it is offered at the cursor

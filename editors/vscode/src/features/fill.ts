@@ -6,6 +6,7 @@ import type { Server } from "../server/server.ts";
 import { chooseAndApply, type Choice } from "../ui/chooser.ts";
 import type { Drafts } from "../ui/drafts.ts";
 import { fromWire } from "../ui/ranges.ts";
+import { servedEditor } from "../ui/served.ts";
 import { BRIDGE, FILL, FROM_COMMENT } from "../wire.ts";
 import { fillsOf } from "./fillAnswer.ts";
 
@@ -25,7 +26,7 @@ export const BODY: Task = { method: FROM_COMMENT, title: "From the comment", wha
 
 /** Fill every ___ in the active document. */
 export async function fillMarked(server: Server, drafts: Drafts): Promise<void> {
-  const document = window.activeTextEditor?.document;
+  const document = servedEditor()?.document;
   if (document === undefined) return;
   const first = document.getText().indexOf(MARKER);
   if (first < 0) {
@@ -38,7 +39,7 @@ export async function fillMarked(server: Server, drafts: Drafts): Promise<void> 
 
 /** Write lines at the cursor: `LINES` that connect what stands around it, or the `BODY` of a comment. */
 export async function writeLines(server: Server, drafts: Drafts, task: Task): Promise<void> {
-  const editor = window.activeTextEditor;
+  const editor = servedEditor();
   if (editor === undefined) return;
   const { active } = editor.selection;
   const position = { line: active.line, character: active.character };

@@ -7,6 +7,7 @@ import { chooseAndApply, type Choice } from "../ui/chooser.ts";
 import { holds, kept } from "../ui/edits.ts";
 import { draftedHoles } from "../ui/draftText.ts";
 import { fromWire, toWire } from "../ui/ranges.ts";
+import { servedEditor } from "../ui/served.ts";
 import { REWRITE, type RewriteResult } from "../wire.ts";
 import type { Pins } from "./pins.ts";
 
@@ -28,7 +29,7 @@ function target(editor: TextEditor): Range {
 }
 
 export async function rewriteSelection(server: Server, pins: Pins): Promise<void> {
-  const editor = window.activeTextEditor;
+  const editor = servedEditor();
   if (editor === undefined) return;
   const { document } = editor;
   const at = target(editor);

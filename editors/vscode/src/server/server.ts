@@ -36,9 +36,8 @@ import { type Found, findServer } from "./find.ts";
 import { pythonIn } from "./locations.ts";
 import { leveller } from "./logLines.ts";
 import { probe } from "./processes.ts";
+import { SELECTOR } from "./selector.ts";
 import { isTooOld } from "./version.ts";
-
-export const LANGUAGES = ["python", "javascript", "javascriptreact", "typescript", "typescriptreact", "go", "rust", "java", "c", "cpp"];
 
 const LAST_WORDS_MS = 1000;
 const DRAFT = new ProgressType<unknown>();
@@ -241,10 +240,7 @@ export class Server {
       options: { cwd: this.#context.extensionPath },
     };
     const options: LanguageClientOptions = {
-      documentSelector: LANGUAGES.flatMap((language) => [
-        { language, scheme: "file" },
-        { language, scheme: "untitled" },
-      ]),
+      documentSelector: SELECTOR,
       initializationOptions: forServer(workspace.getConfiguration("diffill"), workspace.isTrusted),
       outputChannel: this.#log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,

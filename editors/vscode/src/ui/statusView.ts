@@ -10,12 +10,9 @@ export interface View {
 
 const ICONS: Record<string, string> = {
   Normal: "$(sparkle)",
-  Busy: "$(loading~spin)",
   Loading: "$(loading~spin)",
   Training: "$(flame)",
-  Paused: "$(debug-pause)",
   Inactive: "$(circle-slash)",
-  Warning: "$(warning)",
   Error: "$(error)",
 };
 
@@ -40,7 +37,7 @@ export function view(life: string, status: Status | undefined, lastMs: number | 
   for (const problem of status.problems ?? []) lines.push(`Setting: ${problem}`);
   const time = lastMs !== undefined && status.kind === "Normal" ? ` ${ms(lastMs)}` : "";
   const kind = tuning !== undefined && status.kind === "Normal" ? "Training" : status.kind;
-  const troubled = status.kind === "Warning" || (status.problems ?? []).length > 0;
+  const troubled = (status.problems ?? []).length > 0;
   return {
     text: `${ICONS[kind] ?? "$(sparkle)"} Diffill${tuning === undefined ? time : ` ${tuning}`}`,
     tooltip: lines.join("\n"),

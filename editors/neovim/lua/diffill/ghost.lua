@@ -1,4 +1,4 @@
---- Ghost text of our own: asks for `textDocument/inlineCompletion` and draws the answer.
+--- Ghost text of our own: asks for `textDocument/inlineCompletion` and keeps the answer shown.
 ---
 --- Where Neovim draws (0.12), only what is asked for by hand is drawn here.
 --- Invariants: one request at a time, a newer one cancels it; an answer for another text or cursor
@@ -10,13 +10,12 @@ local client_of = require("diffill.client")
 local confidence = require("diffill.confidence")
 local edit = require("diffill.edit")
 local options = require("diffill.options")
-local tabs = require("diffill.tabs")
+local paint = require("diffill.paint")
 
 local M = {}
 local api = vim.api
 local METHOD = "textDocument/inlineCompletion"
 local INVOKED, AUTOMATIC = 1, 2
-local namespace = api.nvim_create_namespace("diffill.ghost")
 
 ---@class diffill.Ghost
 ---@field buf integer
@@ -57,55 +56,15 @@ local function plan_of(state)
   return edit.plan(item, place(state.buf))
 end
 
---- A line of an item's text as it is drawn: chunks, and the column where it ends.
----@param text string
----@param from integer the byte of the item's text where it begins
----@param column integer
----@param item diffill.Item
-local function drawn_line(text, from, column, item)
-  local chunks = confidence.chunks(text, from, item.shades)
-  for _, chunk in ipairs(chunks) do
-    chunk[1] = tabs.spaced(chunk[1], column)
-    column = column + vim.fn.strdisplaywidth(chunk[1])
-  end
-  return chunks, column
-end
-
 ---@param state diffill.Ghost
 local function draw(state)
-  api.nvim_buf_clear_namespace(state.buf, namespace, 0, -1)
   local plan = plan_of(state)
   if not plan then
+    paint.clear(state.buf)
     return
   end
-  local line = api.nvim_buf_get_lines(state.buf, plan.row, plan.row + 1, true)[1]
-  local column = vim.fn.strdisplaywidth(line:sub(1, plan.col))
-  local item, drawn, stop = state.items[state.index], {}, 0
-  local from = (item.dropped or 0) + plan.col
-  for number, text in ipairs(vim.split(plan.insert, "\n", { plain = true })) do
-    local chunks, ends = drawn_line(text, from, number == 1 and column or 0, item)
-    stop = number == 1 and ends or stop
-    drawn[number] = chunks
-    from = from + #text + 1
-  end
-  local mark = { hl_mode = "combine", virt_text_pos = "inline" }
-  local right = plan.replaced .. plan.after
-  if #drawn > 1 and right ~= "" then
-    -- What stands right of the cursor moves to the last line: cover it here, show it there.
-    mark.virt_text_pos = "overlay"
-    local width = column + vim.fn.strdisplaywidth(tabs.spaced(right, column)) - stop
-    table.insert(drawn[1], { (" "):rep(math.max(width, 0)), "DiffillGhost" })
-    table.insert(drawn[#drawn], { tabs.spaced(plan.after, 0), "DiffillGhost" })
-  elseif plan.replaced ~= "" then
-    mark.end_col = plan.col + #plan.replaced
-    mark.hl_group = "DiffillReplaced"
-  end
-  if state.counting and #state.items > 1 then
-    table.insert(drawn[#drawn], { (" %d/%d"):format(state.index, #state.items), "DiffillGhostCount" })
-  end
-  mark.virt_text = table.remove(drawn, 1)
-  mark.virt_lines = drawn
-  api.nvim_buf_set_extmark(state.buf, namespace, plan.row, plan.col, mark)
+  local count = state.counting and #state.items > 1 and (" %d/%d"):format(state.index, #state.items)
+  paint.draw(state.buf, state.items[state.index], plan, count or nil)
 end
 
 local function cancel(state)
@@ -119,9 +78,7 @@ end
 local function clear(state)
   cancel(state)
   state.items, state.counting, state.chosen = {}, false, false
-  if api.nvim_buf_is_valid(state.buf) then
-    api.nvim_buf_clear_namespace(state.buf, namespace, 0, -1)
-  end
+  paint.clear(state.buf)
 end
 
 ---@param result table?

@@ -173,10 +173,11 @@ def command(server: DiffillServer, repository: Path, options: dict[str, Any]) ->
     settings = server.session.settings
     words = [
         "--minutes", str(options.get("minutes", settings.train.max_minutes)),
-        "--method", str(options.get("method", settings.train.method)),
         "--nice", str(settings.train.nice),
         "--threads", str(settings.train.threads),
     ]  # fmt: skip
+    if not options.get("begun"):  # else it keeps the method that it has
+        words += ["--method", str(options.get("method", settings.train.method))]
     if settings.model.path:
         words += ["--model", settings.model.path]
     if options.get("name"):
@@ -308,7 +309,7 @@ async def go_on(server: DiffillServer) -> None:
         return
     if run_state(home_of(root).run)["state"] in ("interrupted", "stopped"):
         try:
-            await server.training.start(root, {})
+            await server.training.start(root, {"begun": True})
         except TrainingUnavailable as error:
             logger.warning("the interrupted run does not go on: %s", error)
 

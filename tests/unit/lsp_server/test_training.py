@@ -173,6 +173,12 @@ async def test_an_interrupted_run_goes_on_if_the_settings_say_so(
     assert wire.server.training.repository == (repository if starts else None)
 
 
+async def test_what_goes_on_keeps_its_method(wire: Wire, repository: Path) -> None:
+    await wire.initialize(rootUri=repository.as_uri())
+    assert "--method" in train.command(wire.server, repository, {})
+    assert "--method" not in train.command(wire.server, repository, {"begun": True})
+
+
 async def test_an_interrupted_run_goes_on_also_where_the_client_has_no_settings_to_send(
     wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

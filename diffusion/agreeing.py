@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import torch
 
 from diffusion.cancel import CancelToken
-from diffusion.candidates import with_line_ends
 from diffusion.infill import Infiller
 from diffusion.open_parts import OpenParts
 from diffusion.process.denoiser import Denoise
@@ -28,6 +27,7 @@ from diffusion.process.joint import JointDenoise
 from diffusion.process.judging import FilledCanvas, Judgement, judge
 from diffusion.site import Site, adds_no_error
 from diffusion.text.canvas import MAX_CANVAS
+from diffusion.text.line_ends import with_line_ends
 from diffusion.text.parts import Part
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import PAD

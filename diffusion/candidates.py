@@ -21,11 +21,11 @@ from diffusion.process.canvas_state import CanvasResult
 from diffusion.quoting import PlacedQuote
 from diffusion.ranking import Evidence, QuoteEvidence, Ranking
 from diffusion.site import Site, adds_no_error, errors_more, syntax_of
-from diffusion.text.canvas import read_back
 from diffusion.text.hole_length import LengthTable
-from diffusion.text.tokenizer import DEL, Tokenizer
+from diffusion.text.line_ends import with_line_ends
+from diffusion.text.tokenizer import Tokenizer
+from diffusion.written import read_canvas
 
-_OUT_OF_TIME = "the time was up before anything was written; allow more of it"
 _MOST_CUTS = 12
 """Starts tried of a candidate that does not parse: each costs a parse, a millisecond or less."""
 
@@ -158,27 +158,13 @@ def _drafts(
     drafts: list[_Draft] = []
     reason = "the model ended the hole at once"
     for result in results:
-        late = result.reason in ("deadline", "max_steps")
-        if not result.constraint_met:
-            reason = _OUT_OF_TIME if late else "the typed word could not be continued"
+        said = read_canvas(tokenizer, result, pins, constraint, site.data)
+        if isinstance(said, str):
+            reason = said
             continue
-        slots = result.ids[pins:]
-        kept = slots.index(DEL) if DEL in slots else len(slots)
-        raw = read_back(tokenizer, slots, constraint)
-        if late and kept == 0:
-            reason = _OUT_OF_TIME
+        if (not said.data.strip() and not site.suffix) or (not result.finished and not said.slots):
             continue
-        if not raw.strip() and not site.suffix:
-            continue
-        if not result.finished and kept == 0:
-            continue
-        inserted = with_line_ends(raw, site.data)
-        try:
-            text = inserted.decode("utf-8") + site.suffix
-        except UnicodeDecodeError:
-            reason = "the model wrote half of a character"
-            continue
-        drafts.append(_Draft(result, inserted, text, kept))
+        drafts.append(_Draft(result, said.data, said.text + site.suffix, len(said.slots)))
     # What a race left behind is cut anywhere: it is offered only if all else came to nothing.
     return [d for d in drafts if d.result.reason != "outrun"] or drafts, reason
 
@@ -284,13 +270,6 @@ def _evidence(
         lines=1 + draft.inserted.strip().count(b"\n"),
         trimmed=draft.trimmed,
     )
-
-
-def with_line_ends(text: bytes, document: bytes) -> bytes:
-    """`text` with the document's line ends, when that uses CRLF."""
-    if document.count(b"\r\n") * 2 > document.count(b"\n"):
-        return text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    return text
 
 
 def _shared(a: str, b: str) -> int:

@@ -22,20 +22,20 @@ from dataclasses import dataclass, replace
 
 from diffusion.agreeing import LENGTH_WEIGHT, AgreedPart, Setting, agree
 from diffusion.cancel import CancelToken
-from diffusion.candidates import TokenScore, token_scores, with_line_ends
+from diffusion.candidates import TokenScore, token_scores
 from diffusion.drafts import CanvasWatch, OnDraft, OnPieces, Outline
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.open_parts import OpenParts, open_parts
 from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.joint import JointOrder, sample_jointly
-from diffusion.text.canvas import MAX_CANVAS, canvas_ids, place, read_back
+from diffusion.text.canvas import MAX_CANVAS, canvas_ids, place
 from diffusion.text.languages import canonical
 from diffusion.text.line_index import LineIndex
 from diffusion.text.parse_allowance import ParseAllowance
 from diffusion.text.parts import Part, Span, split
 from diffusion.text.span import classify
 from diffusion.text.syntax import SyntaxTree
-from diffusion.text.tokenizer import DEL
+from diffusion.written import read_canvas
 
 GROUP_PARTS = 8
 """Parts filled in one context: as many holes as training puts into a window."""
@@ -331,27 +331,16 @@ def _read(
     for part, placement, kind, result in zip(
         setting.parts, opened.placements, setting.kinds, results, strict=True
     ):
-        if result.reason in ("deadline", "max_steps") and not result.constraint_met:
-            return f"out of time: {result.reason}"
-        if not result.constraint_met:
-            return "the typed word could not be continued"
-        pins = len(placement.pins)
-        slots = result.ids[pins:]
-        kept = slots.index(DEL) if DEL in slots else len(slots)
-        raw = read_back(infiller.tokenizer, slots, placement.constraint)
-        if not raw.strip() and not part.beside_pin:
-            return f"out of time: {result.reason}" if not result.finished else "a hole stayed empty"
-        text = with_line_ends(raw, setting.data)
-        try:
-            text.decode("utf-8")
-        except UnicodeDecodeError:
-            return "the model wrote half of a character"
-        texts.append(text)
-        said = result.token_p[pins:]
-        tokens.append(
-            token_scores(infiller.tokenizer, slots[:kept], said[:kept], placement.constraint)
-        )
-        judged = said[: kept + (result.reason == "ended")]
+        pins, typed = len(placement.pins), placement.constraint
+        said = read_canvas(infiller.tokenizer, result, pins, typed, setting.data)
+        if isinstance(said, str):
+            return said
+        if not said.data.strip() and not part.beside_pin:
+            return "a hole stayed empty"
+        texts.append(said.data)
+        tokens.append(token_scores(infiller.tokenizer, said.slots, said.token_p, typed))
+        kept = len(said.slots)
+        judged = said.token_p[: kept + (result.reason == "ended")]
         log_p += sum(math.log(max(p, 1e-12)) for p in judged)
         count += len(judged)
         prior += infiller.lengths.prior(setting.language, kind, kept)

@@ -22,7 +22,6 @@ from itertools import pairwise
 from rapidfuzz.distance import Indel
 
 from diffusion.cancel import CancelToken
-from diffusion.candidates import with_line_ends
 from diffusion.drafts import CanvasWatch, Draft, OnDraft, Piece
 from diffusion.errors import CanvasError, HoleError
 from diffusion.infill import Infiller
@@ -31,9 +30,10 @@ from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapsh
 from diffusion.process.judging import FilledCanvas, judge
 from diffusion.process.sampler import sample
 from diffusion.site import Site, adds_no_error
-from diffusion.text.canvas import MAX_CANVAS, canvas_ids, read_back
+from diffusion.text.canvas import MAX_CANVAS, canvas_ids
 from diffusion.text.hole_length import SLOT_COUNTS
-from diffusion.text.tokenizer import DEL, MASK
+from diffusion.text.tokenizer import MASK
+from diffusion.written import read_canvas
 
 _TEMPERATURE = 0.8
 """Of the alternatives after the greedy ones."""
@@ -252,25 +252,19 @@ def _read(
         opened.tree, data, request.start, request.end, opened.language, "inline"
     )  # fmt: skip
     best: dict[str, Rewrite] = {}
+    pins = len(opened.placement.pins)
     for result in results:
-        if not result.finished or not result.constraint_met:
+        said = read_canvas(infiller.tokenizer, result, pins, opened.placement.constraint, data)
+        if isinstance(said, str) or not result.finished:
             continue
-        slots = result.ids[len(opened.placement.pins) :]
-        slots = slots[: slots.index(DEL)] if DEL in slots else slots
-        raw = read_back(infiller.tokenizer, slots, opened.placement.constraint)
-        new = with_line_ends(raw, data)
-        if new == data[request.start : request.end] or not new.strip():
-            continue
-        try:
-            text = new.decode("utf-8")
-        except UnicodeDecodeError:
+        if said.data == data[request.start : request.end] or not said.data.strip():
             continue
         found = Rewrite(
-            text=text,
+            text=said.text,
             score=math.exp(result.mean_log_p),
-            changed=float(Indel.normalized_distance(original, slots)),
-            parses=adds_no_error(site, new),
+            changed=float(Indel.normalized_distance(original, said.slots)),
+            parses=adds_no_error(site, said.data),
         )
-        if text not in best or best[text].score < found.score:
-            best[text] = found
+        if said.text not in best or best[said.text].score < found.score:
+            best[said.text] = found
     return sorted(best.values(), key=lambda r: (not r.parses, -r.score))

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from diffusion.cancel import CancelToken
-from diffusion.candidates import with_line_ends
 from diffusion.errors import CanvasError, HoleError
 from diffusion.infill import Infiller
 from diffusion.open_hole import OpenRange
@@ -28,9 +27,9 @@ from diffusion.process.judging import FilledCanvas, judge
 from diffusion.process.reading import call_denoiser
 from diffusion.process.sampler import sample
 from diffusion.site import Site, adds_no_error
-from diffusion.text.canvas import read_back
 from diffusion.text.hole_length import SLOT_COUNTS
 from diffusion.text.tokenizer import DEL, MASK
+from diffusion.written import read_canvas
 
 _IMPROBABLE = math.log(0.05)
 """A token left of the new one is masked, too, if the new one makes it less probable than this."""
@@ -113,20 +112,13 @@ def alternatives(
     site = Site(opened.tree, data, request.start, request.end, opened.language, "inline")
     offered: list[Alternative] = []
     for (token, p), result in zip(found, results, strict=True):
-        if not result.finished or not result.constraint_met:
+        pins = len(opened.placement.pins)
+        said = read_canvas(infiller.tokenizer, result, pins, constraint, data)
+        word = infiller.tokenizer.token_bytes(token).decode("utf-8", "replace")
+        if isinstance(said, str) or not result.finished or "\ufffd" in word:
             continue
-        written = result.ids[len(opened.placement.pins) :]
-        text = with_line_ends(read_back(infiller.tokenizer, written, constraint), data)
-        said = infiller.tokenizer.token_bytes(token)
-        try:
-            offered.append(
-                Alternative(
-                    said.decode("utf-8"), p, text.decode("utf-8"),
-                    math.exp(min(0.0, result.mean_log_p)), adds_no_error(site, text),
-                )
-            )  # fmt: skip
-        except UnicodeDecodeError:
-            continue
+        score = math.exp(min(0.0, result.mean_log_p))
+        offered.append(Alternative(word, p, said.text, score, adds_no_error(site, said.data)))
     return AlternativesResult(
         token=infiller.tokenizer.token_bytes(slots[slot]).decode("utf-8", "replace"),
         p=now,

@@ -31,6 +31,7 @@ from diffusion.process.vocabulary import Vocabulary
 from diffusion.text.canvas import MAX_CANVAS, Placement, place, read_back, window_around
 from diffusion.text.implied_newline import implied_newline
 from diffusion.text.languages import canonical
+from diffusion.text.line_ends import with_line_ends
 from diffusion.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -123,10 +124,8 @@ class TwinFiller:
         raw = read_back(self._tokenizer, written.ids, site.placement.constraint)
         if not exact:
             raw = _without_rest(raw, site)
-        if site.data.count(b"\r\n") * 2 > site.data.count(b"\n"):
-            raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         try:
-            text = (raw + site.added_newline).decode("utf-8")
+            text = (with_line_ends(raw, site.data) + site.added_newline).decode("utf-8")
         except UnicodeDecodeError:
             return Fill("", steps=written.passes, reason="the model wrote half of a character")
         mean_log_p = sum(written.log_p) / max(1, len(written.log_p))

@@ -5,6 +5,8 @@ Invariant: what it adds is the document's own kind of line end, and only at the 
 
 from __future__ import annotations
 
+from diffusion.text.line_ends import line_end_of
+
 
 def implied_newline(data: bytes, cursor: int) -> bytes:
     """The line end that an insertion before a line needs, or nothing.
@@ -22,8 +24,3 @@ def implied_newline(data: bytes, cursor: int) -> bytes:
         # Possibly the rest of a line whose start is missing, rather than a line of its own.
         return b"" if data[cursor : cursor + 1] not in b"}])" else line_end_of(data)
     return line_end_of(data)
-
-
-def line_end_of(data: bytes) -> bytes:
-    """The document's own kind of line end."""
-    return b"\r\n" if data.count(b"\r\n") * 2 > data.count(b"\n") else b"\n"

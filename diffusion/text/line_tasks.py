@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from diffusion.errors import HoleError
 from diffusion.text.enclosure import prose_at
-from diffusion.text.implied_newline import line_end_of
+from diffusion.text.line_ends import line_end_of
 from diffusion.text.syntax import SyntaxTree
 
 _PLACEHOLDER = re.compile(

@@ -24,6 +24,7 @@ from diffusion.text.parts import find_markers, split
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import MASK
 from diffusion.token_alternatives import AlternativesRequest, alternatives
+from diffusion.written import OUT_OF_TIME
 from tests.support.drawn import read_drawn
 
 TEXT = b"class Box:\n    def __init__(self, ___):\n        self.___ = ___\n\n    def get(self):\n"
@@ -121,7 +122,7 @@ def test_what_has_been_agreed_counts_when_the_time_is_over(
 def test_a_fill_without_time_says_so(infiller: Infiller) -> None:
     data = b"f(___, b)\ng(___)\n"
     asked = FillRequest(data, tuple(find_markers(data)), "python", deadline_ms=0.001)
-    assert fill(infiller, asked).reason == "out of time: deadline"
+    assert fill(infiller, asked).reason == OUT_OF_TIME
 
 
 def test_holes_in_a_document_that_takes_long_to_parse(infiller: Infiller) -> None:

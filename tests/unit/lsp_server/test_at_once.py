@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+from tests.support.lsp_wire import Wire, answer
 
 SCRIPT = (
     answer("known", at_once=True, before="seen = "),
@@ -14,14 +12,6 @@ SCRIPT = (
     answer("\n\n", at_once=True, before="blank = "),
     answer("filled", before="blank = "),
 )
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire(scripted(SCRIPT))
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from lsp_server.reasons import SENTENCES, Reason
 from tests.support.lsp_wire import URI, WAIT_S, Wire, answer, scripted
@@ -27,14 +24,6 @@ MODERN = {
     "workspace": {"workspaceEdit": {"documentChanges": True}},
 }
 PLAIN = {"textDocument": {"codeAction": {k: LAZY[k] for k in ("codeActionLiteralSupport",)}}}
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire(scripted(SCRIPT))
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
 
 
 def asked(line: int, start: int, end: int, **context: Any) -> dict[str, Any]:

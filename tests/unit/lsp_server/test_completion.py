@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lsp_server.features.completion import TYPING_S
-from tests.support.lsp_wire import URI, WAIT_S, Wire, answer, scripted
+from tests.support.lsp_wire import URI, Wire, answer
 
 SCRIPT = (
     answer("a + b", "a - b", "add(a, b)", before="return "),
@@ -20,14 +19,6 @@ DYNAMIC = {"completion": {"dynamicRegistration": True}}
 INVOKED, CHARACTER, INCOMPLETE = 1, 2, 3
 JUST_NOW, LONG_AGO = -60.0, TYPING_S + 60
 """Seconds since the last key; no slow machine makes the one the other."""
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire(scripted(SCRIPT))
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
 
 
 async def ask(wire: Wire, line: int, character: int, kind: int | None = INVOKED) -> list[Any]:

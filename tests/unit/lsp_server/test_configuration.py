@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+from tests.support.lsp_wire import WAIT_S, Wire, answer
 
 TEXT = "def add(a, b):\n    return \n"
 
 
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire(scripted([answer("a + b", before="return ")]))
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
+SCRIPT = [answer("a + b", before="return ")]
 
 
 def shown(wire: Wire) -> list[str]:

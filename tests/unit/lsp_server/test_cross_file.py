@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from diffusion.text.line_index import LineIndex
-from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+from tests.support.lsp_wire import WAIT_S, Wire, answer
 
 HELPER = "def helper(count):\n    return count\n"
 TEXT = "from helpers import helper\n\nhelper(\n"
 OFF = {"context": {"crossFile": False}}
 
 
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire(scripted([answer("3)")]))
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
+SCRIPT = [answer("3)")]
 
 
 async def begin(wire: Wire, root: Path, settings: dict[str, Any] | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,14 +17,6 @@ SCRIPT = [
     answer("late in it", "later in it", before="z = "),
     answer(error="no luck", before="x = "),
 ]
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire(scripted(SCRIPT))
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
 
 
 def where(line: int, start: int, end: int) -> dict[str, Any]:

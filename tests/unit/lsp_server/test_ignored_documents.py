@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lsp_server.session import path_of
-from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+from tests.support.lsp_wire import Wire, answer
 
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire(scripted([answer("a + b", before="return ")]))
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
+SCRIPT = [answer("a + b", before="return ")]
 
 
 async def offered(wire: Wire, path: Path) -> tuple[bool, str | None]:

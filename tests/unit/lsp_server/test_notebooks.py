@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +9,12 @@ import pytest
 
 from diffusion.text.ignored import Ignored, IgnoreRules
 from lsp_server.session import OTHERS
-from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+from tests.support.lsp_wire import Wire, answer
 
 CLIENT = {"notebookDocument": {"synchronization": {"dynamicRegistration": False}}}
 
 
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire(scripted([answer("a + b", before="return ")]))
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
+SCRIPT = [answer("a + b", before="return ")]
 
 
 @pytest.fixture

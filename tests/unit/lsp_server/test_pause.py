@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lsp_server.pause import Pause
 from lsp_server.reasons import Reason
-from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+from tests.support.lsp_wire import Wire, answer
 
 
 class Clock:
@@ -22,12 +21,7 @@ class Clock:
         return self.now_s
 
 
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire(scripted([answer("a + b", before="return ")]))
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
+SCRIPT = [answer("a + b", before="return ")]
 
 
 async def command(wire: Wire, name: str, *arguments: Any) -> Any:

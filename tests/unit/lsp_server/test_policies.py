@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from lsp_server.engine.engine import EngineCandidate
 from lsp_server.engine.scripted import ScriptedAnswer
-from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
+from tests.support.lsp_wire import Wire, answer
 
 SCRIPT = (answer("a + b", "a - b", before="return "),)
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire(scripted(SCRIPT))
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
 
 
 async def open_drawn(wire: Wire, drawn: str) -> tuple[int, int]:

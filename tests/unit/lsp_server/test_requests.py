@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -27,14 +26,6 @@ SCRIPT = (
     answer(before="none ", reason="every canvas came out empty"),
     answer(before="fails ", error="no luck"),
 )
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire(scripted(SCRIPT))
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
 
 
 async def open_drawn(wire: Wire, drawn: str, **options: Any) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,14 +12,6 @@ from tests.support.lsp_wire import URI, WAIT_S, Wire, answer, scripted
 TEXT = "x = '😀'; y = old(1)\n"
 START = TEXT.index("old") + 1  # in UTF-16 the face takes two units
 SCRIPT = [answer("new(1)", "newer(1)", before="y = "), answer(error="no luck", before="x = ")]
-
-
-@pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire(scripted(SCRIPT))
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
 
 
 def params(start: int = START, end: int = START + 6, **more: Any) -> dict[str, Any]:

@@ -1,0 +1,17 @@
+"""A server over an in-memory wire, its engine reading the `SCRIPT` of the test's module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.lsp_wire import WAIT_S, Wire, scripted
+
+
+@pytest.fixture
+def wire(request: pytest.FixtureRequest) -> Iterator[Wire]:
+    wire = Wire(scripted(request.module.SCRIPT))
+    yield wire
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)

@@ -156,14 +156,16 @@ class LineIndex:
     def _around(self, places: Sequence[int], above: int, below: int) -> tuple[bytes, ...]:
         """Each place with up to `above` lines above it and `below` lines from it on.
 
-        A place that an earlier excerpt shows, with what is above it, gets no excerpt of its own.
+        A place that an earlier excerpt shows, with what is above it and the line below, gets no
+        excerpt of its own.
         """
         found: list[tuple[int, int]] = []
         for at in places:
             low, high = max(0, at - above), min(len(self), at + below)
             window = np.flatnonzero(self.file_N[low:high] == self.file_N[at])
             first, end = low + int(window[0]), low + int(window[-1]) + 1
-            if not any(start <= first and at < stop for start, stop in found):
+            last = min(end, at + 2)
+            if not any(start <= first and last <= stop for start, stop in found):
                 found.append((first, end))
         return tuple(self._lines(first, end) for first, end in found)
 

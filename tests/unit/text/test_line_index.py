@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from diffusion.text import quotes
@@ -120,6 +120,7 @@ LINES = st.lists(
 ).map(b"\n".join)  # fmt: skip
 
 
+@example(b"b = g(x)\nb = g(x)\nb = g(x)", b"return a", b"b", b"a = f(x)")
 @given(LINES, LINES, st.sampled_from([b"", b"  ", b"a = ", b"b", b"return "]), LINES)
 def test_quotes_of_excerpts_begin_as_quotes_of_the_whole_file(
     other: bytes, above: bytes, typed: bytes, below: bytes

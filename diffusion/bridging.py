@@ -1,10 +1,10 @@
 """Carries out a `LineTask`: some lines at a place, in several lengths.
 
-Job: the place as a hole of up to five lines (`diffusion.filling`) and as one that is typed into
-(`diffusion.infill`, which also quotes); a look at what comes back, and both in turn. A small model
-likes to say again what stands around a hole, so a text whose every line stands there is dropped,
-and so is one of nothing but comments where a body was asked for. Which one begins, and what each
-is worth: lab notebook, 2026-11-27.
+Job: the place as a hole that is typed into (`diffusion.filling` of one hole, which also quotes) and
+as one of up to five lines (the same, in `SIZES`); a look at what comes back, and both in turn. A
+small model likes to say again what stands around a hole, so a text whose every line stands there
+is dropped, and so is one of nothing but comments where a body was asked for. Which one begins, and
+what each is worth: lab notebook, 2026-11-27.
 
 Invariant: the texts that come back replace `[task.start, task.end)` of the document.
 """
@@ -21,7 +21,7 @@ from itertools import chain, zip_longest
 from diffusion.cancel import CancelToken
 from diffusion.drafts import Draft, OnDraft, joined
 from diffusion.filling import Fill, FillRequest, FillResult, fill
-from diffusion.infill import Infiller, InfillRequest
+from diffusion.infill import Infiller
 from diffusion.text.line_tasks import LineTask
 
 SIZES = (12, 24, 48)
@@ -41,42 +41,23 @@ def carry_out(
 ) -> FillResult:
     """Fill a task; texts and drafts are of `[task.start, task.end)`. Raises as `fill` does."""
     started = time.perf_counter()
-    typed = _typed(infiller, task, request, cancel)
-    left_ms = request.deadline_ms
-    if left_ms is not None:
-        left_ms = max(1.0, left_ms - (time.perf_counter() - started) * 1000)
-    asked = replace(
-        request, text=task.text, holes=(task.hole,), sizes=SIZES, alternatives=_MOST_FILLS,
-        deadline_ms=left_ms,
-    )  # fmt: skip
+    asked = replace(request, text=task.text, holes=(task.hole,), alternatives=_MOST_FILLS)
+    limit_ms = request.deadline_ms
+    half_ms = None if limit_ms is None else limit_ms / 2
+    typed = fill(infiller, replace(asked, deadline_ms=half_ms), cancel=cancel)
+    left_ms = None if limit_ms is None else max(1.0, limit_ms - typed.ms)
     watch = None if on_draft is None else partial(_tell, on_draft, task)
-    result = fill(infiller, asked, cancel=cancel, on_draft=watch)
-    both = (result.fills, typed.fills) if task.code else (typed.fills, result.fills)
+    lines = fill(
+        infiller, replace(asked, sizes=SIZES, deadline_ms=left_ms), cancel=cancel, on_draft=watch
+    )
+    both = (lines.fills, typed.fills) if task.code else (typed.fills, lines.fills)
     fills = _told(task, (found for found in chain(*zip_longest(*both)) if found is not None))
-    reason = result.reason or (None if fills else "the model only repeated the lines around")
     return FillResult(
         fills=tuple(fills[: request.alternatives]),
         ms=(time.perf_counter() - started) * 1000,
-        steps=typed.steps + result.steps,
-        reason=None if fills else reason,
+        steps=typed.steps + lines.steps,
+        reason=None if fills else lines.reason or "the model only repeated the lines around",
     )
-
-
-def _typed(
-    infiller: Infiller, task: LineTask, request: FillRequest, cancel: CancelToken | None
-) -> FillResult:
-    """What would be offered to somebody who types there."""
-    start, end = task.hole
-    asked = InfillRequest(
-        task.text[:start] + task.text[end:], start, request.language,
-        alternatives=_MOST_FILLS,
-        deadline_ms=None if request.deadline_ms is None else request.deadline_ms / 2,
-        elsewhere=request.elsewhere, repository=request.repository,
-    )  # fmt: skip
-    result = infiller.infill(asked, cancel=cancel)
-    found = result.candidates if (result.hole.start, result.hole.end) == (start, start) else ()
-    fills = tuple(Fill((c.text,), c.score, (c.tokens,), c.parses) for c in found)
-    return FillResult(fills, result.ms, result.steps, result.reason)
 
 
 def _told(task: LineTask, fills: Iterable[Fill]) -> list[Fill]:

@@ -252,8 +252,8 @@ class Infiller:
             if on_step is not None:
                 on_step(snapshot)
 
-        late_ms = request.deadline_ms
-        deadline_s = None if late_ms is None else started + late_ms / 1000.0
+        limit_ms = request.deadline_ms
+        deadline_s = None if limit_ms is None else started + limit_ms / 1000.0
 
         def run(states: Sequence[CanvasState]) -> list[CanvasResult]:
             return sample(

@@ -54,8 +54,9 @@ def syntax_of(site: Site, text: bytes) -> Syntax:
     if not after.parsed:
         return Syntax(over or before > 0)
     count = after.error_count()
-    touched = after.has_error(site.start, site.start + len(text))
-    return Syntax(count < before or (count == before and (not count or not touched)), count)
+    if count != before:
+        return Syntax(count < before, count)
+    return Syntax(not count or not after.has_error(site.start, site.start + len(text)), count)
 
 
 def adds_no_error(site: Site, text: bytes) -> bool:

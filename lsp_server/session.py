@@ -11,7 +11,6 @@ import asyncio
 import logging
 import os
 import re
-import time
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
@@ -65,8 +64,6 @@ class Session:
         self.traces = TraceRing()
         self.pause = Pause()
         self.pace = Pace()
-        self.edited_s = float("-inf")
-        """When a document changed last, by `time.monotonic`."""
         self.suspicions: dict[str, tuple[Document, tuple[Suspicion, ...]]] = {}
         """What was found last in a document, and in which version of it."""
         self.offered: tuple[str, tuple[Suggestion, ...], Document] | None = None
@@ -89,8 +86,8 @@ class Session:
         self.adapter = Chosen()
         self.on_touch: Callable[[], None] = lambda: None
         """Hears of every key and request; training waits then."""
-        self.on_settings: Callable[[], None] = lambda: None
-        """Hears when settings were taken, and when an adapter was chosen."""
+        self.settings_listeners: list[Callable[[], None]] = []
+        """Hear when settings were taken, and when an adapter was chosen."""
 
     # Settings
 
@@ -134,7 +131,8 @@ class Session:
         if config != self._engine_config:
             self._engine_config = config
             self.engine.configure(config)
-        self.on_settings()
+        for listener in self.settings_listeners:
+            listener()
 
     # Files that are left alone
 
@@ -219,7 +217,6 @@ class Session:
     def change(self, document: Document) -> None:
         """The next version of an open document."""
         self.pace.key()
-        self.edited_s = time.monotonic()
         self._edited.add(document.uri)
         self._cancel(document.uri, Reason.STALE)
         self._touch(document)

@@ -11,6 +11,7 @@ stay as it is gives None.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 MOST_NAMES: Final = 2
@@ -23,16 +24,22 @@ _LETTERS: Final = re.compile(rb"[A-Za-z\x80-\xff]+")
 
 def renamed(text: bytes, there: bytes, here: bytes) -> bytes | None:
     """`text` of a place that has `there` where ours has `here`, in our names; None if the same."""
-    names = _exchanged(_PIECE.findall(there), _PIECE.findall(here), _WORD)
+    names, parts = _names(there, here)
     if not names:
         return None
     changed = _WORD.sub(lambda word: names.get(word[0], word[0]), text)
     if changed == text:
-        parts = _parts(names)
         changed = _WORD.sub(
             lambda word: _PART.sub(lambda part: parts.get(part[0], part[0]), word[0]), text
         )
     return changed if changed != text else None
+
+
+@lru_cache(maxsize=4096)
+def _names(there: bytes, here: bytes) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+    """The names that two lines exchange, and the parts of them; the same lines are met often."""
+    names = _exchanged(_PIECE.findall(there), _PIECE.findall(here), _WORD) or {}
+    return names, _parts(names)
 
 
 def _exchanged(

@@ -68,7 +68,7 @@ class OldTree:
 class SyntaxTree:
     """The tree of one version of a document."""
 
-    __slots__ = ("_tree", "data", "grammar", "language")
+    __slots__ = ("_errors", "_tree", "data", "grammar", "language")
 
     def __init__(
         self, data: bytes, language: str, grammar: str, tree: tree_sitter.Tree | None
@@ -77,6 +77,7 @@ class SyntaxTree:
         self.language = language
         self.grammar = grammar
         self._tree = tree
+        self._errors: int | None = None
 
     @classmethod
     def parse(
@@ -194,7 +195,9 @@ class SyntaxTree:
 
     def error_count(self) -> int:
         """How many ERROR and MISSING nodes the document has."""
-        return sum(1 for _ in self.errors())
+        if self._errors is None:
+            self._errors = sum(1 for _ in self.errors())
+        return self._errors
 
     def has_error(self, start: int = 0, end: int | None = None) -> bool:
         """Whether an ERROR or MISSING node touches bytes [start, end]."""

@@ -8,6 +8,7 @@ after a pause there is no wait; the same keys and answers give the same wait.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Literal
@@ -37,6 +38,11 @@ class Pace:
             gap_ms = 1000 * (now_s - self._last_key_s)
             self._gap_ms = _mean(self._gap_ms, gap_ms) if gap_ms < _BURST_MS else None
         self._last_key_s = now_s
+
+    @property
+    def since_key_s(self) -> float:
+        """Seconds since a document changed last; infinite before."""
+        return math.inf if self._last_key_s is None else self._clock() - self._last_key_s
 
     def answered(self, ms: float) -> None:
         """The model answered a request in so many milliseconds."""

@@ -11,7 +11,6 @@ asks again at every key; and `Invoked` may be a key of the user's, or a word tha
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Generator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
@@ -60,7 +59,7 @@ def _is_automatic(session: Session, params: types.CompletionParams) -> bool:
     if params.context is not None and params.context.trigger_kind is not invoked:
         return True
     document = session.documents.get(params.text_document.uri)
-    if document is None or time.monotonic() - session.edited_s > TYPING_S:
+    if document is None or session.pace.since_key_s > TYPING_S:
         return False
     cursor = convert.offset_at(params.position, document.data, document.lines, session.encoding)
     start, _ = document.line(cursor)
@@ -99,14 +98,7 @@ def watch(server: DiffillServer) -> None:
     client = server.client_capabilities.text_document
     if client is None or client.completion is None or not client.completion.dynamic_registration:
         return
-    session, told = server.session, _Told(server)
-    heard = session.on_settings
-
-    def on_settings() -> None:
-        heard()
-        told.settings_changed()
-
-    session.on_settings = on_settings
+    server.session.settings_listeners.append(_Told(server).settings_changed)
 
 
 def _serve(server: DiffillServer) -> None:

@@ -136,7 +136,7 @@ def _wants_progress(server: DiffillServer) -> bool:
 
 def watch(server: DiffillServer) -> None:
     """Follow settings and the engine's states from now on; call it on the event loop."""
-    server.session.on_settings = partial(push, server)
+    server.session.settings_listeners.append(partial(push, server))
     engine = server.session.engine
     if not isinstance(engine, WorkerEngine):
         return

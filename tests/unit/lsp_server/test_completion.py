@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lsp_server.completion.pace import Pace
 from lsp_server.features.completion import TYPING_S
 from tests.support.lsp_wire import URI, Wire, answer
 
@@ -71,11 +72,13 @@ async def test_completion_items(wire: Wire) -> None:
 async def test_who_asks(
     wire: Wire, kind: int | None, typed: str, seconds_ago: float, automatic: bool
 ) -> None:
+    now_s = [0.0]
+    wire.server.session.pace = Pace(lambda: now_s[0])
     await wire.initialize()
     wire.open("f(x\nretur\n")
     if typed:
         wire.type(typed, 1, 5, 2)
-        wire.server.session.edited_s -= seconds_ago  # what `change` has set, moved
+        now_s[0] += seconds_ago
     await ask(wire, 1, 5 + len(typed), kind)
     assert (await wire.ask("diffill/explainLast"))["automatic"] is automatic
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
@@ -53,6 +54,12 @@ def test_the_wait_counts_from_the_last_key_and_a_pause_has_none() -> None:
     typist = Typist(100, 200)
     assert typist.after(40) == pytest.approx(90.0)
     assert typist.after(200) == 0.0
+
+
+def test_how_long_ago_the_last_key_was() -> None:
+    typist = Typist(100, None)
+    assert typist.after(400) == 0.0 and typist.pace.since_key_s == pytest.approx(0.4)
+    assert Pace().since_key_s == math.inf
 
 
 def test_a_number_is_taken_as_it_is() -> None:

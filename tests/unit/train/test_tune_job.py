@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from diffusion.adapters.base import base_of
@@ -29,26 +27,13 @@ from diffusion.train.tune_figures import Compared
 from diffusion.train.tune_job import TuneOptions, plan_only, run_job
 from diffusion.train.tune_report import write_report
 from diffusion.train.tune_stored import stored_run
-from tests.support.repositories import write_repository
 from tests.unit.train.tuning import CONFIG
 
 EAGER = replace(CONFIG, learning_rate=0.03, rank=8, average_decay=0.5, most_epochs=0.2)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
-    root = write_repository(tmp_path / "repository", 8)
-    (root / ".git").mkdir()
-    return root
+FILES = 8
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def options(model: Path, **more: Any) -> TuneOptions:

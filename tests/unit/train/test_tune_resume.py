@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from diffusion.adapters.home import home_of
 from diffusion.cancel import Cancelled
@@ -36,26 +34,14 @@ from diffusion.train.tune_stored import (
     stored_run,
     why_anew,
 )
-from tests.support.repositories import PLANTED, code, write_repository
+from tests.support.repositories import PLANTED, code
 from tests.unit.train.tuning import CONFIG
 
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
-    root = write_repository(tmp_path / "repository", 6)
-    (root / ".git").mkdir()
-    return root
+FILES = 6
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Start:

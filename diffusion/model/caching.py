@@ -61,6 +61,16 @@ class CachingDenoiser(ABC):
     ) -> torch.Tensor:
         """Last hidden states [T, D] of a row of tokens that attends through `under_way`."""
 
+    def _write(self, ids_T: torch.Tensor, positions_T: torch.Tensor, write: WritePass) -> None:
+        """Hands every layer's keys and values of a context to `write`."""
+        self._hidden(ids_T, positions_T, write)
+
+    def _wanted(
+        self, ids_T: torch.Tensor, positions_T: torch.Tensor, read: ReadPass, wanted_T: torch.Tensor
+    ) -> torch.Tensor:
+        """Last hidden states [M, D] of the canvas tokens that are wanted."""
+        return self._hidden(ids_T, positions_T, read)[wanted_T]
+
     @abstractmethod
     def _logits(self, hidden_MD: torch.Tensor) -> torch.Tensor:
         """Vocabulary logits [M, V] float32 of M hidden states."""
@@ -95,7 +105,7 @@ class CachingDenoiser(ABC):
         self.positions.check(int(positions_1C.max()))
         positions_1C = positions_1C.to(self.device)
         write = WritePass(cancel)
-        self._hidden(ids_1C[0].to(self.device), positions_1C[0] + self.positions.offset, write)
+        self._write(ids_1C[0].to(self.device), positions_1C[0] + self.positions.offset, write)
         return write.finish(positions_1C)
 
     def bind(self, cache: ContextCache, start_position: int) -> BoundDenoiser:
@@ -167,9 +177,10 @@ class CachingDenoiser(ABC):
             sees_TT |= (draft_of_T[:, None] == draft_of_T[None, :]) & is_text_T[None, :]
         read = ReadPass(cache, sees_TT)
         start_of_T = starts_B.to(self.device)[canvas_of_T] + self.positions.offset
-        hidden_TD = self._hidden(ids_T, column_of_T + start_of_T, read)
+        wanted_T = wanted_BN[valid_BN].to(self.device)
+        hidden_MD = self._wanted(ids_T, column_of_T + start_of_T, read, wanted_T)
         read.finish()
-        return self._logits(hidden_TD[wanted_BN[valid_BN].to(self.device)])
+        return self._logits(hidden_MD)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

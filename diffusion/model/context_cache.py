@@ -83,6 +83,15 @@ class WritePass:
         scaling: float | None,
     ) -> torch.Tensor:
         """Attention among the context; remembers this layer."""
+        layer = self.keep(key_1HLD, value_1HLD)
+        if _is_slow_fused(query_1HLD):
+            return _written_out(query_1HLD, layer.key_1HCD, layer.value_1HCD, scaling)
+        return scaled_dot_product_attention(
+            query_1HLD, layer.key_1HCD, layer.value_1HCD, scale=scaling
+        )
+
+    def keep(self, key_1HLD: torch.Tensor, value_1HLD: torch.Tensor) -> LayerContext:
+        """Remembers a layer: all that the last one is needed for."""
         if self._cancel is not None:
             self._cancel.raise_if_cancelled()
         # Contiguous copies: a view would keep the whole fused query-key-value tensor alive.
@@ -91,11 +100,7 @@ class WritePass:
             value_1HLD.clone(memory_format=torch.contiguous_format),
         )
         self._layers.append(layer)
-        if _is_slow_fused(query_1HLD):
-            return _written_out(query_1HLD, layer.key_1HCD, layer.value_1HCD, scaling)
-        return scaled_dot_product_attention(
-            query_1HLD, layer.key_1HCD, layer.value_1HCD, scale=scaling
-        )
+        return layer
 
     def finish(self, positions_1C: torch.Tensor) -> ContextCache:
         """The cache, once the trunk has run. ModelError if no layer came by here."""
@@ -113,8 +118,8 @@ class ReadPass:
     def __init__(self, cache: ContextCache, sees_TT: torch.Tensor) -> None:
         """`sees_TT`: bool, which of the row's T tokens (second axis) each of them looks at."""
         self._cache = cache
-        self._mask_TK = block_mask(cache.tokens, sees_TT)
-        self._elsewhere_TT = None if self._mask_TK is None else ~self._mask_TK[:, cache.tokens :]
+        self._elsewhere_TT = None if bool(sees_TT.all()) else ~sees_TT
+        self._bias_TK: torch.Tensor | None = None
         self._next_layer = 0
 
     def attend(
@@ -123,8 +128,12 @@ class ReadPass:
         key_1HLD: torch.Tensor,
         value_1HLD: torch.Tensor,
         scaling: float | None,
+        rows_M: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Attention of the canvas row over [context, canvas tokens]."""
+        """Attention of the canvas row over [context, canvas tokens].
+
+        `rows_M`: which of the canvas tokens the queries are, where they are not all of them.
+        """
         if self._next_layer == len(self._cache.layers):
             raise ModelError(
                 f"the context was encoded by a model of {self._next_layer} layers, this one has "
@@ -136,10 +145,20 @@ class ReadPass:
         key_1HKD = torch.cat((context.key_1HCD, key_1HLD), dim=2)
         value_1HKD = torch.cat((context.value_1HCD, value_1HLD), dim=2)
         if _is_slow_fused(query_1HLD):
-            return _written_out(query_1HLD, key_1HKD, value_1HKD, scaling, self._elsewhere_TT)
+            elsewhere_TT = _rows(self._elsewhere_TT, rows_M)
+            return _written_out(query_1HLD, key_1HKD, value_1HKD, scaling, elsewhere_TT)
+        bias_TK = _rows(self._bias(query_1HLD.dtype), rows_M)
         return scaled_dot_product_attention(
-            query_1HLD, key_1HKD, value_1HKD, attn_mask=self._mask_TK, scale=scaling
+            query_1HLD, key_1HKD, value_1HKD, attn_mask=bias_TK, scale=scaling
         )
+
+    def _bias(self, dtype: torch.dtype) -> torch.Tensor | None:
+        """What is added to the scores [T, C + T]. Made once: torch would make it in each layer."""
+        if self._bias_TK is None and self._elsewhere_TT is not None:
+            bias_TT = torch.zeros_like(self._elsewhere_TT, dtype=dtype)
+            bias_TT.masked_fill_(self._elsewhere_TT, float("-inf"))
+            self._bias_TK = torch.nn.functional.pad(bias_TT, (self._cache.tokens, 0))
+        return self._bias_TK
 
     def finish(self) -> None:
         """Checks, once the trunk has run, that every cached layer was read."""
@@ -151,14 +170,8 @@ class ReadPass:
             )
 
 
-def block_mask(context_tokens: int, sees_TT: torch.Tensor) -> torch.Tensor | None:
-    """Who a canvas token may look at: bool [T, C + T], the context and what `sees_TT` says.
-
-    None stands for "everything", which is the case of a single canvas.
-    """
-    if bool(sees_TT.all()):
-        return None
-    return torch.nn.functional.pad(sees_TT, (context_tokens, 0), value=True)
+def _rows(mask_TK: torch.Tensor | None, rows_M: torch.Tensor | None) -> torch.Tensor | None:
+    return mask_TK if mask_TK is None or rows_M is None else mask_TK[rows_M]
 
 
 def _is_slow_fused(query_1HLD: torch.Tensor) -> bool:

@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, linear
 
 from diffusion.errors import ModelError
-from diffusion.model.context_cache import Pass
+from diffusion.model.context_cache import Pass, ReadPass, WritePass
 from diffusion.model.int8 import int8_of
 from diffusion.model.quantize import Mode, fastest_attention_dtype
 
@@ -119,39 +119,70 @@ class LeanEncoder:
 
     def hidden(self, ids_T: Tensor, positions_T: Tensor, under_way: Pass) -> Tensor:
         """The last hidden states [T, D] of a row of tokens; `under_way` does the attention."""
-        eps, heads = self.shape.norm_eps, self.shape.heads
-        width = (self.shape.width,)
-        turns_T1E = self._turns_PE[positions_T][:, None]
-        hidden_TD = layer_norm(
-            self._embedding_VD[ids_T], width, self._embedding_norm_D, None, eps
-        )
+        hidden_TD, turns_T1E = self._embed(ids_T), self._turns_PE[positions_T][:, None]
         for layer in self._layers:
-            norm_D = layer.attention_norm_D
-            input_TD = hidden_TD
-            if norm_D is not None:
-                input_TD = layer_norm(hidden_TD, width, norm_D, None, eps)
-            qkv_TGD = layer.query_key_value(input_TD).view(len(ids_T), 3 * heads, -1)
-            turned_TGD = _turn(qkv_TGD[:, : 2 * heads], turns_T1E).to(self.attention_dtype)
-            value_THD = qkv_TGD[:, 2 * heads :].to(self.attention_dtype)
-            query_1HTD, key_1HTD, value_1HTD = (
-                part_THD.transpose(0, 1)[None]
-                for part_THD in (turned_TGD[:, :heads], turned_TGD[:, heads:], value_THD)
-            )
-            mixed_1HTD = under_way.attend(query_1HTD, key_1HTD, value_1HTD, None)
-            mixed_TD = mixed_1HTD[0].transpose(0, 1).reshape(len(ids_T), -1).to(self.dtype)
-            hidden_TD = hidden_TD + layer.attention_out(mixed_TD)
-            input_TD = layer_norm(hidden_TD, width, layer.mlp_norm_D, None, eps)
-            inner_TI, gate_TI = layer.mlp_in(input_TD).chunk(2, dim=1)
-            hidden_TD = hidden_TD + layer.mlp_out(gelu(inner_TI) * gate_TI)
-        return layer_norm(hidden_TD, width, self._final_norm_D, None, eps)
+            hidden_TD = self._block(layer, hidden_TD, turns_T1E, under_way)
+        return self._normed(hidden_TD, self._final_norm_D)
+
+    def write(self, ids_T: Tensor, positions_T: Tensor, write: WritePass) -> None:
+        """Hands every layer's keys and values to `write`, and stops at those of the last layer."""
+        hidden_TD, turns_T1E = self._embed(ids_T), self._turns_PE[positions_T][:, None]
+        for layer in self._layers[:-1]:
+            hidden_TD = self._block(layer, hidden_TD, turns_T1E, write)
+        _, key_1HTD, value_1HTD = self._query_key_value(self._layers[-1], hidden_TD, turns_T1E)
+        write.keep(key_1HTD, value_1HTD)
+
+    def wanted(
+        self, ids_T: Tensor, positions_T: Tensor, read: ReadPass, wanted_T: Tensor
+    ) -> Tensor:
+        """`hidden` of the tokens that are wanted, [M, D]: the last layer runs for no others."""
+        hidden_TD, turns_T1E = self._embed(ids_T), self._turns_PE[positions_T][:, None]
+        for layer in self._layers[:-1]:
+            hidden_TD = self._block(layer, hidden_TD, turns_T1E, read)
+        last, rows_M = self._layers[-1], wanted_T.nonzero()[:, 0]
+        query_1HTD, key_1HTD, value_1HTD = self._query_key_value(last, hidden_TD, turns_T1E)
+        mixed_1HMD = read.attend(query_1HTD[:, :, rows_M], key_1HTD, value_1HTD, None, rows_M)
+        hidden_MD = self._leave(last, hidden_TD[rows_M], mixed_1HMD)
+        return self._normed(hidden_MD, self._final_norm_D)
+
+    def _embed(self, ids_T: Tensor) -> Tensor:
+        return self._normed(self._embedding_VD[ids_T], self._embedding_norm_D)
+
+    def _normed(self, hidden_TD: Tensor, norm_D: Tensor) -> Tensor:
+        return layer_norm(hidden_TD, (self.shape.width,), norm_D, None, self.shape.norm_eps)
+
+    def _block(
+        self, layer: _Layer, hidden_TD: Tensor, turns_T1E: Tensor, under_way: Pass
+    ) -> Tensor:
+        query_1HTD, key_1HTD, value_1HTD = self._query_key_value(layer, hidden_TD, turns_T1E)
+        mixed_1HTD = under_way.attend(query_1HTD, key_1HTD, value_1HTD, None)
+        return self._leave(layer, hidden_TD, mixed_1HTD)
+
+    def _query_key_value(
+        self, layer: _Layer, hidden_TD: Tensor, turns_T1E: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        heads, norm_D = self.shape.heads, layer.attention_norm_D
+        input_TD = hidden_TD if norm_D is None else self._normed(hidden_TD, norm_D)
+        qkv_TGD = layer.query_key_value(input_TD).view(len(hidden_TD), 3 * heads, -1)
+        turned_TGD = _turn(qkv_TGD[:, : 2 * heads], turns_T1E).to(self.attention_dtype)
+        value_THD = qkv_TGD[:, 2 * heads :].to(self.attention_dtype)
+        query_1HTD, key_1HTD, value_1HTD = (
+            part_THD.transpose(0, 1)[None]
+            for part_THD in (turned_TGD[:, :heads], turned_TGD[:, heads:], value_THD)
+        )
+        return query_1HTD, key_1HTD, value_1HTD
+
+    def _leave(self, layer: _Layer, hidden_TD: Tensor, mixed_1HTD: Tensor) -> Tensor:
+        """What a block makes of its input and of what its attention gathered."""
+        mixed_TD = mixed_1HTD[0].transpose(0, 1).reshape(len(hidden_TD), -1).to(self.dtype)
+        hidden_TD = hidden_TD + layer.attention_out(mixed_TD)
+        inner_TI, gate_TI = layer.mlp_in(self._normed(hidden_TD, layer.mlp_norm_D)).chunk(2, dim=1)
+        return hidden_TD + layer.mlp_out(gelu(inner_TI) * gate_TI)
 
     def logits(self, hidden_MD: Tensor) -> Tensor:
         """Vocabulary logits [M, V] float32."""
         features_MD = gelu(self._head_dense(hidden_MD))
-        features_MD = layer_norm(
-            features_MD, (self.shape.width,), self._head_norm_D, None, self.shape.norm_eps
-        )
-        return self._decoder(features_MD).float()
+        return self._decoder(self._normed(features_MD, self._head_norm_D)).float()
 
 
 def _turns(shape: LeanShape) -> Tensor:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from diffusion.errors import CheckpointError, ConfigError
 from diffusion.model.caching import CachingDenoiser, PositionRange
-from diffusion.model.context_cache import Pass
+from diffusion.model.context_cache import Pass, ReadPass, WritePass
 from diffusion.model.folder import FETCH_AGAIN, first_not_finite
 from diffusion.model.lean import LeanEncoder, LeanShape
 from diffusion.model.manifest import CONFIG_FILE, WEIGHTS_FILE
@@ -58,6 +58,14 @@ class LeanDenoiser(CachingDenoiser):
         self, ids_T: torch.Tensor, positions_T: torch.Tensor, under_way: Pass
     ) -> torch.Tensor:
         return self.encoder.hidden(ids_T, positions_T, under_way)
+
+    def _write(self, ids_T: torch.Tensor, positions_T: torch.Tensor, write: WritePass) -> None:
+        self.encoder.write(ids_T, positions_T, write)
+
+    def _wanted(
+        self, ids_T: torch.Tensor, positions_T: torch.Tensor, read: ReadPass, wanted_T: torch.Tensor
+    ) -> torch.Tensor:
+        return self.encoder.wanted(ids_T, positions_T, read, wanted_T)
 
     def _logits(self, hidden_MD: torch.Tensor) -> torch.Tensor:
         return self.encoder.logits(hidden_MD)

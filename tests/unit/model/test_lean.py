@@ -53,6 +53,21 @@ def test_rounded_it_is_as_near_to_float32_as_transformers_is(mode: str, case: Ca
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_what_is_wanted_changes_no_logit(mode: str, case: Case) -> None:
+    """The last layer runs for the wanted tokens alone."""
+    denoiser = lean_of(random_model("modernbert", gain=1.0), mode)
+    cache = denoiser.encode_context(case.context_ids_1C, case.context_positions_1C)
+    step = denoiser.bind(cache, START)
+    all_MV = step(case.ids_BN, case.lengths_B, case.valid_BN)
+    every_third_BN = case.valid_BN & (torch.arange(case.ids_BN.shape[1]) % 3 == 1)
+    assert 0 < every_third_BN.sum() < case.valid_BN.sum()
+    some_MV = step(case.ids_BN, case.lengths_B, every_third_BN)
+    tolerance = {"fp32": 1e-4, "bf16": 0.05, "int8": 0.1}[mode]
+    expected_MV = all_MV[every_third_BN[case.valid_BN]]
+    torch.testing.assert_close(some_MV, expected_MV, atol=tolerance, rtol=0.0)
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_canvas_does_not_depend_on_its_company(mode: str, case: Case) -> None:
     denoiser = lean_of(random_model("modernbert", gain=1.0), mode)
     cache = denoiser.encode_context(case.context_ids_1C, case.context_positions_1C)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,7 +24,9 @@ from diffusion.config import InfillConfig
 from diffusion.contexts import Contexts, EncodedContext
 from diffusion.errors import HoleError
 from diffusion.first_look import first_look
+from diffusion.infill_request import PREDICTED, InfillRequest, InfillResult
 from diffusion.model.caching import CachingDenoiser
+from diffusion.model.kept_slots import KeptSlots
 from diffusion.model.quantize import Mode
 from diffusion.model.served import load_served
 from diffusion.open_hole import OpenHole, OpenRange
@@ -42,7 +45,6 @@ from diffusion.text.hole import Hole
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.implied_newline import implied_newline
 from diffusion.text.languages import canonical
-from diffusion.text.line_index import LineIndex
 from diffusion.text.quotes import find_quotes
 from diffusion.text.span import select_hole
 from diffusion.text.syntax import SyntaxTree
@@ -56,53 +58,6 @@ __all__ = [
     "Infiller",
     "TokenScore",
 ]
-
-PREDICTED = "predicted"
-
-
-@dataclass(frozen=True, slots=True)
-class InfillRequest:
-    """What to fill. `cursor` is a byte offset into `text` (UTF-8 when it is a str).
-
-    `language` is a name, an editor's language id or a grammar such as "tsx".
-    `length` is "predicted" (sizes from the length table) or a number of slots, of which `exact`
-    says that all of them hold text. At `deadline_ms`
-    after the call the best so far is returned. `elsewhere`: other documents that may be quoted,
-    the nearest first. `repository`: the lines of other files, which may be quoted, too. `repair`:
-    mask again and denoise again what does not parse. `at_once`: where quotes are as good as the
-    model, answer with them alone (`first_look`). `within_line`: before code at the start of a line
-    no line of its own is meant (`implied_newline`).
-    """
-
-    text: str | bytes
-    cursor: int
-    language: str
-    length: str | int = PREDICTED
-    alternatives: int = 3
-    deadline_ms: float | None = None
-    exact: bool = False
-    elsewhere: tuple[bytes, ...] = ()
-    repository: LineIndex | None = None
-    repair: bool = False
-    at_once: bool = False
-    within_line: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class InfillResult:
-    """Candidates, best first. `reason` says why there are none.
-
-    `at_once`: they are quotes, and the model was not asked.
-    """
-
-    candidates: tuple[Candidate, ...]
-    hole: Hole
-    ms: float
-    steps: int
-    context_cached: bool
-    reason: str | None = None
-    at_once: bool = False
-
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
@@ -239,7 +194,8 @@ class Infiller:
             for slots in sizes
         ]  # fmt: skip
         encoded = self.contexts.encode(prepared.data, placement, prepared.language, cancel)
-        denoise: Denoise = self._denoiser.bind(encoded.cache, encoded.hole_position)
+        bind = partial(KeptSlots, self._denoiser) if request.keep_slots else self._denoiser.bind
+        denoise: Denoise = bind(encoded.cache, encoded.hole_position)
         if self._votes:
             denoise = self._with_copying(denoise, prepared.data, placement, encoded)
         if cancel is not None:

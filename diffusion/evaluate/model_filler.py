@@ -73,6 +73,7 @@ class ModelFiller:
             alternatives=_ALL if self._evidence else _OFFERED,
             repository=self._repository.get(case.language),
             at_once=self._at_once,
+            keep_slots=self._at_once,
         )
         if length == "oracle":
             slots = self._infiller.oracle_slots(asked, to_bytes(case.middle))

@@ -158,16 +158,9 @@ class CachingDenoiser(ABC):
         wanted_BN: torch.Tensor,
     ) -> torch.Tensor:
         """One pass over all canvases as one row of T tokens."""
-        column_N = torch.arange(ids_BN.shape[1], device=ids_BN.device)
-        valid_BN = column_N < lengths_B.to(ids_BN.device)[:, None]
-        if bool((wanted_BN & ~valid_BN).any()):
-            raise ModelError(
-                "logits are wanted where a canvas has no token",
-                fix="want positions below each row's length only",
-            )
+        valid_BN = check_wanted(ids_BN, lengths_B, wanted_BN)
         if not bool(wanted_BN.any()):
             return torch.empty(0, self.vocab_size, device=self.device)
-        self.positions.check(int((starts_B + lengths_B).max()) - 1)
         canvas_of_T, column_of_T = (part.to(self.device) for part in valid_BN.nonzero().unbind(1))
         ids_T = ids_BN[valid_BN].to(self.device)
         sees_TT = canvas_of_T[:, None] == canvas_of_T[None, :]
@@ -175,12 +168,44 @@ class CachingDenoiser(ABC):
             draft_of_T = drafts_B.to(self.device)[canvas_of_T]
             is_text_T = (ids_T != MASK) & (ids_T != DEL)
             sees_TT |= (draft_of_T[:, None] == draft_of_T[None, :]) & is_text_T[None, :]
+        start_of_T = starts_B.to(self.device)[canvas_of_T]
         read = ReadPass(cache, sees_TT)
-        start_of_T = starts_B.to(self.device)[canvas_of_T] + self.positions.offset
-        wanted_T = wanted_BN[valid_BN].to(self.device)
-        hidden_MD = self._wanted(ids_T, column_of_T + start_of_T, read, wanted_T)
+        return self.read(read, ids_T, column_of_T + start_of_T, wanted_BN[valid_BN])
+
+    def read(
+        self,
+        read: ReadPass,
+        ids_T: torch.Tensor,
+        positions_T: torch.Tensor,
+        wanted_T: torch.Tensor,
+    ) -> torch.Tensor:
+        """One pass over a row of canvas tokens: logits [M, V] of those wanted (bool).
+
+        Raises PositionError where the encoder has no such position.
+        """
+        self.positions.check(int(positions_T.max()))
+        hidden_MD = self._wanted(
+            ids_T.to(self.device),
+            positions_T.to(self.device) + self.positions.offset,
+            read,
+            wanted_T.to(self.device),
+        )
         read.finish()
         return self._logits(hidden_MD)
+
+
+def check_wanted(
+    ids_BN: torch.Tensor, lengths_B: torch.Tensor, wanted_BN: torch.Tensor
+) -> torch.Tensor:
+    """Where the canvases have tokens, bool [B, N]. Raises ModelError if more is wanted."""
+    column_N = torch.arange(ids_BN.shape[1], device=ids_BN.device)
+    valid_BN = column_N < lengths_B.to(ids_BN.device)[:, None]
+    if bool((wanted_BN & ~valid_BN).any()):
+        raise ModelError(
+            "logits are wanted where a canvas has no token",
+            fix="want positions below each row's length only",
+        )
+    return valid_BN
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ Invariants: a `ContextCache` is immutable and holds no reference to a canvas; no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -112,15 +113,50 @@ class WritePass:
         return ContextCache(tuple(self._layers), positions_1C.clone())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptTokens:
+    """Keys and values of canvas tokens from an earlier pass, layer by layer (`model.kept_slots`).
+
+    `fresh_T`: where the tokens that are read now stand among them; None before `taken`.
+    """
+
+    layers: Sequence[LayerContext]
+    fresh_T: torch.Tensor | None = None
+
+    def taken(self, source_S: torch.Tensor, fresh_S: torch.Tensor) -> KeptTokens:
+        """For a pass over S tokens: token s is number `source_S[s]` here, unless it is fresh."""
+        layers = [
+            LayerContext(
+                layer.key_1HCD.index_select(2, source_S), layer.value_1HCD.index_select(2, source_S)
+            )
+            for layer in self.layers
+        ]
+        return KeptTokens(layers, fresh_S.nonzero()[:, 0])
+
+    def with_fresh(self, number: int, fresh: LayerContext) -> LayerContext:
+        """All S tokens of a layer, those that are read now among them."""
+        older, at_T = self.layers[number], self.fresh_T
+        assert at_T is not None, "taken() comes first"
+        older.key_1HCD.index_copy_(2, at_T, fresh.key_1HCD)
+        older.value_1HCD.index_copy_(2, at_T, fresh.value_1HCD)
+        return older
+
+
 class ReadPass:
     """One step: canvas tokens attend to a cached context and to the canvas tokens they may see."""
 
-    def __init__(self, cache: ContextCache, sees_TT: torch.Tensor) -> None:
-        """`sees_TT`: bool, which of the row's T tokens (second axis) each of them looks at."""
+    def __init__(
+        self, cache: ContextCache, sees_TS: torch.Tensor, kept: KeptTokens | None = None
+    ) -> None:
+        """`sees_TS`: bool, which of the S canvas tokens each of the T that are read looks at.
+
+        They are the same tokens, but for those that `kept` lends.
+        """
         self._cache = cache
-        self._elsewhere_TT = None if bool(sees_TT.all()) else ~sees_TT
+        self._kept = kept
+        self._elsewhere_TS = None if bool(sees_TS.all()) else ~sees_TS
         self._bias_TK: torch.Tensor | None = None
-        self._next_layer = 0
+        self.layers: list[LayerContext] = []
 
     def attend(
         self,
@@ -134,37 +170,39 @@ class ReadPass:
 
         `rows_M`: which of the canvas tokens the queries are, where they are not all of them.
         """
-        if self._next_layer == len(self._cache.layers):
+        number = len(self.layers)
+        if number == len(self._cache.layers):
             raise ModelError(
-                f"the context was encoded by a model of {self._next_layer} layers, this one has "
-                "more",
+                f"the context was encoded by a model of {number} layers, this one has more",
                 fix="encode the context again with the model that reads it",
             )
-        context = self._cache.layers[self._next_layer]
-        self._next_layer += 1
-        key_1HKD = torch.cat((context.key_1HCD, key_1HLD), dim=2)
-        value_1HKD = torch.cat((context.value_1HCD, value_1HLD), dim=2)
+        context, canvas = self._cache.layers[number], LayerContext(key_1HLD, value_1HLD)
+        if self._kept is not None:
+            canvas = self._kept.with_fresh(number, canvas)
+        self.layers.append(canvas)
+        key_1HKD = torch.cat((context.key_1HCD, canvas.key_1HCD), dim=2)
+        value_1HKD = torch.cat((context.value_1HCD, canvas.value_1HCD), dim=2)
         if _is_slow_fused(query_1HLD):
-            elsewhere_TT = _rows(self._elsewhere_TT, rows_M)
-            return _written_out(query_1HLD, key_1HKD, value_1HKD, scaling, elsewhere_TT)
+            elsewhere_TS = _rows(self._elsewhere_TS, rows_M)
+            return _written_out(query_1HLD, key_1HKD, value_1HKD, scaling, elsewhere_TS)
         bias_TK = _rows(self._bias(query_1HLD.dtype), rows_M)
         return scaled_dot_product_attention(
             query_1HLD, key_1HKD, value_1HKD, attn_mask=bias_TK, scale=scaling
         )
 
     def _bias(self, dtype: torch.dtype) -> torch.Tensor | None:
-        """What is added to the scores [T, C + T]. Made once: torch would make it in each layer."""
-        if self._bias_TK is None and self._elsewhere_TT is not None:
-            bias_TT = torch.zeros_like(self._elsewhere_TT, dtype=dtype)
-            bias_TT.masked_fill_(self._elsewhere_TT, float("-inf"))
-            self._bias_TK = torch.nn.functional.pad(bias_TT, (self._cache.tokens, 0))
+        """What is added to the scores [T, C + S]. Made once: torch would make it in each layer."""
+        if self._bias_TK is None and self._elsewhere_TS is not None:
+            bias_TS = torch.zeros_like(self._elsewhere_TS, dtype=dtype)
+            bias_TS.masked_fill_(self._elsewhere_TS, float("-inf"))
+            self._bias_TK = torch.nn.functional.pad(bias_TS, (self._cache.tokens, 0))
         return self._bias_TK
 
     def finish(self) -> None:
         """Checks, once the trunk has run, that every cached layer was read."""
-        if self._next_layer != len(self._cache.layers):
+        if len(self.layers) != len(self._cache.layers):
             raise ModelError(
-                f"the model read {self._next_layer} of the context's {len(self._cache.layers)} "
+                f"the model read {len(self.layers)} of the context's {len(self._cache.layers)} "
                 "layers",
                 fix="encode the context again with the model that reads it",
             )
@@ -188,14 +226,14 @@ def _written_out(
     key_1HKD: torch.Tensor,
     value_1HKD: torch.Tensor,
     scaling: float | None,
-    elsewhere_TT: torch.Tensor | None = None,
+    elsewhere_TS: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Attention as two matrix products, [1, H, L, D].
 
-    `elsewhere_TT`: which of the last T keys a row must not see.
+    `elsewhere_TS`: which of the last S keys a row must not see.
     """
     scale = query_1HLD.shape[-1] ** -0.5 if scaling is None else scaling
     scores_1HLK = (query_1HLD * scale) @ key_1HKD.transpose(2, 3)
-    if elsewhere_TT is not None:
-        scores_1HLK[..., -elsewhere_TT.shape[1] :].masked_fill_(elsewhere_TT, float("-inf"))
+    if elsewhere_TS is not None:
+        scores_1HLK[..., -elsewhere_TS.shape[1] :].masked_fill_(elsewhere_TS, float("-inf"))
     return torch.softmax(scores_1HLK, dim=-1) @ value_1HKD

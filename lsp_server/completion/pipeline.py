@@ -130,6 +130,7 @@ async def _ask(
         repository=others,
         repair=settings.syntax.check == "repair",
         at_once=at_once,
+        in_haste=request.automatic,
     )
     future = engine.submit(wanted, cancel)
     try:

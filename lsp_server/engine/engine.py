@@ -34,7 +34,7 @@ class EngineRequest:
     `deadline_ms` counts from the moment the model begins to work on the request. `elsewhere`: open
     documents that may be quoted; `repository`: the lines of files that are not open. `repair`: what
     does not parse is denoised again where the errors are. `at_once`: quotes may be the answer where
-    they are as good as the model.
+    they are as good as the model. `in_haste`: a little less exact, and sooner, is better.
     """
 
     text: bytes
@@ -46,6 +46,7 @@ class EngineRequest:
     repository: LineIndex | None = None
     repair: bool = False
     at_once: bool = False
+    in_haste: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,6 +201,7 @@ def _asked(request: EngineRequest) -> InfillRequest:
         repository=request.repository,
         repair=request.repair,
         at_once=request.at_once,
+        keep_slots=request.in_haste,
     )
 
 

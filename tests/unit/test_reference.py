@@ -5,6 +5,7 @@ In float32, since the order of sums in bfloat16 or int8 differs from pass to pas
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,21 @@ def check(folder: Path, count: int) -> None:
 
 def test_caches_change_no_answer(tiny_model_dir: Path) -> None:
     check(tiny_model_dir, 3)
+
+
+def test_kept_slots_answer_alike_however_the_caches_stand(tiny_model_dir: Path) -> None:
+    """They are no cache of that kind: they may differ from the reference, not from themselves."""
+    config = InfillConfig(context_tokens=120)
+    served = Infiller.load(tiny_model_dir, threads=2, precision="fp32", config=config)
+    for opened in example_holes(3):
+        asked = replace(request(opened), keep_slots=True)
+        first = served.infill(asked)
+        served.infill(replace(request(opened, 1), keep_slots=True))
+        again = served.infill(asked)
+        served.contexts.clear()
+        cold = served.infill(asked)
+        assert (again.context_cached, cold.context_cached) == (True, False)
+        assert same(again, first) and same(cold, first)
 
 
 @pytest.mark.slow

@@ -43,3 +43,12 @@ async def test_who_asks_by_key_after_it_gets_the_model(wire: Wire) -> None:
     assert wire.engine.filler.requests == 1, "the second is remembered"
     assert await wire.inline(0, 7, automatic=False) == ["seen = thought"]
     assert wire.engine.filler.requests == 2
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+async def test_who_types_is_answered_in_haste(wire: Wire, automatic: bool) -> None:
+    await wire.initialize()
+    wire.open("blank = \n")
+    await wire.inline(0, 8, automatic=automatic)
+    asked = wire.engine.filler.asked
+    assert asked is not None and asked.in_haste is automatic

@@ -29,7 +29,7 @@ class ModelFiller:
     """Fills a case with the best candidate of an `Infiller`.
 
     With `evidence`, all candidates are told, each with what was known of it. `repository`: lines of
-    other files that may be quoted, by language. `at_once`: see `InfillRequest`.
+    other files that may be quoted, by language. `at_once`, `keep_slots`: see `InfillRequest`.
     """
 
     name = "diffill"
@@ -42,8 +42,9 @@ class ModelFiller:
         evidence: bool = False,
         repository: Mapping[str, LineIndex] | None = None,
         at_once: bool = False,
+        keep_slots: bool = False,
     ) -> None:
-        self._at_once = at_once
+        self._at_once, self._keep_slots = at_once, keep_slots
         self._infiller = infiller
         self._repository = repository or {}
         self._evidence = evidence
@@ -73,7 +74,7 @@ class ModelFiller:
             alternatives=_ALL if self._evidence else _OFFERED,
             repository=self._repository.get(case.language),
             at_once=self._at_once,
-            keep_slots=self._at_once,
+            keep_slots=self._keep_slots,
         )
         if length == "oracle":
             slots = self._infiller.oracle_slots(asked, to_bytes(case.middle))
@@ -95,11 +96,12 @@ def load_model(
     context_tokens: int | None = None,
     evidence: bool = False,
     at_once: bool = False,
+    keep_slots: bool = False,
 ) -> ModelFiller:
     """A filler over a model folder, or over the bundled model.
 
     `sampler`, `quantiles`, `forks`, `quotes`, `votes` and `context_tokens` take the place of
-    serving's. For `evidence` and `at_once` see `ModelFiller`.
+    serving's. For `evidence`, `at_once` and `keep_slots` see `ModelFiller`.
 
     Raises:
         CheckpointError: the folder is missing, damaged or another tokenizer's.
@@ -122,7 +124,9 @@ def load_model(
     if votes is not None:
         infiller.ranking = replace(infiller.ranking, votes=votes)
     model_hash = weights_hash(served_dir(directory))
-    return ModelFiller(infiller, model_hash, evidence=evidence, at_once=at_once)
+    return ModelFiller(
+        infiller, model_hash, evidence=evidence, at_once=at_once, keep_slots=keep_slots
+    )
 
 
 def served_dir(directory: Path | None) -> Path:

@@ -26,9 +26,10 @@ from diffusion.evaluate.infill_eval import Execution, Executor, Filler, Length, 
 if TYPE_CHECKING:
     from diffusion.process.sampler_config import SamplerConfig
 
-MODEL_FILLERS = ("diffill", "typing", "canvases", "bare")
-"""As served by key; as served while somebody types, when quotes may be the answer; without quotes;
-without quotes, the document's votes and a fitted ranking."""
+MODEL_FILLERS = ("diffill", "typing", "hasty", "canvases", "bare")
+"""As served by key; as served while somebody types, when quotes may be the answer and slots are
+kept; with slots kept, but the model always asked; without quotes; without quotes, the document's
+votes and a fitted ranking."""
 FILLERS = (*MODEL_FILLERS, "quote", "copy", "ngram")
 
 
@@ -116,11 +117,12 @@ def load_filler(plan: Plan) -> Filler:
             sampler=plan.sampler,
             quantiles=plan.quantiles,
             forks=plan.forks,
-            quotes=plan.quotes if plan.filler in ("diffill", "typing") else 0,
+            quotes=plan.quotes if plan.filler in ("diffill", "typing", "hasty") else 0,
             votes=plan.votes,
             context_tokens=plan.context_tokens,
             evidence=plan.evidence,
             at_once=plan.filler == "typing",
+            keep_slots=plan.filler in ("typing", "hasty"),
         )
         return filler if plan.filler != "bare" else filler.bare()
     from diffusion.evaluate.baselines import CopyNearestLine, FirstQuote, Ngram

@@ -104,12 +104,11 @@ class PackedInt8Linear(Int8Layer):
     def _round(self, weight_NK: torch.Tensor) -> None:
         scale_N = weight_NK.abs().amax(dim=1).clamp_min(_SMALLEST_PEAK) / _INT7_MAX
         zeros_N = torch.zeros(len(scale_N), dtype=torch.long)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # quantised tensors are deprecated; the kernel is not
-            quantised = torch.quantize_per_channel(
-                weight_NK.contiguous(), scale_N.double(), zeros_N, 0, torch.qint8
-            )
-            self._packed: Any = torch.ops.quantized.linear_prepack(quantised, None)
+        _hear_torch_out()
+        quantised = torch.quantize_per_channel(
+            weight_NK.contiguous(), scale_N.double(), zeros_N, 0, torch.qint8
+        )
+        self._packed: Any = torch.ops.quantized.linear_prepack(quantised, None)
 
     def _product(self, input_TK: torch.Tensor) -> torch.Tensor:
         # Each token has been scaled already, so that a scale of 1 serves the kernel for all.
@@ -121,10 +120,20 @@ class PackedInt8Linear(Int8Layer):
         return output_TN
 
     def restored_NK(self) -> torch.Tensor:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            weight_NK: torch.Tensor = torch.ops.quantized.linear_unpack(self._packed)[0]
-            return weight_NK.dequantize()
+        weight_NK: torch.Tensor = torch.ops.quantized.linear_unpack(self._packed)[0]
+        return weight_NK.dequantize()
+
+
+@cache
+def _hear_torch_out() -> None:
+    """Makes the one quantised tensor that torch warns of in a process; the kernel stays.
+
+    On one thread, before there are others that round: filters of warnings are everybody's.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        one_11, scale_1, zero_1 = torch.ones(1, 1), torch.ones(1).double(), torch.zeros(1).long()
+        torch.quantize_per_channel(one_11, scale_1, zero_1, 0, torch.qint8)
 
 
 def int8_linear(linear: nn.Linear) -> Int8Layer:

@@ -19,7 +19,9 @@ rounding (`tests/unit/model/test_lean.py`); nothing is kept between calls.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,6 +34,8 @@ from diffusion.model.int8 import int8_of
 from diffusion.model.quantize import Mode, fastest_attention_dtype
 
 Project = Callable[[Tensor], Tensor]
+_LOADERS = 2
+"""Threads that round weights: half of what a server waits for once torch is there."""
 _BIASES = ("attention_bias", "mlp_bias", "norm_bias", "classifier_bias", "decoder_bias")
 
 
@@ -96,25 +100,15 @@ class LeanEncoder:
         self.dtype = torch.bfloat16 if mode == "bf16" else torch.float32
         self.attention_dtype = fastest_attention_dtype() if mode == "int8" else self.dtype
         taken = _Weights(weights, self.dtype, mode)
-        width, heads = shape.width, shape.heads
         self._embedding_VD = taken.plain("model.embeddings.tok_embeddings.weight")
-        self._embedding_norm_D = taken.plain("model.embeddings.norm.weight", width)
-        self._layers = tuple(
-            _Layer(
-                taken.plain(f"{at}.attn_norm.weight", width) if number else None,
-                taken.turned(f"{at}.attn.Wqkv.weight", heads),
-                taken.project(f"{at}.attn.Wo.weight"),
-                taken.plain(f"{at}.mlp_norm.weight", width),
-                taken.project(f"{at}.mlp.Wi.weight"),
-                taken.project(f"{at}.mlp.Wo.weight"),
-            )
-            for number in range(shape.layers)
-            for at in [f"model.layers.{number}"]
-        )
-        self._final_norm_D = taken.plain("model.final_norm.weight", width)
+        self._embedding_norm_D = taken.plain("model.embeddings.norm.weight", shape.width)
         self._head_dense = taken.project("head.dense.weight")
-        self._head_norm_D = taken.plain("head.norm.weight", width)
-        self._decoder = taken.project("model.embeddings.tok_embeddings.weight")
+        with ThreadPoolExecutor(_LOADERS) as pool:  # once the first weight is rounded: model.int8
+            decoder = pool.submit(taken.project, "model.embeddings.tok_embeddings.weight")
+            self._layers = tuple(pool.map(partial(_layer, taken, shape), range(shape.layers)))
+        self._final_norm_D = taken.plain("model.final_norm.weight", shape.width)
+        self._head_norm_D = taken.plain("head.norm.weight", shape.width)
+        self._decoder = decoder.result()
         self._turns_PE = _turns(shape)
 
     def hidden(self, ids_T: Tensor, positions_T: Tensor, under_way: Pass) -> Tensor:
@@ -183,6 +177,18 @@ class LeanEncoder:
         """Vocabulary logits [M, V] float32."""
         features_MD = gelu(self._head_dense(hidden_MD))
         return self._decoder(self._normed(features_MD, self._head_norm_D)).float()
+
+
+def _layer(taken: _Weights, shape: LeanShape, number: int) -> _Layer:
+    at = f"model.layers.{number}"
+    return _Layer(
+        taken.plain(f"{at}.attn_norm.weight", shape.width) if number else None,
+        taken.turned(f"{at}.attn.Wqkv.weight", shape.heads),
+        taken.project(f"{at}.attn.Wo.weight"),
+        taken.plain(f"{at}.mlp_norm.weight", shape.width),
+        taken.project(f"{at}.mlp.Wi.weight"),
+        taken.project(f"{at}.mlp.Wo.weight"),
+    )
 
 
 def _turns(shape: LeanShape) -> Tensor:

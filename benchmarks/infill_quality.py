@@ -69,6 +69,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": describe(),
         "model_hash": model_hash,
+        "device": arguments.device,
         "workers": arguments.workers,
         "wall_s": round(time.monotonic() - began, 1),
         "runs": [summary(one) for one in runs],
@@ -123,6 +124,7 @@ def _runs(name: str, files: dict[str, list[Case]], arguments: argparse.Namespace
         threads=arguments.threads or (1 if arguments.workers > 1 else None),
         execute=arguments.execute,
         context_tokens=arguments.context_tokens,
+        device=arguments.device,
     )
     print(f"{name} on {', '.join(files)}", file=sys.stderr)
     if name == "ngram" and arguments.corpus is not None:  # a table for each language
@@ -194,6 +196,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes")
     parser.add_argument("--model", type=Path, metavar="DIR")
     parser.add_argument("--threads", type=int, metavar="N", help="for the model, in each worker")
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda, mps or auto")
     parser.add_argument("--context-tokens", type=int, metavar="N", help="in place of serving's")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="shards for the n-grams")
     parser.add_argument("--tokenizer", type=Path, metavar="FILE", help="the shards' tokenizer")

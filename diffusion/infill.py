@@ -138,19 +138,22 @@ class Infiller:
         threads: int | SpareCores | None = None,
         *,
         precision: Mode | str = "auto",
+        device: str = "auto",
         config: InfillConfig | None = None,
         adapter: Path | None = None,
     ) -> Infiller:
         """Load a model folder; by default $DIFFILL_MODEL or the bundled one.
 
         `threads`: for good, or as many as are spare at each request; None leaves torch's.
-        Raises CheckpointError naming the file that is missing or damaged, or AdapterError.
+        `device`: "cpu", "cuda", "mps" or "auto" (`model.device`).
+        Raises CheckpointError naming the file that is missing or damaged, AdapterError, or
+        ConfigError.
         """
         spare = threads if isinstance(threads, SpareCores) else None
         if threads is not None:
             torch.set_num_threads(threads.threads() if isinstance(threads, SpareCores) else threads)
         path = Path(model_dir) if model_dir else default_model_dir()
-        served = load_served(path, precision, adapter)
+        served = load_served(path, precision, adapter, device)
         folder, sha256 = served.folder, served.weights_sha256
         return cls(
             served.denoiser,

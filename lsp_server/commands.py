@@ -29,7 +29,7 @@ def serve(context: typer.Context) -> None:
 
 @app.command(
     "doctor",
-    help="Check the installation: versions, model, threads, a timed infill.",
+    help="Check the installation: versions, model, threads, device, a timed infill.",
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )

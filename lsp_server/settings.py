@@ -63,9 +63,7 @@ class InlineSettings:
         "adaptive: by how fast keys and answers come",
         validator=validators.or_(validators.in_(["adaptive"]), _between(0, 5000)),
     )
-    max_lines: int = _setting(
-        8, "longer candidates are cut after so many lines", validator=_between(1, 100)
-    )
+    max_lines: int = _setting(8, "cut candidates after so many lines", validator=_between(1, 100))
 
 
 @frozen(kw_only=True)
@@ -85,6 +83,9 @@ class PerformanceSettings:
         "auto",
         "threads for the model; auto: as many as other programs leave cores",
         validator=validators.or_(validators.in_(["auto"]), _between(1, 256)),
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = _setting(
+        "auto", "where the model runs; auto: on a CUDA GPU with room for it, else on the processor"
     )
     encode_ahead: bool = _setting(
         True, "encode the context of the next line while nobody waits for anything"

@@ -88,7 +88,7 @@ def calibrate_model(
     tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
     shares = None if quantiles is None else _shares(quantiles)
     copied = fit_copying(
-        Infiller.load(folder, threads=1),
+        Infiller.load(folder, threads=1, device="cpu"),
         track(
             validation_holes(corpus, tokenizer, copy_cases, seed=_COPY_SEED),
             description="copying",

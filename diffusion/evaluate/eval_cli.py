@@ -49,6 +49,9 @@ def eval_cases(
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="processor threads for the model")
     ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="where the model runs: cpu, cuda, mps or auto")
+    ] = "cpu",
     execute: Annotated[
         bool,
         typer.Option(
@@ -82,7 +85,10 @@ def eval_cases(
     cases = read_cases(cases_file, limit=limit, sample=sample)
     if repeated := duplicate_ids(cases):
         typer.echo(f"note: {repeated} cases repeat the task id of an earlier one", err=True)
-    plan = Plan(lengths=(mode,), model=model, threads=threads, execute=execute, cpu_s=timeout)
+    plan = Plan(
+        lengths=(mode,), model=model, threads=threads, device=device, execute=execute,
+        cpu_s=timeout,
+    )  # fmt: skip
     work = None
     if workers == 1:
         executor = _executor(timeout) if execute else None

@@ -97,11 +97,13 @@ def load_model(
     evidence: bool = False,
     at_once: bool = False,
     keep_slots: bool = False,
+    device: str = "cpu",
 ) -> ModelFiller:
     """A filler over a model folder, or over the bundled model.
 
     `sampler`, `quantiles`, `forks`, `quotes`, `votes` and `context_tokens` take the place of
-    serving's. For `evidence`, `at_once` and `keep_slots` see `ModelFiller`.
+    serving's. For `evidence`, `at_once` and `keep_slots` see `ModelFiller`,
+    for `device` `model.device`.
 
     Raises:
         CheckpointError: the folder is missing, damaged or another tokenizer's.
@@ -114,7 +116,7 @@ def load_model(
         config = replace(config, sampler=sampler)
     if context_tokens is not None:
         config = replace(config, context_tokens=context_tokens)
-    infiller = Infiller.load(directory, threads=threads, config=config)
+    infiller = Infiller.load(directory, threads=threads, device=device, config=config)
     if quantiles is not None:
         infiller.ranking = replace(infiller.ranking, quantiles=quantiles)
     if forks is not None:

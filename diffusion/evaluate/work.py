@@ -40,7 +40,8 @@ class Plan:
     `threads`: processor threads for the model, in each worker. `cpu_s`: processor seconds of an
     executed program. `sampler`, `quantiles` (of lengths to try), `forks` (of each canvas) and
     `quotes` (how many to weigh), `votes`, `context_tokens`: in place of those that serving uses.
-    `evidence`: rows tell of every candidate, and what was known of it.
+    `evidence`: rows tell of every candidate, and what was known of it. `device`: where the model
+    runs (`model.device`).
     """
 
     filler: str = "diffill"
@@ -56,6 +57,7 @@ class Plan:
     votes: bool | None = None
     context_tokens: int | None = None
     evidence: bool = False
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.filler not in FILLERS:
@@ -123,6 +125,7 @@ def load_filler(plan: Plan) -> Filler:
             evidence=plan.evidence,
             at_once=plan.filler == "typing",
             keep_slots=plan.filler in ("typing", "hasty"),
+            device=plan.device,
         )
         return filler if plan.filler != "bare" else filler.bare()
     from diffusion.evaluate.baselines import CopyNearestLine, FirstQuote, Ngram

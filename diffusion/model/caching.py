@@ -160,7 +160,7 @@ class CachingDenoiser(ABC):
         """One pass over all canvases as one row of T tokens."""
         valid_BN = check_wanted(ids_BN, lengths_B, wanted_BN)
         if not bool(wanted_BN.any()):
-            return torch.empty(0, self.vocab_size, device=self.device)
+            return torch.empty(0, self.vocab_size)
         canvas_of_T, column_of_T = (part.to(self.device) for part in valid_BN.nonzero().unbind(1))
         ids_T = ids_BN[valid_BN].to(self.device)
         sees_TT = canvas_of_T[:, None] == canvas_of_T[None, :]
@@ -181,6 +181,8 @@ class CachingDenoiser(ABC):
     ) -> torch.Tensor:
         """One pass over a row of canvas tokens: logits [M, V] of those wanted (bool).
 
+        They are on the CPU, wherever the model runs (`model.device`).
+
         Raises PositionError where the encoder has no such position.
         """
         self.positions.check(int(positions_T.max()))
@@ -191,7 +193,7 @@ class CachingDenoiser(ABC):
             wanted_T.to(self.device),
         )
         read.finish()
-        return self._logits(hidden_MD)
+        return self._logits(hidden_MD).cpu()
 
 
 def check_wanted(

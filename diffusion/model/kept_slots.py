@@ -51,7 +51,7 @@ class KeptSlots:
         """As `BoundDenoiser`, but for what is told above."""
         valid_BN = check_wanted(ids_BN, lengths_B, wanted_BN)
         if not bool(wanted_BN.any()):
-            return torch.empty(0, self._denoiser.vocab_size, device=self._denoiser.device)
+            return torch.empty(0, self._denoiser.vocab_size)
         device = self._denoiser.device
         row_S, column_S = valid_BN.nonzero().unbind(1)
         ids_S, wanted_S = ids_BN[valid_BN], wanted_BN[valid_BN]

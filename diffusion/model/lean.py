@@ -30,6 +30,7 @@ from torch.nn.functional import gelu, layer_norm, linear
 
 from diffusion.errors import ModelError
 from diffusion.model.context_cache import Pass, ReadPass, WritePass
+from diffusion.model.device import CPU
 from diffusion.model.int8 import int8_of
 from diffusion.model.quantize import Mode, fastest_attention_dtype
 
@@ -91,15 +92,21 @@ class _Layer:
 class LeanEncoder:
     """Token ids and positions in, hidden states out; and hidden states in, logits out."""
 
-    def __init__(self, weights: Mapping[str, Tensor], shape: LeanShape, mode: Mode) -> None:
-        """`weights` are a `ModernBertForMaskedLM`'s, in any precision.
+    def __init__(
+        self,
+        weights: Mapping[str, Tensor],
+        shape: LeanShape,
+        mode: Mode,
+        device: torch.device = CPU,
+    ) -> None:
+        """`weights` are a `ModernBertForMaskedLM`'s, in any precision; int8 is for the CPU.
 
         Raises ModelError naming a weight that is missing or of another shape.
         """
-        self.shape, self.mode = shape, mode
+        self.shape, self.mode, self.device = shape, mode, device
         self.dtype = torch.bfloat16 if mode == "bf16" else torch.float32
         self.attention_dtype = fastest_attention_dtype() if mode == "int8" else self.dtype
-        taken = _Weights(weights, self.dtype, mode)
+        taken = _Weights(weights, self.dtype, mode, device)
         self._embedding_VD = taken.plain("model.embeddings.tok_embeddings.weight")
         self._embedding_norm_D = taken.plain("model.embeddings.norm.weight", shape.width)
         self._head_dense = taken.project("head.dense.weight")
@@ -109,32 +116,32 @@ class LeanEncoder:
         self._final_norm_D = taken.plain("model.final_norm.weight", shape.width)
         self._head_norm_D = taken.plain("head.norm.weight", shape.width)
         self._decoder = decoder.result()
-        self._turns_PE = _turns(shape)
+        self._turns_PE2 = _turns(shape).to(device)
 
     def hidden(self, ids_T: Tensor, positions_T: Tensor, under_way: Pass) -> Tensor:
         """The last hidden states [T, D] of a row of tokens; `under_way` does the attention."""
-        hidden_TD, turns_T1E = self._embed(ids_T), self._turns_PE[positions_T][:, None]
+        hidden_TD, turns_T1E2 = self._embed(ids_T), self._turns_PE2[positions_T][:, None]
         for layer in self._layers:
-            hidden_TD = self._block(layer, hidden_TD, turns_T1E, under_way)
+            hidden_TD = self._block(layer, hidden_TD, turns_T1E2, under_way)
         return self._normed(hidden_TD, self._final_norm_D)
 
     def write(self, ids_T: Tensor, positions_T: Tensor, write: WritePass) -> None:
         """Hands every layer's keys and values to `write`, and stops at those of the last layer."""
-        hidden_TD, turns_T1E = self._embed(ids_T), self._turns_PE[positions_T][:, None]
+        hidden_TD, turns_T1E2 = self._embed(ids_T), self._turns_PE2[positions_T][:, None]
         for layer in self._layers[:-1]:
-            hidden_TD = self._block(layer, hidden_TD, turns_T1E, write)
-        _, key_1HTD, value_1HTD = self._query_key_value(self._layers[-1], hidden_TD, turns_T1E)
+            hidden_TD = self._block(layer, hidden_TD, turns_T1E2, write)
+        _, key_1HTD, value_1HTD = self._query_key_value(self._layers[-1], hidden_TD, turns_T1E2)
         write.keep(key_1HTD, value_1HTD)
 
     def wanted(
         self, ids_T: Tensor, positions_T: Tensor, read: ReadPass, wanted_T: Tensor
     ) -> Tensor:
         """`hidden` of the tokens that are wanted, [M, D]: the last layer runs for no others."""
-        hidden_TD, turns_T1E = self._embed(ids_T), self._turns_PE[positions_T][:, None]
+        hidden_TD, turns_T1E2 = self._embed(ids_T), self._turns_PE2[positions_T][:, None]
         for layer in self._layers[:-1]:
-            hidden_TD = self._block(layer, hidden_TD, turns_T1E, read)
+            hidden_TD = self._block(layer, hidden_TD, turns_T1E2, read)
         last, rows_M = self._layers[-1], wanted_T.nonzero()[:, 0]
-        query_1HTD, key_1HTD, value_1HTD = self._query_key_value(last, hidden_TD, turns_T1E)
+        query_1HTD, key_1HTD, value_1HTD = self._query_key_value(last, hidden_TD, turns_T1E2)
         mixed_1HMD = read.attend(query_1HTD[:, :, rows_M], key_1HTD, value_1HTD, None, rows_M)
         hidden_MD = self._leave(last, hidden_TD[rows_M], mixed_1HMD)
         return self._normed(hidden_MD, self._final_norm_D)
@@ -146,19 +153,19 @@ class LeanEncoder:
         return layer_norm(hidden_TD, (self.shape.width,), norm_D, None, self.shape.norm_eps)
 
     def _block(
-        self, layer: _Layer, hidden_TD: Tensor, turns_T1E: Tensor, under_way: Pass
+        self, layer: _Layer, hidden_TD: Tensor, turns_T1E2: Tensor, under_way: Pass
     ) -> Tensor:
-        query_1HTD, key_1HTD, value_1HTD = self._query_key_value(layer, hidden_TD, turns_T1E)
+        query_1HTD, key_1HTD, value_1HTD = self._query_key_value(layer, hidden_TD, turns_T1E2)
         mixed_1HTD = under_way.attend(query_1HTD, key_1HTD, value_1HTD, None)
         return self._leave(layer, hidden_TD, mixed_1HTD)
 
     def _query_key_value(
-        self, layer: _Layer, hidden_TD: Tensor, turns_T1E: Tensor
+        self, layer: _Layer, hidden_TD: Tensor, turns_T1E2: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         heads, norm_D = self.shape.heads, layer.attention_norm_D
         input_TD = hidden_TD if norm_D is None else self._normed(hidden_TD, norm_D)
         qkv_TGD = layer.query_key_value(input_TD).view(len(hidden_TD), 3 * heads, -1)
-        turned_TGD = _turn(qkv_TGD[:, : 2 * heads], turns_T1E).to(self.attention_dtype)
+        turned_TGD = _turn(qkv_TGD[:, : 2 * heads], turns_T1E2).to(self.attention_dtype)
         value_THD = qkv_TGD[:, 2 * heads :].to(self.attention_dtype)
         query_1HTD, key_1HTD, value_1HTD = (
             part_THD.transpose(0, 1)[None]
@@ -192,18 +199,29 @@ def _layer(taken: _Weights, shape: LeanShape, number: int) -> _Layer:
 
 
 def _turns(shape: LeanShape) -> Tensor:
-    """The rotation of every position as unit complex numbers, [P, E] with E = head width / 2."""
+    """Cosine and sine of every position's angles, [P, E, 2] with E = head width / 2."""
     width = shape.width // shape.heads
     speed_E = shape.rope_theta ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
     angle_PE = torch.arange(shape.max_positions, dtype=torch.float32)[:, None] * speed_E
-    return torch.polar(torch.ones_like(angle_PE), angle_PE)
+    return torch.stack((angle_PE.cos(), angle_PE.sin()), dim=-1)
 
 
-def _turn(pairs_TGD: Tensor, turns_T1E: Tensor) -> Tensor:
+def _turn(pairs_TGD: Tensor, turns_T1E2: Tensor) -> Tensor:
     """Rotate each pair of neighbouring features by its position's angle."""
-    shape = pairs_TGD.shape
-    complex_TGE = torch.view_as_complex(pairs_TGD.float().reshape(*shape[:2], -1, 2))
-    return torch.view_as_real(complex_TGE * turns_T1E).reshape(shape)
+    pairs_TGE2 = pairs_TGD.float().reshape(*pairs_TGD.shape[:2], -1, 2)
+    turned = _turned_as_complex if pairs_TGD.device.type == "cpu" else _turned_by_parts
+    return turned(pairs_TGE2, turns_T1E2).reshape(pairs_TGD.shape)
+
+
+def _turned_as_complex(pairs_TGE2: Tensor, turns_T1E2: Tensor) -> Tensor:
+    complex_TGE = torch.view_as_complex(pairs_TGE2)
+    return torch.view_as_real(complex_TGE * torch.view_as_complex(turns_T1E2))
+
+
+def _turned_by_parts(pairs_TGE2: Tensor, turns_T1E2: Tensor) -> Tensor:
+    """The same for devices that have no complex numbers, or slow ones."""
+    (one, other), (cos, sin) = pairs_TGE2.unbind(-1), turns_T1E2.unbind(-1)
+    return torch.stack((one * cos - other * sin, one * sin + other * cos), dim=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +231,14 @@ class _Weights:
     named: Mapping[str, Tensor]
     dtype: torch.dtype
     mode: Mode
+    device: torch.device
 
     def plain(self, name: str, *shape: int) -> Tensor:
         if name not in self.named:
             raise ModelError(
                 f"weight {name} is missing", fix="use a checkpoint that was saved as a masked LM"
             )
-        weight = self.named[name].detach().to("cpu", self.dtype)
+        weight = self.named[name].detach().to(self.device, self.dtype)
         if shape and tuple(weight.shape) != shape:
             raise ModelError(
                 f"weight {name} has shape {tuple(weight.shape)}, the config says {shape}",

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from diffusion.errors import CheckpointError, ConfigError
 from diffusion.model.caching import CachingDenoiser, PositionRange
 from diffusion.model.context_cache import Pass, ReadPass, WritePass
+from diffusion.model.device import CPU, mode_on
 from diffusion.model.folder import FETCH_AGAIN, first_not_finite
 from diffusion.model.lean import LeanEncoder, LeanShape
 from diffusion.model.manifest import CONFIG_FILE, WEIGHTS_FILE
@@ -35,7 +36,11 @@ class LeanDenoiser(CachingDenoiser):
 
     @classmethod
     def of(
-        cls, config: Mapping[str, Any], weights: Mapping[str, torch.Tensor], mode: str = "auto"
+        cls,
+        config: Mapping[str, Any],
+        weights: Mapping[str, torch.Tensor],
+        mode: str = "auto",
+        device: torch.device = CPU,
     ) -> LeanDenoiser | None:
         """A denoiser with these weights; None where `config` describes another kind of model.
 
@@ -44,11 +49,12 @@ class LeanDenoiser(CachingDenoiser):
         shape = LeanShape.of(config)
         if shape is None:
             return None
-        return cls(LeanEncoder(weights, shape, _mode(mode, weights)))
+        chosen = _mode(mode, weights) if device.type == "cpu" else mode_on(device, mode)
+        return cls(LeanEncoder(weights, shape, chosen, device))
 
     @property
     def device(self) -> torch.device:
-        return torch.device("cpu")
+        return self.encoder.device
 
     @property
     def vocab_size(self) -> int:

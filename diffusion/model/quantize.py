@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Mode = Literal["fp32", "bf16", "int8"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+GpuMode = Literal["fp32", "bf16"]
+GPU_MODES: tuple[GpuMode, ...] = get_args(GpuMode)
 
 _RACE_TOKENS = 64  # four canvases of sixteen
 _RACE_ROUNDS = 7
@@ -52,6 +54,15 @@ def for_cpu(model: PreTrainedModel, mode: Mode | Literal["auto"] = "auto") -> Pr
     nn.Module.to(model, dtype)
     if mode == "int8":
         _replace_linears(model)
+    return model
+
+
+def for_gpu(
+    model: PreTrainedModel, mode: GpuMode, device: torch.device
+) -> PreTrainedModel:
+    """Moves `model` to a GPU, in place, in the precision of `mode`, and returns it."""
+    model.eval()
+    nn.Module.to(model, device, torch.bfloat16 if mode == "bf16" else torch.float32)
     return model
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from diffusion.adapters.base import base_of
 from diffusion.adapters.merge import load_with_adapter, merged
 from diffusion.errors import AdapterError, CheckpointError, ModelError
 from diffusion.model.caching import CachingDenoiser
+from diffusion.model.device import device_for, mode_on
 from diffusion.model.folder import check_vocabulary, verify
 from diffusion.model.lean_denoiser import LeanDenoiser, read_config, read_weights
 from diffusion.model.manifest import DIFFUSION, LENGTHS_FILE, TOKENIZER_FILE, WEIGHTS_FILE
@@ -32,14 +35,15 @@ class ServedModel:
 
 
 def load_served(
-    folder: Path, precision: str = "auto", adapter: Path | None = None
+    folder: Path, precision: str = "auto", adapter: Path | None = None, device: str = "auto"
 ) -> ServedModel:
-    """Load a diffusion model onto the CPU, in "fp32", "bf16", "int8" or "auto"matic precision.
+    """Load a diffusion model, in "fp32", "bf16", "int8" or "auto"matic precision.
 
+    `device`: "cpu", "cuda", "mps" or "auto" (`model.device`).
     `adapter`: an adapter's folder, added to the weights before they are rounded.
 
     Raises CheckpointError naming the file that is missing or damaged, ConfigError for another
-    precision, AdapterError for the adapter.
+    precision or device, AdapterError for the adapter.
     """
     manifest = verify(folder)
     tokenizer_path, lengths_path = folder / TOKENIZER_FILE, folder / LENGTHS_FILE
@@ -54,7 +58,7 @@ def load_served(
             fix="name a diffusion model; `diffill eval` is what measures a twin",
         )
     tokenizer = Tokenizer.load(tokenizer_path)
-    denoiser = _denoiser(folder, precision, adapter)
+    denoiser = _denoiser(folder, precision, adapter, device_for(device))
     if manifest is not None:
         check_vocabulary(tokenizer, denoiser.vocab_size, tokenizer_path)
     lengths = LengthTable.load(lengths_path) if lengths_path.is_file() else LengthTable()
@@ -62,13 +66,15 @@ def load_served(
     return ServedModel(denoiser, tokenizer, lengths, folder, weights.sha256 if weights else None)
 
 
-def _denoiser(folder: Path, precision: str, adapter: Path | None) -> CachingDenoiser:
+def _denoiser(
+    folder: Path, precision: str, adapter: Path | None, device: torch.device
+) -> CachingDenoiser:
     if (folder / WEIGHTS_FILE).is_file():  # a foreign model may be cut into several
         try:
             weights = read_weights(folder)
             if adapter is not None:
                 weights = merged(weights, adapter, base_of(folder))
-            lean = LeanDenoiser.of(read_config(folder), weights, precision)
+            lean = LeanDenoiser.of(read_config(folder), weights, precision, device)
         except AdapterError:
             raise
         except ModelError as error:
@@ -76,6 +82,9 @@ def _denoiser(folder: Path, precision: str, adapter: Path | None) -> CachingDeno
         if lean is not None:
             return lean
     from diffusion.model.denoiser import MaskedLMDenoiser
-    from diffusion.model.quantize import for_cpu
+    from diffusion.model.quantize import for_cpu, for_gpu
 
-    return MaskedLMDenoiser(for_cpu(load_with_adapter(folder, adapter).model, precision))  # type: ignore[arg-type]
+    model = load_with_adapter(folder, adapter).model
+    if device.type == "cpu":
+        return MaskedLMDenoiser(for_cpu(model, precision))  # type: ignore[arg-type]
+    return MaskedLMDenoiser(for_gpu(model, mode_on(device, precision), device))

@@ -121,7 +121,9 @@ def compare(
 
 def load(model_dir: Path, adapter: Path | None = None) -> Infiller:
     """A model as it is served, with an adapter or without."""
-    return Infiller.load(model_dir, config=InfillConfig(cached_contexts=1), adapter=adapter)
+    return Infiller.load(
+        model_dir, device="cpu", config=InfillConfig(cached_contexts=1), adapter=adapter
+    )
 
 
 def _mean(rows: Sequence[dict[str, Any]], key: str) -> float:

@@ -144,6 +144,8 @@ class EngineConfig:
     threads: int | Literal["auto"] = "auto"
     adapter: str = ""
     """Folder of an adapter to merge into the model; "" for the model as it is."""
+    device: str = "auto"
+    """"auto", "cpu", "cuda" or "mps"."""
 
 
 class EngineState(StrEnum):

@@ -216,11 +216,11 @@ def load(config: EngineConfig) -> Filler:
     folder = Path(config.model_path).expanduser() if config.model_path else None
     name = folder.name if folder is not None else "bundled"
     if not config.adapter:
-        return LocalFiller(Infiller.load(folder, threads=threads), name)
+        return LocalFiller(Infiller.load(folder, threads=threads, device=config.device), name)
     from diffusion.adapters.smoke import check_served
 
     adapter = Path(config.adapter)
-    infiller = Infiller.load(folder, threads=threads, adapter=adapter)
+    infiller = Infiller.load(folder, threads=threads, device=config.device, adapter=adapter)
     check_served(infiller)
     return LocalFiller(infiller, f"{name} + {adapter.name}")
 

@@ -76,6 +76,7 @@ def run_checks(model_path: str = "", *, load: bool = True) -> Iterator[Check]:
     loaded: list[Filler] = []
     yield _guarded("model", lambda: _model(model_path, loaded))
     yield _guarded("threads", _threads)
+    yield _guarded("device", _device)
     if loaded:
         yield _guarded("infill", lambda: _infill(loaded[0]))
 
@@ -137,6 +138,16 @@ def _model(path: str, loaded: list[Filler]) -> Check:
     loaded.append(filler)
     seconds = time.perf_counter() - begun
     return Check("model", "ok", f"{filler.model}, loaded in {seconds:.1f} s with its imports")
+
+
+def _device() -> Check:
+    """Where `diffill.performance.device` "auto" puts the model."""
+    import torch
+
+    from diffusion.model.device import device_for
+
+    device = device_for("auto")
+    return Check("device", "ok", torch.cuda.get_device_name() if device.type == "cuda" else "cpu")
 
 
 def _threads() -> Check:

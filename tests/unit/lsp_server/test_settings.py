@@ -46,7 +46,13 @@ def test_every_key_can_be_set() -> None:
         "context": {"openFiles": False, "crossFile": False},
         "syntax": {"check": "repair"},
         "diagnostics": {"enable": True, "threshold": 0.5, "maxPerFile": 3},
-        "performance": {"threads": 2, "encodeAhead": False, "maxFileKB": 64, "maxLineLength": 200},
+        "performance": {
+            "threads": 2,
+            "device": "cpu",
+            "encodeAhead": False,
+            "maxFileKB": 64,
+            "maxLineLength": 200,
+        },
         "model": {"path": "/models/mine", "adapter": "none"},
         "train": {
             "maxMinutes": 3,

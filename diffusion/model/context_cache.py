@@ -18,7 +18,6 @@ Invariants: a `ContextCache` is immutable and holds no reference to a canvas; no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -113,50 +112,37 @@ class WritePass:
         return ContextCache(tuple(self._layers), positions_1C.clone())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class KeptTokens:
-    """Keys and values of canvas tokens from an earlier pass, layer by layer (`model.kept_slots`).
+class Join(Protocol):
+    """Puts what a pass has read of a layer beside the context's."""
 
-    `fresh_T`: where the tokens that are read now stand among them; None before `taken`.
-    """
+    def __call__(
+        self, number: int, context: LayerContext, read: LayerContext, /
+    ) -> LayerContext: ...
 
-    layers: Sequence[LayerContext]
-    fresh_T: torch.Tensor | None = None
 
-    def taken(self, source_S: torch.Tensor, fresh_S: torch.Tensor) -> KeptTokens:
-        """For a pass over S tokens: token s is number `source_S[s]` here, unless it is fresh."""
-        layers = [
-            LayerContext(
-                layer.key_1HCD.index_select(2, source_S), layer.value_1HCD.index_select(2, source_S)
-            )
-            for layer in self.layers
-        ]
-        return KeptTokens(layers, fresh_S.nonzero()[:, 0])
-
-    def with_fresh(self, number: int, fresh: LayerContext) -> LayerContext:
-        """All S tokens of a layer, those that are read now among them."""
-        older, at_T = self.layers[number], self.fresh_T
-        assert at_T is not None, "taken() comes first"
-        older.key_1HCD.index_copy_(2, at_T, fresh.key_1HCD)
-        older.value_1HCD.index_copy_(2, at_T, fresh.value_1HCD)
-        return older
+def joined(number: int, context: LayerContext, read: LayerContext) -> LayerContext:
+    """The context's keys and values, then those that were read: [1, H, C + T, D]."""
+    return LayerContext(
+        torch.cat((context.key_1HCD, read.key_1HCD), dim=2),
+        torch.cat((context.value_1HCD, read.value_1HCD), dim=2),
+    )
 
 
 class ReadPass:
     """One step: canvas tokens attend to a cached context and to the canvas tokens they may see."""
 
     def __init__(
-        self, cache: ContextCache, sees_TS: torch.Tensor, kept: KeptTokens | None = None
+        self, cache: ContextCache, sees_TS: torch.Tensor, join: Join | None = None
     ) -> None:
         """`sees_TS`: bool, which of the S canvas tokens each of the T that are read looks at.
 
-        They are the same tokens, but for those that `kept` lends.
+        They are the same tokens, unless `join` adds others to those that are read.
         """
         self._cache = cache
-        self._kept = kept
+        self._join = join or joined
         self._elsewhere_TS = None if bool(sees_TS.all()) else ~sees_TS
         self._bias_TK: torch.Tensor | None = None
-        self.layers: list[LayerContext] = []
+        self._next_layer = 0
 
     def attend(
         self,
@@ -170,24 +156,22 @@ class ReadPass:
 
         `rows_M`: which of the canvas tokens the queries are, where they are not all of them.
         """
-        number = len(self.layers)
+        number = self._next_layer
         if number == len(self._cache.layers):
             raise ModelError(
                 f"the context was encoded by a model of {number} layers, this one has more",
                 fix="encode the context again with the model that reads it",
             )
-        context, canvas = self._cache.layers[number], LayerContext(key_1HLD, value_1HLD)
-        if self._kept is not None:
-            canvas = self._kept.with_fresh(number, canvas)
-        self.layers.append(canvas)
-        key_1HKD = torch.cat((context.key_1HCD, canvas.key_1HCD), dim=2)
-        value_1HKD = torch.cat((context.value_1HCD, canvas.value_1HCD), dim=2)
+        self._next_layer += 1
+        seen = self._join(number, self._cache.layers[number], LayerContext(key_1HLD, value_1HLD))
         if _is_slow_fused(query_1HLD):
             elsewhere_TS = _rows(self._elsewhere_TS, rows_M)
-            return _written_out(query_1HLD, key_1HKD, value_1HKD, scaling, elsewhere_TS)
+            return _written_out(
+                query_1HLD, seen.key_1HCD, seen.value_1HCD, scaling, elsewhere_TS
+            )
         bias_TK = _rows(self._bias(query_1HLD.dtype), rows_M)
         return scaled_dot_product_attention(
-            query_1HLD, key_1HKD, value_1HKD, attn_mask=bias_TK, scale=scaling
+            query_1HLD, seen.key_1HCD, seen.value_1HCD, attn_mask=bias_TK, scale=scaling
         )
 
     def _bias(self, dtype: torch.dtype) -> torch.Tensor | None:
@@ -200,9 +184,9 @@ class ReadPass:
 
     def finish(self) -> None:
         """Checks, once the trunk has run, that every cached layer was read."""
-        if len(self.layers) != len(self._cache.layers):
+        if self._next_layer != len(self._cache.layers):
             raise ModelError(
-                f"the model read {len(self.layers)} of the context's {len(self._cache.layers)} "
+                f"the model read {self._next_layer} of the context's {len(self._cache.layers)} "
                 "layers",
                 fix="encode the context again with the model that reads it",
             )

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import torch
 
 from diffusion.model.caching import CachingDenoiser, check_wanted
-from diffusion.model.context_cache import ContextCache, KeptTokens, ReadPass
+from diffusion.model.context_cache import ContextCache, LayerContext, ReadPass, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class KeptSlots:
     def __init__(self, denoiser: CachingDenoiser, cache: ContextCache, start_position: int) -> None:
         self._denoiser, self._cache, self._start = denoiser, cache, start_position
         self._canvases: list[_Canvas] = []
-        self._kept: KeptTokens | None = None
+        self._kept = _KeptTokens(cache.tokens)
         self.tokens_read = 0
 
     @torch.inference_mode()
@@ -58,16 +58,17 @@ class KeptSlots:
         canvases = _canvases(ids_S.tolist(), lengths_B.tolist())
         known_S, source_S = self._known(canvases)
         fresh_S = wanted_S | ~known_S
-        kept = None
-        if self._kept is not None and not bool(fresh_S.all()):
-            kept = self._kept.taken(source_S.to(device), fresh_S.to(device))
+        self._canvases = []  # what is kept is of no use if this pass fails
+        self._kept.begin(source_S, fresh_S, device)
         sees_TS = row_S[fresh_S][:, None] == row_S[None, :]
-        read = ReadPass(self._cache, sees_TS.to(device), kept)
         logits_MV = self._denoiser.read(
-            read, ids_S[fresh_S], self._start + column_S[fresh_S], wanted_S[fresh_S]
+            ReadPass(self._cache, sees_TS.to(device), self._kept.join),
+            ids_S[fresh_S],
+            self._start + column_S[fresh_S],
+            wanted_S[fresh_S],
         )
         self.tokens_read += int(fresh_S.sum())
-        self._canvases, self._kept = canvases, KeptTokens(read.layers)
+        self._canvases = canvases
         return logits_MV
 
     def _known(self, canvases: Sequence[_Canvas]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -84,6 +85,47 @@ class KeptSlots:
             known += [a == b for a, b in zip(older.ids, canvas.ids, strict=True)]
             source += range(older.at, older.at + len(canvas.ids))
         return torch.tensor(known), torch.tensor(source)
+
+
+class _KeptTokens:
+    """Keys and values of a context and of canvas tokens, joined, layer by layer.
+
+    The context is copied here once, not in every pass.
+    """
+
+    def __init__(self, context_tokens: int) -> None:
+        self._context_tokens = context_tokens
+        self._layers: list[LayerContext] = []
+        self._tokens = 0
+        self._source_K: torch.Tensor | None = None
+        self._fresh_T = torch.empty(0)
+
+    def begin(self, source_S: torch.Tensor, fresh_S: torch.Tensor, device: torch.device) -> None:
+        """For a pass over S tokens: token s is number `source_S[s]` here, unless it is fresh."""
+        context, tokens = self._context_tokens, len(source_S)
+        self._fresh_T = (context + fresh_S.nonzero()[:, 0]).to(device)
+        self._source_K = None
+        if bool(fresh_S.all()):
+            self._layers = []
+        elif tokens != self._tokens or not torch.equal(source_S, torch.arange(tokens)):
+            self._source_K = torch.cat((torch.arange(context), context + source_S)).to(device)
+        self._tokens = tokens
+
+    def join(self, number: int, context: LayerContext, read: LayerContext) -> LayerContext:
+        """All that a layer's queries look at, what is read now among it."""
+        if number == len(self._layers):
+            self._layers.append(joined(number, context, read))
+            return self._layers[-1]
+        layer = self._layers[number]
+        if self._source_K is not None:
+            layer = LayerContext(
+                layer.key_1HCD.index_select(2, self._source_K),
+                layer.value_1HCD.index_select(2, self._source_K),
+            )
+            self._layers[number] = layer
+        layer.key_1HCD.index_copy_(2, self._fresh_T, read.key_1HCD)
+        layer.value_1HCD.index_copy_(2, self._fresh_T, read.value_1HCD)
+        return layer
 
 
 def _canvases(ids: Sequence[int], lengths: Sequence[int]) -> list[_Canvas]:

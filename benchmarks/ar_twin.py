@@ -138,6 +138,7 @@ def _infiller(arguments: argparse.Namespace) -> Any:
         arguments.diffusion,
         threads=arguments.threads,
         precision=arguments.precision,
+        device="cpu",
         config=InfillConfig(cached_contexts=1),
     )
 

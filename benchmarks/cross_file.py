@@ -151,7 +151,7 @@ def _times(ms: Sequence[float]) -> dict[str, float]:
 def main() -> None:
     arguments = _arguments()
     folder = served_dir(arguments.model)
-    infiller = Infiller.load(folder, arguments.threads)
+    infiller = Infiller.load(folder, arguments.threads, device="cpu")
     root = arguments.repository.resolve()
     scanned = scan_repository(root)
     files = [

@@ -84,7 +84,7 @@ class FullSequence(CachingDenoiser):
 def by_diffill(folder: Path, threads: int, *, cached: bool) -> Fill:
     """Fills with one canvas, written by the model alone."""
     torch.set_num_threads(threads)
-    served = load_served(folder)
+    served = load_served(folder, device="cpu")
     infiller = Infiller(
         served.denoiser if cached else FullSequence(served.denoiser),
         served.tokenizer,

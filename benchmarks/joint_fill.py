@@ -216,7 +216,7 @@ def one_by_one(infiller: Infiller, case: Case) -> tuple[list[str], int]:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     folder = served_dir(arguments.model)
-    seeing = Infiller.load(folder, arguments.threads)
+    seeing = Infiller.load(folder, arguments.threads, device="cpu")
     if not isinstance(seeing.denoiser, LeanDenoiser):
         sys.exit(f"error: {folder} is not run by the lean encoder, which this compares with itself")
     blind = Infiller(

@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="save the JSON document here")
     arguments = parser.parse_args()
     folder = served_dir(arguments.model)
-    infiller = Infiller.load(folder, 1)
+    infiller = Infiller.load(folder, 1, device="cpu")
     weights = infiller.copy_weights
     rows: list[dict[str, Any]] = []
     cases = draw(arguments.cases, arguments.seed)

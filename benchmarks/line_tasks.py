@@ -199,7 +199,7 @@ def _totals(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
 def main() -> None:
     arguments = _arguments()
     folder = served_dir(arguments.model)
-    infiller = Infiller.load(folder, arguments.threads)
+    infiller = Infiller.load(folder, arguments.threads, device="cpu")
     root = arguments.repository.resolve()
     scanned = scan_repository(root)
     kept: list[str] = []

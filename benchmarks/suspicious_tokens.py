@@ -100,7 +100,7 @@ def main() -> None:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Score functions as they are and with bugs in."""
     folder = served_dir(arguments.model)
-    infiller = Infiller.load(folder, threads=1)
+    infiller = Infiller.load(folder, threads=1, device="cpu")
     random = Random(arguments.seed)
     copying = not arguments.no_copying
     clean: list[ScoredWord] = []

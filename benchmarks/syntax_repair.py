@@ -28,7 +28,7 @@ METRICS = ("exact", "exact_in_3", "parses", "any_parses")
 def main() -> None:
     arguments = _arguments()
     folder = served_dir(arguments.model)
-    infiller = Infiller.load(folder, threads=1)
+    infiller = Infiller.load(folder, threads=1, device="cpu")
     cases = [c for path in arguments.cases for c in read_cases(path, sample=arguments.count)]
     rows: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
     for number, case in enumerate(cases):

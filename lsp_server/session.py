@@ -126,9 +126,11 @@ class Session:
         if self.adapter.problem not in (None, known):
             logger.warning("settings: %s: %s", ADAPTER_KEY, self.adapter.problem)
         config = EngineConfig(
-            settings.model.path, settings.performance.threads, self.adapter.folder,
-            settings.performance.device,
-        )  # fmt: skip
+            model_path=settings.model.path,
+            threads=settings.performance.threads,
+            adapter=self.adapter.folder,
+            device=settings.performance.device,
+        )
         if config != self._engine_config:
             self._engine_config = config
             self.engine.configure(config)

@@ -25,6 +25,8 @@ _SHOWN = ("torch", "transformers", "tokenizers", "tree-sitter", "pygls", "lsprot
 # No network, whatever a library would like to look up.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# What is compared with the processor runs there; the tests of a GPU name it.
+os.environ.setdefault("DIFFILL_DEVICE", "cpu")
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

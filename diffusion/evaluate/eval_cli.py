@@ -105,7 +105,9 @@ def eval_cases(
     except KeyboardInterrupt:
         typer.echo(f"stopped after {len(rows)} cases; they are in {file.partial}", err=True)
         raise typer.Exit(130) from None
-    summary = totals(rows) | {"length": mode, "model_hash": model_hash}
+    summary = totals(rows) | {
+        "length": mode, "model_hash": model_hash, "device": device,
+    }  # fmt: skip
     if report is not None:
         from diffusion.evaluate.report import Run, write_report
 

@@ -112,6 +112,11 @@ def load_filler(plan: Plan) -> Filler:
         from diffusion.evaluate.twin_filler import is_twin, load_twin
 
         if plan.model is not None and is_twin(plan.model):
+            if plan.device != "cpu":
+                raise EvaluationError(
+                    f"{plan.model} is a twin, which runs on the processor, not on {plan.device}",
+                    fix="leave --device away",
+                )
             return load_twin(plan.model, threads=plan.threads)
         filler = load_model(
             plan.model,

@@ -4,9 +4,10 @@ Context tokens attend to context only; a canvas token attends to the context and
 canvas. The keys and values of the context therefore do not depend on any canvas, and one
 `ContextCache` serves every step, every candidate length and every keystroke inside the hole.
 
-A model hands every layer's query, key and value to a `WritePass` (encoding the context) or a
-`ReadPass` (one step); both live for one forward pass. How a transformers model gets here is
-`diffusion.model.attention`'s business; `diffusion.model.lean` calls directly.
+A model hands every layer's query, key and value to a `WritePass` (encoding the context; of the last
+layer, key and value will do) or a `ReadPass` (one step); both live for one forward pass. How a
+transformers model gets here is `diffusion.model.attention`'s business; `diffusion.model.lean` calls
+directly.
 
 All canvases of a step run as ONE row of tokens, cut by a block mask: the context is neither
 expanded nor copied per canvas, and padding never enters the model. (Measured: appending the

@@ -24,6 +24,7 @@ import torch
 
 from diffusion.model.caching import CachingDenoiser, check_wanted
 from diffusion.model.context_cache import ContextCache, LayerContext, ReadPass
+from diffusion.text.tokenizer import MASK
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,17 @@ class _Canvas:
     ids: tuple[int, ...]
     at: int
 
+    def goes_on_as(self, ids: Sequence[int]) -> bool:
+        """Whether `ids` is this canvas, or this canvas with masks filled.
+
+        Nothing else may use what is kept here: it has seen text that is not on the other canvas.
+        """
+        return len(ids) == len(self.ids) and all(
+            one in (other, MASK) for one, other in zip(self.ids, ids, strict=True)
+        )
+
     def changed(self, ids: Sequence[int]) -> int:
-        """In how many places `ids`, of the same length, differs."""
+        """In how many places `ids`, which goes on from here, differs."""
         return sum(one != other for one, other in zip(self.ids, ids, strict=True))
 
 
@@ -47,7 +57,7 @@ class KeptSlots:
         self._kept = _Places(cache.tokens)
         self.tokens_read = 0
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def __call__(
         self, ids_BN: torch.Tensor, lengths_B: torch.Tensor, wanted_BN: torch.Tensor
     ) -> torch.Tensor:
@@ -83,8 +93,11 @@ class KeptSlots:
         self._kept.begin()
         for row_N in rows:
             ids = tuple(row_N.tolist())
-            alike = [one for one in self._canvases if len(one.ids) == len(ids)]
-            older = min(alike, key=lambda one: one.changed(ids), default=None)
+            older = min(
+                (one for one in self._canvases if one.goes_on_as(ids)),
+                key=lambda one: one.changed(ids),
+                default=None,
+            )
             if older is None:
                 at = self._kept.place(len(ids))
                 known += [False] * len(ids)

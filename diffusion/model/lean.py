@@ -7,7 +7,7 @@ no biases (Warner et al. 2024; `diffusion.model.architecture`) from its named we
 
 Rotary positions (Su et al. 2021): the rows of query and key weights are put in another order when
 the model is loaded, so that the two numbers that turn together lie side by side. All of a layer's
-queries and keys then turn in one complex product, and no dot product changes.
+queries and keys then turn in one complex product (on the processor), and no dot product changes.
 
 In int8, attention runs in bfloat16, and so is what a cache holds (half the memory), unless the
 processor is faster in float32.
@@ -110,7 +110,8 @@ class LeanEncoder:
         self._embedding_VD = taken.plain("model.embeddings.tok_embeddings.weight")
         self._embedding_norm_D = taken.plain("model.embeddings.norm.weight", shape.width)
         self._head_dense = taken.project("head.dense.weight")
-        with ThreadPoolExecutor(_LOADERS) as pool:  # once the first weight is rounded: model.int8
+        loaders = min(_LOADERS, torch.get_num_threads())
+        with ThreadPoolExecutor(loaders) as pool:  # once the first weight is rounded: model.int8
             decoder = pool.submit(taken.project, "model.embeddings.tok_embeddings.weight")
             self._layers = tuple(pool.map(partial(_layer, taken, shape), range(shape.layers)))
         self._final_norm_D = taken.plain("model.final_norm.weight", shape.width)
@@ -220,8 +221,10 @@ def _turned_as_complex(pairs_TGE2: Tensor, turns_T1E2: Tensor) -> Tensor:
 
 def _turned_by_parts(pairs_TGE2: Tensor, turns_T1E2: Tensor) -> Tensor:
     """The same for devices that have no complex numbers, or slow ones."""
-    (one, other), (cos, sin) = pairs_TGE2.unbind(-1), turns_T1E2.unbind(-1)
-    return torch.stack((one * cos - other * sin, one * sin + other * cos), dim=-1)
+    (x_TGE, y_TGE), (cos_T1E, sin_T1E) = pairs_TGE2.unbind(-1), turns_T1E2.unbind(-1)
+    return torch.stack(
+        (x_TGE * cos_T1E - y_TGE * sin_T1E, x_TGE * sin_T1E + y_TGE * cos_T1E), dim=-1
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Makes a loaded model fast on a CPU: int8, bfloat16 or float32 weights behind one function.
+"""Makes a loaded model fast: int8, bfloat16 or float32 weights behind one function for a CPU.
 
 The int8 layers are `model.int8`'s.
 
@@ -57,12 +57,15 @@ def for_cpu(model: PreTrainedModel, mode: Mode | Literal["auto"] = "auto") -> Pr
     return model
 
 
-def for_gpu(
-    model: PreTrainedModel, mode: GpuMode, device: torch.device
-) -> PreTrainedModel:
-    """Moves `model` to a GPU, in place, in the precision of `mode`, and returns it."""
+def for_gpu(model: PreTrainedModel, mode: GpuMode, device: torch.device) -> PreTrainedModel:
+    """Moves `model` to a GPU, in place, its weights in the precision of `mode`, and returns it.
+
+    Buffers stay as they are: half precision would blur rotary frequencies.
+    """
     model.eval()
-    nn.Module.to(model, device, torch.bfloat16 if mode == "bf16" else torch.float32)
+    nn.Module.to(model, device)
+    for weight in model.parameters():
+        weight.data = weight.data.to(torch.bfloat16 if mode == "bf16" else torch.float32)
     return model
 
 

@@ -58,7 +58,7 @@ def load_served(
             fix="name a diffusion model; `diffill eval` is what measures a twin",
         )
     tokenizer = Tokenizer.load(tokenizer_path)
-    denoiser = _denoiser(folder, precision, adapter, device_for(device))
+    denoiser = _denoiser(folder, precision, adapter, device_for(device, precision))
     if manifest is not None:
         check_vocabulary(tokenizer, denoiser.vocab_size, tokenizer_path)
     lengths = LengthTable.load(lengths_path) if lengths_path.is_file() else LengthTable()

@@ -260,9 +260,13 @@ class WorkerEngine:
                 raise EngineUnavailable(self._status.detail)
             job.cancel.raise_if_cancelled()
             answer = job.call(filler)
+        except Cancelled as cancelled:
+            # Its frames hold what the model had under way, and, by way of this job, itself: with
+            # them, tens of megabytes would wait for the garbage collector at every key.
+            job.future.set_exception(cancelled.with_traceback(None))
         except BaseException as error:
             job.future.set_exception(error)
-            if not isinstance(error, (Exception, Cancelled)):
+            if not isinstance(error, Exception):
                 logger.error("the inference thread was asked to stop by %s", type(error).__name__)
         else:
             job.future.set_result(answer)

@@ -144,10 +144,12 @@ def _device() -> Check:
     """Where `diffill.performance.device` "auto" puts the model."""
     import torch
 
-    from diffusion.model.device import device_for
+    from diffusion.model.device import gpu_serves
 
-    device = device_for("auto")
-    return Check("device", "ok", torch.cuda.get_device_name() if device.type == "cuda" else "cpu")
+    if gpu_serves():
+        return Check("device", "ok", torch.cuda.get_device_name())
+    why = "without room, or not usable by this torch" if torch.cuda.is_available() else "not there"
+    return Check("device", "ok", f"the processor (a CUDA GPU is {why})")
 
 
 def _threads() -> Check:

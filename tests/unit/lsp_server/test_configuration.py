@@ -128,10 +128,12 @@ async def test_another_model_is_loaded_for_the_next_request(wire: Wire) -> None:
     await wire.initialize()
     wire.notify(
         "workspace/didChangeConfiguration",
-        {"settings": {"model": {"path": "/m"}, "performance": {"threads": 2}}},
+        {"settings": {"model": {"path": "/m"}, "performance": {"threads": 2, "device": "cuda"}}},
     )
     await settled(lambda: wire.server.session.settings.model.path == "/m")
-    assert (wire.engine._config.model_path, wire.engine._config.threads) == ("/m", 2)
+    config = wire.engine._config
+    assert (config.model_path, config.threads, config.device) == ("/m", 2, "cuda")
+    assert config.adapter == ""
 
 
 async def test_registration_is_asked_of_clients_that_can(wire: Wire) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -72,6 +74,38 @@ def test_a_set_token_stops_the_work_at_the_next_step(engine: ScriptedEngine) -> 
     with pytest.raises(Cancelled, match="superseded"):
         future.result(WAIT_S)
     assert engine.filler.steps == 2
+
+
+class _UnderWay:
+    """What a model holds while it works: tens of megabytes."""
+
+
+def test_what_a_cancelled_request_had_under_way_is_given_back_at_once() -> None:
+    """Not when the garbage collector comes by: requests are cancelled at every key."""
+    alive: list[weakref.ref[_UnderWay]] = []
+
+    class Cancelling:
+        model = "cancelling"
+
+        def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
+            under_way = _UnderWay()
+            alive.append(weakref.ref(under_way))
+            cancel.cancel("overtaken")
+            cancel.raise_if_cancelled()
+            raise AssertionError("it was cancelled")
+
+    engine = WorkerEngine(lambda config: Cancelling())  # type: ignore[arg-type, return-value]
+    gc.collect()
+    gc.disable()
+    try:
+        future = submit(engine)
+        with pytest.raises(Cancelled, match="overtaken"):
+            future.result(WAIT_S)
+        assert alive[0]() is None
+    finally:
+        gc.enable()
+        engine.close()
+        assert engine.join(WAIT_S)
 
 
 def test_a_request_cancelled_in_the_queue_is_never_started(engine: ScriptedEngine) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -10,20 +13,69 @@ from diffusion.model import device as places
 from diffusion.model.device import device_for, mode_on
 from diffusion.model.lean import _turned_as_complex, _turned_by_parts
 from diffusion.model.served import load_served
-from diffusion.pretrained import bundled_model_dir
+from lsp_server.engine.engine import EngineConfig
+from lsp_server.engine.local import load
 
 CUDA = torch.device("cuda")
 
 
-@pytest.mark.parametrize(
-    ("there", "free_gb", "expected"), [(False, 0.0, "cpu"), (True, 0.5, "cpu"), (True, 4.0, "cuda")]
-)
-def test_auto_is_a_gpu_with_room(
-    monkeypatch: pytest.MonkeyPatch, there: bool, free_gb: float, expected: str
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+@pytest.fixture(autouse=True)
+def undecided(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing has been decided in this process, and the environment decides nothing."""
+    monkeypatch.delenv("DIFFILL_DEVICE", raising=False)
+    places.gpu_serves.cache_clear()
+    yield
+    places.gpu_serves.cache_clear()
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, free_gb: float, *, works: bool = True) -> None:
+    """A CUDA device with so much free memory. Its products are made on the processor."""
+    make = torch.ones
+
+    def ones(*shape: int, device: str) -> torch.Tensor:
+        assert device == "cuda"
+        if not works:
+            raise RuntimeError("CUDA error: no kernel image is available")
+        return make(*shape)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (int(1e9 * free_gb), int(8e9)))
+    monkeypatch.setattr(torch, "ones", ones)
+
+
+@pytest.mark.parametrize(("free_gb", "expected"), [(0.5, "cpu"), (4.0, "cuda")])
+def test_auto_is_a_gpu_with_room(
+    monkeypatch: pytest.MonkeyPatch, free_gb: float, expected: str
+) -> None:
+    pretend(monkeypatch, free_gb)
     assert device_for("auto").type == expected
+
+
+def test_auto_is_decided_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later the memory of the model at hand would count against the next one."""
+    pretend(monkeypatch, 4.0)
+    assert device_for("auto").type == "cuda"
+    pretend(monkeypatch, 0.5)
+    assert device_for("auto").type == "cuda"
+
+
+def test_auto_with_int8_is_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, 4.0)
+    assert device_for("auto", "int8").type == "cpu"
+
+
+def test_the_environment_says_what_auto_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, 4.0)
+    monkeypatch.setenv("DIFFILL_DEVICE", "cpu")
+    assert (device_for("auto").type, device_for("cuda").type) == ("cpu", "cuda")
+
+
+def test_a_gpu_that_cannot_be_used_leaves_the_processor(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pretend(monkeypatch, 4.0, works=False)
+    assert device_for("auto").type == "cpu"
+    assert "no kernel image" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -42,15 +94,18 @@ def test_a_device_that_is_not_there_is_named(
 
 @pytest.mark.parametrize("asked", places.PLACES)
 def test_every_place_is_a_device(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (0, int(8e9)))
+    pretend(monkeypatch, 0.0)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert device_for(asked).type == ("cpu" if asked == "auto" else asked)
 
 
 def test_precisions_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     for halves, expected in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda halves=halves: halves)
+
+        def supported(including_emulation: bool, halves: bool = halves) -> bool:
+            return halves or including_emulation
+
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
         assert mode_on(CUDA, "auto") == expected
     assert mode_on(torch.device("mps"), "auto") == "fp32"
     assert [mode_on(CUDA, mode) for mode in ("fp32", "bf16")] == ["fp32", "bf16"]
@@ -58,12 +113,14 @@ def test_precisions_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         mode_on(CUDA, "int8")
 
 
-def test_a_folder_is_not_loaded_onto_a_device_that_is_not_there(
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_server_and_a_folder_ask_for_the_device_they_are_told(
+    monkeypatch: pytest.MonkeyPatch, tiny_model_dir: Path
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="no CUDA device"):
-        load_served(bundled_model_dir(), device="cuda")
+        load_served(tiny_model_dir, device="cuda")
+    with pytest.raises(ConfigError, match="no CUDA device"):
+        load(EngineConfig(str(tiny_model_dir), 1, device="cuda"))
 
 
 def test_both_ways_to_turn_are_one_rotation() -> None:

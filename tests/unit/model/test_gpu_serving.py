@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from diffusion.infill import Infiller, InfillRequest, InfillResult
-from diffusion.pretrained import bundled_model_dir
 from tests.support.reference import example_holes
 
 pytestmark = [
@@ -34,10 +33,12 @@ def texts(results: list[InfillResult]) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("keep_slots", [False, True])
-def test_in_float32_the_texts_are_those_of_the_processor(keep_slots: bool) -> None:
+def test_in_float32_the_texts_are_those_of_the_processor(
+    keep_slots: bool, bundled_model_dir: Path
+) -> None:
     there, here = (
         answers(
-            Infiller.load(bundled_model_dir(), 2, precision="fp32", device=device),
+            Infiller.load(bundled_model_dir, 2, precision="fp32", device=device),
             keep_slots=keep_slots,
         )
         for device in ("cuda", "cpu")
@@ -50,20 +51,25 @@ def test_in_float32_the_texts_are_those_of_the_processor(keep_slots: bool) -> No
                 assert a.score == pytest.approx(b.score, abs=2e-3)
 
 
-def test_auto_takes_the_gpu_in_half_precision_and_says_nearly_the_same() -> None:
-    infiller = Infiller.load(bundled_model_dir(), 2)
+def test_auto_takes_the_gpu_in_half_precision_and_says_nearly_the_same(
+    bundled_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DIFFILL_DEVICE")
+    infiller = Infiller.load(bundled_model_dir, 2)
     assert infiller.denoiser.device.type == "cuda"
     there = texts(answers(infiller, keep_slots=False))
-    on_cpu = Infiller.load(bundled_model_dir(), 2, precision="fp32", device="cpu")
+    on_cpu = Infiller.load(bundled_model_dir, 2, precision="fp32", device="cpu")
     here = texts(answers(on_cpu, keep_slots=False))
     first = sum(one[:1] == other[:1] for one, other in zip(there, here, strict=True))
     assert first >= 0.8 * HOLES
 
 
-def test_a_context_is_kept_on_the_gpu_and_found_again() -> None:
-    infiller = Infiller.load(bundled_model_dir(), 2, device="cuda")
+def test_a_context_is_kept_on_the_gpu_and_found_again(bundled_model_dir: Path) -> None:
+    infiller = Infiller.load(bundled_model_dir, 2, device="cuda")
     [hole] = example_holes(1)
     asked = InfillRequest(hole.text, hole.cursor, hole.language)
-    first, again = infiller.infill(asked), infiller.infill(replace(asked))
+    first, again = infiller.infill(asked), infiller.infill(asked)
     assert not first.context_cached and again.context_cached
     assert texts([first]) == texts([again])
+    [cache] = infiller.contexts._caches.values()
+    assert all(layer.key_1HCD.is_cuda and layer.value_1HCD.is_cuda for layer in cache.layers)

@@ -108,6 +108,36 @@ def test_another_canvas_is_read_as_a_whole(case: Case) -> None:
     torch.testing.assert_close(keep(*asked), exact(*asked), atol=1e-4, rtol=0.0)
 
 
+def test_a_fork_takes_nothing_from_its_parent_but_what_both_have_seen(case: Case) -> None:
+    """Though the parent's canvas is nearer to it by now than its own was."""
+    denoiser = lean(3)
+    cache = encoded(denoiser, case)
+    passes: list[tuple[list[list[int]], list[list[int]]]] = [
+        ([[9] + [MASK] * 6], [[1]]),
+        ([[9, 20, 30, 40] + [MASK] * 3, [9, 21] + [MASK] * 5], [[4], [2]]),
+        ([[9, 20, 30, 40] + [MASK] * 3, [9, 21, 30, 40] + [MASK] * 3], [[4], [4]]),
+    ]
+    beside, alone = KeptSlots(denoiser, cache, START), KeptSlots(denoiser, cache, START)
+    for rows, slots in passes:
+        logits_MV = beside(*batch(rows), wanted(rows, slots))
+        last_MV = alone(*batch(rows[-1:]), wanted(rows[-1:], slots[-1:]))
+    torch.testing.assert_close(logits_MV[1:], last_MV, atol=1e-4, rtol=0.0)
+
+
+def test_after_a_pass_that_failed_every_token_is_read(case: Case) -> None:
+    denoiser = lean(3)
+    cache = encoded(denoiser, case)
+    keep, exact = KeptSlots(denoiser, cache, START), denoiser.bind(cache, START)
+    row = [9, 10] + [MASK] * 4
+    keep(*batch([row]), wanted([row], [[2]]))
+    broken = [9, 10, VOCAB + 1] + [MASK] * 3  # no such token
+    with pytest.raises(IndexError):
+        keep(*batch([broken]), wanted([broken], [[3]]))
+    row = [9, 10, 20] + [MASK] * 3
+    asked = (*batch([row]), wanted([row], [[3]]))
+    torch.testing.assert_close(keep(*asked), exact(*asked), atol=1e-4, rtol=0.0)
+
+
 def test_what_is_kept_is_what_the_token_saw_when_it_was_read(case: Case) -> None:
     """So a later pass differs a little from a step that reads everything: that is the price."""
     denoiser = lean(3)

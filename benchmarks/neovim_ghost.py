@@ -144,7 +144,7 @@ def measure(way: str, engine: str, rounds: int, folder: Path) -> dict[str, Any]:
     command = server(folder, *options)
     with running(version, folder, cmd=command, ghost=ghost, settings=settings) as neovim:
         neovim.open("shapes.py", "\n")
-        neovim.wait("(require('diffill.status').last() or {}).engine == 'ready'", 90_000)
+        neovim.wait("(told or {}).engine == 'ready'", 90_000)
         screen = Screen(neovim)
         one_round(neovim, screen, 0)  # not counted: everything is cold
         times = [one_round(neovim, screen, number) for number in range(1, rounds + 1)]

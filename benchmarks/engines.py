@@ -37,7 +37,7 @@ from diffusion.evaluate.machine import describe
 from diffusion.evaluate.model_filler import served_dir
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.model.caching import CachingDenoiser
-from diffusion.model.context_cache import ContextCache, Pass
+from diffusion.model.context_cache import ContextCache, ReadPass, WritePass
 from diffusion.model.served import load_served
 from diffusion.process.copying import COPYING_FILE, CopyWeights
 from diffusion.ranking import RANKING_FILE, Ranking
@@ -61,10 +61,13 @@ class FullSequence(CachingDenoiser):
     def vocab_size(self) -> int:
         return self._inner.vocab_size
 
-    def _hidden(
-        self, ids_T: torch.Tensor, positions_T: torch.Tensor, under_way: Pass
+    def _write(self, ids_T: torch.Tensor, positions_T: torch.Tensor, write: WritePass) -> None:
+        self._inner._write(ids_T, positions_T, write)
+
+    def _wanted(
+        self, ids_T: torch.Tensor, positions_T: torch.Tensor, read: ReadPass, wanted_T: torch.Tensor
     ) -> torch.Tensor:
-        return self._inner._hidden(ids_T, positions_T, under_way)
+        return self._inner._wanted(ids_T, positions_T, read, wanted_T)
 
     def _logits(self, hidden_MD: torch.Tensor) -> torch.Tensor:
         return self._inner._logits(hidden_MD)

@@ -59,6 +59,7 @@ __all__ = [
     "TokenScore",
 ]
 
+
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     """A request as the model sees it. `data` has the implied newline, if there is one."""

@@ -19,7 +19,7 @@ import torch
 
 from diffusion.cancel import CancelToken
 from diffusion.errors import ModelError, PositionError
-from diffusion.model.context_cache import ContextCache, Pass, ReadPass, WritePass
+from diffusion.model.context_cache import ContextCache, ReadPass, WritePass
 from diffusion.text.tokenizer import DEL, MASK
 
 
@@ -56,20 +56,14 @@ class CachingDenoiser(ABC):
         """Number of logits of a token."""
 
     @abstractmethod
-    def _hidden(
-        self, ids_T: torch.Tensor, positions_T: torch.Tensor, under_way: Pass
-    ) -> torch.Tensor:
-        """Last hidden states [T, D] of a row of tokens that attends through `under_way`."""
-
     def _write(self, ids_T: torch.Tensor, positions_T: torch.Tensor, write: WritePass) -> None:
         """Hands every layer's keys and values of a context to `write`."""
-        self._hidden(ids_T, positions_T, write)
 
+    @abstractmethod
     def _wanted(
         self, ids_T: torch.Tensor, positions_T: torch.Tensor, read: ReadPass, wanted_T: torch.Tensor
     ) -> torch.Tensor:
-        """Last hidden states [M, D] of the canvas tokens that are wanted."""
-        return self._hidden(ids_T, positions_T, read)[wanted_T]
+        """Last hidden states [M, D] of the canvas tokens that are wanted; all attend by `read`."""
 
     @abstractmethod
     def _logits(self, hidden_MD: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from diffusion.errors import ModelError
 from diffusion.model.architecture import head_logits, trunk
 from diffusion.model.attention import ATTENTION, PASS
 from diffusion.model.caching import CachingDenoiser, PositionRange
-from diffusion.model.context_cache import Pass
+from diffusion.model.context_cache import Pass, ReadPass, WritePass
 
 
 def position_range(model: PreTrainedModel) -> PositionRange:
@@ -60,6 +60,14 @@ class MaskedLMDenoiser(CachingDenoiser):
     @property
     def vocab_size(self) -> int:
         return int(self.model.config.vocab_size)
+
+    def _write(self, ids_T: torch.Tensor, positions_T: torch.Tensor, write: WritePass) -> None:
+        self._hidden(ids_T, positions_T, write)
+
+    def _wanted(
+        self, ids_T: torch.Tensor, positions_T: torch.Tensor, read: ReadPass, wanted_T: torch.Tensor
+    ) -> torch.Tensor:
+        return self._hidden(ids_T, positions_T, read)[wanted_T]
 
     def _hidden(
         self, ids_T: torch.Tensor, positions_T: torch.Tensor, under_way: Pass

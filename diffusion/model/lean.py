@@ -119,46 +119,37 @@ class LeanEncoder:
         self._decoder = decoder.result()
         self._turns_PE2 = _turns(shape).to(device)
 
-    def hidden(self, ids_T: Tensor, positions_T: Tensor, under_way: Pass) -> Tensor:
-        """The last hidden states [T, D] of a row of tokens; `under_way` does the attention."""
-        hidden_TD, turns_T1E2 = self._embed(ids_T), self._turns_PE2[positions_T][:, None]
-        for layer in self._layers:
-            hidden_TD = self._block(layer, hidden_TD, turns_T1E2, under_way)
-        return self._normed(hidden_TD, self._final_norm_D)
-
     def write(self, ids_T: Tensor, positions_T: Tensor, write: WritePass) -> None:
         """Hands every layer's keys and values to `write`, and stops at those of the last layer."""
-        hidden_TD, turns_T1E2 = self._embed(ids_T), self._turns_PE2[positions_T][:, None]
-        for layer in self._layers[:-1]:
-            hidden_TD = self._block(layer, hidden_TD, turns_T1E2, write)
-        _, key_1HTD, value_1HTD = self._query_key_value(self._layers[-1], hidden_TD, turns_T1E2)
+        _, (_, key_1HTD, value_1HTD) = self._to_last(ids_T, positions_T, write)
         write.keep(key_1HTD, value_1HTD)
 
     def wanted(
         self, ids_T: Tensor, positions_T: Tensor, read: ReadPass, wanted_T: Tensor
     ) -> Tensor:
-        """`hidden` of the tokens that are wanted, [M, D]: the last layer runs for no others."""
-        hidden_TD, turns_T1E2 = self._embed(ids_T), self._turns_PE2[positions_T][:, None]
-        for layer in self._layers[:-1]:
-            hidden_TD = self._block(layer, hidden_TD, turns_T1E2, read)
-        last, rows_M = self._layers[-1], wanted_T.nonzero()[:, 0]
-        query_1HTD, key_1HTD, value_1HTD = self._query_key_value(last, hidden_TD, turns_T1E2)
+        """The last hidden states [M, D] of the tokens that are wanted (bool).
+
+        The last layer runs for no others.
+        """
+        hidden_TD, (query_1HTD, key_1HTD, value_1HTD) = self._to_last(ids_T, positions_T, read)
+        rows_M = wanted_T.nonzero()[:, 0]
         mixed_1HMD = read.attend(query_1HTD[:, :, rows_M], key_1HTD, value_1HTD, None, rows_M)
-        hidden_MD = self._leave(last, hidden_TD[rows_M], mixed_1HMD)
+        hidden_MD = self._leave(self._layers[-1], hidden_TD[rows_M], mixed_1HMD)
         return self._normed(hidden_MD, self._final_norm_D)
 
-    def _embed(self, ids_T: Tensor) -> Tensor:
-        return self._normed(self._embedding_VD[ids_T], self._embedding_norm_D)
+    def _to_last(
+        self, ids_T: Tensor, positions_T: Tensor, under_way: Pass
+    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """What the last layer is given, and its query, key and value. `under_way` attends."""
+        turns_T1E2 = self._turns_PE2[positions_T][:, None]
+        hidden_TD = self._normed(self._embedding_VD[ids_T], self._embedding_norm_D)
+        for layer in self._layers[:-1]:
+            parts = self._query_key_value(layer, hidden_TD, turns_T1E2)
+            hidden_TD = self._leave(layer, hidden_TD, under_way.attend(*parts, None))
+        return hidden_TD, self._query_key_value(self._layers[-1], hidden_TD, turns_T1E2)
 
     def _normed(self, hidden_TD: Tensor, norm_D: Tensor) -> Tensor:
         return layer_norm(hidden_TD, (self.shape.width,), norm_D, None, self.shape.norm_eps)
-
-    def _block(
-        self, layer: _Layer, hidden_TD: Tensor, turns_T1E2: Tensor, under_way: Pass
-    ) -> Tensor:
-        query_1HTD, key_1HTD, value_1HTD = self._query_key_value(layer, hidden_TD, turns_T1E2)
-        mixed_1HTD = under_way.attend(query_1HTD, key_1HTD, value_1HTD, None)
-        return self._leave(layer, hidden_TD, mixed_1HTD)
 
     def _query_key_value(
         self, layer: _Layer, hidden_TD: Tensor, turns_T1E2: Tensor

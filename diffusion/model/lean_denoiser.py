@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from diffusion.errors import CheckpointError, ConfigError
 from diffusion.model.caching import CachingDenoiser, PositionRange
-from diffusion.model.context_cache import Pass, ReadPass, WritePass
+from diffusion.model.context_cache import ReadPass, WritePass
 from diffusion.model.device import CPU, mode_on
 from diffusion.model.folder import FETCH_AGAIN, first_not_finite
 from diffusion.model.lean import LeanEncoder, LeanShape
@@ -59,11 +59,6 @@ class LeanDenoiser(CachingDenoiser):
     @property
     def vocab_size(self) -> int:
         return self.encoder.shape.vocab_size
-
-    def _hidden(
-        self, ids_T: torch.Tensor, positions_T: torch.Tensor, under_way: Pass
-    ) -> torch.Tensor:
-        return self.encoder.hidden(ids_T, positions_T, under_way)
 
     def _write(self, ids_T: torch.Tensor, positions_T: torch.Tensor, write: WritePass) -> None:
         self.encoder.write(ids_T, positions_T, write)

@@ -19,6 +19,7 @@ from transformers import (
 
 from diffusion.model.architecture import ModelRecipe, build_model
 from diffusion.model.denoiser import MaskedLMDenoiser
+from tests.support.threads import one_torch_thread
 
 VOCAB = 512
 TINY = ModelRecipe("tiny", width=64, layers=3, inner=96)
@@ -110,10 +111,8 @@ class Case:
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
     """Tiny tensors gain nothing from threads, and on a busy machine threads wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with one_torch_thread():
+        yield
 
 
 @pytest.fixture

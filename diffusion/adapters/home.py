@@ -8,13 +8,18 @@ one by mistake, and a checkout from somebody else must not bring one along.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
+from diffusion.adapters.durable import write_file
+
 DATA_VARIABLE = "DIFFILL_DATA"
+NOTE_FILE = "repository.json"
 _KEY_DIGITS = 12
 
 
@@ -58,3 +63,21 @@ def home_of(path: Path) -> RepositoryHome:
     key = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:_KEY_DIGITS]
     name = "".join(c if c.isalnum() or c in "-_." else "_" for c in root.name) or "root"
     return RepositoryHome(root, data_dir() / "repositories" / f"{name}-{key}")
+
+
+def note_repository(home: RepositoryHome, files: Collection[str] = ()) -> None:
+    """Write down whose home it is, and which files its adapters come from. Raises OSError."""
+    home.folder.mkdir(parents=True, exist_ok=True)
+    note = {"root": str(home.root), "files": sorted(files)}
+    write_file(home.folder / NOTE_FILE, json.dumps(note).encode())
+
+
+def holds_another(home: RepositoryHome) -> bool:
+    """Whether most of the files that its adapters come from are gone from the folder."""
+    try:
+        note = json.loads((home.folder / NOTE_FILE).read_text(encoding="utf-8"))
+        files = [path for path in note["files"] if isinstance(path, str)]
+        gone = sum(not os.path.lexists(home.root / path) for path in files)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # nothing is known of them
+    return 2 * gone > len(files)

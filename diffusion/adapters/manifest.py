@@ -9,7 +9,6 @@ manifest has the types it says, and its weights are numbers.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -178,7 +177,7 @@ def check_content(manifest: AdapterManifest, weights: bytes, where: str) -> None
         raise AdapterError(
             f"{where} is truncated: {len(weights)} of {expected.bytes} bytes", fix=_TRAIN_AGAIN
         )
-    if FileRecord(len(weights), hashlib.sha256(weights).hexdigest()) != expected:
+    if FileRecord.of_bytes(weights) != expected:
         raise AdapterError(
             f"{where} is not the {WEIGHTS_FILE} that was published (its SHA-256 differs)",
             fix=_TRAIN_AGAIN,

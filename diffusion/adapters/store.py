@@ -9,7 +9,6 @@ Invariant: what is listed as sound has passed `manifest.check`.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import shutil
@@ -73,10 +72,22 @@ class AdapterStore:
             )
         return folder
 
+    def with_files(
+        self, name: str | None, files: Mapping[str, FileRecord]
+    ) -> AdapterManifest | None:
+        """The adapter of that name, if it is sound and holds just these files."""
+        if name is None or name not in self._names():
+            return None
+        try:
+            manifest = check(self.folder / name)
+        except AdapterError:
+            return None
+        return manifest if manifest.files == files else None
+
     def publish(self, manifest: AdapterManifest, weights: bytes) -> Path:
         """Put an adapter in place, without selecting it. Raises PublishError."""
         check_name(manifest.name)
-        record = FileRecord(len(weights), hashlib.sha256(weights).hexdigest())
+        record = FileRecord.of_bytes(weights)
         whole = replace(manifest, files={WEIGHTS_FILE: record})
         folder = self.folder / manifest.name
         if folder.exists():

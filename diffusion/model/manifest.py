@@ -9,6 +9,7 @@ Invariant: whatever `check_files` accepts is byte for byte what was written.
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import json
 from collections.abc import Mapping
@@ -43,6 +44,11 @@ class FileRecord:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return cls(path.stat().st_size, digest)
+
+    @classmethod
+    def of_bytes(cls, data: builtins.bytes) -> FileRecord:
+        """Of a file that is not written yet."""
+        return cls(len(data), hashlib.sha256(data).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ that cannot be leave a run as it is.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from typing import Any
 
 from diffusion.adapters.base import base_of
 from diffusion.adapters.durable import write_file, write_folder
-from diffusion.adapters.home import RepositoryHome, home_of
+from diffusion.adapters.home import RepositoryHome, home_of, note_repository
 from diffusion.adapters.manifest import MANIFEST_FILE, WEIGHTS_FILE, AdapterManifest, check_name
 from diffusion.adapters.smoke import check_served
 from diffusion.adapters.store import AdapterStore
@@ -52,6 +51,8 @@ from diffusion.train.tune_stored import (
     digests,
     end,
     forget,
+    note_name,
+    noted_name,
     store,
     stored_run,
     why_anew,
@@ -143,7 +144,6 @@ def run_job(
         return _Job(home, options, lambda event: None, control or Control(run), team).go()
     try:
         run.mkdir(parents=True, exist_ok=True)
-        write_file(home.folder / "repository.json", json.dumps({"root": str(home.root)}).encode())
     except OSError as error:
         raise TrainingError(
             f"{run} could not be made ({error.strerror})",
@@ -281,8 +281,12 @@ class _Job:
                 message="nothing was gained on the held-out files, so no adapter was published",
             )  # fmt: skip
         adapters = AdapterStore(self._home)
-        name = adapters.free_name(self._name or datetime.now(UTC).strftime("%Y%m%d-%H%M"))
         weights = adapter_bytes(tuned.trained, tuned.base, config)
+        record = {WEIGHTS_FILE: FileRecord.of_bytes(weights)}
+        there = adapters.with_files(noted_name(self._run), record)
+        if there is not None:  # it was cut off right after it had published
+            return self._serve(adapters, there, state.step, tuned.why)
+        name = adapters.free_name(self._name or datetime.now(UTC).strftime("%Y%m%d-%H%M"))
         manifest = AdapterManifest(
             name=name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -294,7 +298,6 @@ class _Job:
         )
         candidate = self._run / _CANDIDATE
         shutil.rmtree(candidate, ignore_errors=True)
-        record = {WEIGHTS_FILE: _record(weights)}
         write_folder(
             candidate,
             {WEIGHTS_FILE: weights, MANIFEST_FILE: replace(manifest, files=record).to_bytes()},
@@ -329,12 +332,23 @@ class _Job:
                 message=f"of {len(own.cases)} held-out holes {own.gained} were gained and "
                 f"{own.lost} lost, so no adapter was published",
             )  # fmt: skip
-        folder = adapters.publish(replace(manifest, figures=figures), weights)
-        if self._options.select:
-            adapters.select(name, self._base)
+        note_name(self._run, name)
+        measured = replace(manifest, figures=figures)
+        adapters.publish(measured, weights)
         shutil.rmtree(candidate, ignore_errors=True)
+        return self._serve(adapters, measured, state.step, tuned.why)
+
+    def _serve(
+        self, adapters: AdapterStore, manifest: AdapterManifest, step: int, why: str
+    ) -> dict[str, Any]:
+        """The run's adapter is there: select it, and end the run."""
+        stored = stored_run(self._run)
+        note_repository(self._home, stored.files if stored else ())
+        if self._options.select:
+            adapters.select(manifest.name, self._base)
+        folder = str(adapters.folder_of(manifest.name))
         return self._end(
-            step=state.step, adapter=name, folder=str(folder), figures=figures, why=tuned.why
+            step=step, adapter=manifest.name, folder=folder, figures=manifest.figures, why=why
         )
 
     def _end(self, **figures: Any) -> dict[str, Any]:
@@ -366,10 +380,6 @@ class _Job:
                 return None
             found.append(compared)
         return found[0], found[1]
-
-
-def _record(data: bytes) -> FileRecord:
-    return FileRecord(len(data), hashlib.sha256(data).hexdigest())
 
 
 def _tokenizer(options: TuneOptions) -> Tokenizer:

@@ -28,6 +28,7 @@ from diffusion.train.tune_config import TuneConfig
 from diffusion.train.tune_data import DATA, GENERAL, clear_data
 
 CONFIG_FILE, PLAN_FILE, SAMPLES_FILE = "config.json", "plan.json", "samples.json"
+NAME_FILE = "adapter-name"
 CHOSEN = frozenset({"method", "learning_rate", "licence_headers"})
 """The options that a run is bound to, once it has begun."""
 
@@ -86,10 +87,23 @@ def end(run: Path, event: Mapping[str, Any]) -> None:
     write_file(run / OVER_FILE, json.dumps(event).encode())
 
 
+def note_name(run: Path, adapter: str) -> None:
+    """Say under which name the run's adapter is about to be published. Raises OSError."""
+    write_file(run / NAME_FILE, adapter.encode())
+
+
+def noted_name(run: Path) -> str | None:
+    """The name that a run was about to publish under when it was cut off, if it came so far."""
+    try:
+        return (run / NAME_FILE).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
 def forget(run: Path) -> None:
     """Make room for a new run. What is left of an older one goes, its text included."""
     (run / CONFIG_FILE).unlink(missing_ok=True)
-    for name in (OVER_FILE, LOG, SAMPLES_FILE):
+    for name in (NAME_FILE, OVER_FILE, LOG, SAMPLES_FILE):
         (run / name).unlink(missing_ok=True)
     tune_checkpoint.clear(run)
     clear_data(run)

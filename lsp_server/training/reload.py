@@ -2,8 +2,9 @@
 
 `auto` is the adapter that is selected for the repository, `none` the base model, a name one of the
 repository's adapters, a path any adapter's folder, or one that holds several (a team's, say), of
-which the newest is meant. What cannot be served is told as a problem, and the base model is served.
-Nothing here imports torch.
+which the newest is meant. What cannot be served is told as a problem, and the base model is served;
+so it is by `auto` where most files that the adapter was tuned on are gone, as where another
+repository lies in the folder now. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ from pathlib import Path
 
 from diffusion.adapters.base import base_of
 from diffusion.adapters.chosen import adapter_folder
-from diffusion.adapters.home import home_of
+from diffusion.adapters.home import holds_another, home_of
 from diffusion.adapters.manifest import check
 from diffusion.adapters.store import AdapterStore
 from diffusion.errors import DiffillError
 from diffusion.pretrained import default_model_dir
 
 AUTO, NONE = "auto", "none"
+_ANOTHER = (
+    "most files that adapter {name} was tuned on are gone from {folder}, so it is not served "
+    "there; tune again, or write its name here to serve it all the same"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,10 @@ def chosen_adapter(setting: str, root: Path | None, model: str = "") -> Chosen:
     try:
         name: str | None = setting
         if setting == AUTO and root is not None:
-            name = AdapterStore(home_of(root)).selected()
+            home = home_of(root)
+            name = AdapterStore(home).selected()
+            if name is not None and holds_another(home):
+                return Chosen(problem=_ANOTHER.format(folder=home.root, name=name))
         if name is None:
             return Chosen()
         model_dir = Path(model).expanduser() if model else default_model_dir()

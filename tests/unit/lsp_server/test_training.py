@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import save
 
 from diffusion.adapters.base import base_of
-from diffusion.adapters.home import home_of
+from diffusion.adapters.home import NOTE_FILE, home_of, note_repository
 from diffusion.adapters.manifest import LORA, WEIGHTS_FILE, AdapterManifest
 from diffusion.adapters.store import AdapterStore
 from lsp_server.features import train
@@ -306,6 +306,25 @@ async def test_what_makes_no_sense_is_named(
     response = await wire.response(wire.request(method, params))
     assert response["error"]["code"] == -32602
     assert said in response["error"]["message"]
+
+
+def test_another_repository_in_the_folder_inherits_no_adapter(
+    repository: Path, tiny_model_dir: Path
+) -> None:
+    publish(repository, tiny_model_dir, "one").select("one")
+    for name in ("a.py", "b.py", "c.py"):
+        (repository / name).write_text("pass\n")
+    note_repository(home_of(repository), ["a.py", "b.py", "c.py"])
+    (repository / "a.py").unlink()
+    assert chosen_adapter("auto", repository).name == "one", "most files are still there"
+    (repository / "b.py").unlink()
+    chosen = chosen_adapter("auto", repository)
+    assert chosen.folder == "" and "most files that adapter one was tuned on are gone" in str(
+        chosen.problem
+    )
+    assert chosen_adapter("one", repository).name == "one", "who names it, gets it"
+    (home_of(repository).folder / NOTE_FILE).write_text("[]")
+    assert chosen_adapter("auto", repository).name == "one", "nothing is known of its files"
 
 
 def test_the_setting_says_which_adapter(repository: Path, tiny_model_dir: Path) -> None:

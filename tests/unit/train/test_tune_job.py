@@ -127,6 +127,26 @@ def test_what_fills_fewer_held_out_holes_is_not_published(
 
 
 @pytest.mark.slow
+def test_a_power_cut_after_publishing_publishes_no_second_time(
+    repository: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: Any) -> None:
+        raise OSError("the power is gone")
+
+    store = AdapterStore(home_of(repository))
+    with monkeypatch.context() as patched:
+        patched.setattr(tune_job, "end", cut)
+        with pytest.raises(TrainingError, match="the power is gone"):
+            run_job(repository, options(tiny_model_dir))
+    [published] = store.entries()
+    store.select(None)  # the power may as well have gone before it was selected
+    last = run_job(repository, options(tiny_model_dir))
+    assert (last["event"], last["adapter"]) == ("done", published.name)
+    assert published.manifest is not None and last["figures"] == published.manifest.figures
+    assert [entry.name for entry in store.entries()] == [store.selected()] == [published.name]
+
+
+@pytest.mark.slow
 def test_a_plan_changes_nothing(repository: Path, tiny_model_dir: Path) -> None:
     (repository / "keys.py").write_text('pass' + 'word = "c0rrect-h0rse!"\n' * 20)
     plan = plan_only(repository, options(tiny_model_dir), probe_s=0.01)

@@ -2,7 +2,8 @@
 
 Fills the same holes with, in turn and in one process with one thread each:
 
-- `diffill`: one canvas of N slots on a cached context, as serving runs it;
+- `diffill`: one canvas of N slots on a cached context, as serving runs it by key;
+- `slots kept`: the same as serving runs it while somebody types (docs/decisions/0021);
 - `full sequence`: the usual sampler, the same weights and answers, but the whole sequence goes
   through the model at every step;
 - `twin`: the autoregressive twin with its key-value cache, N tokens (`--twin`);
@@ -84,7 +85,7 @@ class FullSequence(CachingDenoiser):
         return self._inner.step(encoded, *rest)
 
 
-def by_diffill(folder: Path, threads: int, *, cached: bool) -> Fill:
+def by_diffill(folder: Path, threads: int, *, cached: bool, keep: bool = False) -> Fill:
     """Fills with one canvas, written by the model alone."""
     torch.set_num_threads(threads)
     served = load_served(folder, device="cpu")
@@ -100,8 +101,9 @@ def by_diffill(folder: Path, threads: int, *, cached: bool) -> Fill:
     def fill(case: Case, tokens: int) -> dict[str, Any]:
         infiller.contexts.clear()
         asked = InfillRequest(
-            case.text_without_middle, case.cursor, case.language, tokens, exact=True
-        )
+            case.text_without_middle, case.cursor, case.language, tokens, exact=True,
+            keep_slots=keep,
+        )  # fmt: skip
         result = infiller.infill(asked)
         text = result.candidates[0].text if result.candidates else ""
         return {"ms": result.ms, "steps": result.steps, "text": text, "tokens": tokens}
@@ -148,6 +150,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     folder, threads = served_dir(arguments.diffusion), arguments.threads
     engines: dict[str, Fill] = {
         "diffill": by_diffill(folder, threads, cached=True),
+        "slots kept": by_diffill(folder, threads, cached=True, keep=True),
         "full sequence": by_diffill(folder, threads, cached=False),
     }
     if arguments.twin is not None:

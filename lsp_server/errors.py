@@ -32,5 +32,9 @@ class EngineUnavailable(ServerError):
     """The engine cannot answer: its model did not load, or it was closed."""
 
 
+class DeviceFailed(ServerError):
+    """The GPU that a model runs on does not work any more."""
+
+
 class TrainingUnavailable(ServerError):
     """Training cannot be started, planned or steered."""

@@ -6,7 +6,8 @@ does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ from lsp_server.engine.tasks import (
     Span,
 )
 from lsp_server.engine.worker import WorkerEngine
+from lsp_server.errors import DeviceFailed
 
 if TYPE_CHECKING:
     from diffusion.drafts import Draft
@@ -50,7 +52,8 @@ class LocalFiller:
         self.model = model
 
     def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
-        result = self._infiller.infill(_asked(request), cancel=cancel)
+        with self._on_device():
+            result = self._infiller.infill(_asked(request), cancel=cancel)
         return EngineAnswer(
             candidates=tuple(
                 EngineCandidate(
@@ -90,7 +93,8 @@ class LocalFiller:
             keep=request.keep,
         )
         watch = _watch(((request.start, request.end),), on_draft)
-        result = rewrite(self._infiller, asked, cancel=cancel, on_draft=watch)
+        with self._on_device():
+            result = rewrite(self._infiller, asked, cancel=cancel, on_draft=watch)
         return EngineRewriteAnswer(
             rewrites=tuple(
                 EngineRewrite(r.text, r.score, r.changed, r.parses) for r in result.rewrites
@@ -120,7 +124,8 @@ class LocalFiller:
         holes = request.holes
         if request.task == "holes":
             watch = _watch(holes, on_draft)
-            result = fill(self._infiller, asked, cancel=cancel, on_draft=watch)
+            with self._on_device():
+                result = fill(self._infiller, asked, cancel=cancel, on_draft=watch)
         else:
             if request.task == "bridge":
                 task = bridge_task(request.text, request.at)
@@ -129,7 +134,8 @@ class LocalFiller:
                 task = comment_task(tree, request.text, request.at)
             holes = ((task.start, task.end),)
             watch = _watch(holes, on_draft)
-            result = carry_out(self._infiller, task, asked, cancel=cancel, on_draft=watch)
+            with self._on_device():
+                result = carry_out(self._infiller, task, asked, cancel=cancel, on_draft=watch)
         return EngineFillAnswer(
             fills=tuple(EngineFill(f.texts, float(f.score), f.parses) for f in result.fills),
             holes=holes,
@@ -151,7 +157,8 @@ class LocalFiller:
             request.count,
             request.deadline_ms,
         )
-        result = alternatives(self._infiller, asked, cancel=cancel)
+        with self._on_device():
+            result = alternatives(self._infiller, asked, cancel=cancel)
         return EngineAlternativesAnswer(
             token=result.token,
             p=result.p,
@@ -173,11 +180,33 @@ class LocalFiller:
             max_tokens=request.max_tokens,
             code_only=request.code_only,
         )
-        result = score(self._infiller, asked, cancel=cancel)
+        with self._on_device():
+            result = score(self._infiller, asked, cancel=cancel)
         return EngineScoreAnswer(result.words, result.end, result.tokens)
 
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
-        self._infiller.encode_ahead(_asked(request), cancel)
+        with self._on_device():
+            self._infiller.encode_ahead(_asked(request), cancel)
+
+    @contextmanager
+    def _on_device(self) -> Iterator[None]:
+        """What torch raises on a GPU is taken for the GPU's: `DeviceFailed`.
+
+        A driver may be reset, and another program may take the memory. Were the fault ours, the
+        processor, which is asked next, would raise it again.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            device = self._infiller.denoiser.device.type
+            if device == "cpu":
+                raise
+            [first, *_] = str(error).splitlines() or [type(error).__name__]
+            raise DeviceFailed(
+                f"the model ran on {device}, which failed ({first}), and runs on the processor now",
+                fix="reload the server to try the GPU again, or set diffill.performance.device "
+                'to "cpu"',
+            ) from error
 
 
 def _watch(holes: tuple[Span, ...], on_draft: OnDraft | None) -> Callable[[Draft], None] | None:

@@ -4,8 +4,9 @@ Invariants: the model is loaded and called on this thread only, one request at a
 order of arrival; a request whose token is set before its turn is never started; whatever
 loading or filling raises ends in that request's future and never ends the thread; work ahead of
 need is dropped as soon as a request arrives, and never loads a model. A model with another
-adapter is loaded beside the one at hand and takes its place between two requests. When nothing
-has come for a while, memory that requests have freed goes back to the system, once.
+adapter is loaded beside the one at hand and takes its place between two requests. A request at
+which a GPU fails is answered by the processor, which serves from then on. When nothing has come
+for a while, memory that requests have freed goes back to the system, once.
 
 The thread is our own and a daemon: pygls reads stdin from its pool, which inference must not
 fill, and the threads of a `ThreadPoolExecutor` are joined at interpreter exit, which would hang
@@ -46,7 +47,7 @@ from lsp_server.engine.tasks import (
     EngineFillRequest,
     OnDraft,
 )
-from lsp_server.errors import EngineUnavailable, ServerError
+from lsp_server.errors import DeviceFailed, EngineUnavailable, ServerError
 
 logger = logging.getLogger(__name__)
 StateListener = Callable[[EngineStatus], None]
@@ -98,6 +99,7 @@ class WorkerEngine:
         self._loaded_config: EngineConfig | None = None
         self._status = EngineStatus(EngineState.IDLE)
         self._wanted: EngineConfig | None = None
+        self._lost_device = ""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -161,6 +163,7 @@ class WorkerEngine:
             self._load_beside(config)
             return
         self._config = self._wanted = config
+        self._lost_device = ""
         if self._status.state is EngineState.FAILED:
             self._change(EngineStatus(EngineState.IDLE))
 
@@ -176,7 +179,7 @@ class WorkerEngine:
         def work() -> None:
             begun = time.perf_counter()
             try:
-                filler = self._load(config)
+                filler = self._load(self._placed(config))
             except Exception as error:
                 # A border, too: whatever a load raises, the model at hand goes on to serve.
                 known = isinstance(error, (DiffillError, ServerError))
@@ -198,7 +201,7 @@ class WorkerEngine:
         self._change(
             EngineStatus(
                 EngineState.READY, "", swap.filler.model, load_ms=swap.load_ms,
-                adapter=swap.config.adapter,
+                adapter=swap.config.adapter, problem=self._lost_device,
             )
         )  # fmt: skip
 
@@ -259,7 +262,10 @@ class WorkerEngine:
             if filler is None:
                 raise EngineUnavailable(self._status.detail)
             job.cancel.raise_if_cancelled()
-            answer = job.call(filler)
+            try:
+                answer = job.call(filler)
+            except DeviceFailed as failed:
+                answer = job.call(self._on_processor(failed))
         except Cancelled as cancelled:
             # Its frames hold what the model had under way, and, by way of this job, itself: with
             # them, tens of megabytes would wait for the garbage collector at every key.
@@ -271,13 +277,26 @@ class WorkerEngine:
         else:
             job.future.set_result(answer)
 
+    def _on_processor(self, failed: DeviceFailed) -> Filler:
+        """The model anew, on the processor. Raises EngineUnavailable where it cannot be loaded."""
+        logger.error("%s", failed)
+        self._lost_device, self._loaded_config = str(failed), None
+        filler = self._ready()
+        if filler is None:
+            raise EngineUnavailable(self._status.detail)
+        return filler
+
+    def _placed(self, config: EngineConfig) -> EngineConfig:
+        """`config`, without a GPU that has failed."""
+        return replace(config, device="cpu") if self._lost_device else config
+
     def _prepare(self, job: _Ahead) -> None:
         if self._filler is None or self._loaded_config != self._config or job.cancel.is_cancelled:
             return
         try:
             self._filler.prepare(job.request, job.cancel)
-        except Cancelled:
-            pass
+        except (Cancelled, DeviceFailed):
+            pass  # the request itself finds the device as it is
         except Exception:
             # One of the broad catches of the engine's thread: nobody waits for this, and the
             # request itself will tell its owner what is wrong.
@@ -291,15 +310,16 @@ class WorkerEngine:
         self._filler, self._loaded_config = None, config
         self._change(EngineStatus(EngineState.LOADING, model=config.model_path))
         begun = time.perf_counter()
-        problem = ""
+        problem, placed = self._lost_device, self._placed(config)
+        refused = False
         try:
             try:
-                filler = self._load(config)
+                filler = self._load(placed)
             except AdapterError as error:
                 # A bad adapter must cost nobody the completions of the base model.
                 logger.error("the adapter is not served: %s", error)
-                problem = str(error)
-                filler = self._load(replace(config, adapter=""))
+                problem, refused = str(error), True
+                filler = self._load(replace(placed, adapter=""))
         except Exception as error:
             known = isinstance(error, (DiffillError, ServerError))
             logger.error("the model could not be loaded", exc_info=None if known else error)
@@ -311,7 +331,7 @@ class WorkerEngine:
         self._change(
             EngineStatus(
                 EngineState.READY, "", filler.model, load_ms=load_ms,
-                adapter="" if problem else config.adapter, problem=problem,
+                adapter="" if refused else config.adapter, problem=problem,
             )
         )  # fmt: skip
         return filler

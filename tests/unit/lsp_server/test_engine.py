@@ -10,7 +10,9 @@ import threading
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +28,7 @@ from lsp_server.engine.engine import (
 from lsp_server.engine.scripted import ScriptedEngine
 from lsp_server.engine.tasks import EngineDraft, EngineFillRequest
 from lsp_server.engine.worker import WorkerEngine
-from lsp_server.errors import EngineUnavailable, ScriptError
+from lsp_server.errors import DeviceFailed, EngineUnavailable, ScriptError
 from tests.support.lsp_wire import WAIT_S, answer, scripted
 
 REQUEST = EngineRequest(b"x = ", 4, "python")
@@ -162,6 +164,38 @@ def test_an_unexpected_error_while_loading_is_told_by_its_kind() -> None:
     engine = ScriptedEngine(scripted().filler, load=load)
     with pytest.raises(EngineUnavailable, match="MemoryError: cannot allocate"):
         submit(engine).result(WAIT_S)
+    engine.close()
+    assert engine.join(WAIT_S)
+
+
+class _OnGpu:
+    """A filler whose device is gone."""
+
+    model = "on the GPU"
+
+    def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
+        raise DeviceFailed("the model ran on cuda, which failed")
+
+
+def test_where_a_gpu_fails_the_processor_answers_and_serves_on() -> None:
+    devices: list[str] = []
+
+    def load(config: EngineConfig) -> Any:
+        devices.append(config.device)
+        return scripted([answer("1")]).filler if config.device == "cpu" else _OnGpu()
+
+    engine = WorkerEngine(load)
+    config = EngineConfig("/model", adapter="/adapters/one")
+    engine.configure(config)
+    for _ in range(2):
+        assert submit(engine).result(WAIT_S).candidates, "the request that met it is answered, too"
+    assert devices == ["auto", "cpu"]
+    status = engine.status()
+    assert (status.state, status.adapter) == (EngineState.READY, "/adapters/one")
+    assert status.problem == "the model ran on cuda, which failed"
+    engine.configure(replace(config, device="cuda"))
+    assert submit(engine).result(WAIT_S).candidates
+    assert devices == ["auto", "cpu", "cuda", "cpu"], "who sets it anew asks for another try"
     engine.close()
     assert engine.join(WAIT_S)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from diffusion.cancel import Cancelled, CancelToken
 from diffusion.text.line_index import LineIndex
@@ -17,10 +18,10 @@ from lsp_server.engine.engine import (
     EngineScoreRequest,
     EngineState,
 )
-from lsp_server.engine.local import _asked, load, local_engine
+from lsp_server.engine.local import LocalFiller, _asked, load, local_engine
 from lsp_server.engine.tasks import EngineAlternativesRequest, EngineDraft, EngineFillRequest
 from lsp_server.engine.worker import WorkerEngine
-from lsp_server.errors import EngineUnavailable
+from lsp_server.errors import DeviceFailed, EngineUnavailable
 
 pytestmark = pytest.mark.slow
 WAIT_S = 120.0
@@ -129,3 +130,27 @@ def test_other_files_are_passed_on(engine: WorkerEngine) -> None:
     request = EngineRequest(TEXT, CURSOR, "python", 2, repository=others)
     assert engine.submit(request, CancelToken()).result(WAIT_S).kind
     assert _asked(request).repository is others
+
+
+def test_what_torch_raises_on_a_gpu_is_told_as_the_gpus(tiny_model_dir: Path) -> None:
+    filler = load(EngineConfig(str(tiny_model_dir), 1))
+    assert isinstance(filler, LocalFiller)
+
+    class Broken:
+        device = torch.device("cpu")
+
+    broken = Broken()
+
+    class Infiller:
+        denoiser = broken
+
+        def infill(self, *_: object, **__: object) -> None:
+            raise torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 2 GiB")
+
+    filler._infiller = Infiller()  # type: ignore[assignment]
+    asked = EngineRequest(TEXT, CURSOR, "python")
+    with pytest.raises(torch.OutOfMemoryError):
+        filler.infill(asked, CancelToken())
+    broken.device = torch.device("cuda")
+    with pytest.raises(DeviceFailed, match=r"cuda, which failed \(CUDA out of memory.\), and runs"):
+        filler.infill(asked, CancelToken())

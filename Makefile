@@ -55,7 +55,7 @@ distclean: clean  ## remove .venv too
 
 # The stamps are keyed on pyproject.toml: a changed dependency installs again, nothing else does.
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	@echo "Installing Diffill into $(VENV); the first time, torch is some hundred megabytes."
+	@echo "Installing Diffill into $(VENV); the first time, torch is some hundred megabytes, or gigabytes with the ordinary build on Linux."
 	$(PIP) install --editable .
 	@touch $@
 

@@ -19,6 +19,7 @@ import typer
 from diffusion import demo, fill_cli, infill_cli, rewrite_cli, score_cli
 from diffusion.cancel import Cancelled
 from diffusion.errors import DiffillError
+from diffusion.libraries import offline_and_quiet
 from diffusion.usage import AnsweringCommand
 
 # Command -> (module with a typer `app`, the line in `diffill --help`).
@@ -70,9 +71,7 @@ def add_group(app: typer.Typer, name: str, module: str, summary: str) -> None:
 
 def run(app: typer.Typer, prog_name: str = "diffill") -> None:
     """Run a command line; a known failure, or the system's, is one line on stderr and status 2."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    offline_and_quiet()
     try:
         try:
             app(prog_name=prog_name)

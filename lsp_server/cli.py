@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import attrs
 
+from diffusion.libraries import offline_and_quiet
 from lsp_server import NAME, VERSION
 from lsp_server.errors import ServerError
 
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the server; the exit code."""
+    offline_and_quiet()
     parser = argparse.ArgumentParser(prog=f"{NAME} serve", description="Diffill language server")
     parser.add_argument("--version", action="version", version=f"{NAME} {VERSION}")
     add_arguments(parser)

@@ -44,7 +44,7 @@ class InlineSettings:
         600, "an answer is due after so many milliseconds", validator=_between(20, 60_000)
     )
     alternatives: int = _setting(
-        3, "how many candidates an explicit request gets", validator=_between(1, 10)
+        3, "how many candidates a request gets at most", validator=_between(1, 10)
     )
     min_confidence: float = _setting(
         0.06,

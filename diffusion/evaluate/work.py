@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.cases import Case
 from diffusion.evaluate.infill_eval import Execution, Executor, Filler, Length, evaluate_case
+from diffusion.libraries import offline_and_quiet
 
 if TYPE_CHECKING:
     from diffusion.process.sampler_config import SamplerConfig
@@ -186,9 +187,7 @@ _here: list[Work] = []
 def _start(plan: Plan) -> None:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(plan.threads or 1)
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    offline_and_quiet()
     _here.append(Work(plan))
 
 

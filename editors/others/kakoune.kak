@@ -11,6 +11,6 @@ hook -group diffill global BufSetOption filetype=(?:python|javascript|typescript
         settings_section = "diffill"
         [diffill.settings.diffill]
         # Every key is in docs/configuration.md.
-        inline.maxLines = 3
+        inline.maxLines = 12
     }
 }

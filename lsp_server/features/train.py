@@ -254,7 +254,7 @@ def read(ls: DiffillServer, params: Any) -> tuple[Path, dict[str, Any]]:
     """The repository and the options. Raises JsonRpcInvalidParams that names what is wrong."""
     if params is not None and not isinstance(params, dict):
         raise JsonRpcInvalidParams("params must be an object, or be left out")
-    options: dict[str, Any] = dict(params or {})
+    options = {name: value for name, value in (params or {}).items() if value is not None}
     named = options.pop("repository", None)
     if named is not None and not isinstance(named, str):
         raise JsonRpcInvalidParams("repository is not a path")

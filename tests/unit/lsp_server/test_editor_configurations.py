@@ -79,7 +79,7 @@ def test_a_configuration_starts_the_server_with_settings_it_knows(name: str) -> 
     assert command == ["diffill", "serve"]
     settings, problems = read(raw)
     assert problems == ()
-    assert settings.inline.max_lines == 3
+    assert settings.inline.max_lines == 12
 
 
 def test_the_jetbrains_template_names_languages_that_are_read() -> None:

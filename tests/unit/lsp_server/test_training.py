@@ -308,6 +308,15 @@ async def test_what_makes_no_sense_is_named(
     assert said in response["error"]["message"]
 
 
+async def test_what_is_null_is_left_out(
+    wire: Wire, repository: Path, tiny_model_dir: Path
+) -> None:
+    await begin(wire, repository, tiny_model_dir)
+    params = {"repository": None, "minutes": None, "method": None, "probeSeconds": None}
+    answer = await wire.response(wire.request("diffill/train/status", params))
+    assert answer["result"]["state"] == "none"
+
+
 def test_another_repository_in_the_folder_inherits_no_adapter(
     repository: Path, tiny_model_dir: Path
 ) -> None:

@@ -21,7 +21,7 @@ from diffusion.model.manifest import (
     wrong_tokenizer,
 )
 from diffusion.pretrained import MODEL_DIR_VARIABLE
-from diffusion.text.tokenizer import Tokenizer
+from diffusion.text.tokenizer import Tokenizer, hash_of_tokenizer
 
 FETCH_AGAIN = "copy or download the folder again"
 
@@ -43,7 +43,7 @@ def verify(folder: Path) -> Manifest | None:
         for name in sorted(required - manifest.files.keys()):
             raise CheckpointError(f"{folder / MANIFEST_FILE} lists no {name}", fix=FETCH_AGAIN)
         check_files(folder, manifest.files)
-        if Tokenizer.load(folder / TOKENIZER_FILE).hash != manifest.tokenizer_hash:
+        if hash_of_tokenizer(folder / TOKENIZER_FILE) != manifest.tokenizer_hash:
             raise wrong_tokenizer(folder / TOKENIZER_FILE)
         return manifest
     if not (folder / CONFIG_FILE).is_file():

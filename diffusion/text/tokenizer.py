@@ -93,7 +93,7 @@ class Tokenizer:
                 f"{name} was not made by diffill: id {MASK} is {core.id_to_token(MASK)!r}, not the "
                 "mask; train one with `diffill corpus train-tokenizer`"
             )
-        return cls(core, hashlib.sha256(raw.encode("utf-8")).hexdigest()[:16])
+        return cls(core, _digest(raw))
 
     def encode(self, data: bytes) -> list[int]:
         """Token ids of `data`."""
@@ -138,3 +138,12 @@ class Tokenizer:
 def pretoken_ends(data: bytes) -> list[int]:
     """Byte offsets at which the pretokens of `data` end, in order. The last is `len(data)`."""
     return [match.end() for match in _PRETOKEN.finditer(data.decode("latin-1"))]
+
+
+def hash_of_tokenizer(path: Path) -> str:
+    """`Tokenizer.hash` of a file, without reading it as a vocabulary. Raises OSError."""
+    return _digest(path.read_text(encoding="utf-8"))
+
+
+def _digest(raw: str) -> str:
+    return hashlib.sha256(raw.encode("utf-8")).hexdigest()[:16]

@@ -6,6 +6,8 @@ does.
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -240,6 +242,7 @@ def load(config: EngineConfig) -> Filler:
     With an adapter, one hole is filled before anybody is served; AdapterError for a bad one.
     """
     threads = follow(None if config.threads == "auto" else config.threads)
+    _import_torch()
     from diffusion.infill import Infiller
 
     folder = Path(config.model_path).expanduser() if config.model_path else None
@@ -252,6 +255,23 @@ def load(config: EngineConfig) -> Filler:
     infiller = Infiller.load(folder, threads=threads, device=config.device, adapter=adapter)
     check_served(infiller)
     return LocalFiller(infiller, f"{name} + {adapter.name}")
+
+
+def _import_torch() -> None:
+    """The first import of the model's side, with the garbage collector away.
+
+    It would walk 170,000 objects again and again meanwhile, and once in a while ever after. Only
+    what is there before a model is loaded is left to itself: models come and go.
+    """
+    if "diffusion.infill" in sys.modules:
+        return
+    gc.disable()
+    try:
+        import diffusion.infill  # noqa: F401
+
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 def local_engine() -> WorkerEngine:

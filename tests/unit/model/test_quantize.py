@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import time
+import warnings
 
 import pytest
 import torch
@@ -11,7 +13,13 @@ from transformers import PreTrainedModel
 
 from diffusion.errors import ConfigError
 from diffusion.model.denoiser import MaskedLMDenoiser
-from diffusion.model.int8 import Int8Layer, fastest_int8_layer, int8_layers
+from diffusion.model.int8 import (
+    Int8Layer,
+    PackedInt8Linear,
+    best_ms,
+    fastest_int8_layer,
+    int8_layers,
+)
 from diffusion.model.quantize import (
     MODES,
     Mode,
@@ -116,6 +124,36 @@ def test_pairs_of_large_products_do_not_saturate(int8_layer: type[Int8Layer]) ->
         linear.weight.fill_(1.0)
         rounded = int8_layer(linear)(torch.ones(3, 64))
     torch.testing.assert_close(rounded, torch.full((3, 8), 64.0))
+
+
+@pytest.mark.skipif(PackedInt8Linear not in int8_layers(), reason="no FBGEMM here")
+def test_packed_weights_are_rounded_as_torch_rounds_them() -> None:
+    linear = torch.nn.Linear(64, 48, bias=False)
+    linear.weight.data[0] = 0.0
+    linear.weight.data[1, :2] = torch.tensor([0.5, 63.0])  # half a step: to the even one
+    weight_NK = linear.weight.detach()
+    scale_N = weight_NK.abs().amax(dim=1).clamp_min(1e-12) / 63
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        by_torch = torch.quantize_per_channel(
+            weight_NK, scale_N.double(), torch.zeros(48, dtype=torch.long), 0, torch.qint8
+        )
+    torch.testing.assert_close(
+        PackedInt8Linear(linear).restored_NK(), by_torch.dequantize(), rtol=0, atol=0
+    )
+
+
+def test_a_race_ends_for_who_cannot_win_it() -> None:
+    runs: list[float] = []
+
+    def slow() -> None:
+        runs.append(time.perf_counter())
+        while time.perf_counter() < runs[-1] + 0.002:
+            pass
+
+    assert best_ms(slow, 5, beaten_ms=0.1) >= 2 and len(runs) == 2
+    runs.clear()
+    assert best_ms(slow, 5) >= 2 and len(runs) == 6
 
 
 def test_tied_embedding_keeps_its_weights(model: PreTrainedModel) -> None:

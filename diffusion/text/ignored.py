@@ -9,14 +9,16 @@ Ignore files hold as in git: those of every folder from the top down to the file
 deeper ones last, and nothing below an ignored folder comes back. The top is the outermost of the
 repository (the folder with `.git`) and the root, of those given, that hold the file.
 
-Invariants: never raises, whatever the path or an ignore file holds (a file that cannot be read
-counts as empty, a pattern that cannot be read as absent); files are read, none is written; no
+Invariants: never raises and never waits, whatever the path or an ignore file holds (what cannot be
+read or is no regular file counts as empty, a pattern that cannot be read as absent, one whose
+wildcards would take for ever is read so that it names more); files are read, none is written; no
 torch, no process is started. A link is judged by its own name and by that of what it leads to.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -44,6 +46,9 @@ SECRETS: Final = (
 GITIGNORE: Final = ".gitignore"
 OWN_IGNORE: Final = ".diffillignore"
 _MOST_BYTES: Final = 1 << 20
+_LONGEST_PATTERN: Final = 4096
+"""No path is longer."""
+_MOST_WILDCARDS: Final = 4
 
 Why = Literal["secret", "setting", ".gitignore", ".diffillignore"]
 
@@ -89,7 +94,10 @@ class IgnoreRules:
         found = self._check(named)
         if found is not None:
             return found
-        real = Path(os.path.realpath(named))
+        try:
+            real = Path(os.path.realpath(named))
+        except ValueError:  # a NUL, which no file has in its name
+            return None
         return self._check(real) if real != named else None
 
     def _check(self, path: Path) -> Ignored | None:
@@ -154,19 +162,28 @@ def _exists(path: Path) -> bool:
 
 def _read(file: Path) -> _Patterns:
     try:
-        with file.open("rb") as stream:
+        # A pipe would wait for somebody to write, a device has no end.
+        with open(file, "rb", opener=_without_waiting) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                return _Patterns(())
             text = stream.read(_MOST_BYTES).decode("utf-8", "replace")
     except (OSError, ValueError):
         return _Patterns(())
     return _Patterns(text.splitlines())
 
 
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+
+
 class _Patterns:
     """Lines of an ignore file; those that cannot be read are left out."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self.lines = tuple(line for line in lines if line.strip() and _is_pattern(line))
-        self._spec = GitIgnoreSpec.from_lines(self.lines)
+        tamed = [(line, _tamed(line)) for line in lines if line.strip()]
+        found = [(line, pattern) for line, pattern in tamed if _is_pattern(pattern)]
+        self.lines = tuple(line for line, _ in found)
+        self._spec = GitIgnoreSpec.from_lines(pattern for _, pattern in found)
 
     def says(self, name: str) -> tuple[bool, str] | None:
         """Whether the last pattern that knows `name` leaves it out, and that pattern."""
@@ -185,7 +202,31 @@ class _Patterns:
         return None
 
 
+def _tamed(line: str) -> str:
+    """A pattern with so few wildcards that to look for it takes no time, "" for none.
+
+    Patterns become regular expressions, which try each wildcard in every place. One with too many
+    is cut down to one that names all that it did and more; if it lets files back in, it goes.
+    """
+    if len(line) > _LONGEST_PATTERN:
+        return ""
+    parts = [_with_few_stars(part) for part in line.split("/")]
+    deep = [n for n, part in enumerate(parts) if part == "**"]
+    if len(deep) > _MOST_WILDCARDS:
+        parts = [*parts[: deep[0]], *parts[deep[-1] :]]
+    tamed = "/".join(parts)
+    return "" if tamed != line and line.startswith("!") else tamed
+
+
+def _with_few_stars(part: str) -> str:
+    if part.count("*") <= _MOST_WILDCARDS:
+        return part
+    return f"{part[: part.index('*')]}*{part[part.rindex('*') + 1 :]}"
+
+
 def _is_pattern(line: str) -> bool:
+    if not line:
+        return False
     try:
         GitIgnoreSpec.from_lines([line])
     except (ValueError, TypeError):

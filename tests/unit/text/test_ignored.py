@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,43 @@ def test_broken_ignore_files_are_read_as_far_as_they_can_be(tmp_path: Path) -> N
 def test_no_path_and_no_pattern_makes_it_raise(name: str, patterns: list[str]) -> None:
     path = Path("/work") / name.replace("\0", "")
     IgnoreRules([Path("/work")], patterns=patterns).check(path)
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".diffillignore", ".git/info/exclude"])
+def test_a_pipe_and_a_device_in_place_of_an_ignore_file_are_empty(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / ".git" / "info").mkdir(parents=True)
+    os.mkfifo(tmp_path / name)
+    assert IgnoreRules([tmp_path]).check(tmp_path / "a.py") is None
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("/dev/zero")
+    assert IgnoreRules([tmp_path]).check(tmp_path / "a.py") is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("*a" * 12 + "b", "a" * 200 + ".py"),
+        ("/x/" + "**/a/" * 12 + "b", "x/" + "a/" * 100 + "c.py"),
+        ("?*" * 20 + "!", "y" * 200),
+    ],
+)
+def test_wildcards_that_would_take_for_ever_name_more_instead(
+    tmp_path: Path, pattern: str, path: str
+) -> None:
+    rules = IgnoreRules([tmp_path], patterns=[pattern, "z" * 5000, "*.log"])
+    begun = time.process_time()
+    rules.check(tmp_path / path)
+    assert time.process_time() - begun < 1.0
+    assert rules.check(tmp_path / "z.log") is not None
+
+
+def test_a_tamed_pattern_still_leaves_out_what_it_named(tmp_path: Path) -> None:
+    rules = IgnoreRules([tmp_path], patterns=["*a*b*c*d*e*.py", "!*p*q*r*s*t*.py"])
+    assert rules.check(tmp_path / "abcde.py") is not None
+    assert rules.check(tmp_path / "abcde-pqrst.py") is not None, "nothing is let back in"
+    assert rules.check(tmp_path / "abcde.js") is None
 
 
 def test_a_name_that_no_disk_takes_is_no_reason_to_raise(tmp_path: Path) -> None:

@@ -8,18 +8,19 @@ by a client yields exactly document[:start] + text + document[end:].
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lsprotocol import types
 
+from lsp_server.batch import Lines
 from lsp_server.completion.candidate import Suggestion
 from lsp_server.document import Document, Edit, to_bytes, to_text
 from lsp_server.lines import LineIndex
 
 LABEL_CHARACTERS = 60
-_WORD_BEFORE = re.compile(r"\w*\Z")
+_FEW = 8
+"""Edits of one notification that are made one by one, which keeps the syntax tree at hand."""
 
 
 def units(text: str, encoding: str) -> int:
@@ -28,7 +29,7 @@ def units(text: str, encoding: str) -> int:
         return len(text)
     if encoding == "utf-8":
         return len(text.encode("utf-8", "surrogatepass"))
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def offset_at(position: types.Position, data: bytes, lines: LineIndex, encoding: str) -> int:
@@ -52,12 +53,17 @@ def _column_bytes(line: bytes, column: int, encoding: str) -> int:
     text = to_text(line)
     if encoding == "utf-32":
         return len(to_bytes(text[:column]))
-    left = column
-    for index, character in enumerate(text):
-        left -= 2 if character > "\uffff" else 1
-        if left < 0:
-            return len(text[:index].encode("utf-8", "surrogatepass"))
-    return len(line)
+    encoded = text.encode("utf-16-le", "surrogatepass")
+    if 2 * column >= len(encoded):
+        return len(line)
+    if column and _is_half(encoded, column - 1, 0xD8) and _is_half(encoded, column, 0xDC):
+        column -= 1
+    return len(to_bytes(encoded[: 2 * column].decode("utf-16-le", "surrogatepass")))
+
+
+def _is_half(encoded: bytes, unit: int, which: int) -> bool:
+    """Whether a unit of UTF-16 is a high (0xD8) or a low (0xDC) half of a pair."""
+    return encoded[2 * unit + 1] & 0xFC == which
 
 
 def position_at(offset: int, data: bytes, lines: LineIndex, encoding: str) -> types.Position:
@@ -88,6 +94,8 @@ def changed(
     """The document after the content changes of one notification, applied in order."""
     if not changes:
         return document.apply((), version)
+    if len(changes) > _FEW:
+        return _changed_at_once(document, changes, version, encoding)
     for change in changes:
         if isinstance(change, types.TextDocumentContentChangePartial):
             start = offset_at(change.range.start, document.data, document.lines, encoding)
@@ -97,6 +105,28 @@ def changed(
         else:
             document = document.replaced(change.text, version)
     return document
+
+
+def _changed_at_once(
+    document: Document,
+    changes: Sequence[types.TextDocumentContentChangeEvent],
+    version: int,
+    encoding: str,
+) -> Document:
+    """The same as a text of its own: what was parsed of the one before is of no more use."""
+
+    def column_bytes(line: bytes, column: int) -> int:
+        return _column_bytes(line, column, encoding)
+
+    lines = Lines(document.data, column_bytes)
+    for change in changes:
+        if isinstance(change, types.TextDocumentContentChangePartial):
+            start, end = change.range.start, change.range.end
+            text = to_bytes(change.text)
+            lines.edit((start.line, start.character), (end.line, end.character), text)
+        else:
+            lines = Lines(to_bytes(change.text), column_bytes)
+    return document.replaced(to_text(lines.data()), version)
 
 
 def inline_list(
@@ -163,8 +193,7 @@ def completion_list(
     items = []
     for rank, suggestion in enumerate(suggestions):
         start, _ = document.line(suggestion.start)
-        found = _WORD_BEFORE.search(to_text(document.data[start : suggestion.start]))
-        word = found[0] if found else ""
+        word = _word_before(to_text(document.data[start : suggestion.start]))
         text = word + suggestion.text
         where = range_at(suggestion.start - len(to_bytes(word)), suggestion.end, document, encoding)
         sure = f"diffill {round(100 * suggestion.score)} %"
@@ -192,6 +221,14 @@ def completion_list(
             )
         )
     return types.CompletionList(is_incomplete=True, items=items)
+
+
+def _word_before(text: str) -> str:
+    """The letters, digits and underscores at the end of a text."""
+    start = len(text)
+    while start and (text[start - 1].isalnum() or text[start - 1] == "_"):
+        start -= 1
+    return text[start:]
 
 
 def _label(text: str) -> str:

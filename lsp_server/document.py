@@ -10,6 +10,7 @@ text.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -21,6 +22,9 @@ from lsp_server.lines import LineIndex
 FIRST_PARSE_MS = 200.0
 PARSE_MS = 30.0
 """Of a later version, of which only what changed is parsed again, unless it broke all the rest."""
+MOST_FAILED = 3
+"""Versions in a row that could not be parsed in time; then one is tried every `RETRY_S`."""
+RETRY_S = 0.5
 _HIGH_HALF = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]")
 _LOW_HALF = re.compile(rb"\xed[\xb0-\xbf][\x80-\xbf]")
 
@@ -54,7 +58,10 @@ class Edit:
 class Document:
     """A snapshot of one open file."""
 
-    __slots__ = ("_old", "_slow", "_tree", "data", "grammar", "language", "lines", "uri", "version")
+    __slots__ = (
+        "_failed", "_old", "_tree", "_tried_s", "data", "grammar", "language", "lines", "uri",
+        "version",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -73,7 +80,8 @@ class Document:
         self.language = languages.canonical(self.grammar)
         self._tree: SyntaxTree | None = None
         self._old: OldTree | None = None
-        self._slow = False
+        self._failed = 0  # versions in a row, up to the last one that was tried
+        self._tried_s = 0.0
 
     @classmethod
     def open(cls, uri: str, language_id: str, version: int, text: str) -> Document:
@@ -91,7 +99,7 @@ class Document:
                 old = old.edit(before, joined.start, joined.end, new_end, data)
         after = Document(self.uri, "", version, data, lines=lines)
         after.grammar, after.language = self.grammar, self.language
-        after._old, after._slow = old, self._slow
+        after._old, after._failed, after._tried_s = old, self._failed, self._tried_s
         return after
 
     def replaced(self, text: str, version: int) -> Document:
@@ -106,12 +114,17 @@ class Document:
         Call it from one thread only.
         """
         if self._tree is None:
-            first = self._old is None and not self._slow
+            now_s = time.monotonic()
+            if self._failed >= MOST_FAILED and now_s < self._tried_s + RETRY_S:
+                self._tree = SyntaxTree.unparsed(self.data, self.grammar)
+                return self._tree
+            first = self._old is None and not self._failed
             self._tree = SyntaxTree.parse(
                 self.data, self.grammar,
                 budget_ms=FIRST_PARSE_MS if first else PARSE_MS, old=self._old,
             )  # fmt: skip
-            self._slow = not self._tree.parsed
+            self._failed = 0 if self._tree.parsed else self._failed + 1
+            self._tried_s = now_s
         return self._tree
 
     def _known(self) -> OldTree | None:
@@ -126,10 +139,14 @@ class Document:
 
 def _grammar(uri: str, language_id: str) -> str:
     """The grammar that fits: the editor's word first, then the file name."""
-    name = languages.grammar_name(language_id)
+    name = languages.grammar_name(language_id or "")
     if name != languages.TEXT:
         return name
-    return languages.grammar_for_path(unquote(urlsplit(uri).path))
+    try:
+        path = urlsplit(uri).path
+    except ValueError:  # `http://[`, which is no address
+        path = uri
+    return languages.grammar_for_path(unquote(path))
 
 
 def _join_surrogates(data: bytes, edit: Edit) -> Edit:

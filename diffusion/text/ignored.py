@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pathspec import GitIgnoreSpec
 
@@ -49,6 +49,11 @@ _MOST_BYTES: Final = 1 << 20
 _LONGEST_PATTERN: Final = 4096
 """No path is longer."""
 _MOST_WILDCARDS: Final = 4
+
+_MOST_KNOWN: Final = 500
+_known: dict[Path, tuple[tuple[int, ...], _Patterns]] = {}
+"""Ignore files that were read, each with what tells that it is still the same. Used by several
+threads: what one of them loses is read again."""
 
 Why = Literal["secret", "setting", ".gitignore", ".diffillignore"]
 
@@ -161,15 +166,25 @@ def _exists(path: Path) -> bool:
 
 
 def _read(file: Path) -> _Patterns:
+    """The patterns of an ignore file, compiled again only if it has changed."""
     try:
         # A pipe would wait for somebody to write, a device has no end.
         with open(file, "rb", opener=_without_waiting) as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            found = os.fstat(stream.fileno())
+            if not stat.S_ISREG(found.st_mode):
                 return _Patterns(())
+            stamp = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            known = _known.get(file)
+            if known is not None and known[0] == stamp:
+                return known[1]
             text = stream.read(_MOST_BYTES).decode("utf-8", "replace")
     except (OSError, ValueError):
         return _Patterns(())
-    return _Patterns(text.splitlines())
+    patterns = _Patterns(text.splitlines())
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known[file] = (stamp, patterns)
+    return patterns
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -180,10 +195,9 @@ class _Patterns:
     """Lines of an ignore file; those that cannot be read are left out."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        tamed = [(line, _tamed(line)) for line in lines if line.strip()]
-        found = [(line, pattern) for line, pattern in tamed if _is_pattern(pattern)]
-        self.lines = tuple(line for line, _ in found)
-        self._spec = GitIgnoreSpec.from_lines(pattern for _, pattern in found)
+        patterns = [(line, _compiled(_tamed(line))) for line in lines if line.strip()]
+        self.lines = tuple(line for line, found in patterns for _ in found)
+        self._spec = GitIgnoreSpec([pattern for _, found in patterns for pattern in found])
 
     def says(self, name: str) -> tuple[bool, str] | None:
         """Whether the last pattern that knows `name` leaves it out, and that pattern."""
@@ -224,14 +238,14 @@ def _with_few_stars(part: str) -> str:
     return f"{part[: part.index('*')]}*{part[part.rindex('*') + 1 :]}"
 
 
-def _is_pattern(line: str) -> bool:
+def _compiled(line: str) -> Sequence[Any]:
+    """A line as it is matched, once it is known that it can be; else nothing."""
     if not line:
-        return False
+        return ()
     try:
-        GitIgnoreSpec.from_lines([line])
+        return tuple(GitIgnoreSpec.from_lines([line]).patterns)
     except (ValueError, TypeError):
-        return False  # one bad line must not let all others go
-    return True
+        return ()  # one bad line must not let all others go
 
 
 @cache

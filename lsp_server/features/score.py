@@ -3,12 +3,15 @@
 Params: `{textDocument: {uri}, range?, codeOnly?}`. Result: `{words: [{range, text, p,
 alternatives: [{text, p}]}], range, complete, tokens, reason}`. The cost is bounded: `range` says
 how far it came, `complete` whether that is all of it. What is wrong with the params is answered as
-InvalidParams, naming it.
+InvalidParams, naming it. The engine is asked for a few words at a time, so that whoever types
+meanwhile waits for these few alone.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
 
 MAX_TOKENS = 4000
+PIECE_TOKENS = 112
+"""One stretch of the model's: some 150 ms on one core."""
+LONGEST_S = 10.0
 
 
 def score(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
@@ -53,9 +59,21 @@ async def ask(
 async def _answer(
     ls: DiffillServer, document: Document, asked: EngineScoreRequest, token: CancelToken
 ) -> dict[str, Any]:
-    reason: str | None
+    reason: str | None = None
+    answer = EngineScoreAnswer((), asked.start)
+    due_s = time.monotonic() + LONGEST_S
     try:
-        answer, reason = await ask(ls, document, asked, token)
+        while reason is None and answer.end < asked.end and answer.tokens < asked.max_tokens:
+            most = min(PIECE_TOKENS, asked.max_tokens - answer.tokens)
+            piece, reason = await ask(
+                ls, document, replace(asked, start=answer.end, max_tokens=most), token
+            )
+            stuck = piece.end <= answer.end
+            answer = EngineScoreAnswer(
+                answer.words + piece.words, piece.end, answer.tokens + piece.tokens
+            )
+            if stuck or time.monotonic() > due_s:
+                break
     except Cancelled as cancelled:
         answer = EngineScoreAnswer((), asked.start)
         reason = SENTENCES[Reason(cancelled.reason)]

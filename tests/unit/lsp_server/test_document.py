@@ -100,6 +100,7 @@ def test_what_takes_too_long_has_no_tree_and_is_caught_up_with_later(
             document = document.apply([Edit(0, 0, b'"""\n')], version)
             assert not document.tree().parsed
     monkeypatch.setattr("lsp_server.document.PARSE_MS", 60_000)  # on any machine
+    monkeypatch.setattr("lsp_server.document.RETRY_S", 0.0)
     assert not document.tree().parsed, "a version keeps what was said of it"
     document = document.apply([Edit(0, len('"""\n') * 38, b"y = 2\n")], 40)
     tree = document.tree()
@@ -128,3 +129,30 @@ def test_a_snapshot_does_not_change() -> None:
     assert (first.version, first.data) == (1, b"a = 1\n")
     assert (second.version, second.data, second.language) == (2, b"b = 1\n", "python")
     assert first.tree().data == first.data
+
+
+def test_what_failed_thrice_is_tried_again_after_a_while_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    budgets: list[float | None] = []
+
+    def too_slow(data: bytes, language: str, **known: Any) -> SyntaxTree:
+        budgets.append(known["budget_ms"])
+        return SyntaxTree.unparsed(data, language)
+
+    monkeypatch.setattr(SyntaxTree, "parse", too_slow)
+    monkeypatch.setattr("lsp_server.document.RETRY_S", 3600.0)
+    document = open_python("x = 1\n")
+    for version in range(2, 12):
+        assert not document.tree().parsed
+        document = document.apply([Edit(0, 0, b"#")], version)
+    assert budgets == [FIRST_PARSE_MS, PARSE_MS, PARSE_MS]
+    monkeypatch.setattr("lsp_server.document.RETRY_S", 0.0)
+    document.tree()
+    assert len(budgets) == 4
+
+
+def test_what_is_no_address_and_no_language_opens_as_text() -> None:
+    assert Document.open("http://[bad/a.py", "x-unknown", 1, "x").language == "python"
+    assert Document.open("file:///a.py", "", 1, "x").language == "python"
+    assert Document.open("untitled:1", None, 1, "x").language == "text"  # type: ignore[arg-type]

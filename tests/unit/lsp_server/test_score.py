@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,39 @@ async def test_files_that_are_left_alone_are_not_scored(wire: Wire, tmp_path: Pa
     assert result["words"] == [] and "hold secrets" in result["reason"]
     assert await pull(wire, uri) == []
     assert wire.engine.filler.requests == 0
+
+
+async def test_who_types_meanwhile_waits_for_a_few_words_alone(
+    gated: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lsp_server.features.score.PIECE_TOKENS", 2)
+    await gated.initialize()
+    gated.open(TEXT)
+    other = "file:///other.py"
+    gated.open("x = \n", uri=other)
+    scored = gated.request("diffill/score", {"textDocument": {"uri": URI}})
+    asked = gated.ask_inline(0, 4, uri=other)
+    async with asyncio.timeout(WAIT_S):
+        while not gated.engine.status().queue:  # behind the first words
+            await asyncio.sleep(0)
+    gated.engine.filler.release(2)
+    assert (await gated.response(asked))["result"]["items"]
+    assert all(message.get("id") != scored for message in gated.sent), "most is still to come"
+    gated.engine.filler.release(20)
+    result = (await gated.response(scored))["result"]
+    assert [w["text"] for w in result["words"]] == re.findall(r"\w+", TEXT)
+    assert result["complete"] is True and result["tokens"] == len(result["words"])
+
+
+async def test_scoring_ends_in_time_and_says_so(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lsp_server.features.score.PIECE_TOKENS", 2)
+    monkeypatch.setattr("lsp_server.features.score.LONGEST_S", -1.0)
+    await wire.initialize()
+    wire.open(TEXT)
+    result = await wire.ask("diffill/score", {"textDocument": {"uri": URI}})
+    assert result["complete"] is False and len(result["words"]) == 2
 
 
 async def test_an_edit_stops_scoring(gated: Wire) -> None:

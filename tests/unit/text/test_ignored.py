@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pathspec import GitIgnoreSpec
 
 from diffusion.text.ignored import SECRETS, Ignored, IgnoreRules
 
@@ -134,6 +135,27 @@ def test_wildcards_that_would_take_for_ever_name_more_instead(
     rules.check(tmp_path / path)
     assert time.process_time() - begun < 1.0
     assert rules.check(tmp_path / "z.log") is not None
+
+
+def test_an_unchanged_file_is_not_compiled_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {".gitignore": "*.log\n", "a.log": "", "a.py": ""})
+    assert IgnoreRules([tmp_path]).check(tmp_path / "a.log") is not None
+    compiled: list[object] = []
+    was = GitIgnoreSpec.from_lines
+
+    def counted(lines: list[str]) -> GitIgnoreSpec:
+        compiled.append(lines)
+        return was(lines)
+
+    monkeypatch.setattr(GitIgnoreSpec, "from_lines", counted)
+    assert IgnoreRules([tmp_path]).check(tmp_path / "a.log") is not None
+    assert not compiled
+    write(tmp_path, {".gitignore": "*.py\n"})
+    rules = IgnoreRules([tmp_path])
+    assert rules.check(tmp_path / "a.log") is None and rules.check(tmp_path / "a.py") is not None
+    assert compiled == [["*.py"]]
 
 
 def test_a_tamed_pattern_still_leaves_out_what_it_named(tmp_path: Path) -> None:

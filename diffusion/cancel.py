@@ -9,6 +9,7 @@ there; all methods may be called from any thread.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 
 class Cancelled(Exception):
@@ -22,17 +23,32 @@ class Cancelled(Exception):
 class CancelToken:
     """A one-way switch from live to cancelled."""
 
-    __slots__ = ("_event", "_reason")
+    __slots__ = ("_event", "_listeners", "_lock", "_reason")
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._listeners: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
         self._reason = "cancelled"
 
     def cancel(self, reason: str = "cancelled") -> None:
         """Switch to cancelled. Only the first reason is kept."""
-        if not self._event.is_set():
+        with self._lock:
+            if self._event.is_set():
+                return
             self._reason = reason
             self._event.set()
+            listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener()
+
+    def listen(self, on_cancel: Callable[[], None]) -> None:
+        """Call `on_cancel` once, on the thread that cancels; now, if that has happened already."""
+        with self._lock:
+            if not self._event.is_set():
+                self._listeners.append(on_cancel)
+                return
+        on_cancel()
 
     @property
     def is_cancelled(self) -> bool:

@@ -1,7 +1,8 @@
 """One inference thread around a model that is loaded on first use.
 
 Invariants: the model is loaded and called on this thread only, one request at a time, in the
-order of arrival; a request whose token is set before its turn is never started; whatever
+order of arrival; a request whose token is set before its turn is never started, is answered at
+once and lets go of its text; whatever
 loading or filling raises ends in that request's future and never ends the thread; work ahead of
 need is dropped as soon as a request arrives, and never loads a model. A model with another
 adapter is loaded beside the one at hand and takes its place between two requests. A request at
@@ -19,9 +20,11 @@ import logging
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from diffusion.cancel import Cancelled, CancelToken
@@ -57,11 +60,27 @@ _REST_AFTER_S = 2.0
 """Without a request; a burst of typing has shorter pauses."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Job:
-    call: Callable[[Filler], Any]
-    cancel: CancelToken
-    future: Future[Any]
+    """A request in the queue. Whoever takes it, the worker or a cancel, settles its future."""
+
+    def __init__(self, call: Callable[[Filler], Any], cancel: CancelToken) -> None:
+        self.future: Future[Any] = Future()
+        self.cancel = cancel
+        self._call: Callable[[Filler], Any] | None = call
+        self._lock = threading.Lock()
+
+    def take(self) -> Callable[[Filler], Any] | None:
+        """What is to be done, for the first who asks; with it goes the request's text."""
+        with self._lock:
+            call, self._call = self._call, None
+        if call is None or not self.future.set_running_or_notify_cancel():
+            return None
+        return call
+
+    def overtaken(self) -> None:
+        """Answer now: nobody waits for what a model that is still loading would say."""
+        if self.take() is not None:
+            self.future.set_exception(Cancelled(self.cancel.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +157,14 @@ class WorkerEngine:
         return self._submit(lambda filler: filler.score(request, cancel), cancel)
 
     def _submit(self, call: Callable[[Filler], Answer], cancel: CancelToken) -> Future[Answer]:
-        future: Future[Answer] = Future()
+        job = _Job(call, cancel)
+        future: Future[Answer] = job.future
         if self._status.state is EngineState.CLOSED:
             future.set_exception(EngineUnavailable("the engine is closed"))
         else:
             self._ahead.cancel("superseded")
-            self._put(_Job(call, cancel, future))
+            self._put(job)
+            cancel.listen(partial(_overtake, weakref.ref(job)))  # the queue is what holds it
         return future
 
     def ahead(self, requests: Sequence[EngineRequest]) -> None:
@@ -231,7 +252,7 @@ class WorkerEngine:
             job = self._next(worked)
             worked = job is not None
             if self._status.state is EngineState.CLOSED:
-                if isinstance(job, _Job) and job.future.set_running_or_notify_cancel():
+                if isinstance(job, _Job) and job.take() is not None:
                     job.future.set_exception(EngineUnavailable("the engine is closed"))
                 if self._jobs.empty():
                     return
@@ -254,7 +275,8 @@ class WorkerEngine:
         return self._jobs.get()
 
     def _answer(self, job: _Job) -> None:
-        if not job.future.set_running_or_notify_cancel():
+        call = job.take()
+        if call is None:
             return
         try:
             job.cancel.raise_if_cancelled()
@@ -263,9 +285,9 @@ class WorkerEngine:
                 raise EngineUnavailable(self._status.detail)
             job.cancel.raise_if_cancelled()
             try:
-                answer = job.call(filler)
+                answer = call(filler)
             except DeviceFailed as failed:
-                answer = job.call(self._on_processor(failed))
+                answer = call(self._on_processor(failed))
         except Cancelled as cancelled:
             # Its frames hold what the model had under way, and, by way of this job, itself: with
             # them, tens of megabytes would wait for the garbage collector at every key.
@@ -342,6 +364,11 @@ class WorkerEngine:
         self._status = status
         if self._on_state is not None:
             self._on_state(status)
+
+
+def _overtake(job: weakref.ref[_Job]) -> None:
+    if (there := job()) is not None:
+        there.overtaken()
 
 
 def _only_adapter(one: EngineConfig, other: EngineConfig) -> bool:

@@ -122,6 +122,37 @@ def test_a_request_cancelled_in_the_queue_is_never_started(engine: ScriptedEngin
     assert engine.filler.requests == 2
 
 
+def test_what_is_overtaken_while_the_model_loads_is_answered_at_once_and_let_go() -> None:
+    """A second of typing in a large file would keep a copy of it for every key."""
+    loading, loaded = threading.Event(), threading.Event()
+
+    def load(config: EngineConfig) -> None:
+        loading.set()
+        assert loaded.wait(WAIT_S)
+
+    engine = ScriptedEngine(scripted([answer("1")]).filler, load=load)
+    engine.preload()
+    assert loading.wait(WAIT_S)
+    kept, tokens = [], [CancelToken() for _ in range(3)]
+    futures = []
+    for token in tokens:
+        watched = _UnderWay()  # bytes cannot be
+        kept.append(weakref.ref(watched))
+        request = EngineRequest(b"x = ", 4, "python", repository=watched)  # type: ignore[arg-type]
+        futures.append(engine.submit(request, token))
+        del watched, request
+    for token in tokens[:2]:
+        token.cancel("superseded")
+    for future in futures[:2]:
+        with pytest.raises(Cancelled, match="superseded"):
+            future.result(0)
+    assert [ref() is None for ref in kept] == [True, True, False]
+    loaded.set()
+    assert futures[2].result(WAIT_S).candidates
+    engine.close()
+    assert engine.join(WAIT_S)
+
+
 def test_a_failing_fill_does_not_end_the_thread() -> None:
     engine = scripted([answer("1", before="= "), answer(error="no luck")])
     with pytest.raises(DiffillError, match="no luck"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,5 +164,20 @@ def test_an_append_case_runs_its_test_as_it_stands() -> None:
 
 @pytest.mark.parametrize("source", ["x = (", "if x:\nprint(1)\n", "x = 1\0", "(" * 5000, "\tx\n y"])
 def test_what_does_not_compile_is_known_without_running_it(source: str) -> None:
-    assert syntax_error(source)
-    assert syntax_error("x = 1 is 1\nraise SystemExit\n") is None  # a warning is no error
+    assert syntax_error(source.encode("utf-8", "surrogatepass"))
+    assert syntax_error(b"x = 1 is 1\nraise SystemExit\n") is None  # a warning is no error
+    assert syntax_error("\ufeffx = 1\n".encode()) is None  # nor is a mark of the encoding
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root gives rights up")
+def test_a_private_folder_for_temporary_files_costs_no_confinement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert set(PythonExecutor().layers) >= set(_layers_elsewhere(monkeypatch))
+
+
+def _layers_elsewhere(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    return PythonExecutor().layers

@@ -51,6 +51,7 @@ _FUNCTION = re.compile(rb"\b(?:def|fn|func|function|class)\b[^{}=]*$")
 _TYPED_NAME = re.compile(
     rb"^\s*(?:template\s*<.*>\s*)?([\w:]+)[\w\s:<>,.*&\[\]?@~]*[\s*&~>][\w:~]+$"
 )
+_LONGEST_HEAD = 160
 _METHOD = re.compile(
     rb"^\s*(?:(?:async|static|get|set|public|private|protected|override|abstract|readonly)\s+)+"
     rb"[\w#*$]+$|^\s*constructor$"
@@ -248,7 +249,8 @@ def _owner(data: bytes, offset: int, language: str) -> str:
     if _METHOD.search(head) or re.search(rb"\bcatch$", head):
         return "parameters"
     if language in ("c", "cpp", "java"):
-        typed = _TYPED_NAME.match(head)
+        # The names could be cut anywhere, so a long line of signs would be tried in every way.
+        typed = _TYPED_NAME.match(head) if len(head) <= _LONGEST_HEAD else None
         if typed and typed[1] not in _NOT_A_TYPE:
             return "parameters"
     return "call"

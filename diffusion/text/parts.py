@@ -46,7 +46,7 @@ def find_markers(data: bytes, marker: str = MARKER) -> list[Span]:
     before = rf"(?<!{word})" if re.match(r"\w", marker) else ""
     after = rf"(?!{word})" if re.search(r"\w$", marker) else ""
     pattern = before + re.escape(marker) + after
-    return [match.span() for match in re.finditer(pattern.encode(), data)]
+    return [match.span() for match in re.finditer(pattern.encode("utf-8", "surrogatepass"), data)]
 
 
 def split(data: bytes, holes: Sequence[Span], pins: Sequence[Span] = ()) -> list[Part]:
@@ -57,6 +57,11 @@ def split(data: bytes, holes: Sequence[Span], pins: Sequence[Span] = ()) -> list
     """
     if not holes:
         raise HoleError("there is no hole", fix=f"mark one by {MARKER}, or give ranges")
+    if len(holes) > MAX_PARTS:
+        raise HoleError(
+            f"{len(holes)} holes are to be filled, {MAX_PARTS} parts are the most",
+            fix="fill them in several requests",
+        )
     for name, spans in (("hole", holes), ("pin", pins)):
         for start, end in spans:
             if not 0 <= start <= end <= len(data):

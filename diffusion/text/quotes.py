@@ -138,7 +138,7 @@ def _best(found: list[_Found], most: int) -> list[Quote]:
         seen.add(item.text)
         rivals = Counter(f.text for f in found if abs(f.own - item.own) <= _RIVAL_GAP)
         share = rivals[item.text] / rivals.total()
-        quotes.append(Quote(item.text, item.likeness, share, item.matched))
+        quotes.append(Quote(item.text, min(1.0, item.likeness), share, item.matched))
     return quotes
 
 

@@ -65,3 +65,12 @@ def test_what_makes_no_sense_is_refused(
 def test_a_blank_marker_is_refused() -> None:
     with pytest.raises(HoleError, match="marker is blank"):
         find_markers(b"a b", " ")
+
+
+def test_thousands_of_holes_are_refused_before_anything_is_sorted_out() -> None:
+    with pytest.raises(HoleError, match="6000 holes are to be filled, 16 parts are the most"):
+        split(b"x" * 12_000, [(2 * n, 2 * n + 1) for n in range(6000)])
+
+
+def test_a_marker_that_no_document_holds_is_found_nowhere() -> None:
+    assert find_markers(b"a = ___", "\ud800") == []

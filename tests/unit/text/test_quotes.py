@@ -130,3 +130,10 @@ def test_any_bytes(data: bytes, draw: st.DataObject) -> None:
         assert quote.likeness <= 1.0 + 0.01
     assert all(a.likeness >= b.likeness for a, b in pairwise(quotes))
     assert quotes == find_quotes(data, at, at, 5)
+
+
+def test_likeness_is_a_share_even_where_names_are_exchanged() -> None:
+    line = b"configuration_of_everything_that_there_is.read_%s('some_long_key', 10)\n"
+    above = b"begin()\n" + line % b"a" + b"use(read_a)\nend()\nbegin()\n" + line % b"b"
+    quotes = find_quotes(above + b"end()\n", len(above), len(above))
+    assert quotes[0].text == b"use(read_b)" and quotes[0].likeness == 1.0

@@ -19,11 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from diffusion.errors import DiffillError
-from diffusion.evaluate.cases import Case, read_cases
+from diffusion.evaluate.cases import Case, read_case_files
 from diffusion.evaluate.compare import compare
 from diffusion.evaluate.infill_eval import Filler, Length, parse_length, totals
 from diffusion.evaluate.machine import describe
-from diffusion.evaluate.model_filler import ModelFiller, served_dir, weights_hash
+from diffusion.evaluate.model_filler import (
+    ModelFiller,
+    measuring_config,
+    served_dir,
+    weights_hash,
+)
 from diffusion.evaluate.results import RowFile
 from diffusion.evaluate.twin_filler import load_twin
 from diffusion.evaluate.work import Plan, Work
@@ -61,8 +66,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     lengths = tuple(parse_length(length) for length in arguments.lengths.split(","))
     fillers = _fillers(arguments)
     runs, gains = [], []
-    for path in arguments.cases:
-        file, cases = _read(path, arguments)
+    for file, cases in _read(arguments).items():
         rows: Rows = {}
         for length in lengths:
             plan = Plan(lengths=(length,), execute=arguments.execute)
@@ -132,22 +136,19 @@ def _fillers(arguments: argparse.Namespace) -> dict[str, Filler]:
 
 
 def _infiller(arguments: argparse.Namespace) -> Any:
-    from diffusion.infill import InfillConfig, Infiller
+    from diffusion.infill import Infiller
 
     return Infiller.load(
         arguments.diffusion,
         threads=arguments.threads,
         precision=arguments.precision,
         device="cpu",
-        config=InfillConfig(cached_contexts=1),
+        config=measuring_config(),
     )
 
 
 def _in_turn(plan: Plan, fillers: dict[str, Filler], cases: list[Case]) -> Rows:
-    """Each case is filled by one filler after the other, at one length.
-
-    At another length of the same case, a context would be in the cache already.
-    """
+    """Each case is filled by one filler after the other, at one length."""
     [length] = plan.lengths
     works = {name: Work(plan, filler=filler) for name, filler in fillers.items()}
     rows: Rows = {(name, length): [] for name in works}
@@ -173,14 +174,8 @@ def _about(folder: Path) -> dict[str, Any]:
     return {"hash": weights_hash(folder), **known}
 
 
-def _read(named: str, arguments: argparse.Namespace) -> tuple[str, list[Case]]:
-    """The name and the cases of `FILE` or `FILE:N`."""
-    path, _, count = named.rpartition(":")
-    if not (path and count.isdigit()):
-        path, count = named, ""
-    sample = int(count) if count else arguments.sample
-    cases = read_cases(Path(path), limit=arguments.limit, sample=sample)
-    return Path(path).name.removesuffix(".gz").removesuffix(".jsonl"), cases
+def _read(arguments: argparse.Namespace) -> dict[str, list[Case]]:
+    return read_case_files(arguments.cases, limit=arguments.limit, sample=arguments.sample)
 
 
 def _arguments() -> argparse.Namespace:

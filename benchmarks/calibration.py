@@ -11,11 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from diffusion.errors import DiffillError
+from diffusion.errors import DiffillError, EvaluationError
 from diffusion.evaluate.calibration import Reliability, plot, reliability
 from diffusion.evaluate.cases import read_cases
 from diffusion.evaluate.eval_cli import watched
@@ -32,8 +33,8 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
     arguments = parser.parse_args()
     try:
-        rows = [row for path in arguments.results for row in read_rows(path)]
-        result = reliability(rows or _own_rows(), bins=arguments.bins)
+        rows = _rows(arguments.results) if arguments.results else _own_rows()
+        result = reliability(rows, bins=arguments.bins)
     except DiffillError as error:
         sys.exit(f"error: {error}")
     if arguments.plot is not None:
@@ -51,6 +52,18 @@ def table(result: Reliability) -> str:
             f"{b.exact_match:.3f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _rows(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for path in paths:
+        rows = read_rows(path)
+        if not rows:
+            raise EvaluationError(
+                f"{path} holds no rows", fix="give a file that `diffill eval --out` wrote"
+            )
+        found += rows
+    return found
 
 
 def _own_rows() -> list[dict[str, Any]]:

@@ -8,10 +8,10 @@ Holes of a real repository's files, drawn as the evaluation draws them (`sample_
 - `repository`: with the same files open and `diffill.context.crossFile` on: the lines of all files
   in its language, the nearest first, up to the bytes that an index holds.
 
-Gains are paired, hole by hole. `unseen` counts the holes whose text has a word that the rest of the
-file does not: there only other files, or the model's own knowledge, can help. Other files are as
-they are now, not as they were when the hole's text was written. The last line on stdout is one JSON
-document.
+Gains are paired, hole by hole, and their intervals drawn over files. `unseen` counts the holes
+whose text has a word that the rest of the file does not: there only other files, or the model's own
+knowledge, can help. Other files are as they are now, not as they were when the hole's text was
+written. The last line on stdout is one JSON document.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from diffusion.evaluate.compare import compare, table
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.metrics import score
 from diffusion.evaluate.model_filler import inserted, served_dir, weights_hash
+from diffusion.evaluate.percentile import percentile
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.text.hole_sampling import HoleMix, sample_holes
 from diffusion.text.ignored import IgnoreRules
@@ -100,7 +101,7 @@ def _case(file: SourceFile, rng: random.Random, name: str) -> Case | None:
             prefix, middle, suffix = (part.decode() for part in parts)
         except UnicodeDecodeError:
             return None
-        return Case(name, file.language, prefix, middle, suffix, hole=hole.kind)
+        return Case(name, file.language, prefix, middle, suffix, hole=hole.kind, group=file.path)
     return None
 
 
@@ -120,6 +121,7 @@ def fill(infiller: Infiller, hole: Hole, view: str, others: LineIndex) -> dict[s
     scored = score(case, texts[0] if texts else "")
     return {
         "task_id": case.task_id,
+        "group": case.group,
         "exact_match": scored.exact_match,
         "exact_in_3": any(text.strip() == case.middle.strip() for text in texts),
         "edit_similarity": scored.edit_similarity,
@@ -141,11 +143,8 @@ def _totals(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 
 def _times(ms: Sequence[float]) -> dict[str, float]:
-    ordered = sorted(ms) or [0.0]
-    return {
-        "p50": round(statistics.median(ordered), 2),
-        "p95": round(ordered[int(0.95 * (len(ordered) - 1))], 2),
-    }
+    known = list(ms) or [0.0]
+    return {"p50": round(statistics.median(known), 2), "p95": round(percentile(known, 95), 2)}
 
 
 def main() -> None:

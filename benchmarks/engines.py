@@ -6,13 +6,15 @@ Fills the same holes with, in turn and in one process with one thread each:
 - `slots kept`: the same as serving runs it while somebody types (docs/decisions/0021);
 - `full sequence`: the usual sampler, the same weights and answers, but the whole sequence goes
   through the model at every step;
-- `twin`: the autoregressive twin with its key-value cache, N tokens (`--twin`);
+- `twin`: the autoregressive twin with its key-value cache, at most N tokens (`--twin`);
 - `SmolLM2-135M` under llama.cpp, N tokens after the prefix (`--peer-python`: an interpreter with
   benchmarks/requirements-peers.txt; a process of its own, which works while this one waits).
 
 Every hole is cold: nothing is kept from the one before. Prefixes are the document's last
-`--prefix-chars` characters for all. Ratios are of medians, paired by hole. The last line on
-stdout is one JSON document.
+`--prefix-chars` characters for all. Diffill and llama.cpp write N tokens in every hole; the twin
+ends where it likes, and `tokens_mean` says after how many. Ratios are medians of the ratios hole by
+hole: of the times as they are, and of the time per token, over the holes in which both wrote any.
+The last line on stdout is one JSON document.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +38,7 @@ from diffusion.errors import DiffillError
 from diffusion.evaluate.cases import Case, read_cases
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.model_filler import served_dir
+from diffusion.evaluate.percentile import percentile
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.model.caching import CachingDenoiser
 from diffusion.model.context_cache import ContextCache, ReadPass, WritePass
@@ -45,6 +48,7 @@ from diffusion.ranking import RANKING_FILE, Ranking
 
 OWN_CASES = Path(__file__).parent / "cases" / "examples.jsonl"
 Fill = Callable[[Case, int], dict[str, Any]]
+Rows = Sequence[dict[str, Any]]
 
 
 class FullSequence(CachingDenoiser):
@@ -170,16 +174,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             for name, fill in engines.items():
                 found[name].append(fill(case, tokens))
         for name, rows in found.items():
-            ratios = [r["ms"] / d["ms"] for r, d in zip(rows, found["diffill"], strict=True)]
-            steps = [r["steps"] for r in rows if "steps" in r]
-            runs.append({
-                "engine": name, "tokens": tokens, "cases": len(cases),
-                "ms_p50": median(r["ms"] for r in rows),
-                "ms_p95": sorted(r["ms"] for r in rows)[int(0.95 * (len(rows) - 1))],
-                "times_diffill_p50": median(ratios),
-                "steps_mean": sum(steps) / len(steps) if steps else None,
-                "tokens_mean": sum(r["tokens"] or 0 for r in rows) / len(rows),
-            })  # fmt: skip
+            known = {"engine": name, "tokens": tokens, "cases": len(cases)}
+            runs.append(known | figures(rows, found["diffill"]))
         same.append(
             sum(
                 a["text"] == b["text"]
@@ -196,9 +192,31 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def figures(rows: Rows, diffill: Rows) -> dict[str, float | None]:
+    """What is said of an engine at one number of tokens; `diffill[i]` filled what `rows[i]` did."""
+    both = list(zip(rows, diffill, strict=True))
+    per_token = [
+        (r["ms"] / r["tokens"]) / (d["ms"] / d["tokens"])
+        for r, d in both
+        if r["tokens"] and d["tokens"]
+    ]
+    steps = [r["steps"] for r in rows if "steps" in r]
+    return {
+        "ms_p50": median(r["ms"] for r in rows),
+        "ms_p95": percentile([r["ms"] for r in rows], 95),
+        "times_diffill_p50": median(r["ms"] / d["ms"] for r, d in both),
+        "times_diffill_per_token_p50": median(per_token) if per_token else None,
+        "steps_mean": sum(steps) / len(steps) if steps else None,
+        "tokens_mean": sum(r["tokens"] or 0 for r in rows) / len(rows),
+    }
+
+
 def table(report: dict[str, Any]) -> str:
     """The runs as Markdown."""
-    columns = ("engine", "tokens", "cases", "ms_p50", "ms_p95", "times_diffill_p50", "steps_mean")
+    columns = (
+        "engine", "tokens", "cases", "tokens_mean", "ms_p50", "ms_p95", "times_diffill_p50",
+        "times_diffill_per_token_p50", "steps_mean",
+    )  # fmt: skip
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for run in report["runs"]:
         cells = [run[c] for c in columns]

@@ -13,17 +13,19 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from diffusion.errors import DiffillError
-from diffusion.evaluate.cases import Case, read_cases, to_text
+from diffusion.evaluate.cases import Case, read_case_files, to_text
 from diffusion.evaluate.eval_cli import watched
-from diffusion.evaluate.infill_eval import Filler, parse_length
+from diffusion.evaluate.infill_eval import Fill, Filler, Length, parse_length
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.report import Run, gains, summary, write_report
-from diffusion.evaluate.results import RowFile
+from diffusion.evaluate.results import RowFile, check_file, check_folder
 from diffusion.evaluate.work import FILLERS, MODEL_FILLERS, Plan, Work, run
 
 OWN_CASES = Path(__file__).parent / "cases" / "examples.jsonl"
@@ -43,7 +45,6 @@ def main() -> None:
     print(table(report))
     document = json.dumps(report)
     if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     print(document)
 
@@ -51,12 +52,16 @@ def main() -> None:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Every filler over every file at every length."""
     began = time.monotonic()
-    files = dict(_read(named, arguments) for named in arguments.cases)
+    for path, option in ((arguments.out, "--out"), (arguments.report, "--report")):
+        if path is not None:
+            check_file(path, option)
+    if arguments.rows is not None:
+        check_folder(arguments.rows, "--rows")
+    files = read_case_files(arguments.cases, limit=arguments.limit, sample=arguments.sample)
     runs: list[Run] = []
     for name in arguments.fillers.split(","):
         runs += _runs(name, files, arguments)
     if arguments.rows is not None:
-        arguments.rows.mkdir(parents=True, exist_ok=True)
         for one in runs:
             with RowFile(arguments.rows / f"{one.file}.{one.filler}.{one.length}.jsonl") as file:
                 for row in one.rows:
@@ -76,7 +81,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "gains": [
             {
                 "file": one.file, "run": one.name, "over": other.name, "metric": gain.metric,
-                "gain": gain.gain, "low": gain.low, "high": gain.high,
+                "gain": gain.gain, "low": gain.low, "high": gain.high, "groups": gain.groups,
             }
             for other, one, found in gains(runs)
             for gain in found
@@ -104,15 +109,15 @@ def _cell(column: str, value: float | None) -> str:
     return f"{value:.1f}" if column.startswith(("ms", "steps")) else f"{value:.3f}"
 
 
-def _read(named: str, arguments: argparse.Namespace) -> tuple[str, list[Case]]:
-    """The name and the cases of `FILE` or `FILE:N`."""
-    path, _, count = named.rpartition(":")
-    if path and count.isdigit():
-        cases = read_cases(Path(path), limit=arguments.limit, sample=int(count))
-    else:
-        path = named
-        cases = read_cases(Path(path), limit=arguments.limit, sample=arguments.sample)
-    return Path(path).name.removesuffix(".gz").removesuffix(".jsonl"), cases
+@dataclass(frozen=True, slots=True)
+class ByLanguage:
+    """A filler for each language."""
+
+    name: str
+    fillers: Mapping[str, Filler]
+
+    def prepare(self, case: Case, length: Length) -> Callable[[], Fill]:
+        return self.fillers[case.language].prepare(case, length)
 
 
 def _runs(name: str, files: dict[str, list[Case]], arguments: argparse.Namespace) -> list[Run]:
@@ -127,14 +132,13 @@ def _runs(name: str, files: dict[str, list[Case]], arguments: argparse.Namespace
         device=arguments.device,
     )
     print(f"{name} on {', '.join(files)}", file=sys.stderr)
-    if name == "ngram" and arguments.corpus is not None:  # a table for each language
-        found = []
-        for cases in files.values():
-            filler = _ngram(arguments, cases[0].language)
-            found += list(run(plan, cases, work=Work(plan, filler=filler)))
-    else:
-        every = [case for cases in files.values() for case in cases]
-        found = list(_watched(run(plan, every, workers=arguments.workers), len(every)))
+    every = [case for cases in files.values() for case in cases]
+    work = None
+    if name == "ngram" and arguments.corpus is not None:
+        languages = sorted({case.language for case in every})
+        filler = ByLanguage(name, {one: _ngram(arguments, one) for one in languages})
+        work = Work(plan, filler=filler)
+    found = list(_watched(run(plan, every, workers=arguments.workers, work=work), len(every)))
     runs = []
     for file, cases in files.items():
         mine, found = found[: len(cases)], found[len(cases) :]

@@ -38,6 +38,7 @@ from typing import Any
 from lsp_session import AUTOMATIC, Server, some_file
 
 from diffusion.evaluate.machine import describe
+from diffusion.evaluate.percentile import percentile
 
 WORK = ("cold", "new_line", "same_line", "cache_hit")
 KEY_MEDIAN_MS, KEY_SPREAD = 150.0, 0.45
@@ -319,12 +320,7 @@ def _median(values: list[float]) -> float | None:
 
 
 def _times(times: list[float]) -> Json:
-    ordered = sorted(times)
-    return {
-        f"ms_p{n}": round(ordered[math.ceil(n / 100 * len(ordered)) - 1], 1)
-        for n in (50, 95, 99)
-        if ordered
-    }
+    return {f"ms_p{n}": round(percentile(times, n), 1) for n in (50, 95, 99) if times}
 
 
 def main() -> None:

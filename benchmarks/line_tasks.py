@@ -34,6 +34,7 @@ from diffusion.evaluate.compare import compare, table
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.metrics import score
 from diffusion.evaluate.model_filler import served_dir, weights_hash
+from diffusion.evaluate.percentile import percentile
 from diffusion.filling import FillRequest
 from diffusion.infill import Infiller
 from diffusion.text.ignored import IgnoreRules
@@ -181,7 +182,8 @@ def _scored(question: Question, texts: Sequence[str]) -> dict[str, Any]:
     scored = [score(case, text) for text in texts or ("",)]
     row = {metric: getattr(scored[0], metric) for metric in METRICS if metric != "in_3"}
     found = any(score.exact_match for score in scored)
-    return {"task_id": question.name, **row, "in_3": found, "texts": list(texts)}
+    known = {"task_id": question.name, "group": question.path}
+    return {**known, **row, "in_3": found, "texts": list(texts)}
 
 
 def _totals(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
@@ -189,10 +191,10 @@ def _totals(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
     for metric in METRICS:
         values = [row[metric] for row in rows if row[metric] is not None]
         found[metric] = round(statistics.fmean(values), 4) if values else None
-    times = sorted(row["ms"] for row in rows if "ms" in row)
+    times = [row["ms"] for row in rows if "ms" in row]
     if times:
         found["ms_p50"] = round(statistics.median(times), 1)
-        found["ms_p95"] = round(times[int(0.95 * (len(times) - 1))], 1)
+        found["ms_p95"] = round(percentile(times, 95), 1)
     return found
 
 

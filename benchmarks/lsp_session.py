@@ -22,7 +22,6 @@ import ast
 import importlib.util
 import io
 import json
-import math
 import os
 import statistics
 import subprocess
@@ -37,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from diffusion.evaluate.machine import describe
+from diffusion.evaluate.percentile import percentile
 
 PLACES = ("line_end", "mid_line", "new_line")
 WORK = ("cold", "new_line", "same_line", "by_key")
@@ -305,11 +305,8 @@ def _answered(rows: list[Json], trigger: int) -> int:
 
 
 def _times(rows: list[Json]) -> Json:
-    times = sorted(row["ms"] for row in rows)
-    if not times:
-        return {}
-    at = {f"ms_p{n}": times[math.ceil(n / 100 * len(times)) - 1] for n in (50, 95, 99)}
-    return {name: round(value, 1) for name, value in at.items()}
+    times = [row["ms"] for row in rows]
+    return {f"ms_p{n}": round(percentile(times, n), 1) for n in (50, 95, 99) if times}
 
 
 def _part(rows: list[Json], key: str, value: str) -> Json:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import statistics
 import sys
@@ -29,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from diffusion.evaluate.machine import describe  # noqa: E402
+from diffusion.evaluate.percentile import percentile  # noqa: E402
 from tests.support.lsp_process import script  # noqa: E402
 from tests.support.neovim import Neovim, running, server  # noqa: E402
 
@@ -155,7 +155,7 @@ def measure(way: str, engine: str, rounds: int, folder: Path) -> dict[str, Any]:
         "rounds": rounds,
         "shown": len(shown),
         "ms_p50": round(statistics.median(shown), 1) if shown else None,
-        "ms_p95": round(shown[math.ceil(0.95 * len(shown)) - 1], 1) if shown else None,
+        "ms_p95": round(percentile(shown, 95), 1) if shown else None,
         "ms_max": round(shown[-1], 1) if shown else None,
     }
 

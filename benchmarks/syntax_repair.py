@@ -19,6 +19,7 @@ from diffusion.evaluate.cases import Case, read_cases
 from diffusion.evaluate.compare import compare
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.model_filler import served_dir, weights_hash
+from diffusion.evaluate.percentile import percentile
 from diffusion.infill import Infiller, InfillRequest
 
 OWN_CASES = Path(__file__).parent / "cases" / "examples.jsonl"
@@ -71,6 +72,7 @@ def _filled(
     parses = [c.parses for c in result.candidates]
     return {
         "task_id": case.task_id,
+        "group": case.group,
         "exact": any(exact[:1]),
         "exact_in_3": any(exact),
         "parses": any(parses[:1]),
@@ -82,12 +84,12 @@ def _filled(
 
 def _totals(rows: list[dict[str, Any]]) -> dict[str, float]:
     found = {name: round(statistics.mean(row[name] for row in rows), 4) for name in METRICS}
-    times = sorted(row["ms"] for row in rows)
+    times = [row["ms"] for row in rows]
     return {
         **found,
         "steps_mean": round(statistics.mean(row["steps"] for row in rows), 2),
         "ms_p50": round(statistics.median(times), 1),
-        "ms_p95": round(times[int(0.95 * (len(times) - 1))], 1),
+        "ms_p95": round(percentile(times, 95), 1),
     }
 
 

@@ -13,15 +13,44 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from diffusion.evaluate.machine import describe
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a process wrote, and the most memory that it, or a process that it started, held."""
+
+    stdout: str
+    stderr: str
+    peak_mb: int
+
+
+def run(command: Sequence[str], env: Mapping[str, str]) -> Ended:
+    """Run a command to its end, whatever that is."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err, env=env)
+        try:
+            # Of this process alone: `getrusage` knows only the largest of all that have ended.
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        process.returncode = os.waitstatus_to_exitcode(status)
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode("utf-8", "replace"))
+    return Ended(texts[0], texts[1], round(usage.ru_maxrss / 1024))
 
 
 def tune(repository: Path, method: str, rate: float | None, options: Any) -> dict[str, Any]:
@@ -35,7 +64,7 @@ def tune(repository: Path, method: str, rate: float | None, options: Any) -> dic
         if rate is not None:
             command += ["--learning-rate", str(rate)]
         env = {**os.environ, "DIFFILL_DATA": data}
-        done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+        done = run(command, env)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     last = events[-1] if events else {"event": "failed", "message": done.stderr[-500:]}
     last.pop("folder", None)
@@ -48,8 +77,7 @@ def tune(repository: Path, method: str, rate: float | None, options: Any) -> dic
         "plan": {k: plan.get(k) for k in ("files", "tokens", "held_out_tokens", "excluded")},
         "curve": [[e["step"], e["loss"]] for e in events if e["event"] == "validation"],
         "tokens_per_s": round(speeds[-1]) if speeds else None,
-        # The largest of all children so far: runs are ordered by what they need.
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
+        "peak_mb": done.peak_mb,
         "result": last,
     }
 

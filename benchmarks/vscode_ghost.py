@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from diffusion.evaluate.machine import describe  # noqa: E402
+from diffusion.evaluate.percentile import percentile  # noqa: E402
 from tests.editors.vscode.workbench import Workbench  # noqa: E402
 
 Json = dict[str, Any]
@@ -96,11 +97,10 @@ def measure(home: Path, arguments: list[str], lines: tuple[str, ...]) -> Json:
 
 
 def _spread(times: list[float]) -> Json:
-    ordered = sorted(times)
-    if not ordered:
-        return {"p50_ms": None, "p95_ms": None, "max_ms": None}
-    at = [ordered[round(share * (len(ordered) - 1))] for share in (0.5, 0.95, 1.0)]
-    return dict(zip(("p50_ms", "p95_ms", "max_ms"), [round(ms) for ms in at], strict=True))
+    shares = {"p50_ms": 50, "p95_ms": 95, "max_ms": 100}
+    return {
+        name: round(percentile(times, share)) if times else None for name, share in shares.items()
+    }
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ makes up for the fact that the chosen one of several always looks too good. Of o
 about as many exact matches, the one whose first candidates leave the fewest syntax errors is taken
 (`ERROR_COSTS`); otherwise order and score are monotone in the same value.
 
-Every figure is cross-validated: folds are cases, so no case is judged by a fit that saw it (the
-cost of an error is the best of a handful on these folds, though). The
+Every figure is cross-validated: no case is judged by a fit that saw it, or saw another hole of its
+document (the cost of an error is the best of a handful on these folds, though). The
 fitted order is kept only if it finds at least as many exact matches as the order by hand; else
 the order by hand gets a calibrated scale.
 """
@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.calibration import Reliability, reliability
+from diffusion.evaluate.groups import folds_of, groups_of
 from diffusion.model.manifest import MANIFEST_FILE, WEIGHTS_FILE, FileRecord, Manifest
 from diffusion.process.copying import COPYING_FILE, CopyWeights
 from diffusion.ranking import FEATURES, RANKING_FILE, Evidence, QuoteEvidence, Ranking
@@ -58,8 +59,8 @@ class Calibration:
 
     `by_hand` and `fitted`: exact matches of the first candidate. `best`: of any candidate, the
     most that any order could reach. `parses`: first candidates that leave no new syntax error.
-    `offers`: what it was fitted to; `judged`: the first candidate of each case. `before` and
-    `after`: reliability of the score.
+    `offers`: what it was fitted to; `folds`: the fold of each case; `judged`: its first candidate.
+    `before` and `after`: reliability of the score.
     """
 
     ranking: Ranking
@@ -70,6 +71,7 @@ class Calibration:
     best: float
     parses: float
     offers: Sequence[Sequence[Offer]]
+    folds: Sequence[int]
     judged: Sequence[Mapping[str, Any]]
     before: Reliability
     after: Reliability
@@ -121,18 +123,13 @@ def _bound(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
         ) from error
 
 
-def offers_of(rows: Sequence[dict[str, Any]]) -> list[list[Offer]]:
-    """The finished candidates of each row, without the rows that have none."""
-    found = []
-    for row in rows:
-        offers = [
-            Offer(_evidence_in(offer), offer["exact_match"])
-            for offer in row.get("offers", ())
-            if offer["finished"]
-        ]
-        if offers:
-            found.append(offers)
-    return found
+def offers_of(row: Mapping[str, Any]) -> list[Offer]:
+    """The finished candidates of a row."""
+    return [
+        Offer(_evidence_in(offer), offer["exact_match"])
+        for offer in row.get("offers", ())
+        if offer["finished"]
+    ]
 
 
 def _evidence_in(offer: Mapping[str, Any]) -> Evidence:
@@ -146,19 +143,27 @@ def calibrate(rows: Sequence[dict[str, Any]]) -> Calibration:
     """Fit a ranking to result rows with offers.
 
     Raises:
-        EvaluationError: too few candidates are exact for anything to be learned.
+        EvaluationError: too few candidates are exact for anything to be learned, or too few
+            documents are behind them.
     """
-    cases = offers_of(rows)
+    known = [(row, offers) for row in rows if (offers := offers_of(row))]
+    cases = [offers for _, offers in known]
     exact = sum(offer.exact for offers in cases for offer in offers)
     if exact < _FEWEST_EXACT:
         raise EvaluationError(
             f"only {exact} candidates in {len(cases)} cases are exact",
             fix="calibrate with more cases, or train the model longer first",
         )
+    folds = folds_of(groups_of([row for row, _ in known]), FOLDS)
+    if len(set(folds)) < FOLDS:
+        raise EvaluationError(
+            f"the cases come from {len(set(folds))} documents, of which {FOLDS} are needed",
+            fix="calibrate with a larger corpus, or with more cases",
+        )
     by_hand = Ranking()
     before = [_judge(by_hand, offers) for offers in cases]
-    judged = {"by hand": cross_validated(cases, lambda learn: _scaled(by_hand, learn))}
-    cost, judged["fitted"] = _with_cost(cases)
+    judged = {"by hand": cross_validated(cases, folds, lambda learn: _scaled(by_hand, learn))}
+    cost, judged["fitted"] = _with_cost(cases, folds)
     rates = {name: _rate(found) for name, found in judged.items()}
     kept = "fitted" if rates["fitted"] >= rates["by hand"] else "by hand"
     ranking = fit(cases, cost) if kept == "fitted" else _scaled(by_hand, cases)
@@ -171,6 +176,7 @@ def calibrate(rows: Sequence[dict[str, Any]]) -> Calibration:
         fitted=rates["fitted"] * len(cases) / every,
         best=sum(any(offer.exact for offer in offers) for offers in cases) / every,
         offers=cases,
+        folds=folds,
         judged=judged[kept],
         parses=sum(row["parses"] for row in judged[kept]) / every,
         before=reliability(before),
@@ -181,20 +187,25 @@ def calibrate(rows: Sequence[dict[str, Any]]) -> Calibration:
 Fit = Callable[[Sequence[Sequence[Offer]]], Ranking]
 
 
-def cross_validated(cases: Sequence[Sequence[Offer]], fit: Fit) -> list[dict[str, Any]]:
-    """The first candidate of every case, by a ranking that did not see the case."""
+def cross_validated(
+    cases: Sequence[Sequence[Offer]], folds: Sequence[int], fit: Fit
+) -> list[dict[str, Any]]:
+    """The first candidate of every case, by a ranking that saw no case of its fold."""
     judged: list[dict[str, Any]] = [{}] * len(cases)
-    for fold in range(FOLDS):
-        ranking = fit([offers for i, offers in enumerate(cases) if i % FOLDS != fold])
-        for i in range(fold, len(cases), FOLDS):
-            judged[i] = _judge(ranking, cases[i])
+    for fold in sorted(set(folds)):
+        ranking = fit([offers for offers, at in zip(cases, folds, strict=True) if at != fold])
+        for i, at in enumerate(folds):
+            if at == fold:
+                judged[i] = _judge(ranking, cases[i])
     return judged
 
 
-def _with_cost(cases: Sequence[Sequence[Offer]]) -> tuple[float, list[dict[str, Any]]]:
+def _with_cost(
+    cases: Sequence[Sequence[Offer]], folds: Sequence[int]
+) -> tuple[float, list[dict[str, Any]]]:
     """The largest cost of an error with which `_MOST_LOST` is lost at most, and what is first."""
     found = {
-        cost: cross_validated(cases, partial(fit, error_cost=cost)) for cost in ERROR_COSTS
+        cost: cross_validated(cases, folds, partial(fit, error_cost=cost)) for cost in ERROR_COSTS
     }
     least = _rate(found[0.0]) - _MOST_LOST
     best = max(cost for cost, judged in found.items() if _rate(judged) > least)

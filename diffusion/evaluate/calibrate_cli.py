@@ -1,9 +1,10 @@
 """`diffill calibrate`: fit the weight of copying, then the order and the scores of candidates.
 
-Invariants: only validation text of a corpus is looked at, other holes for each of the two fits; the
-second one is made with the first in force, in a copy of the model folder; the folder itself gets
-`copying.json` and `ranking.json` (and its manifest a record of each) when both are done; stdout
-ends with one line of JSON.
+Invariants: only validation text of a corpus is looked at, other documents for each of the two fits
+(a half of them each); the second one is made with the first in force, in a copy of the model
+folder; the folder itself gets `copying.json` and `ranking.json` (and its manifest a record of each)
+when both are done; what cannot be written is told before anything is fitted; stdout ends with one
+line of JSON.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diffusion.errors import ConfigError
+from diffusion.errors import ConfigError, EvaluationError
 from diffusion.ranking import MOST_QUOTES
 
+if TYPE_CHECKING:
+    from diffusion.evaluate.calibrate import Calibration
+
 _COPY_SEED = 1
+_COPY_HALF, _RANKING_HALF = 1, 0
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -87,10 +92,11 @@ def calibrate_model(
     folder = served_dir(model)
     tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
     shares = None if quantiles is None else _shares(quantiles)
+    _check_places(rows_file, plot, None if dry_run else folder)
     copied = fit_copying(
         Infiller.load(folder, threads=1, device="cpu"),
         track(
-            validation_holes(corpus, tokenizer, copy_cases, seed=_COPY_SEED),
+            validation_holes(corpus, tokenizer, copy_cases, seed=_COPY_SEED, half=_COPY_HALF),
             description="copying",
             console=Console(stderr=True),
         ),
@@ -101,7 +107,7 @@ def calibrate_model(
         "nats_with": round(copied.nats_after, 4),
     }
     copying = replace(copied.weights, facts=copy_facts)
-    cases = validation_holes(corpus, tokenizer, count)
+    cases = validation_holes(corpus, tokenizer, count, half=_RANKING_HALF)
     with TemporaryDirectory(prefix="diffill-calibrate-") as scratch:
         with_copying = Path(shutil.copytree(folder, Path(scratch) / folder.name))
         store(with_copying, copying=copying)
@@ -136,11 +142,6 @@ def calibrate_model(
         },
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
-    if plot is not None:
-        from diffusion.evaluate.report_svg import reliability_plot
-
-        curves = {"before": result.before, "after": result.after}
-        plot.write_text(reliability_plot(curves, standalone=True), encoding="utf-8")
     if not dry_run:
         ranking = replace(
             result.ranking if looked is None else looked.ranking,
@@ -152,7 +153,33 @@ def calibrate_model(
         )
         store(folder, ranking, copying=copying)
         typer.echo(f"stored in {folder}", err=True)
+    if plot is not None:
+        _draw(plot, result)
     print(json.dumps(facts))
+
+
+def _check_places(rows_file: Path | None, plot: Path | None, folder: Path | None) -> None:
+    """Whether all that is to be written can be."""
+    from diffusion.evaluate.results import check_file, check_folder, partial_of
+
+    if rows_file is not None:
+        check_file(partial_of(rows_file), "--rows")
+    if plot is not None:
+        check_file(plot, "--plot")
+    if folder is not None:
+        check_folder(folder, "--model")
+
+
+def _draw(plot: Path, result: Calibration) -> None:
+    from diffusion.evaluate.report_svg import reliability_plot
+
+    curves = {"before": result.before, "after": result.after}
+    try:
+        plot.write_text(reliability_plot(curves, standalone=True), encoding="utf-8")
+    except OSError as error:
+        raise EvaluationError(
+            f"cannot write {plot} ({error.strerror})", fix="give another --plot"
+        ) from error
 
 
 def _shares(text: str) -> tuple[float, ...]:

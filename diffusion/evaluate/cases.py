@@ -2,8 +2,9 @@
 
 A case has at least `task_id, language, prefix, middle, suffix`, all strings; `middle` is the
 reference for the text between `prefix` and `suffix`. Optional keys are read when present:
-`hole` (the kind of hole, for reports by kind), `test`, `entry_point`, `test_kind` and
-`canonical_ok` (for execution). Anything else is ignored. Files may be gzipped.
+`hole` (the kind of hole, for reports by kind), `group` (what it shares with other cases, such as
+their problem or file; see `groups`), `test`, `entry_point`, `test_kind` and `canonical_ok` (for
+execution). Anything else is ignored. Files may be gzipped, or be a pipe.
 
 Text may hold lone surrogates (JSON can spell them): `to_bytes` writes them as three bytes
 each (`surrogatepass`), and `to_text` reads any bytes back, so no case can stop a run.
@@ -11,24 +12,29 @@ each (`surrogatepass`), and `to_text` reads any bytes back, so no case can stop 
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from diffusion.errors import EvaluationError
+from diffusion.evaluate.groups import problem_of
 
 _REQUIRED = ("task_id", "language", "prefix", "middle", "suffix")
-_OPTIONAL_TEXT = ("hole", "test", "entry_point", "test_kind")
+_OPTIONAL_TEXT = ("hole", "group", "test", "entry_point", "test_kind")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One hole with its reference. `hole` names its kind where the file says so."""
+    """One hole with its reference. `hole` names its kind where the file says so.
+
+    `group`: what it shares with other cases; None where it stands for itself.
+    """
 
     task_id: str
     language: str
@@ -36,6 +42,7 @@ class Case:
     middle: str
     suffix: str
     hole: str | None = None
+    group: str | None = None
     test: str | None = None
     entry_point: str | None = None
     test_kind: str | None = None
@@ -97,6 +104,36 @@ def read_cases(
     return cases[:limit]
 
 
+def read_case_files(
+    named: Sequence[str], *, limit: int | None = None, sample: int | None = None
+) -> dict[str, list[Case]]:
+    """The cases of several files by the file's name without its ending.
+
+    Args:
+        named: paths, each `FILE` or, for a fixed random N of its cases, `FILE:N`.
+        limit: see `read_cases`.
+        sample: see `read_cases`; for the files that say no number.
+
+    Raises:
+        EvaluationError: as `read_cases`, or two files go by the same name.
+    """
+    paths: dict[str, str] = {}
+    found: dict[str, list[Case]] = {}
+    for one in named:
+        path, _, count = one.rpartition(":")
+        if not (path and count.isdigit()):
+            path, count = one, ""
+        name = Path(path).name.removesuffix(".gz").removesuffix(".jsonl")
+        if name in paths:
+            raise EvaluationError(
+                f"{paths[name]} and {path} would both go by the name '{name}'",
+                fix="rename one of them, or measure them one by one",
+            )
+        paths[name] = path
+        found[name] = read_cases(path, limit=limit, sample=int(count) if count else sample)
+    return found
+
+
 def parse_case(line: str, *, where: str) -> Case:
     """One line of a case file as a `Case`; `where` opens every error message."""
     try:
@@ -119,6 +156,7 @@ def parse_case(line: str, *, where: str) -> Case:
     for key in _OPTIONAL_TEXT:
         if record.get(key) is not None:
             fields[key] = _text(record[key], key, where)
+    fields.setdefault("group", problem_of(fields["task_id"]))
     fields["canonical_ok"] = record.get("canonical_ok") is not False
     return Case(**fields)
 
@@ -137,14 +175,18 @@ def _text(value: object, key: str, where: str) -> str:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered non-blank lines. Splits at newline bytes only: U+2028 is no line end here."""
+    """Numbered non-blank lines. Splits at newline bytes only: U+2028 is no line end here.
+
+    The file is opened once: of a pipe, what was read is gone.
+    """
     try:
-        with path.open("rb") as probe:
-            gzipped = probe.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if gzipped else path.open("rb") as file:
-            for number, raw in enumerate(file, start=1):
-                if raw.strip():
-                    yield number, raw.decode("utf-8")
+        with path.open("rb") as file:
+            gzipped = file.peek(2)[:2] == b"\x1f\x8b"
+            lines: Iterable[bytes] = gzip.GzipFile(fileobj=file) if gzipped else file
+            for number, raw in enumerate(lines, start=1):
+                line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
+                if line.strip():
+                    yield number, line.decode("utf-8")
     except FileNotFoundError:
         raise EvaluationError(f"there is no case file {path}", fix="check the path") from None
     except UnicodeDecodeError as error:

@@ -2,7 +2,8 @@
 
 Two runs over the same cases are compared case by case: the mean difference and its interval
 leave out what makes a case hard for both, so far smaller gains can be told from luck.
-Cases are matched by task id and, where ids repeat, by their turn.
+Cases are matched by task id and, where ids repeat, by their turn. Intervals are drawn over groups
+of cases (`groups`). A case in which either filler raised says nothing of what a fill costs.
 """
 
 from __future__ import annotations
@@ -13,19 +14,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from diffusion.errors import EvaluationError
+from diffusion.evaluate.groups import groups_of
 from diffusion.evaluate.metrics import bootstrap
 
 METRICS = (
     "exact_match", "edit_similarity", "parses", "empty", "repetition", "suffix_echo", "passed",
     "steps", "ms",
 )  # fmt: skip
+COSTS = ("steps", "tokens", "ms")
+"""What a fill took: unknown where the filler raised."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """How much higher `metric` is in the new run; `low` and `high` bound it with 95 %."""
+    """How much higher `metric` is in the new run; `low` and `high` bound it with 95 %.
+
+    `cases` of `groups`: how many were compared, and from how many the interval was drawn.
+    """
 
     metric: str
     old: float
@@ -34,11 +41,12 @@ class Gain:
     low: float
     high: float
     cases: int
+    groups: int
 
     @property
     def certain(self) -> bool:
-        """Whether the interval leaves 0 out."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval leaves 0 out; one that was drawn from one group says nothing."""
+        return self.groups > 1 and (self.low > 0 or self.high < 0)
 
 
 def pairs(old: Sequence[Row], new: Sequence[Row]) -> list[tuple[Row, Row]]:
@@ -60,15 +68,19 @@ def compare(old: Sequence[Row], new: Sequence[Row], metrics: Sequence[str] = MET
     """A gain for every metric that both runs know; cases where one does not are left out."""
     gains = []
     matched = pairs(old, new)
+    groups = groups_of([b for _, b in matched])
     for metric in metrics:
-        values = [
-            (float(a[metric]), float(b[metric]))
-            for a, b in matched
-            if a.get(metric) is not None and b.get(metric) is not None
+        known = [
+            (float(a[metric]), float(b[metric]), group)
+            for (a, b), group in zip(matched, groups, strict=True)
+            if a.get(metric) is not None
+            and b.get(metric) is not None
+            and not (metric in COSTS and ("error" in a or "error" in b))
         ]
-        if not values:
+        if not known:
             continue
-        interval = bootstrap([b - a for a, b in values])
+        values = [(a, b) for a, b, _ in known]
+        interval = bootstrap([b - a for a, b in values], [group for *_, group in known])
         gains.append(
             Gain(
                 metric=metric,
@@ -78,6 +90,7 @@ def compare(old: Sequence[Row], new: Sequence[Row], metrics: Sequence[str] = MET
                 low=round(interval.low, 4),
                 high=round(interval.high, 4),
                 cases=len(values),
+                groups=interval.groups,
             )
         )
     return gains
@@ -85,11 +98,11 @@ def compare(old: Sequence[Row], new: Sequence[Row], metrics: Sequence[str] = MET
 
 def table(gains: Sequence[Gain]) -> str:
     """The gains as a Markdown table."""
-    lines = ["| metric | cases | old | new | gain | 95 % interval |", "|---|---|---|---|---|---|"]
+    lines = ["| metric | cases | groups | old | new | gain | 95 % interval |", "|---" * 7 + "|"]
     for gain in gains:
         mark = "" if gain.certain else " (may be chance)"
         lines.append(
-            f"| {gain.metric} | {gain.cases} | {gain.old:.4g} | {gain.new:.4g} | "
+            f"| {gain.metric} | {gain.cases} | {gain.groups} | {gain.old:.4g} | {gain.new:.4g} | "
             f"{gain.gain:+.4g} | {gain.low:+.4g} to {gain.high:+.4g}{mark} |"
         )
     return "\n".join(lines) + "\n"

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.cases import duplicate_ids, read_cases
 from diffusion.evaluate.infill_eval import Executor, parse_length, totals
-from diffusion.evaluate.results import RowFile
+from diffusion.evaluate.results import RowFile, check_file
 from diffusion.evaluate.work import Plan, Work, load_filler, run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -82,6 +82,8 @@ def eval_cases(
         raise EvaluationError(
             f"--out {out} is the file of cases, which it would replace", fix="give another --out"
         )
+    if report is not None:
+        check_file(report, "--report")
     cases = read_cases(cases_file, limit=limit, sample=sample)
     if repeated := duplicate_ids(cases):
         typer.echo(f"note: {repeated} cases repeat the task id of an earlier one", err=True)

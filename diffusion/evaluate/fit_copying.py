@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 import torch
 
-from diffusion.evaluate.cases import Case
+from diffusion.evaluate.cases import Case, to_bytes
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.process.copying import CopyWeights
 from diffusion.text.canvas import canvas_ids
+from diffusion.text.implied_newline import implied_newline
 from diffusion.text.tokenizer import DEL, MASK
 
 _ROUNDS = 200
@@ -67,10 +68,11 @@ def _predictions(
     infiller: Infiller, case: Case
 ) -> list[tuple[tuple[int, int] | None, float, float]]:
     """(bucket, probability by the model, by the votes) of every token of a case's middle."""
-    text = (case.prefix + case.suffix).encode()
-    request = InfillRequest(text, len(case.prefix.encode()), case.language)
-    site = infiller.open(request)
-    true_ids = site.placement.slots_needed(infiller.tokenizer, case.middle.encode())
+    text, cursor = case.text_without_middle, case.cursor
+    site = infiller.open(InfillRequest(text, cursor, case.language))
+    # A line end that the insertion implies is no part of the canvas.
+    middle = to_bytes(case.middle).removesuffix(implied_newline(text, cursor))
+    true_ids = site.placement.slots_needed(infiller.tokenizer, middle)
     if not 0 < len(true_ids) <= _LONGEST_MIDDLE:
         return []
     pins = site.placement.pins

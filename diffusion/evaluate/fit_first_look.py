@@ -3,7 +3,7 @@
 Input: the cases that a ranking is fitted to. What a quote says of itself (`QUOTE_FEATURES`) is
 weighed as `calibrate` weighs everything. Both the quote's score and the ranking's own choice are
 cross-validated, and the least score is the lowest from which answering with quotes finds no fewer
-exact matches than the ranking, on the same folds.
+exact matches than the ranking, on the same folds, none of which shares a document with another.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
-from diffusion.evaluate.calibrate import Calibration, cross_validated, fit
+from diffusion.evaluate.calibrate import FOLDS, Calibration, cross_validated, fit
 from diffusion.ranking import QUOTE_FEATURES, Ranking
 
 _FEWEST_CASES = 50
@@ -41,8 +41,11 @@ def fit_first_look(fitted: Calibration) -> FirstLookFit | None:
     exact = sum(offer.exact for offers in quotes for offer in offers)
     if fitted.kept != "fitted" or len(quotes) < _FEWEST_CASES or exact < _FEWEST_EXACT:
         return None
+    folds = [fitted.folds[n] for n in seen]
+    if len(set(folds)) < FOLDS:
+        return None
     weigh = partial(fit, names=QUOTE_FEATURES)
-    looked = cross_validated(quotes, weigh)
+    looked = cross_validated(quotes, folds, weigh)
     model = [fitted.judged[n] for n in seen]
     for least in _SCORES:
         here = [

@@ -149,8 +149,9 @@ def evaluate_case(
             {"exact_match": text.strip() == case.middle.strip(), "text": text} | evidence
             for text, evidence in zip(texts, fill.evidence, strict=True)
         ]
-    if case.hole is not None:
-        row["hole"] = case.hole
+    for key, known in (("hole", case.hole), ("group", case.group)):
+        if known is not None:
+            row[key] = known
     if fill.reason is not None:
         row["reason"] = fill.reason
     if error is not None:
@@ -164,17 +165,17 @@ def evaluate_case(
 
 
 def totals(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Means over rows, latency percentiles (of the rows without an error), and splits.
+    """Means over rows, what a fill costs (over the rows without an error), and splits.
 
     `pass_at_1` is over the executed cases and present only if there were any. A rate that no
     row knows (`parses` without a grammar) is None.
     """
     summary: dict[str, Any] = {name: _mean(rows, name) for name in RATES}
-    sound_ms = [row["ms"] for row in rows if "error" not in row]
-    summary["ms_p50"] = _percentile(sound_ms, 50)
-    summary["ms_p95"] = _percentile(sound_ms, 95)
-    summary["tokens_mean"] = _mean(rows, "tokens")
-    summary["steps_mean"] = _mean(rows, "steps")
+    sound = [row for row in rows if "error" not in row]
+    summary["ms_p50"] = _percentile([row["ms"] for row in sound], 50)
+    summary["ms_p95"] = _percentile([row["ms"] for row in sound], 95)
+    summary["tokens_mean"] = _mean(sound, "tokens")
+    summary["steps_mean"] = _mean(sound, "steps")
     summary["cases"] = len(rows)
     summary["errors"] = sum("error" in row for row in rows)
     offered = [row for row in rows if "exact_in_3" in row]

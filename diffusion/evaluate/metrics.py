@@ -16,12 +16,13 @@ Definitions (c = completion, m = the case's middle):
 - suffix_echo: the last non-blank line of c is also the first non-blank line of the suffix,
   has a letter or digit in it, and the reference does not do the same.
 
-Rates are means over cases. Intervals are percentile bootstraps over cases, with a fixed seed.
+Rates are means over cases. Intervals are percentile bootstraps with a fixed seed over groups of
+cases (`groups`): cases of one problem are right or wrong together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -52,11 +53,12 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean with its bootstrap interval [low, high]."""
+    """A mean with its bootstrap interval [low, high], and from how many groups it was drawn."""
 
     mean: float
     low: float
     high: float
+    groups: int
 
 
 def score(case: Case, completion: str) -> Score:
@@ -123,8 +125,18 @@ def _errors(case: Case, middle: str) -> int | None:
     return tree.error_count() if tree.root is not None else None
 
 
-def bootstrap(values: Sequence[float], *, resamples: int = 1000, share: float = 0.95) -> Interval:
+def bootstrap(
+    values: Sequence[float],
+    groups: Sequence[Hashable] | None = None,
+    *,
+    resamples: int = 1000,
+    share: float = 0.95,
+) -> Interval:
     """The mean of `values` and its percentile bootstrap interval over `share`.
+
+    `groups`: for each value the group it belongs to. Groups are drawn with replacement, each with
+    all its values; without them every value is a group. One group alone tells nothing of chance:
+    its interval has no width.
 
     For a paired comparison of two fillers on the same cases, pass the differences case by
     case: the interval of their mean is the paired interval.
@@ -135,10 +147,15 @@ def bootstrap(values: Sequence[float], *, resamples: int = 1000, share: float = 
     data = np.asarray(values, dtype=np.float64)
     if data.size == 0:
         raise ValueError("no values to bootstrap")
+    keys = range(data.size) if groups is None else groups
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(keys))}
+    at_N = np.array([numbers[group] for group in keys])
+    sums_G, counts_G = np.bincount(at_N, weights=data), np.bincount(at_N)
     generator = np.random.default_rng(0)
-    means = np.array(
-        [data[generator.integers(0, data.size, data.size)].mean() for _ in range(resamples)]
-    )
+    means = np.empty(resamples)
+    for i in range(resamples):
+        drawn = generator.integers(0, len(numbers), len(numbers))
+        means[i] = sums_G[drawn].sum() / counts_G[drawn].sum()
     tail = (1.0 - share) / 2
     low, high = np.quantile(means, [tail, 1.0 - tail])
-    return Interval(mean=float(data.mean()), low=float(low), high=float(high))
+    return Interval(float(data.mean()), float(low), float(high), len(numbers))

@@ -2,13 +2,15 @@
 
 Invariant: the facade is given what an editor would give it (the document with the hole closed
 up, and a cursor), and nothing of the reference but, for the oracle length, its slot count; an
-oracle's canvas does not end early.
+oracle's canvas does not end early. Every fill starts from nothing: no context is kept from an
+earlier case, nor from the same one at another length.
 torch is loaded by `load_model`, not by importing this module.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from diffusion.evaluate.infill_eval import Fill, Length
 from diffusion.text.line_index import LineIndex
 
 if TYPE_CHECKING:
-    from diffusion.infill import Infiller, InfillResult
+    from diffusion.infill import InfillConfig, Infiller, InfillResult
     from diffusion.process.sampler_config import SamplerConfig
 
 _OFFERED, _ALL = 3, 64
@@ -66,6 +68,7 @@ class ModelFiller:
     def prepare(self, case: Case, length: Length) -> Callable[[], Fill]:
         from diffusion.infill import InfillRequest
 
+        self._infiller.contexts.clear()
         document = case.text_without_middle
         asked = InfillRequest(
             text=document,
@@ -108,10 +111,9 @@ def load_model(
     Raises:
         CheckpointError: the folder is missing, damaged or another tokenizer's.
     """
-    from diffusion.infill import InfillConfig, Infiller
+    from diffusion.infill import Infiller
 
-    # One context at most is kept: no case profits from an earlier one.
-    config = InfillConfig(cached_contexts=1)
+    config = measuring_config()
     if sampler is not None:
         config = replace(config, sampler=sampler)
     if context_tokens is not None:
@@ -129,6 +131,16 @@ def load_model(
     return ModelFiller(
         infiller, model_hash, evidence=evidence, at_once=at_once, keep_slots=keep_slots
     )
+
+
+def measuring_config() -> InfillConfig:
+    """What serving uses, but that a document may be parsed for as long as it takes.
+
+    A row is then the same on a busy machine.
+    """
+    from diffusion.infill import InfillConfig
+
+    return InfillConfig(cached_contexts=1, parse_budget_ms=math.inf)
 
 
 def served_dir(directory: Path | None) -> Path:

@@ -22,15 +22,16 @@ from diffusion.errors import EvaluationError
 from diffusion.evaluate.calibration import Reliability, reliability
 from diffusion.evaluate.cases import Case
 from diffusion.evaluate.compare import Gain, compare
+from diffusion.evaluate.groups import groups_of
 from diffusion.evaluate.infill_eval import Length, totals
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.metrics import bootstrap
 from diffusion.evaluate.pieces import pieces
 from diffusion.evaluate.report_samples import sample_section
 from diffusion.evaluate.report_svg import bars_plot, curves_plot, reliability_plot
+from diffusion.evaluate.work import BASELINES
 
 Row = dict[str, Any]
-BASELINES = ("copy", "ngram")
 _SHOWN = (
     ("exact_match", "exact"), ("exact_in_3", "in first 3"), ("pass_at_1", "pass@1"),
     ("edit_similarity", "similarity"), ("parses", "parses"), ("empty", "empty"),
@@ -59,13 +60,16 @@ def summary(run: Run) -> dict[str, Any]:
     """The totals of a run with 95 % intervals, and its calibration where it has confidences."""
     found: dict[str, Any] = {"filler": run.filler, "file": run.file, "length": run.length}
     found |= totals(run.rows)
+    groups = groups_of(run.rows)
+    found["groups"] = len(set(groups))
     for key, name in (
         ("exact_match", "exact_match"), ("edit_similarity", "edit_similarity"),
         ("passed", "pass_at_1"),
     ):  # fmt: skip
-        values = [float(row[key]) for row in run.rows if row.get(key) is not None]
-        if values:
-            interval = bootstrap(values)
+        known = [n for n, row in enumerate(run.rows) if row.get(key) is not None]
+        if known:
+            values = [float(run.rows[n][key]) for n in known]
+            interval = bootstrap(values, [groups[n] for n in known])
             found[f"{name}_interval"] = [round(interval.low, 4), round(interval.high, 4)]
     curve = _calibration(run)
     if curve is not None:
@@ -118,7 +122,8 @@ def page(runs: Sequence[Run], cases: Mapping[str, Sequence[Case]], model_hash: s
         "<h1>Infilling quality</h1>",
         f"<p>{date}. Measured on {html.escape(describe())}. Weights {model_hash or 'unknown'}. "
         "Lengths: <i>predicted</i> is what a user gets, <i>oracle</i> is told how many slots the "
-        "reference takes, a number is a fixed canvas. Brackets hold 95 % bootstrap intervals.</p>",
+        "reference takes, a number is a fixed canvas. Brackets hold 95 % bootstrap intervals, "
+        "drawn over problems or files where several cases come from one.</p>",
         _overview([summary(run) for run in runs]),
         "<h2>Paired gains</h2>",
         _gain_table(runs),

@@ -3,12 +3,15 @@
 Rows go to `OUT.partial` next to `OUT`, each flushed as it comes, and the file takes its name
 when the run is over: `OUT` is never half a run, and an interrupted run can be read in the
 partial file. Something that is no regular file (a pipe, /dev/stdout) is written to directly.
+Whoever writes only after long work asks first whether it can (`check_file`, `check_folder`).
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any
 
@@ -20,8 +23,8 @@ class RowFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._direct = path.exists() and not path.is_file()
-        self.partial = path if self._direct else path.with_name(path.name + ".partial")
+        self.partial = partial_of(path)
+        self._direct = self.partial == path
         try:
             self._file = self.partial.open("w", encoding="utf-8")
         except OSError as error:
@@ -48,25 +51,81 @@ class RowFile:
             self.partial.replace(self.path)
 
 
+def partial_of(path: Path) -> Path:
+    """Where rows for `path` are written until they are all there."""
+    direct = path.exists() and not path.is_file()
+    return path if direct else path.with_name(path.name + ".partial")
+
+
+def check_file(path: Path, option: str) -> None:
+    """Make sure that a file can be written, and make its folder; `option` asked for it.
+
+    A file that is there keeps what it holds, and where none is, none is left behind.
+
+    Raises:
+        EvaluationError: it cannot.
+    """
+    there = path.exists()
+    if there and not path.is_file() and not path.is_dir():
+        return  # a pipe or a device: opening it may wait
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab"):
+            pass
+        if not there:
+            path.unlink()
+    except OSError as error:
+        raise EvaluationError(
+            f"cannot write {path} ({error.strerror})", fix=f"give another {option}"
+        ) from error
+
+
+def check_folder(folder: Path, option: str) -> None:
+    """Make sure that files can be put into a folder, and make it; `option` asked for it.
+
+    Raises:
+        EvaluationError: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise EvaluationError(
+            f"cannot write to {folder} ({error.strerror})", fix=f"give another {option}"
+        ) from error
+
+
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a result file.
 
     Raises:
         EvaluationError: the file is missing or a line is no row.
     """
-    rows = []
     try:
-        for number, line in enumerate(path.read_text("utf-8").split("\n"), start=1):
-            if line.strip():
-                try:
-                    rows.append(json.loads(line))
-                except ValueError as error:
-                    raise EvaluationError(
-                        f"{path.name}, line {number}: not JSON ({error})",
-                        fix="give a file that `diffill eval --out` wrote",
-                    ) from error
+        data = path.read_bytes()
     except OSError as error:
         raise EvaluationError(
             f"cannot read {path} ({error.strerror})", fix="check the path"
         ) from error
-    return rows
+    lines = data.removeprefix(codecs.BOM_UTF8).split(b"\n")
+    return [
+        _row(line, f"{path.name}, line {number}")
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    ]
+
+
+def _row(line: bytes, where: str) -> dict[str, Any]:
+    fix = "give a file that `diffill eval --out` wrote"
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise EvaluationError(f"{where}: not UTF-8 ({error})", fix=fix) from error
+    except (ValueError, RecursionError) as error:
+        raise EvaluationError(f"{where}: not JSON ({error})", fix=fix) from error
+    if not isinstance(row, dict):
+        raise EvaluationError(f"{where}: a {type(row).__name__}, not an object", fix=fix)
+    if not isinstance(row.get("task_id"), str):
+        raise EvaluationError(f"{where}: key 'task_id' is missing, or is no string", fix=fix)
+    return row

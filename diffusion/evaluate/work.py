@@ -31,7 +31,9 @@ MODEL_FILLERS = ("diffill", "typing", "hasty", "canvases", "bare")
 """As served by key; as served while somebody types, when quotes may be the answer and slots are
 kept; with slots kept, but the model always asked; without quotes; without quotes, the document's
 votes and a fitted ranking."""
-FILLERS = (*MODEL_FILLERS, "quote", "copy", "ngram")
+BASELINES = ("quote", "copy", "ngram")
+"""What needs no model."""
+FILLERS = (*MODEL_FILLERS, *BASELINES)
 
 
 @dataclass(frozen=True, slots=True)

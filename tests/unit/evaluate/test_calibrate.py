@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,16 @@ from diffusion.evaluate.calibrate import (
     store,
 )
 from diffusion.evaluate.calibrate_cli import app
+from diffusion.evaluate.cases import Case
+from diffusion.evaluate.fit_copying import CopyFit
+from diffusion.evaluate.groups import folds_of
+from diffusion.evaluate.work import Plan
+from diffusion.infill import Infiller
 from diffusion.model.manifest import FileRecord, Manifest, check_files
 from diffusion.process.copying import COPYING_FILE, CopyWeights
 from diffusion.ranking import RANKING_FILE, Evidence, QuoteEvidence, Ranking
+from diffusion.text.tokenizer import Tokenizer
+from tests.unit.train.corpora import write_corpus
 
 
 def evidence(**known: Any) -> Evidence:
@@ -106,7 +114,7 @@ def test_unfinished_candidates_and_empty_rows_teach_nothing() -> None:
     rows = drawn_rows(3, truth="consensus")
     for offer in rows[0]["offers"]:
         offer["finished"] = False
-    assert len(offers_of([*rows, {"task_id": "none"}])) == 2
+    assert [len(offers_of(row)) for row in (*rows, {"task_id": "none"})] == [0, 2, 2, 0]
 
 
 def test_without_exact_candidates_nothing_is_fitted() -> None:
@@ -194,6 +202,54 @@ def test_no_case_is_judged_by_a_fit_that_saw_it_and_every_fit_sees_the_others() 
         fits.append(len(learned))
         return Jealous(learned)
 
-    judged = cross_validated(cases, fit)
+    judged = cross_validated(cases, folds_of(range(len(cases)), FOLDS), fit)
     assert [row["exact_match"] for row in judged] == [n % 2 == 0 for n in range(23)]
     assert len(fits) == FOLDS and sum(fits) == (FOLDS - 1) * len(cases)
+
+
+def test_holes_of_one_document_are_in_one_fold() -> None:
+    rows = [
+        dict(row, group=f"python/{n // 4}") for n, row in enumerate(drawn_rows(120, truth="any"))
+    ]
+    folds = calibrate(rows).folds
+    assert folds == [folds[n - n % 4] for n in range(120)]
+    assert [folds.count(fold) for fold in range(FOLDS)] == [24] * FOLDS
+    few = [dict(row, group=f"python/{n % 4}") for n, row in enumerate(rows)]
+    with pytest.raises(EvaluationError, match="4 documents"):
+        calibrate(few)
+
+
+def test_the_two_fits_see_different_documents_and_a_fit_is_stored_before_it_is_drawn(
+    tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(tiny_model_dir, tmp_path / "model"))
+    fitted_to: list[list[Case]] = []
+
+    def copied(infiller: Infiller, cases: Iterable[Case]) -> CopyFit:
+        fitted_to.append(list(cases))
+        return CopyFit(CopyWeights(), 0, 0.0, 0.0)
+
+    def filled(plan: Plan, cases: list[Case], *, workers: int) -> Iterator[list[dict[str, Any]]]:
+        fitted_to.append(cases)
+        yield from ([row | {"exact_match": True}] for row in drawn_rows(100, truth="consensus"))
+
+    monkeypatch.setattr("diffusion.evaluate.fit_copying.fit_copying", copied)
+    monkeypatch.setattr("diffusion.evaluate.work.run", filled)
+    corpus = write_corpus(tmp_path / "corpus", Tokenizer.load(folder / "tokenizer.json"))
+    words = ["--corpus", corpus, "--model", folder, "--cases", 20, "--copy-cases", 20]
+    result = CliRunner().invoke(app, [*map(str, words), "--plot", "/dev/full"])
+    assert isinstance(result.exception, EvaluationError), result.exception
+    assert "--plot" in str(result.exception)
+    assert (folder / RANKING_FILE).is_file() and (folder / COPYING_FILE).is_file()
+    first, second = ({case.group for case in cases} for cases in fitted_to)
+    assert first and second and not first & second
+
+
+@pytest.mark.parametrize("option", ["--rows", "--plot"])
+def test_what_cannot_be_written_is_told_before_anything_is_fitted(
+    tiny_model_dir: Path, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    words = ["--corpus", tmp_path / "none", "--model", tiny_model_dir, "--dry-run"]
+    result = CliRunner().invoke(app, [*map(str, words), option, str(tmp_path / "file" / "x")])
+    assert isinstance(result.exception, EvaluationError) and option in str(result.exception)

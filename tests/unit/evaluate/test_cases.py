@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from diffusion.errors import EvaluationError
-from diffusion.evaluate.cases import duplicate_ids, read_cases, to_bytes, to_text
+from diffusion.evaluate.cases import (
+    duplicate_ids,
+    read_case_files,
+    read_cases,
+    to_bytes,
+    to_text,
+)
 
 RECORD: dict[str, Any] = {
     "task_id": "t0",
@@ -37,6 +45,42 @@ def test_gzip_is_told_by_content(tmp_path: Path) -> None:
     assert read_cases(packed) == read_cases(plain)
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_pipe_is_read_from_its_beginning(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    plain = write(tmp_path / "cases.jsonl", *numbered(30))
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, pack(plain.read_bytes()))
+        os.close(writer)
+        assert read_cases(f"/dev/fd/{reader}") == read_cases(plain)
+    finally:
+        os.close(reader)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_case(tmp_path: Path) -> None:
+    path = tmp_path / "cases.jsonl"
+    path.write_text("\ufeff" + json.dumps(RECORD) + "\n", "utf-8")
+    assert [case.task_id for case in read_cases(path)] == ["t0"]
+
+
+def test_a_group_is_read_or_else_the_problem_that_the_id_names(tmp_path: Path) -> None:
+    named = {**RECORD, "task_id": "a/HumanEval/7/L1"}
+    path = write(tmp_path / "c.jsonl", {**named, "group": "f.py"}, named, RECORD)
+    assert [case.group for case in read_cases(path)] == ["f.py", "HumanEval/7", None]
+
+
+def test_files_go_by_their_names_and_two_of_one_name_are_both_told(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    first = write(tmp_path / "one.jsonl", *numbered(9))
+    other = write(tmp_path / "two.jsonl.gz", *numbered(4))
+    found = read_case_files([f"{first}:3", str(other)], sample=2)
+    assert {name: len(cases) for name, cases in found.items()} == {"one": 3, "two": 2}
+    same = write(tmp_path / "b" / "one.jsonl", RECORD)
+    with pytest.raises(EvaluationError) as told:
+        read_case_files([str(first), f"{same}:1"])
+    assert str(first) in str(told.value) and str(same) in str(told.value)
+
+
 def test_a_line_separator_inside_a_string_ends_no_line(tmp_path: Path) -> None:
     path = tmp_path / "cases.jsonl"
     path.write_text(json.dumps(RECORD, ensure_ascii=False) + "\n\n", "utf-8")
@@ -58,6 +102,7 @@ def test_unknown_keys_and_null_options_are_ignored(tmp_path: Path) -> None:
         ('{"task_id": "x"}', "line 2: key 'language' is missing"),
         (json.dumps({**RECORD, "suffix": 3}), "line 2: key 'suffix' is a int"),
         (json.dumps({**RECORD, "hole": 3}), "line 2: key 'hole' is a int"),
+        (json.dumps({**RECORD, "group": 3}), "line 2: key 'group' is a int"),
     ],
 )
 def test_a_broken_line_is_named(tmp_path: Path, line: str, said: str) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from diffusion.errors import EvaluationError
 from diffusion.evaluate import eval_cli, model_filler
-from diffusion.evaluate.results import RowFile, read_rows
+from diffusion.evaluate.results import read_rows
 from tests.unit.evaluate.scripted import ScriptedFiller
 
 RECORD = {"language": "python", "prefix": "x = ", "middle": "1", "suffix": "\n"}
@@ -87,11 +87,11 @@ def test_an_interrupted_run_keeps_the_old_file_and_the_partial_rows(
     cases: Path, filler: Loaded, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.jsonl"
-    out.write_text('{"old": 1}\n', "utf-8")
+    out.write_text('{"task_id": "old"}\n', "utf-8")
     filler.answers["t1"] = KeyboardInterrupt()
     result = run(cases, "--out", out)
     assert result.exit_code == 130
-    assert read_rows(out) == [{"old": 1}]
+    assert read_rows(out) == [{"task_id": "old"}]
     assert [row["task_id"] for row in read_rows(tmp_path / "out.jsonl.partial")] == ["t0"]
 
 
@@ -114,18 +114,9 @@ def test_a_broken_case_file_is_told_before_the_model_is_loaded(
     assert isinstance(result.exception, EvaluationError)
 
 
-def test_rows_are_flushed_one_by_one_and_any_text_is_written(tmp_path: Path) -> None:
-    path = tmp_path / "rows.jsonl"
-    with RowFile(path) as file:
-        file.write({"completion": "\ud800\u2028\0"})
-        assert read_rows(file.partial) == [{"completion": "\ud800\u2028\0"}]
-        assert not path.exists()
-    assert read_rows(path) == [{"completion": "\ud800\u2028\0"}]
-
-
-def test_an_unwritable_place_and_a_broken_row_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(EvaluationError, match="cannot write"):
-        RowFile(tmp_path / "no" / "such" / "folder.jsonl")
-    (tmp_path / "bad.jsonl").write_text("{}\n{\n", "utf-8")
-    with pytest.raises(EvaluationError, match="line 2"):
-        read_rows(tmp_path / "bad.jsonl")
+def test_a_report_that_cannot_be_written_is_told_before_a_case_is_filled(
+    cases: Path, filler: Loaded, tmp_path: Path
+) -> None:
+    result = run(cases, "--out", tmp_path / "o", "--report", cases / "report.html")
+    assert isinstance(result.exception, EvaluationError) and "--report" in str(result.exception)
+    assert filler.lengths == []

@@ -56,6 +56,12 @@ def test_every_row_has_the_required_keys_and_is_json() -> None:
     assert (rows[0]["tokens"], rows[0]["steps"], rows[0]["confidence"]) == (5, 2, 0.5)
 
 
+def test_a_row_says_what_its_case_shares_with_others() -> None:
+    cases = [replace(CASES[0], group="HumanEval/3"), CASES[1]]
+    rows = list(evaluate(ScriptedFiller(ANSWERS), cases, "predicted"))
+    assert [row.get("group") for row in rows] == ["HumanEval/3", None]
+
+
 def test_a_filler_that_raises_is_an_empty_row_with_the_error() -> None:
     rows = list(evaluate(ScriptedFiller(ANSWERS), CASES, 64))
     assert rows[3]["error"] == "RuntimeError: boom"
@@ -84,7 +90,7 @@ def test_totals_are_means_with_unknowns_left_out() -> None:
     assert set(got["by_language"]) == {"python", "text"}
 
 
-def test_latency_percentiles_leave_failed_cases_out() -> None:
+def test_what_a_fill_takes_leaves_failed_cases_out() -> None:
     rows = list(evaluate(ScriptedFiller(ANSWERS), CASES, "predicted"))
     for row, ms in zip(rows, (10.0, 20.0, 30.0, 5000.0), strict=True):
         row["ms"] = ms
@@ -92,6 +98,8 @@ def test_latency_percentiles_leave_failed_cases_out() -> None:
     assert got["ms_p50"] == 20.0
     assert got["ms_p95"] == pytest.approx(29.0)
     assert totals(rows[3:])["ms_p50"] is None
+    assert (got["steps_mean"], got["tokens_mean"]) == (2.0, pytest.approx(10 / 3, abs=1e-3))
+    assert totals(rows[3:])["steps_mean"] is None
 
 
 def test_execution_adds_pass_at_1_over_the_cases_that_can_run() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,6 +107,26 @@ def test_pieces_lose_nothing(text: str) -> None:
 def test_pieces_are_what_the_docstring_says() -> None:
     assert pieces("x = f(1)\n  y") == ["x", " =", " f", "(", "1", ")", "\n  ", "y"]
     assert visible_pieces(" a\n\tb ") == ["a", "b"]
+
+
+def test_where_every_group_has_one_case_the_interval_is_that_of_the_cases() -> None:
+    values = [0.1 * (i % 7) for i in range(50)]
+    assert bootstrap(values, [f"g{i}" for i in range(50)]) == bootstrap(values)
+    found = bootstrap(values)  # as it was before there were groups
+    generator = np.random.default_rng(0)
+    means = [np.mean(np.array(values)[generator.integers(0, 50, 50)]) for _ in range(1000)]
+    tail = (1 - 0.95) / 2
+    assert [found.low, found.high] == np.quantile(means, [tail, 1 - tail]).tolist()
+
+
+def test_cases_of_one_group_are_drawn_together() -> None:
+    values = [float(i // 10 % 2) for i in range(200)]  # ten cases of a problem, all alike
+    alone, together = bootstrap(values), bootstrap(values, [i // 10 for i in range(200)])
+    assert (alone.groups, together.groups) == (200, 20)
+    assert together.mean == alone.mean == 0.5
+    assert 2.5 < (together.high - together.low) / (alone.high - alone.low) < 4  # about 10**0.5
+    uneven = bootstrap([1.0, 1.0, 1.0, 0.0], ["a", "a", "a", "b"])  # a mean of cases, not groups
+    assert (uneven.mean, uneven.low, uneven.high) == (0.75, 0.0, 1.0)
 
 
 def test_the_interval_holds_the_mean_and_narrows_with_more_cases() -> None:

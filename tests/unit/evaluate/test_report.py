@@ -12,6 +12,7 @@ from diffusion.errors import EvaluationError
 from diffusion.evaluate.cases import Case
 from diffusion.evaluate.infill_eval import Fill, evaluate_case
 from diffusion.evaluate.report import Run, gains, page, summary, write_report
+from diffusion.evaluate.work import BASELINES
 from tests.unit.evaluate.scripted import ADD
 
 EVIL = "<script>alert(1)</script>"
@@ -76,6 +77,24 @@ def test_a_summary_has_intervals_and_calibration() -> None:
     assert low < found["exact_match"] < high
     assert 0 <= found["calibration_error"] <= 1
     assert found["exact_in_3"] == found["exact_match"] == pytest.approx(7 / 12, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_is_paired_with_the_model_and_in_no_calibration(name: str) -> None:
+    model = runs()[0]
+    rows = [evaluate_case(Fills(name, {}), case, "predicted") for case in CASES]
+    assert rows[0]["confidence"] is not None
+    baseline = Run(name, "cases", "predicted", rows)
+    assert "calibration_error" not in summary(baseline)
+    assert [(other, run) for other, run, _ in gains([model, baseline])] == [(baseline, model)]
+
+
+def test_intervals_are_drawn_over_the_groups_of_the_cases() -> None:
+    alone = summary(runs()[0])
+    rows = [dict(row, group=f"f{n // 6}") for n, row in enumerate(runs()[0].rows)]
+    found = summary(Run("diffill", "cases", "predicted", rows))
+    assert (alone["groups"], found["groups"]) == (12, 2)
+    assert found["exact_match_interval"] == [0.1667, 1.0] != alone["exact_match_interval"]
 
 
 def test_gains_pair_the_model_with_baselines_and_with_the_oracle_only() -> None:

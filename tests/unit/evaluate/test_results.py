@@ -1,0 +1,77 @@
+"""Result rows on disk: written whole or not at all, and read with the line that is none."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from diffusion.errors import EvaluationError
+from diffusion.evaluate.results import RowFile, check_file, check_folder, partial_of, read_rows
+
+ODD = {"task_id": "t", "completion": "\ud800\u2028\0"}
+
+
+def test_rows_are_flushed_one_by_one_and_any_text_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with RowFile(path) as file:
+        file.write(ODD)
+        assert file.partial == partial_of(path) and read_rows(file.partial) == [ODD]
+        assert not path.exists()
+    assert read_rows(path) == [ODD]
+
+
+def test_an_unwritable_place_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="cannot write"):
+        RowFile(tmp_path / "no" / "such" / "folder.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"{", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"task_id": "\xe9"}', "not UTF-8"),
+        (b"5", "a int, not an object"),
+        (b'{"exact_match": true}', "key 'task_id'"),
+        (b'{"task_id": 5}', "key 'task_id'"),
+    ],
+)
+def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: bytes, said: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"task_id": "a"}\n' + line + b"\n")
+    with pytest.raises(EvaluationError, match=f"rows.jsonl, line 2: {said}"):
+        read_rows(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('\ufeff{"task_id": "a"}\n', "utf-8")
+    assert read_rows(path) == [{"task_id": "a"}]
+
+
+def test_a_file_is_tried_without_a_trace_and_its_folder_is_made(tmp_path: Path) -> None:
+    check_file(tmp_path / "new" / "out.json", "--out")
+    assert list((tmp_path / "new").iterdir()) == []
+    there = tmp_path / "there"
+    there.write_text("kept", "utf-8")
+    check_file(there, "--out")
+    assert there.read_text("utf-8") == "kept"
+    check_folder(tmp_path / "rows" / "deep", "--rows")
+    assert list((tmp_path / "rows" / "deep").iterdir()) == []
+
+
+def test_a_pipe_that_nobody_reads_yet_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    check_file(tmp_path / "pipe", "--out")
+    assert partial_of(tmp_path / "pipe") == tmp_path / "pipe"
+
+
+def test_what_cannot_be_written_names_the_option(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    for path in (tmp_path / "file" / "out.json", tmp_path):
+        with pytest.raises(EvaluationError, match="--report"):
+            check_file(path, "--report")
+    with pytest.raises(EvaluationError, match="--rows"):
+        check_folder(tmp_path / "file", "--rows")

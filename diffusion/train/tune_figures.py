@@ -16,9 +16,9 @@ from diffusion.data.shards import ShardSet
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.cases import Case
 from diffusion.evaluate.infill_eval import evaluate_case
-from diffusion.evaluate.model_filler import ModelFiller
+from diffusion.evaluate.model_filler import ModelFiller, measuring_config
 from diffusion.evaluate.validation_holes import validation_holes
-from diffusion.infill import InfillConfig, Infiller
+from diffusion.infill import Infiller
 from diffusion.text.line_index import LineIndex
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train.tune_data import TRAIN
@@ -121,9 +121,7 @@ def compare(
 
 def load(model_dir: Path, adapter: Path | None = None) -> Infiller:
     """A model as it is served, with an adapter or without."""
-    return Infiller.load(
-        model_dir, device="cpu", config=InfillConfig(cached_contexts=1), adapter=adapter
-    )
+    return Infiller.load(model_dir, device="cpu", config=measuring_config(), adapter=adapter)
 
 
 def _mean(rows: Sequence[dict[str, Any]], key: str) -> float:

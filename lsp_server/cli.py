@@ -2,7 +2,8 @@
 
 Invariants: before anything else is imported that might print, fd 1 is pointed at fd 2 and
 JSON-RPC is given a copy of the old one; the process ends within about a second of `exit`, also
-when the inference thread is in the middle of something that cannot be interrupted.
+when the inference thread is in the middle of something that cannot be interrupted, or stdin stays
+open after the client.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="check the installation and exit")
     # For tests: `scripted:FILE` answers from a script (lsp_server/engine/scripted.py).
     parser.add_argument("--engine", default="local", help=argparse.SUPPRESS)
-    # Some clients pass it; the server ends with its stdin anyway.
+    # Some clients pass it, and say the same in `initialize`; the server ends with that process.
     parser.add_argument("--clientProcessId", type=int, help=argparse.SUPPRESS)
 
 
@@ -78,17 +79,18 @@ def serve(options: argparse.Namespace) -> int:
         if options.tcp:
             server.start_tcp(options.host, options.port)
         else:
+            server.parents.add(options.clientProcessId)
             server.start_io(stdin, stdout)
-    except KeyboardInterrupt:  # Ctrl-C; over stdio pygls takes it for the end of the client
+    except KeyboardInterrupt:  # Ctrl-C
         server.protocol.exit_code = _INTERRUPTED
     finally:
         server.session.close()
     code = server.protocol.exit_code
     if code is None:  # the client is gone without a word
         code = 0 if server.protocol.is_shut_down else 1
-    if not engine.join(_JOIN_S):
-        # A model is being imported or loaded, which nothing can interrupt. To end the
-        # interpreter around a running thread would crash inside native code.
+    if not engine.join(_JOIN_S) or server.is_reading:
+        # A model is being imported or loaded, or stdin read, which nothing can interrupt. To end
+        # the interpreter around a running thread would crash inside native code, or wait for it.
         logging.shutdown()
         os._exit(code)
     return code

@@ -12,7 +12,11 @@ What pygls 2.1 gets wrong for a server that computes for long, and what is done 
   and the loop is told to stop;
 - a request that cannot be read, or comes before `initialize` or after `shutdown`, is never
   answered: it gets the error the specification asks for;
-- whoever waits for a response that cannot be read waits for ever: the error ends the wait;
+- what is no message at all (no JSON, a list of messages) is never answered: it gets an error, too;
+- a whole message is lost for one unknown value in a part that is not read: `lenient`;
+- opened and changed documents are lost for less: they stay plain JSON (`features.changes`);
+- whoever waits for a response that cannot be read waits for ever: the error ends the wait; a
+  response that says `"error": null` is a result;
 - a request that is refused (bad params, a changed document) is an error of the server's with two
   stacks in the log: it is one line;
 - a progress token can never be used twice: it is forgotten at its end;
@@ -23,6 +27,7 @@ What pygls 2.1 gets wrong for a server that computes for long, and what is done 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import uuid
 from collections.abc import Callable, Generator
@@ -35,11 +40,16 @@ from lsprotocol import types
 from pygls.exceptions import (
     JsonRpcException,
     JsonRpcInternalError,
+    JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
+    JsonRpcParseError,
     JsonRpcServerNotInitialized,
 )
 from pygls.progress import Progress
 from pygls.protocol import LanguageServerProtocol, lsp_method
+from pygls.protocol.json_rpc import JsonRPCNotification, JsonRPCResponseMessage
+
+from lsp_server import lenient
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -83,9 +93,18 @@ AnyFuture = Future[Any] | asyncio.Future[Any]
 
 @attrs.define
 class OwnRequest:
-    """A request of our own (`diffill/...`): params stay plain JSON and may be missing."""
+    """A request of our own (`diffill/...`), or an unknown one: its params stay plain JSON."""
 
     id: int | str
+    method: str
+    jsonrpc: str = "2.0"
+    params: Any = None
+
+
+@attrs.define
+class OwnNotification:
+    """A notification that is read by hand: its params stay plain JSON."""
+
     method: str
     jsonrpc: str = "2.0"
     params: Any = None
@@ -98,6 +117,15 @@ _OWN_TYPES: dict[str, type[Any]] = dict.fromkeys(
 _OWN_TYPES |= dict.fromkeys((MODEL_DELETE, MODEL_LIST, MODEL_SELECT), OwnRequest)
 _OWN_TYPES |= dict.fromkeys(
     (TRAIN_PAUSE, TRAIN_PLAN, TRAIN_RESUME, TRAIN_START, TRAIN_STATUS, TRAIN_STOP), OwnRequest
+)
+_OWN_TYPES |= dict.fromkeys(
+    (
+        types.TEXT_DOCUMENT_DID_OPEN,
+        types.TEXT_DOCUMENT_DID_CHANGE,
+        types.NOTEBOOK_DOCUMENT_DID_OPEN,
+        types.NOTEBOOK_DOCUMENT_DID_CHANGE,
+    ),
+    OwnNotification,
 )
 
 
@@ -130,29 +158,99 @@ class DiffillProtocol(LanguageServerProtocol):
 
     # Reading
 
-    def structure_message(self, data: dict[str, Any]) -> Any:
+    def handle_body(self, body: bytes) -> None:
+        """Handle a message as it was read from a stream, whatever it is."""
         try:
-            return super().structure_message(data)
-        except JsonRpcException as error:
-            if "id" not in data:
-                raise
-            if "method" in data:
-                self._send_response(data["id"], error=error.to_response_error())
-                return None
-            waiting = self._request_futures.pop(str(data["id"]), None)  # pygls' ids are strings
+            data = json.loads(body)
+        except (ValueError, RecursionError):
+            self._refuse(None, JsonRpcParseError("a message is no JSON"))
+            return
+        try:
+            self.handle_message(self._message(data))
+        except Exception as error:
+            # The border: one message must not take the server along.
+            self._server._report_server_error(error, JsonRpcException)
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """As pygls has it: called for every object in a message, before the message itself."""
+        return self._message(data) if "jsonrpc" in data else data
+
+    def _message(self, data: Any) -> Any:
+        """The message that plain JSON is, None where it is answered already or is none."""
+        fault = lenient.fault(data)
+        is_object = isinstance(data, dict)
+        if is_object and "method" not in data and ("result" in data or "error" in data):
+            return self._response(data, fault)  # never answered, whatever it is
+        if fault is not None:
+            known = is_object and "method" in data and lenient.is_id(data.get("id"))
+            self._refuse(data["id"] if known else None, JsonRpcInvalidRequest(fault))
+            return None
+        return self._response(data, None) if "method" not in data else self._call(data)
+
+    def _call(self, data: dict[str, Any]) -> Any:
+        """A request or a notification."""
+        method = data["method"]
+        if isinstance(data.get("id"), float):
+            data["id"] = int(data["id"])
+        known = self.get_message_type(method)
+        kind = known or (OwnRequest if "id" in data else JsonRPCNotification)
+        while True:
+            lenient.mend(data)
+            try:
+                return self._converter.structure(data, kind)
+            except Exception as error:  # a client may send anything, and cattrs raise anything
+                paths = lenient.paths_of(error)
+            if lenient.clamp(data):
+                continue
+            gone = lenient.prune(data, paths) if method == types.INITIALIZE else []
+            if not gone:
+                break
+            logger.warning("left out of initialize: %s", lenient.named(gone))
+        what = method if known else "a message of an unknown method"
+        refusal = JsonRpcInvalidParams(f"{what}: cannot read {lenient.named(paths)}")
+        logger.log(logging.WARNING if "id" in data else logging.ERROR, "%s", refusal.message)
+        if "id" in data:
+            self._refuse(data["id"], refusal)
+        return None
+
+    def _response(self, data: dict[str, Any], fault: str | None) -> Any:
+        """A response to a request of ours; one that cannot be read ends the wait for it."""
+        msg_id = str(data.get("id"))  # pygls' ids are strings
+        result_type = self._result_types.pop(msg_id, None)
+        kind: type[Any] = types.ResponseErrorMessage
+        if data.get("error") is None:
+            data.pop("error", None)
+            data.setdefault("result", None)
+            kind = result_type or JsonRPCResponseMessage
+        try:
+            if fault is not None or not lenient.is_id(data.get("id")):
+                raise JsonRpcInvalidRequest(fault or "a response names no request")
+            return self._converter.structure(data, kind)
+        except Exception as error:  # as above
+            problem = fault or lenient.named(lenient.paths_of(error))
+            logger.warning("a response cannot be read: %s", problem)
+            waiting = self._request_futures.pop(msg_id, None)
             if waiting is not None and not waiting.done():
-                waiting.set_exception(error)
+                waiting.set_exception(JsonRpcInvalidParams("the client's response cannot be read"))
             return None
 
+    def _refuse(self, msg_id: MessageId | None, error: JsonRpcException) -> None:
+        if msg_id is not None:
+            self._send_response(msg_id, error=error.to_response_error())
+            return
+        logger.error("%s", error.message)
+        problem = {"code": error.code, "message": error.message}
+        self._send_data({"jsonrpc": self.VERSION, "id": None, "error": problem})
+
     def handle_message(self, message: Any) -> None:
-        if message is None:  # answered by structure_message
+        if message is None:
             return
         method, msg_id = getattr(message, "method", None), getattr(message, "id", None)
         refusal = None if method is None else self._refusal(method)
         if refusal is None:
             super().handle_message(message)
         elif msg_id is not None:
-            self._send_response(msg_id, error=refusal.to_response_error())
+            self._refuse(msg_id, refusal)
 
     def _refusal(self, method: str) -> JsonRpcException | None:
         """The error for a message that must not be handled in this state of the connection."""
@@ -231,7 +329,14 @@ class DiffillProtocol(LanguageServerProtocol):
 
         result_future.add_done_callback(cancelled_by_client)
 
-    # Ending
+    # Beginning and ending
+
+    @lsp_method(types.INITIALIZE)
+    def lsp_initialize(
+        self, params: types.InitializeParams
+    ) -> Generator[Any, Any, types.InitializeResult]:
+        self._server.parents.add(params.process_id)
+        return (yield from super().lsp_initialize(params))
 
     @lsp_method(types.SHUTDOWN)
     def lsp_shutdown(self, *args: Any) -> Generator[Any, Any, None]:

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     SECRET_FILE = "secretFile"
     IGNORED_FILE = "ignoredFile"
     NOT_OPEN = "notOpen"
+    OUT_OF_SYNC = "outOfSync"
     LANGUAGE_UNKNOWN = "languageUnknown"
     LANGUAGE_OFF = "languageOff"
     FILE_TOO_LARGE = "fileTooLarge"
@@ -50,6 +51,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.SECRET_FILE: "files of this name hold secrets, so Diffill does not look into them",
     Reason.IGNORED_FILE: "an ignore file or diffill.privacy.ignore leaves this document out",
     Reason.NOT_OPEN: "the document is not open",
+    Reason.OUT_OF_SYNC: "a change of the document could not be read, so its text is not known",
     Reason.LANGUAGE_UNKNOWN: "the language of the document is not one that Diffill reads",
     Reason.LANGUAGE_OFF: "diffill.languages turns this language off",
     Reason.FILE_TOO_LARGE: "the document is larger than diffill.performance.maxFileKB",

@@ -1,7 +1,8 @@
 """Builds the server: a pygls server with our protocol, a session, and the features wired in.
 
-Invariants: building one imports no torch; TCP listens on loopback only and serves one client;
-no error of the server is shown in a pop-up or can end in another error.
+Invariants: building one imports no torch; TCP listens on loopback only and serves one client
+(`tcp`); over stdio the server ends with its client (`parents`); no error of the server is shown in
+a pop-up or can end in another error.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import ipaddress
 import logging
 import sys
 from threading import Event
-from typing import Any
+from typing import Any, BinaryIO
 
 from lsprotocol import types
-from pygls.io_ import run_async
+from pygls.io_ import StdinAsyncReader, StdoutWriter
 from pygls.lsp.server import LanguageServer
 
 from lsp_server import NAME, VERSION
@@ -43,9 +44,12 @@ from lsp_server.features import (
     text_sync,
     train,
 )
+from lsp_server.frames import FrameError, Reader, read_body
 from lsp_server.observe.log import LogControl
+from lsp_server.parents import Parents
 from lsp_server.protocol import DiffillProtocol
-from lsp_server.session import Session
+from lsp_server.synced import SyncedSession
+from lsp_server.tcp import initialize_body
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +81,8 @@ FEATURES = (
 # inference has a thread of its own.
 POOL_THREADS = 4
 MOST_PORT = 65535
+UNREADABLE = 2
+"""The exit code after a stream that cannot be read."""
 
 
 class DiffillServer(LanguageServer):
@@ -85,7 +91,7 @@ class DiffillServer(LanguageServer):
     protocol: DiffillProtocol
     training: train.Training
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SyncedSession) -> None:
         super().__init__(
             NAME,
             VERSION,
@@ -95,6 +101,9 @@ class DiffillServer(LanguageServer):
             max_workers=POOL_THREADS,
         )
         self.session = session
+        self.parents = Parents()
+        self.is_reading = False
+        """Whether a thread waits for stdin, which nothing can interrupt."""
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log, and nothing else: telling the client means writing, which may be what failed."""
@@ -105,6 +114,44 @@ class DiffillServer(LanguageServer):
         """Leave the message loop after the message at hand."""
         if self._stop_event is not None:
             self._stop_event.set()
+
+    async def serve(self, reader: Reader) -> None:
+        """Handle messages until `exit`, the end of the stream, or what cannot be read."""
+        assert self._stop_event is not None
+        try:
+            while not self._stop_event.is_set():
+                body = await read_body(reader)
+                if body is None:
+                    return
+                self.protocol.handle_body(body)
+        except FrameError as error:
+            logger.error("the server ends, as it cannot read on: %s", error)
+            self.protocol.exit_code = UNREADABLE
+
+    def start_io(self, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> None:
+        """Serve the client at the other end of two pipes."""
+        self._stop_event = Event()
+        self.protocol.set_writer(StdoutWriter(stdout or sys.stdout.buffer))
+        reader = StdinAsyncReader(stdin or sys.stdin.buffer, self.thread_pool)
+        try:
+            asyncio.run(self._serve_io(reader))
+        finally:
+            self.thread_pool.shutdown(wait=False)
+
+    async def _serve_io(self, reader: Reader) -> None:
+        async def read() -> None:
+            self.is_reading = True
+            await self.serve(reader)
+            self.is_reading = False
+
+        reading = asyncio.create_task(read())
+        orphaned = asyncio.create_task(self.parents.gone())
+        await asyncio.wait((reading, orphaned), return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            await reading  # raises what ended it
+            return
+        logger.warning("process %d, the client, is gone; stopping", orphaned.result())
+        self.protocol.exit_code = 0 if self.protocol.is_shut_down else 1
 
     def start_tcp(self, host: str, port: int) -> None:
         """Serve one client on a loopback address; port 0 takes a free one and logs it.
@@ -121,31 +168,44 @@ class DiffillServer(LanguageServer):
         asyncio.run(self._serve_tcp(host, port))
 
     async def _serve_tcp(self, host: str, port: int) -> None:
-        self._stop_event = stop = Event()
+        self._stop_event = Event()
         ended = asyncio.Event()
+        open_ones: set[asyncio.StreamWriter] = set()
         taken = False
 
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             nonlocal taken
-            if taken:
-                logger.warning("a second client was turned away")
-                writer.close()
-                return
-            taken = True
-            self.protocol.set_writer(writer)
+            open_ones.add(writer)
             try:
-                await run_async(stop, reader, self.protocol, logger, self.report_server_error)
-            except (ConnectionError, asyncio.IncompleteReadError):
+                first = None if taken else await initialize_body(reader, writer)
+                if taken:
+                    logger.warning("a second client was turned away")
+                elif first is not None:
+                    taken = True
+                    await client(first, reader, writer)
+            finally:
+                open_ones.discard(writer)
+                writer.close()
+
+        async def client(
+            first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
+            self.protocol.set_writer(writer)
+            self.protocol.handle_body(first)
+            try:
+                await self.serve(reader)
+            except ConnectionError:
                 logger.warning("the client is gone")
             finally:
-                writer.close()
                 ended.set()
 
-        listener = await asyncio.start_server(serve, host, port)
+        listener = await asyncio.start_server(connected, host, port)
         async with listener:
             address, bound, *_ = listener.sockets[0].getsockname()
             logger.warning("listening on %s:%d", address, bound)
             await ended.wait()
+            for writer in open_ones:  # those that never said who they are
+                writer.close()
 
 
 def is_loopback(host: str) -> bool:
@@ -160,7 +220,7 @@ def is_loopback(host: str) -> bool:
 
 def create_server(engine: Engine, log: LogControl | None = None) -> DiffillServer:
     """A server around an engine, ready for `start_io` or `start_tcp`."""
-    server = DiffillServer(Session(engine, log or LogControl()))
+    server = DiffillServer(SyncedSession(engine, log or LogControl()))
     for feature in FEATURES:
         feature.register(server)
     return server

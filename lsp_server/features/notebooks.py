@@ -2,21 +2,18 @@
 
 Completion, scoring and the rest then work in a cell as in a file, and other cells in its language
 are other open documents, which may be quoted from. The order of cells is not known to the model:
-it reads one cell at a time. Invariant: changes take effect in the order they arrive, as in
-`text_sync`.
+it reads one cell at a time. Invariants: as in `text_sync`, changes take effect in the order they
+arrive, and one that cannot be read leaves its cell out of sync.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from lsp_server import convert
-from lsp_server.document import Document
-from lsp_server.features import suspicious
+from lsp_server.features import changes, suspicious, text_sync
 
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
@@ -30,38 +27,33 @@ def sync_options() -> types.NotebookDocumentSyncOptions:
     return types.NotebookDocumentSyncOptions(notebook_selector=[every], save=False)
 
 
-def did_open(ls: DiffillServer, params: types.DidOpenNotebookDocumentParams) -> None:
-    _put(ls, params.cell_text_documents)
+def did_open(ls: DiffillServer, raw: Any) -> None:
+    items = raw.get("cellTextDocuments") if isinstance(raw, dict) else None
+    structure = {"didOpen": items}
+    _take(ls, changes.notebook_changed({"cells": {"structure": structure}}))
 
 
-def did_change(ls: DiffillServer, params: types.DidChangeNotebookDocumentParams) -> None:
-    session, cells = ls.session, params.change.cells
-    if cells is None:
-        return
-    if cells.structure is not None:
-        for gone in cells.structure.did_close or ():
-            _drop(ls, gone.uri)
-        _put(ls, cells.structure.did_open or ())
-    for content in cells.text_content or ():
-        document = session.documents.get(content.document.uri)
-        if document is None:
-            logger.warning("a change came for a cell that is not open")
-            continue
-        version = content.document.version
-        session.change(convert.changed(document, content.changes, version, session.encoding))
-        suspicious.document_changed(ls, document.uri)
+def did_change(ls: DiffillServer, raw: Any) -> None:
+    _take(ls, changes.notebook_changed(raw.get("change") if isinstance(raw, dict) else None))
+
+
+def _take(ls: DiffillServer, change: changes.NotebookChanged) -> None:
+    for uri in change.closed:
+        _drop(ls, uri)
+    if change.opened:
+        ls.session.put(*change.opened)
+    for cell in change.opened:
+        suspicious.document_changed(ls, cell.uri)
+    for unread in change.unread:
+        logger.error("a cell was opened with a text that cannot be read")
+        text_sync.lose(ls, unread)
+    for text in change.texts:
+        text_sync.take(ls, text)
 
 
 def did_close(ls: DiffillServer, params: types.DidCloseNotebookDocumentParams) -> None:
     for cell in params.cell_text_documents:
         _drop(ls, cell.uri)
-
-
-def _put(ls: DiffillServer, items: Sequence[types.TextDocumentItem]) -> None:
-    cells = [Document.open(item.uri, item.language_id, item.version, item.text) for item in items]
-    ls.session.put(*cells)
-    for cell in cells:
-        suspicious.document_changed(ls, cell.uri)
 
 
 def _drop(ls: DiffillServer, uri: str) -> None:

@@ -152,3 +152,42 @@ async def test_no_more_open_files_are_looked_up_than_may_be_quoted(
     wire.open("return ", uri="file:///w/last.py")
     assert await wire.inline(0, 7, uri="file:///w/last.py") == ["return a + b"]
     assert len(looked_at) == 1 + OTHERS
+
+
+async def test_a_change_of_a_cell_is_read_whatever_stands_beside_it(wire: Wire) -> None:
+    await wire.initialize(CLIENT)
+    first, second = open_notebook(wire, NOTEBOOK, "x", "y")
+    new = cell(NOTEBOOK, 5)
+    wire.notify(
+        "notebookDocument/didChange",
+        {
+            "notebookDocument": {"uri": NOTEBOOK, "version": None},
+            "change": {
+                "metadata": 5,
+                "cells": {
+                    "data": [{"kind": 3}],
+                    "structure": {"array": {}, "didOpen": [{"uri": new, "text": "z"}, None]},
+                    "textContent": [
+                        {"document": {"uri": first}, "changes": [{"text": "return "}]},
+                        {"document": {"uri": second, "version": 2}, "changes": [{"text": None}]},
+                        {"document": {"uri": new, "version": 2}, "changes": [{"text": 5}]},
+                    ],
+                },
+            },
+        },
+    )
+    assert await wire.inline(0, 7, uri=first) == ["return a + b"]
+    for uri in (second, new):
+        assert await wire.inline(0, 1, uri=uri) == []
+        assert await wire.reason() == "outOfSync"
+    again = {"document": {"uri": second}, "changes": [{"text": "return "}]}
+    change(wire, NOTEBOOK, textContent=[again])
+    assert await wire.inline(0, 7, uri=second) == ["return a + b"]
+
+
+async def test_a_cell_that_is_opened_again_unreadably_is_out_of_sync(wire: Wire) -> None:
+    await wire.initialize(CLIENT)
+    (uri,) = open_notebook(wire, NOTEBOOK, "return ")
+    change(wire, NOTEBOOK, structure={"didOpen": [{"uri": uri, "text": None}]})
+    assert await wire.inline(0, 7, uri=uri) == []
+    assert await wire.reason() == "outOfSync"

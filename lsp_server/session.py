@@ -33,6 +33,7 @@ from lsp_server.observe.trace import TraceRing
 from lsp_server.pause import Pause
 from lsp_server.reasons import Reason
 from lsp_server.settings import Problem, Settings, merge, read, section
+from lsp_server.snapshot import Snapshot
 from lsp_server.training.reload import Chosen, chosen_adapter
 
 if TYPE_CHECKING:
@@ -68,11 +69,17 @@ class Session:
         """What was found last in a document, and in which version of it."""
         self.offered: tuple[str, tuple[Suggestion, ...], Document] | None = None
         """The last inline completion: where, what, and for which text."""
+        self._snapshot: Snapshot | None = None
+        """Of the document that was looked at last."""
         self.publishing: dict[str, asyncio.Task[None]] = {}
+        self.pulling: asyncio.Task[None] | None = None
+        """The newest question for settings."""
         self.idle_s = IDLE_S
         self.draft_interval_s = DRAFT_INTERVAL_S
         self.folders: tuple[str, ...] = ()
         self._rules = IgnoreRules()
+        self._rules_for: object = None
+        """What the rules were made for."""
         self._ignored: dict[Path, Ignored | None] = {}
         self.neighbours = Neighbours()
         self._edited: set[str] = set()
@@ -108,6 +115,7 @@ class Session:
             self.suspicions.clear()
         self.settings, self._problems = settings, problems
         self._set_rules()
+        self._look_around()
         self.log.log_code(settings.privacy.log_code)
         self.choose_adapter()
         return tuple(problem for problem in self.problems if problem not in known)
@@ -143,11 +151,16 @@ class Session:
         """The workspace folders, from now on."""
         self.folders = tuple(uris)
         self._set_rules()
+        self._look_around()
 
     def forget_ignored(self) -> None:
-        """An ignore file may have changed, and with it what may be read."""
+        """An ignore file has changed, and with it what may be read."""
         self._check_again()
         self.neighbours.set_rules(self._roots(), self._new_rules())
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Have the files around the document at hand read, if they are wanted and were not."""
         for document in [*self.documents.values()][-1:]:
             self.repository(document)
 
@@ -188,8 +201,17 @@ class Session:
         return refusal
 
     def _set_rules(self) -> None:
-        self._rules = self._new_rules()
-        self.forget_ignored()
+        """Take new rules if folders or settings ask for others; what was read is read again then.
+
+        Where no files are to be read any more, those that were are forgotten, too.
+        """
+        privacy, cross_file = self.settings.privacy, self.settings.context.cross_file
+        wanted = (self._roots(), privacy.ignore, privacy.respect_gitignore, cross_file)
+        if wanted == self._rules_for:
+            return
+        self._rules_for, self._rules = wanted, self._new_rules()
+        self._check_again()
+        self.neighbours.set_rules(self._roots(), self._new_rules())
 
     def _new_rules(self) -> IgnoreRules:
         return IgnoreRules(
@@ -228,6 +250,12 @@ class Session:
         self.documents.pop(document.uri, None)
         self.documents[document.uri] = document
         self.on_touch()
+
+    def snapshot(self, document: Document) -> Snapshot:
+        """What is known of a version of a document; that of the last one is kept."""
+        if self._snapshot is None or self._snapshot.document is not document:
+            self._snapshot = Snapshot(document)
+        return self._snapshot
 
     def others(self, document: Document) -> tuple[Document, ...]:
         """Other open documents in the language of `document`, the last touched first."""
@@ -268,6 +296,8 @@ class Session:
         self.documents.pop(uri, None)
         self.cache.forget(uri)
         self.suspicions.pop(uri, None)
+        if self._snapshot is not None and self._snapshot.document.uri == uri:
+            self._snapshot = None
         if self.offered is not None and self.offered[0] == uri:
             self.offered = None
 

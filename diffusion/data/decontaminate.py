@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from diffusion.errors import CorpusError
 COMMON_SOURCES = 3
 MIN_DISTINCT = 8
 _FIELDS = ("prefix", "middle", "suffix")
+_WHOLE = ("text", "prompt")
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,12 @@ def telling_ngrams(words: Hashes) -> Hashes:
 
 
 def load_evaluation_sets(paths: Iterable[Path]) -> EvaluationSets:
-    """Read case files (.jsonl or .jsonl.gz; a directory stands for all of them inside).
+    """Read case files (JSON lines, compressed by gzip or not; a directory stands for all of its
+    .jsonl and .jsonl.gz).
 
     Each line is an object with `prefix`, `middle` and `suffix`, or with `text` or `prompt`.
-    Raises CorpusError for a missing path or a line that is no such object.
+    Raises CorpusError for a path that is missing or cannot be read, and for a line that is no such
+    object.
     """
     files: list[Path] = []
     for path in paths:
@@ -76,18 +81,13 @@ def load_evaluation_sets(paths: Iterable[Path]) -> EvaluationSets:
             raise CorpusError(f"--decontaminate names {path}, which does not exist")
     grams, digests, cases = [np.empty(0, np.uint64)], {}, 0
     for file in files:
-        raw = file.read_bytes()
-        text = gzip.decompress(raw) if file.suffix == ".gz" else raw
+        raw, text = _read(file)
         used = 0
         texts: set[bytes] = set()
         for number, line in enumerate(text.splitlines(), 1):
             try:
-                case = json.loads(line)
-                parts = [case[k] for k in _FIELDS if k in case] or [
-                    case[k] for k in ("text", "prompt") if k in case
-                ]
-                whole = "".join(parts).encode()
-            except (ValueError, TypeError) as error:
+                whole = _text_of(json.loads(line))
+            except (ValueError, TypeError, RecursionError) as error:
                 raise CorpusError(
                     f"{file.name} line {number} is not an evaluation case ({error}); "
                     "leave the file out of --decontaminate"
@@ -101,6 +101,29 @@ def load_evaluation_sets(paths: Iterable[Path]) -> EvaluationSets:
             digests[file.name] = hashlib.sha256(raw).hexdigest()
             cases += used
     return EvaluationSets(np.unique(np.concatenate(grams)), digests, cases)
+
+
+def _read(file: Path) -> tuple[bytes, bytes]:
+    """The bytes of a case file, and its text."""
+    try:
+        raw = file.read_bytes()
+        return raw, gzip.decompress(raw) if raw.startswith(_GZIP) else raw
+    except (OSError, EOFError, zlib.error) as error:
+        raise CorpusError(
+            f"the evaluation cases {file.name} cannot be read ({error}); "
+            "restore the file or leave it out of --decontaminate"
+        ) from error
+
+
+def _text_of(case: object) -> bytes:
+    """All of a case's text. Raises ValueError, or TypeError where a field is no text."""
+    if not isinstance(case, dict):
+        raise ValueError(f"it is a {type(case).__name__}, no object")
+    parts = [case[k] for k in _FIELDS if k in case] or [case[k] for k in _WHOLE if k in case]
+    if not parts:
+        names = ", ".join((*_FIELDS, *_WHOLE))
+        raise ValueError(f"it has none of the fields {names}")
+    return "".join(parts).encode("utf-8", "surrogatepass")
 
 
 def contaminated(

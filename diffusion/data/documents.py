@@ -36,7 +36,8 @@ def without_licence_header(data: bytes) -> bytes:
 
 def keeps_header(path: str) -> bool:
     """Whether this path is among the one in eight whose licence header stays."""
-    return hashlib.blake2b(path.encode(), digest_size=2).digest()[0] % _KEEP_ONE_IN == 0
+    name = path.encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(name, digest_size=2).digest()[0] % _KEEP_ONE_IN == 0
 
 
 def split_long(data: bytes, limit: int = MAX_DOCUMENT_BYTES) -> list[bytes]:

@@ -3,13 +3,15 @@
 Only named packages are fetched, never their dependencies, and no code of a package is run: sdists
 are downloaded with stand-in build backends that only read PKG-INFO. The first fetch writes the
 lock (version, archive names, SHA-256); every later fetch must match it. A source is done when
-`raw/<name>/.fetched` exists, so an interrupted fetch resumes.
+`raw/<name>/.fetched` exists and says what the lock and the recipe say, so an interrupted fetch
+resumes, and one that came before another lock or recipe is repeated.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -19,6 +21,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
 
 from diffusion.data.errors import FetchError
 from diffusion.data.recipe import Archive, Lock, Source, load_lock, save_lock
@@ -207,21 +210,55 @@ def _archives(folder: Path) -> list[Path]:
     return keep
 
 
+def _mark(source: Source, lock: Lock) -> dict[str, Any]:
+    """What a folder of unpacked files was made from, and which of them were taken."""
+    chosen = [source.client, source.package, source.languages, source.only, source.exclude]
+    return {
+        "version": lock.version,
+        "archives": sorted(archive.sha256 for archive in lock.archives),
+        "chosen": hashlib.sha256(json.dumps(chosen).encode()).hexdigest(),
+    }
+
+
+def _is_fetched(marker: Path, source: Source, lock: Lock) -> bool:
+    """Whether a folder holds what the lock and the recipe say.
+
+    The same archives are the same whatever they are called (a revision of Debian's); where there
+    are none, the version counts. The marker of an earlier release holds the version alone.
+    """
+    wanted = _mark(source, lock)
+    try:
+        text = marker.read_text(encoding="utf-8")
+        if text == lock.version:
+            return True
+        found = json.loads(text)
+        return all(
+            found[key] == wanted[key]
+            for key in ("chosen", "archives" if lock.archives else "version")
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def fetch_source(
     source: Source, raw: Path, archives: Path, apt: AptSources, pinned: Lock | None
 ) -> Lock:
     """Download, verify and unpack one source; archives are deleted once unpacked."""
     target = raw / source.name
-    if (target / MARKER).exists() and pinned is not None:
+    if pinned is not None and _is_fetched(target / MARKER, source, pinned):
         return pinned
     shutil.rmtree(target, ignore_errors=True)
     part = raw / f"{source.name}.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     if source.client == "interpreter":
+        lock = Lock(sys.version.split()[0], ())
+        if pinned is not None and pinned != lock:
+            raise FetchError(
+                f"source {source.name!r}: this is Python {lock.version}, the lock says "
+                f"{pinned.version}; use that one, or remove the entry from the lock"
+            )
         copy_tree(Path(sysconfig.get_paths()["stdlib"]), part, source)
-        version = sys.version.split()[0]
-        lock = Lock(version, ())
     else:
         folder = archives / source.name
         shutil.rmtree(folder, ignore_errors=True)
@@ -238,7 +275,7 @@ def fetch_source(
         for file in files:
             unpack_archive(file, part, source)
         shutil.rmtree(folder)
-    (part / MARKER).write_text(version, encoding="utf-8")
+    (part / MARKER).write_text(json.dumps(_mark(source, lock)), encoding="utf-8")
     os.replace(part, target)
     return lock
 

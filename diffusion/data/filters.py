@@ -39,7 +39,7 @@ _GENERATED = re.compile(
     re.IGNORECASE,
 )
 _COPYLEFT = re.compile(
-    rb"General\s+(?:\W\s*)?Public\s+Licen[sc]e|\b[AL]?GPL(?:[ -]?v?\d)|Mozilla Public"
+    rb"General\s++(?:[^\w\s]\s*+)?Public\s+Licen[sc]e|\b[AL]?GPL(?:[ -]?v?\d)|Mozilla Public"
 )
 _COMPILED = re.compile(
     rb"""Object\.defineProperty\(exports, ["']__esModule["']|"""
@@ -69,7 +69,7 @@ def skipped_path(name: str) -> bool:
 
 
 _CPP_IN_HEADER = re.compile(
-    rb"^\s*(?:class\s+\w+|namespace\s+\w*|template\s*<|using\s+\w+|(?:public|private|protected):)|"
+    rb"^[^\S\n]*(?:class\s+\w+|namespace\s+\w*|template\s*<|using\s+\w+|(?:public|private|protected):)|"
     rb"\bstd::|#include <(?:string|vector|memory|map|utility|functional|algorithm)>",
     re.MULTILINE,
 )

@@ -1,21 +1,22 @@
 """Literals that are given to a name such as `password`: live secrets, or placeholders?
 
 `password = "..."` in the forms of the eight languages, with a type between them, as what is taken
-where a variable of the environment is not set, and what the keyword detector of detect-secrets
-finds besides. What a literal says decides: `"your-api-key"` and `"${DB_PASSWORD}"` hold nothing,
-`"correcthorsebatterystaple"` does.
+where a variable of the environment is not set, and the other forms that the keyword detector of
+detect-secrets looks for (compared, behind the name, in brackets; that one itself is not asked: a
+line that names passwords a hundred times takes it a tenth of a second). What a literal says
+decides: `"your-api-key"` and `"${DB_PASSWORD}"` hold nothing, `"correcthorsebatterystaple"` does.
 
-Invariant: a placeholder's word counts where it is a whole word, so none in a part of a secret
-(`latest` is no `test`) lets the rest pass.
+Invariants: a placeholder's word counts where it is a whole word, so none in a part of a secret
+(`latest` is no `test`) lets the rest pass; the time is linear in the text, whatever it holds.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
+from diffusion.data.filters import language_of
 from diffusion.data.secrets import entropy_bits
 
 Kind = Literal["password", "key", "token"]
@@ -25,19 +26,36 @@ _NAMES = (
     r"|client)[_-]?key)"
     r"|(?P<token>token(?!s|i[sz])))"
 )
-_NAME = re.compile(_NAMES, re.IGNORECASE)
+# What follows a name begins with none of the characters that go on with it, so nothing is gained by
+# giving any of them back (`+` behind a quantifier), and each would be tried again and again.
+_REST = r"[\w-]{0,80}+"
 _TYPE = r"(?:\s{0,3}:\s{0,2}[&\w'<>\[\].*|]{1,30}(?:\s\w{1,10})?|\s[\w\[\]*.]{1,30})?"
-_SIGN = r"\s{0,3}(?:[:=!]?={1,3}>?|:|\|\||\?\?|\bor\b)\s{0,40}\(?\s{0,40}"
-_LITERAL = r"[@rbful]{0,2}(?P<quote>[\"'`])(?P<value>[^\"'`\n]{6,200})(?P=quote)"
-_GIVEN = re.compile(
-    rf"{_NAMES}[\w-]{{0,40}}(?:\[\d*\]|[\"'`\])]{{0,3}}){_TYPE}{_SIGN}{_LITERAL}", re.IGNORECASE
+_SIGN = (
+    r"\s{0,3}+[ \t]{0,40}+(?:[:=!]?={1,3}>?|:|\|\||\?\?|\bor\b)\s{0,80}+(?:\(\s{0,40}+)?"
 )
+_LONGEST = 1000
+_LITERAL = (
+    r"[@rbful]{0,2}(?P<quote>[\"'`])(?P<value>(?:[^\"'`\n]|(?!(?P=quote))`)"
+    rf"{{6,{_LONGEST}}}+)(?P=quote)"
+)
+_BEHIND_IT = (
+    r"[^\s\"'`]{0,50}+[\"'`\])]{0,3}[ \t]{0,40}+"
+    rf"(?P<quote_behind>[\"'`])(?P<behind>\w[^\"'`\n]{{5,{_LONGEST}}}+)(?P=quote_behind);"
+)
+_GIVEN = re.compile(
+    rf"{_NAMES}{_REST}(?:(?:\[\d{{0,9}}\]|[\"'`\])]{{0,3}}){_TYPE}{_SIGN}{_LITERAL}|{_BEHIND_IT})",
+    re.IGNORECASE,
+)
+_COMPARED = re.compile(
+    rf"([\"'`])[ \t]{{0,40}}+[!=]=={{0,1}}[ \t]{{0,40}}+[\w.$-]{{0,40}}?{_NAMES}", re.IGNORECASE
+)
+_MADE = re.compile(rf"{_NAMES}\w{{0,40}}+(?:\.assign)?[({{](?=\"\w){_LITERAL}")
+"""How C++ makes a string; elsewhere it is a call, with something to say about a password."""
 _WHERE_UNSET = re.compile(
     r"(?:get|env|config|property|option)\w{0,20}\(\s{0,3}[\"'`][\w.-]{0,40}"
     rf"{_NAMES}[\w.-]{{0,40}}[\"'`]\s{{0,3}},\s{{0,40}}(?:default\w{{0,8}}\s?=\s?)?{_LITERAL}",
     re.IGNORECASE,
 )
-_LONGEST_LINE = 2000
 _LEAST_BITS = 2.5
 _SHORTEST, _SHORTEST_TOKEN = 6, 16
 _LONGEST_WORD = 16
@@ -63,29 +81,20 @@ def given_secret(path: str, text: str) -> bool:
 
 
 def _given(path: str, text: str) -> Iterator[tuple[str, Kind]]:
-    for shape in (_GIVEN, _WHERE_UNSET):
+    made = (_MADE,) if language_of(path) == "cpp" else ()
+    for shape in (_GIVEN, _WHERE_UNSET, *made):
         for match in shape.finditer(text):
-            yield match["value"], _kind(match)
-    plugin = _keyword_plugin()
-    for line in text.splitlines():
-        name = _NAME.search(line)
-        if name is None or len(line) > _LONGEST_LINE:
-            continue
-        for finding in plugin.analyze_line(path, line):
-            value = str(finding.secret_value or "")
-            if any(f"{quote}{value}" in line for quote in "\"'`"):  # it takes expressions, too
-                yield value, _kind(name)
+            groups = match.groupdict()
+            yield groups["value"] or groups["behind"], _kind(match)
+    for match in _COMPARED.finditer(text):
+        opening = text.rfind(match[1], max(0, match.start() - _LONGEST), match.start())
+        value = text[opening + 1 : match.start()]
+        if opening >= 0 and re.fullmatch(r"\w[^\"'`\n]{5,}", value):
+            yield value, _kind(match)
 
 
 def _kind(name: re.Match[str]) -> Kind:
     return "password" if name["password"] else "key" if name["key"] else "token"
-
-
-@cache
-def _keyword_plugin() -> Any:
-    from detect_secrets.plugins.keyword import KeywordDetector
-
-    return KeywordDetector()
 
 
 def _is_live(value: str, kind: Kind) -> bool:

@@ -54,7 +54,8 @@ class Plan:
 
 
 def _place(package: str, path: str) -> bytes:
-    return hashlib.blake2b(f"place:{package}/{path}".encode(), digest_size=8).digest()
+    name = f"place:{package}/{path}".encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(name, digest_size=8).digest()
 
 
 def cut_shards(

@@ -5,8 +5,11 @@ A walk in a fixed order; what is left alone in completion stays out here, too
 of the corpus, without the one for licences, then the strict search for secrets, then copies of
 earlier files.
 
-Invariants: nothing is read through a link or from outside the folder; the held-out files are
-chosen by a hash of the relative path alone, so a file does not change sides when others come.
+Invariants: nothing is read through a link or from outside the folder; whatever the repository's
+own settings say, git runs no program for it and fetches nothing; what cannot be read is told of
+and ends nothing. The held-out files are those whose path has a low hash, so a file does not change
+sides when others come. Where that would leave one side empty, as it may with a handful of files,
+the file with the lowest (or highest) hash is on that side, until one comes that belongs there.
 """
 
 from __future__ import annotations
@@ -40,6 +43,12 @@ from diffusion.text.nearby_files import VENDORED
 HELD_OUT_SHARE = 0.12
 MOST_FILES = 50_000
 _GIT_TIMEOUT_S = 30
+_SETTINGS = (
+    "core.fsmonitor=false", f"core.hooksPath={os.devnull}", "log.showSignature=false",
+    f"gpg.program={os.devnull}", f"gpg.openpgp.program={os.devnull}",
+    f"gpg.ssh.program={os.devnull}", f"gpg.x509.program={os.devnull}", "protocol.allow=never",
+)  # fmt: skip
+"""They come before the repository's own, which may name a program for git to run."""
 _RECENT_COMMITS = 300
 _RECENT_SHARE = 0.15
 """The files that were touched last, at most this share of all: where every file is recent, as in
@@ -100,8 +109,7 @@ Progress = Callable[[], None]
 
 def scan_repository(root: Path, *, on_progress: Progress = lambda: None) -> Repository:
     """Look at every code file below `root`. Raises CorpusError where there is nothing to learn."""
-    if not root.is_dir():
-        raise CorpusError(f"{root} is no folder", fix="name the top folder of a repository")
+    _check_root(root)
     root = root.resolve()
     candidates, excluded = _candidates(root, on_progress)
     rules = IgnoreRules([root])
@@ -158,6 +166,24 @@ def is_another(
     return not {*candidates} <= {*known}
 
 
+def _check_root(root: Path) -> None:
+    try:
+        is_folder = stat.S_ISDIR(root.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_folder = False
+    except OSError as error:
+        raise _unreadable_root(root, error) from error
+    if not is_folder:
+        raise CorpusError(f"{root} is no folder", fix="name the top folder of a repository")
+
+
+def _unreadable_root(root: Path, error: OSError) -> CorpusError:
+    return CorpusError(
+        f"{root} cannot be read ({error.strerror})",
+        fix="give yourself the rights to read it, or name another folder",
+    )
+
+
 def _ignored(rules: IgnoreRules, root: Path, path: str) -> Excluded | None:
     found = rules.check(root / path)
     return None if found is None else Excluded(path, found.why.removeprefix("."), found.pattern)
@@ -167,7 +193,14 @@ def _candidates(root: Path, on_progress: Progress) -> tuple[list[str], list[Excl
     """Code files in a fixed order, and folders that are not entered."""
     found: list[str] = []
     excluded: list[Excluded] = []
-    for folder, folders, names in os.walk(root):
+
+    def unreadable(error: OSError) -> None:
+        folder = Path(error.filename or root).relative_to(root)
+        if not folder.parts:
+            raise _unreadable_root(root, error) from error
+        excluded.append(Excluded(f"{folder.as_posix()}/", "unreadable", str(error.strerror)))
+
+    for folder, folders, names in os.walk(root, onerror=unreadable):
         on_progress()
         here = PurePosixPath(Path(folder).relative_to(root).as_posix())
         enter = []
@@ -175,14 +208,11 @@ def _candidates(root: Path, on_progress: Progress) -> tuple[list[str], list[Excl
             full = Path(folder, name)
             if name.startswith(".") or full.is_symlink():
                 continue
-            if name.lower() in VENDORED:
-                excluded.append(Excluded(f"{here / name}/", "vendored"))
-            elif (full / "pyvenv.cfg").exists():
-                excluded.append(Excluded(f"{here / name}/", "virtual_environment"))
-            elif (full / ".git").exists():
-                excluded.append(Excluded(f"{here / name}/", "another_repository"))
-            else:
+            reason = _not_entered(full)
+            if reason is None:
                 enter.append(name)
+            else:
+                excluded.append(Excluded(f"{here / name}/", *reason))
         folders[:] = enter
         found.extend(str(here / name) for name in sorted(names) if language_of(name) is not None)
         if len(found) > MOST_FILES:
@@ -190,6 +220,21 @@ def _candidates(root: Path, on_progress: Progress) -> tuple[list[str], list[Excl
                 f"{root} holds more than {MOST_FILES} code files", fix="name a folder inside it"
             )
     return sorted(found), excluded
+
+
+def _not_entered(folder: Path) -> tuple[str, str] | None:
+    """Why a folder is not looked into, and its detail; None for one that is."""
+    if folder.name.lower() in VENDORED:
+        return "vendored", ""
+    for name, reason in (("pyvenv.cfg", "virtual_environment"), (".git", "another_repository")):
+        try:
+            (folder / name).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:  # its names may be listed, but nothing in it can be opened
+            return "unreadable", str(error.strerror)
+        return reason, ""
+    return None
 
 
 def _read(root: Path, path: str) -> tuple[str, bytes] | Excluded:
@@ -248,7 +293,11 @@ def _without_copies(
 
 
 def _split(files: Sequence[SourceFile]) -> Iterator[SourceFile]:
-    """Choose the held-out files: those whose path's hash is low, or else the lowest one."""
+    """Choose the held-out files: those whose path's hash is low.
+
+    Both sides have a file, if there are two: without a low hash the lowest is held out, and where
+    all are low the highest is not. Which file that is depends on the others.
+    """
     hashes = {file.path: unit_hash(file.path) for file in files}
     held = {path for path, value in hashes.items() if value < HELD_OUT_SHARE}
     if not held and len(files) > 1:
@@ -263,7 +312,9 @@ def _recent(root: Path, files: int) -> tuple[frozenset[str], bool]:
     """The files of the last commits, relative to `root`, and whether git answered."""
     answer = _git(
         root, "log", f"-{_RECENT_COMMITS}", "--since=120.days", "--name-only", "--relative",
-        "--pretty=format:", "-z",
+        "--pretty=format:", "-z", "--no-ext-diff", "--no-textconv", f"-O{os.devnull}",
+        # Told from one another by their names alone: no content is read, which may not be there.
+        "--no-renames", "--diff-filter=d",
     )  # fmt: skip
     if answer is None or answer.returncode != 0:
         return frozenset(), False
@@ -272,14 +323,21 @@ def _recent(root: Path, files: int) -> tuple[frozenset[str], bool]:
 
 
 def _git(root: Path, *words: str) -> subprocess.CompletedProcess[str] | None:
-    """Run git without hooks, prompts or locks; None where it cannot be run."""
-    safe = ["-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"]
-    env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    """Run git without hooks, prompts or locks; None where it cannot be run.
+
+    What the repository's settings name is not run (`_SETTINGS`), and what a partial clone lacks is
+    not fetched: git is told not to, and, where it is too old to know that, allowed no transport.
+    """
+    safe = [word for setting in _SETTINGS for word in ("-c", setting)]
+    env = {
+        **os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none",
+    }  # fmt: skip
     try:
         return subprocess.run(
-            ["git", "-C", str(root), *safe, *words], capture_output=True, text=True,
-            encoding="utf-8", errors="surrogateescape", timeout=_GIT_TIMEOUT_S, check=False,
-            env=env,
+            ["git", "-C", str(root), "--no-pager", *safe, *words], capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, encoding="utf-8", errors="surrogateescape",
+            timeout=_GIT_TIMEOUT_S, check=False, env=env,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -55,12 +55,12 @@ def select(
     for language, sizes in by_package.items():
         limit = common_limit(list(sizes.values()), budget[language])
         limits[language] = min(limit, package_share * whole)
-    order = sorted(
-        range(len(files)),
-        key=lambda i: hashlib.blake2b(
-            f"{files[i][0]}/{files[i][1]}".encode(), digest_size=8
-        ).digest(),
-    )
+
+    def place(i: int) -> bytes:
+        name = f"{files[i][0]}/{files[i][1]}".encode("utf-8", "surrogateescape")
+        return hashlib.blake2b(name, digest_size=8).digest()
+
+    order = sorted(range(len(files)), key=place)
     used: dict[tuple[str, str], int] = defaultdict(int)
     keep = [False] * len(files)
     for i in order:

@@ -9,6 +9,7 @@ a trainer with workers, share them.
 
 from __future__ import annotations
 
+import io
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -24,13 +25,17 @@ _NAME = re.compile(r"^(?P<split>[a-z]+)-(?P<language>[a-z]+)-(?P<number>\d+)\.bi
 
 
 def write_shard(path: Path, documents: Iterable[Sequence[int] | Tokens]) -> int:
-    """Write one shard atomically; returns its number of tokens."""
+    """Write one shard atomically; returns its number of tokens. Raises OSError."""
     arrays = [np.asarray(d, dtype=np.uint16) for d in documents]
     offsets = np.concatenate(([0], np.cumsum([len(a) for a in arrays]))).astype(np.uint64)
     index_path = path.with_suffix(".idx.npy")
     partial, partial_index = path.with_suffix(".bin.part"), path.with_suffix(".idx.part.npy")
-    (np.concatenate(arrays) if arrays else np.empty(0, np.uint16)).tofile(partial)
-    np.save(partial_index, offsets)
+    tokens = np.concatenate(arrays) if arrays else np.empty(0, np.uint16)
+    index = io.BytesIO()
+    np.save(index, offsets)
+    # Not numpy's own writing to files: it does not say that a disk is full (no errno).
+    partial.write_bytes(tokens.data)
+    partial_index.write_bytes(index.getbuffer())
     partial_index.replace(index_path)
     partial.replace(path)
     return int(offsets[-1])

@@ -54,6 +54,8 @@ def choose_validation(
     sizes: Mapping[tuple[str, str], int], share: float, small_bytes: int = SMALL_UNIT_BYTES
 ) -> frozenset[tuple[str, str]]:
     """The held-out (language, unit) pairs, given the bytes of each and the share to hold out."""
+    if share <= 0:
+        return frozenset()
     chosen = {
         pair for pair, size in sizes.items() if unit_hash(pair[1]) < share and size <= small_bytes
     }

@@ -39,7 +39,7 @@ def wanted(name: str, size_bytes: int, source: Source) -> bool:
 
 def _write(target: Path, name: str, read: Callable[[], bytes]) -> None:
     path = target / name
-    if len(path.name.encode()) > 200:
+    if len(path.name.encode("utf-8", "surrogateescape")) > 200:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

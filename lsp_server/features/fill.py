@@ -38,8 +38,8 @@ def fill(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
     holes = params.spans_of(ls, document, raw, "holes")
     pins = params.spans_of(ls, document, raw, "pins")
     marker = params.given(raw, "marker", MARKER)
-    if not isinstance(marker, str):
-        raise JsonRpcInvalidParams(f"marker is {marker!r}; give a string")
+    if not isinstance(marker, str) or not _is_text(marker):
+        raise JsonRpcInvalidParams(f"marker is {marker!r}; give a string of whole characters")
     try:
         if raw.get("holes") is None:
             holes = tuple(find_markers(document.data, marker))
@@ -58,6 +58,15 @@ def fill(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
         **_others(ls, document),
     )
     return (yield from _asked(ls, document, FILL, request, raw))
+
+
+def _is_text(marker: str) -> bool:
+    """Whether it has bytes; half a surrogate pair, which JSON can carry, has none."""
+    try:
+        marker.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def bridge(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:

@@ -2,13 +2,15 @@
 
 `workspace/didChangeWorkspaceFolders` adds and removes folders; where the client can watch files,
 it tells of changed ignore files. Invariants: after either message the next request sees the new
-rules; tuning, and the adapter that is served, are those of the first folder.
+rules; what changes no rule makes nothing be read again; tuning, and the adapter that is served, are
+those of the first folder.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -21,14 +23,24 @@ if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
 
 logger = logging.getLogger(__name__)
+_IGNORE_FILES = (f"/{GITIGNORE}", f"/{OWN_IGNORE}", "/.git/info/exclude")
 
 
 def take(ls: DiffillServer, params: types.InitializeParams) -> None:
     """The folders that the client opened with; a client of one folder only may name its root."""
     uris = [folder.uri for folder in params.workspace_folders or ()]
-    if not uris and params.root_uri:
-        uris = [params.root_uri]
+    root = params.root_uri or _uri_of(params.root_path)
+    if not uris and root:
+        uris = [root]
     _set(ls, uris)
+
+
+def _uri_of(path: str | None) -> str | None:
+    """The URI of a root as clients named it before they had URIs."""
+    try:
+        return Path(path).as_uri() if path else None
+    except ValueError:  # no path, or not a whole one
+        return None
 
 
 def _set(ls: DiffillServer, uris: list[str]) -> None:
@@ -48,7 +60,9 @@ def _uris(folders: Iterable[types.WorkspaceFolder], known: list[str]) -> list[st
 
 
 def did_change_watched_files(ls: DiffillServer, params: types.DidChangeWatchedFilesParams) -> None:
-    ls.session.forget_ignored()
+    """A client tells of what other servers want to hear of, too."""
+    if any(change.uri.endswith(_IGNORE_FILES) for change in params.changes):
+        ls.session.forget_ignored()
 
 
 async def watch(ls: DiffillServer) -> None:

@@ -66,7 +66,7 @@ def offset_of(ls: DiffillServer, document: Document, raw: Any, name: str) -> int
     """The byte offset of a position; `name` is what a message calls it."""
     try:
         position = types.Position(int(raw["line"]), int(raw["character"]))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):  # 1e400 is infinite
         raise JsonRpcInvalidParams(f"{name} is not a position") from None
     if not 0 <= position.line < document.lines.count or position.character < 0:
         raise JsonRpcInvalidParams(
@@ -112,6 +112,14 @@ def count_of(params: dict[str, Any], key: str, default: int) -> int:
             f"{key} is {count!r}; give a number from 1 to {MAX_ALTERNATIVES}"
         )
     return count
+
+
+def share_of(params: dict[str, Any], key: str, default: float | None = None) -> float:
+    """A share above 0, at most 1."""
+    share = given(params, key, default)
+    if not isinstance(share, (int, float)) or isinstance(share, bool) or not 0 < share <= 1:
+        raise JsonRpcInvalidParams(f"{key} is {share!r}; give a share above 0, at most 1")
+    return float(share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from diffusion.cancel import CancelToken
 from lsp_server import convert
 from lsp_server.completion.candidate import Suggestion
 from lsp_server.completion.pipeline import complete
-from lsp_server.completion.trigger import CompletionRequest
+from lsp_server.completion.trigger import CompletionRequest, Refusal
 from lsp_server.document import Document, Edit, to_bytes
 from lsp_server.observe.trace import Trace
 from lsp_server.reasons import Reason
@@ -58,11 +58,14 @@ def begin(
         trace.nothing(Reason.NOT_OPEN)
         return asked
     trace.version = document.version
+    refusal = session.refusal(uri, automatic=automatic)
     if position.line >= document.lines.count:
-        trace.nothing(Reason.CURSOR_OUTSIDE, f"the document has {document.lines.count} lines")
+        outside = Refusal(Reason.CURSOR_OUTSIDE, f"the document has {document.lines.count} lines")
+        said = refusal or outside  # of a document that is out of sync the client may know more
+        trace.nothing(said.reason, said.note)
         return asked
     cursor = convert.offset_at(position, document.data, document.lines, session.encoding)
-    if selected is not None and "\n" in selected.text:
+    if selected is not None and ("\n" in selected.text or "\r" in selected.text):
         trace.nothing(Reason.NOT_EXPRESSIBLE, "the selected entry has several lines")
         return asked
     if selected is not None:
@@ -71,7 +74,6 @@ def begin(
         cursor = edit.start + len(edit.data)
     alternatives = session.settings.inline.alternatives
     others = session.others(document) if session.settings.context.open_files else ()
-    refusal = session.refusal(uri, automatic=automatic)
     around = None if refusal is not None else session.repository(document)
     asked.request = CompletionRequest(
         document, cursor, automatic, alternatives, others, around, refusal

@@ -13,7 +13,8 @@ that are left alone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -177,36 +178,33 @@ def pulls(client: types.ClientCapabilities) -> bool:
 # Quick fixes
 
 
-def quick_fixes(ls: DiffillServer, uri: str, where: types.Range) -> list[types.CodeAction]:
-    """Replacements for the suspicious words that touch a range, the likeliest first.
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Another text for a suspicious word. `preferred`: it is the likeliest."""
+
+    title: str
+    span: tuple[int, int]
+    text: str
+    mark: types.Diagnostic
+    preferred: bool
+
+
+def fixes(ls: DiffillServer, document: Document, start: int, end: int) -> Iterator[Fix]:
+    """Replacements for the suspicious words that touch bytes [start, end], the likeliest first.
 
     `features.code_action` offers them.
     """
-    document = ls.session.documents.get(uri)
-    known = ls.session.suspicions.get(uri)
-    if document is None or known is None or known[0] is not document or not wanted(ls, document):
-        return []
-    start, end = (
-        convert.offset_at(at, document.data, document.lines, ls.session.encoding)
-        for at in (where.start, where.end)
-    )
-    touched = [s for s in known[1] if s.word.start <= end and start <= s.word.end]
-    actions = []
-    for found in touched:
+    known = ls.session.suspicions.get(document.uri)
+    if known is None or known[0] is not document or not wanted(ls, document):
+        return
+    for found in known[1]:
+        word = found.word
+        if word.start > end or start > word.end:
+            continue
         [mark] = _diagnostics(ls, document, [found])
         for place, other in enumerate(found.instead):
-            edit = types.TextEdit(mark.range, other.text)
-            actions.append(
-                types.CodeAction(
-                    title=f"Diffill: replace {found.word.text!r} by {other.text!r} "
-                    f"({other.p:.0%})",
-                    kind=KIND,
-                    diagnostics=[mark],
-                    is_preferred=place == 0,
-                    edit=types.WorkspaceEdit(changes={uri: [edit]}),
-                )
-            )
-    return actions
+            title = f"Diffill: replace {word.text!r} by {other.text!r} ({other.p:.0%})"
+            yield Fix(title, (word.start, word.end), other.text, mark, place == 0)
 
 
 def register(server: DiffillServer) -> None:

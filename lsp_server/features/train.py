@@ -10,8 +10,8 @@ has made or shared one, and, where the settings say so, starts a run of its own 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+import math
 import time
 import uuid
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ from diffusion.adapters.home import home_of
 from diffusion.adapters.manifest import check_name
 from diffusion.errors import AdapterError, DiffillError
 from lsp_server.errors import TrainingUnavailable
+from lsp_server.features import asking
 from lsp_server.protocol import (
     TRAIN_PAUSE,
     TRAIN_PLAN,
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 _TITLE = "Diffill: tuning on this repository"
 _OVER = ("done", "stopped", "failed")
+_AGREE_S = 10.0
+"""How long a client has to agree to a progress bar."""
 
 
 def open_folder(folders: Sequence[str]) -> Path | None:
@@ -64,6 +67,10 @@ class Training:
         self.repository: Path | None = None
         self._policy = YieldPolicy()
         self._token: str | None = None
+        """Of the run's progress bar, from when the client is asked for one."""
+        self._is_drawn = False
+        self._bar: asyncio.Task[None] | None = None
+        self.agree_s = _AGREE_S
         self._asked_for = True
         self.idle_s = IDLE_S
         self._touched_s = 0.0
@@ -90,7 +97,7 @@ class Training:
         self._timer = None
         self._server.session.choose_adapter()
         root = self._server.session.root
-        if self._server.session.settings.train.keep_up and root is not None and root.is_dir():
+        if self._server.session.settings.train.keep_up and root is not None and _is_folder(root):
             task = asyncio.ensure_future(self._keep_up(root))
             self._starts.add(task)
             task.add_done_callback(self._starts.discard)
@@ -109,6 +116,8 @@ class Training:
             self._timer.cancel()
         for task in self._starts:
             task.cancel()
+        if self._bar is not None:
+            self._bar.cancel()
         self.job.close()
 
     async def start(self, repository: Path, options: dict[str, Any]) -> None:
@@ -116,18 +125,26 @@ class Training:
         await self.job.start(command(self._server, repository, options))
         self.repository = repository
         self._asked_for = not options.get("keepUp")
+        if self._bar is not None:  # of a run that is over
+            self._bar.cancel()
         if _shows_progress(self._server):
-            await self._begin_progress()
+            self._token = token = f"diffill-train-{uuid.uuid4()}"
+            self._bar = asyncio.ensure_future(self._draw(token))
 
-    async def _begin_progress(self) -> None:
-        progress, token = self._server.work_done_progress, f"diffill-train-{uuid.uuid4()}"
-        with contextlib.suppress(JsonRpcException):
-            await progress.create_async(token)
-            begin = types.WorkDoneProgressBegin(title=_TITLE, cancellable=True, percentage=0)
-            progress.begin(token, begin)
-            self._token = token
-            if self.job.last.get("event") in _OVER:  # it was over before the client agreed
-                self._end_progress(str(self.job.last["event"]))
+    async def _draw(self, token: str) -> None:
+        """Begin a progress bar, if the client agrees; the run does not wait for it."""
+        asked = types.WorkDoneProgressCreateParams(token)
+        method = types.WINDOW_WORK_DONE_PROGRESS_CREATE
+        try:
+            await asking.ask(self._server, method, asked, most_s=self.agree_s)
+        except (JsonRpcException, TimeoutError) as error:
+            logger.info("the client draws no progress bar: %s", type(error).__name__)
+            return
+        begin = types.WorkDoneProgressBegin(title=_TITLE, cancellable=True, percentage=0)
+        self._server.work_done_progress.begin(token, begin)
+        self._is_drawn = True
+        if self.job.last.get("event") in _OVER:  # it was over before the client agreed
+            self._end_progress(str(self.job.last["event"]))
 
     def told(self, event: dict[str, Any]) -> None:
         """Pass an event of the run on."""
@@ -139,7 +156,7 @@ class Training:
         kind = event.get("event")
         if kind in _OVER:
             self._end_progress(_sentence(event))
-        elif self._token is not None:
+        elif self._is_drawn and self._token is not None:
             share = event.get("progress")
             server.work_done_progress.report(
                 self._token,
@@ -162,8 +179,8 @@ class Training:
             self.job.close()
 
     def _end_progress(self, message: str) -> None:
-        token, self._token = self._token, None
-        if token is not None:
+        if self._is_drawn and self._token is not None:
+            token, self._token, self._is_drawn = self._token, None, False
             end = types.WorkDoneProgressEnd(message=message)
             self._server.work_done_progress.end(token, end)
 
@@ -197,8 +214,9 @@ async def plan(ls: DiffillServer, params: Any) -> dict[str, Any]:
     """What a run would use, and how long it would take."""
     repository, options = read(ls, params)
     try:
+        _check_name(options)
         return await read_plan(command(ls, repository, {**options, "dryRun": True}))
-    except TrainingUnavailable as error:
+    except (TrainingUnavailable, AdapterError) as error:
         raise JsonRpcInvalidParams(str(error)) from None
 
 
@@ -206,12 +224,16 @@ async def start(ls: DiffillServer, params: Any) -> dict[str, Any]:
     """Begin a run, or go on with the one that is not over."""
     repository, options = read(ls, params)
     try:
-        if options.get("name"):
-            check_name(str(options["name"]))
+        _check_name(options)
         await ls.training.start(repository, options)
     except (TrainingUnavailable, AdapterError) as error:
         raise JsonRpcInvalidParams(str(error)) from None
     return {"repository": str(repository)}
+
+
+def _check_name(options: dict[str, Any]) -> None:
+    if options.get("name"):
+        check_name(str(options["name"]))
 
 
 def cancelled(ls: DiffillServer, params: types.WorkDoneProgressCancelParams) -> None:
@@ -258,18 +280,32 @@ def read(ls: DiffillServer, params: Any) -> tuple[Path, dict[str, Any]]:
     named = options.pop("repository", None)
     if named is not None and not isinstance(named, str):
         raise JsonRpcInvalidParams("repository is not a path")
-    root = Path(named).expanduser() if named else ls.session.root
+    try:
+        root = Path(named).expanduser() if named else ls.session.root
+    except RuntimeError as error:  # `~nobody`
+        raise JsonRpcInvalidParams(
+            f"repository {named} cannot be looked for ({error}); write the path out"
+        ) from None
     if root is None:
         raise JsonRpcInvalidParams("no folder is open; open one, or give repository")
-    if not root.is_dir():
+    if not _is_folder(root):
         raise JsonRpcInvalidParams(f"repository {root} is no folder")
     for name in ("minutes", "probeSeconds"):
         value = options.get(name, 1)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not 0 <= value < math.inf:
             raise JsonRpcInvalidParams(f"{name} is {value!r}; give a number from 0 up")
     if options.get("method", "lora") not in ("lora", "full"):
         raise JsonRpcInvalidParams(f"method is {options['method']!r}; give lora or full")
     return root, options
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether there is one; a path may also be one that no disk takes."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _sentence(event: dict[str, Any]) -> str:
@@ -305,7 +341,7 @@ async def go_on(server: DiffillServer) -> None:
     from diffusion.train.run_state import run_state
 
     root = server.session.root
-    if root is None or not server.session.settings.train.auto_resume or not root.is_dir():
+    if root is None or not server.session.settings.train.auto_resume or not _is_folder(root):
         return
     if run_state(home_of(root).run)["state"] in ("interrupted", "stopped"):
         try:

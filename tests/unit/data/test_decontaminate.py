@@ -73,6 +73,45 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
         load_evaluation_sets([bad])
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"question": "a", "canonical_solution": "b"}', "[]", "{}", '"prefix"', "7", "null",
+        '{"prefix": 7}', "[" * 100_000,
+    ],
+)  # fmt: skip
+def test_a_line_that_is_no_case_is_an_error_that_names_it(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "odd.jsonl"
+    file.write_text(json.dumps(CASE) + "\n" + line + "\n")
+    with pytest.raises(CorpusError, match=r"odd\.jsonl line 2 is not an evaluation case"):
+        load_evaluation_sets([file])
+
+
+def test_half_of_a_character_is_accepted(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps({"text": f"\ud83d {WHOLE}"}) + "\n")
+    assert len(load_evaluation_sets([file]).overlap(word_hashes(WHOLE.encode())))
+
+
+def test_compression_is_told_by_the_content(tmp_path: Path) -> None:
+    line = json.dumps(CASE).encode() + b"\n"
+    (tmp_path / "plain.jsonl.gz").write_bytes(line)
+    (tmp_path / "packed.jsonl").write_bytes(gzip.compress(line))
+    assert load_evaluation_sets([tmp_path]).cases == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "head"])
+def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
+    packed = bytearray(gzip.compress(json.dumps(CASE).encode() * 50))
+    if damage == "cut":
+        del packed[len(packed) // 2 :]
+    else:
+        packed[len(packed) // 2 if damage == "changed" else 2] ^= 0xFF
+    (tmp_path / "bad.jsonl.gz").write_bytes(packed)
+    with pytest.raises(CorpusError, match=r"bad\.jsonl\.gz cannot be read"):
+        load_evaluation_sets([tmp_path])
+
+
 def test_the_digest_follows_the_contents(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_text(json.dumps({"text": WHOLE}) + "\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,11 @@ def test_one_path_in_eight_keeps_its_header() -> None:
     data = b"# Copyright A\nimport a\n"
     path = next(f"p/{i}.py" for i in range(100) if keeps_header(f"p/{i}.py"))
     assert documents_of(path, data) == [data]
+
+
+def test_a_name_that_is_no_utf8_is_a_name() -> None:
+    path = os.fsdecode(b"p/caf\xe9.py")
+    assert documents_of(path, b"import a\n") == [b"import a\n"]
 
 
 @given(st.lists(st.sampled_from([b"a = 1\n", b"\n", b"long line " * 9, b"b\n\n"]), max_size=60))

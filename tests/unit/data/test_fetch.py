@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from diffusion.data import fetch as fetching
+from diffusion.data.decontaminate import load_evaluation_sets
 from diffusion.data.errors import FetchError
-from diffusion.data.fetch import MARKER, AptSources, fetch
-from diffusion.data.recipe import Source, load_lock
+from diffusion.data.fetch import MARKER, AptSources, fetch, fetch_source
+from diffusion.data.recipe import Archive, Lock, Source, load_lock
+from diffusion.data.scan import Survey, survey
 from diffusion.data.unpack import unpack_archive
 from tests.unit.data.corpus_trees import python_module
 
@@ -60,6 +65,81 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
     return folder
+
+
+class Index:
+    """Stands in for `download`: makes a wheel of the locked version, or the first, and counts."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, source: Source, folder: Path, apt: AptSources, pinned: Lock | None) -> str:
+        self.calls += 1
+        version = pinned.version if pinned else "1.0"
+        wheel(folder, python_module(int(version[0])), version=version)
+        return version
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one source is fetched to."""
+
+    folder: Path
+    index: Index
+
+    def fetch(self, source: Source, pinned: Lock | None) -> Lock:
+        folder = self.folder
+        apt = AptSources(folder / "apt")
+        return fetch_source(source, folder / "raw", folder / "archives", apt, pinned)
+
+    @property
+    def marker(self) -> Path:
+        return self.folder / "raw" / "demo" / MARKER
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    index = Index()
+    monkeypatch.setattr(fetching, "download", index)
+    return Place(tmp_path, index)
+
+
+def test_a_source_is_fetched_again_when_the_lock_or_the_recipe_says_so(place: Place) -> None:
+    lock = place.fetch(SOURCE, None)
+    assert place.fetch(SOURCE, lock) == lock and place.index.calls == 1
+    assert place.fetch(SOURCE, replace(lock, version="1.0+deb")) and place.index.calls == 1
+
+    other = wheel(place.folder, python_module(2), version="2.0")
+    newer = Lock("2.0", (Archive(other.name, fetching.digest(other), other.stat().st_size),))
+    assert place.fetch(SOURCE, newer) == newer and place.index.calls == 2
+    body = (place.marker.parent / "demo" / "core.py").read_text()
+    assert body == python_module(2)
+
+    for number, change in enumerate(
+        [{"exclude": ("demo/*",)}, {"only": ("demo/*",)}, {"languages": ("python",)}], 3
+    ):
+        changed = replace(SOURCE, **change)  # type: ignore[arg-type]
+        for _ in range(2):
+            assert place.fetch(changed, newer) == newer and place.index.calls == number
+    with pytest.raises(FetchError, match="SHA-256"):
+        place.fetch(SOURCE, replace(newer, archives=lock.archives))
+
+
+@pytest.mark.parametrize(("marker", "again"), [("1.0", 0), ("0.9", 1), ("", 1), ("{}", 1)])
+def test_a_marker_of_an_earlier_release_counts_for_its_version(
+    place: Place, marker: str, again: int
+) -> None:
+    lock = place.fetch(SOURCE, None)
+    place.marker.write_text(marker)
+    place.fetch(SOURCE, lock)
+    assert place.index.calls == 1 + again
+
+
+def test_the_interpreter_is_held_to_its_lock(place: Place) -> None:
+    source = Source(name="library", client="interpreter", package="python", licence="PSF-2.0")
+    with pytest.raises(FetchError, match=r"'library': this is Python .*, the lock says 2\.7"):
+        place.fetch(source, Lock("2.7", ()))
+    assert not (place.folder / "raw" / "library").exists()
 
 
 @pytest.mark.slow
@@ -131,6 +211,20 @@ def test_unpacking_never_leaves_the_folder_and_honours_globs(tmp_path: Path) -> 
     assert [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()] == ["a.py"]
     only = Source(name="a", client="npm", package="a", licence="MIT", only=("pkg/c*",))
     assert unpack_archive(path, tmp_path / "only", only) == 1
+
+
+def test_a_name_that_is_no_utf8_is_unpacked_and_surveyed(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"pkg/caf\xe9.py")
+    path = tmp_path / "a.tar.gz"
+    text = python_module(1).encode()
+    with tarfile.open(path, "w:gz", errors="surrogateescape") as tar:
+        member = tarfile.TarInfo(odd)
+        member.size = len(text)
+        tar.addfile(member, io.BytesIO(text))
+    assert unpack_archive(path, tmp_path / "out", SOURCE) == 1
+    nothing = load_evaluation_sets([])
+    survey(tmp_path / "out", "a", "key", nothing).save(tmp_path / "a.npz")
+    assert Survey.load(tmp_path / "a.npz").paths == (odd,)
 
 
 def test_a_damaged_archive_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from diffusion.data.filters import header_language, language_of, reason_to_drop, skipped_path
@@ -69,6 +71,14 @@ def test_languages_by_name_and_header_by_text() -> None:
     assert language_of("a/b.md") is None
     assert header_language(b"struct a { int b; };\nint f(void);\n") == "c"
     assert header_language(b"namespace a {\nclass B {};\n}\n") == "cpp"
+    assert header_language(b"int a;\r\n\n \t\f class B {};\n") == "cpp"
+
+
+@pytest.mark.parametrize("text", [b"\n" * 60_000, b" \n" * 30_000])
+def test_blank_text_is_judged_in_no_time(text: bytes) -> None:
+    began = time.thread_time()
+    assert header_language(text) == "c"
+    assert time.thread_time() - began < 0.2  # seconds, with the square of the length
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from diffusion.cancel import Cancelled
 from diffusion.data.repository import (
     HELD_OUT_SHARE,
     Repository,
+    SourceFile,
+    _split,
     left_out_since,
     scan_repository,
 )
 from diffusion.data.secret_scan import secret_kind
+from diffusion.data.split import unit_hash
 from diffusion.errors import CorpusError
 from tests.support.repositories import PLANTED, code, write_repository
 
@@ -109,14 +115,153 @@ def test_files_that_were_used_are_asked_for_again(tmp_path: Path) -> None:
 def test_git_is_asked_where_it_is_there(tmp_path: Path) -> None:
     write_repository(tmp_path, 4)
     (tmp_path / "odd.py").write_text(code(70))
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
-    subprocess.run([*git, "init", "-q"], check=True)
+    git(tmp_path, "init", "-q")
     (tmp_path / ".git/info/exclude").write_text("odd.py\n")
-    subprocess.run([*git, "add", "module_1.py"], check=True)
-    subprocess.run([*git, "commit", "-qm", "one"], check=True)
+    git(tmp_path, "add", "module_1.py")
+    git(tmp_path, "commit", "-qm", "one")
     found = scan_repository(tmp_path)
     assert found.uses_git and reasons(found) == {"odd.py": "gitignore"}
     assert [file.path for file in found.files if file.recent] == ["module_1.py"]
+
+
+def git(root: Path, *words: str, text: str = "") -> str:
+    names = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    return subprocess.run(
+        ["git", "-C", str(root), *names, *words], check=True, input=text, capture_output=True,
+        text=True,
+    ).stdout.strip()  # fmt: skip
+
+
+def committed(root: Path) -> Path:
+    write_repository(root, 4)
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "one")
+    return root
+
+
+def program(folder: Path) -> tuple[Path, Path]:
+    """A program, and the file that is there once it has run."""
+    ran = folder / "ran"
+    made = folder / "evil.sh"
+    made.write_text(f"#!/bin/sh\ntouch '{ran}'\nexit 1\n")
+    made.chmod(0o755)
+    return made, ran
+
+
+@pytest.mark.parametrize("kind", ["openpgp", "x509", "ssh"])
+def test_no_program_that_a_repository_names_is_run(tmp_path: Path, kind: str) -> None:
+    root = committed(tmp_path / "r")
+    evil, ran = program(tmp_path)
+    signature = {
+        "openpgp": "-----BEGIN PGP SIGNATURE-----\n \n abc\n -----END PGP SIGNATURE-----",
+        "x509": "-----BEGIN SIGNED MESSAGE-----\n abc\n -----END SIGNED MESSAGE-----",
+        "ssh": "-----BEGIN SSH SIGNATURE-----\n abc\n -----END SSH SIGNATURE-----",
+    }[kind]
+    head, _, message = git(root, "cat-file", "commit", "HEAD").partition("\n\n")
+    signed = f"{head}\ngpgsig {signature}\n\n{message}\n"
+    commit = git(root, "hash-object", "-t", "commit", "-w", "--stdin", text=signed)
+    git(root, "update-ref", "HEAD", commit)
+    (root / ".gitattributes").write_text("*.py diff=evil\n")
+    (tmp_path / "signers").write_text("")
+    for name, value in {
+        "log.showSignature": "true", "gpg.program": evil, "gpg.openpgp.program": evil,
+        "gpg.x509.program": evil, "gpg.ssh.program": evil, "core.fsmonitor": evil,
+        "gpg.ssh.allowedSignersFile": tmp_path / "signers", "core.pager": evil,
+        "pager.log": "true", "diff.external": evil, "diff.evil.command": evil,
+        "diff.evil.textconv": evil, "core.hooksPath": evil.parent, "core.sshCommand": evil,
+    }.items():  # fmt: skip
+        git(root, "config", name, str(value))
+    subprocess.run(["git", "-C", str(root), "log", "-1"], check=False, capture_output=True)
+    assert ran.exists()  # or this would not test anything
+    ran.unlink()
+    found = scan_repository(root)
+    assert found.uses_git and any(file.recent for file in found.files)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("lacks", ["tree:0", "blob:none"])
+def test_nothing_is_fetched_that_a_partial_clone_lacks(tmp_path: Path, lacks: str) -> None:
+    whole = committed(tmp_path / "whole")
+    git(whole, "mv", "module_1.py", "moved.py")
+    (whole / "moved.py").write_text(code(1) + "# moved\n")
+    git(whole, "commit", "-qam", "two")
+    git(whole, "config", "uploadpack.allowFilter", "true")
+    part = tmp_path / "part"
+    git(tmp_path, "clone", "-q", f"--filter={lacks}", whole.as_uri(), str(part))
+    evil, ran = program(tmp_path)
+    git(part, "config", "remote.origin.uploadpack", str(evil))
+    git(part, "config", "protocol.file.allow", "always")
+    packs = sorted((part / ".git" / "objects").rglob("*"))
+    found = scan_repository(part)
+    assert len(found.files) == 4 and not ran.exists()
+    assert sorted((part / ".git" / "objects").rglob("*")) == packs
+    if lacks == "blob:none":  # git needs no contents to tell which files were touched
+        recent = {file.path for file in found.files if file.recent}
+        assert recent == {"moved.py", *(f"module_{n}.py" for n in (0, 2, 3))}
+
+
+def without_rights(
+    monkeypatch: pytest.MonkeyPatch, *, closed: Path | None = None, shut: Path | None = None
+) -> None:
+    """As for who is not root: `closed` cannot be listed, and nothing in `shut` can be opened."""
+    scandir, stat_of = os.scandir, Path.stat
+
+    def listed(path: str = ".") -> Iterator[os.DirEntry[str]]:
+        if closed is not None and Path(path) == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    def opened(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if shut is not None and shut in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat_of(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(os, "scandir", listed)
+    monkeypatch.setattr(Path, "stat", opened)
+
+
+def test_a_folder_that_cannot_be_read_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_repository(tmp_path, 4)
+    for name in ("closed", "sub/shut"):
+        write_repository(tmp_path / name, 1)
+    without_rights(monkeypatch, closed=tmp_path / "closed", shut=tmp_path / "sub" / "shut")
+    found = scan_repository(tmp_path)
+    assert reasons(found) == {"closed/": "unreadable", "sub/shut/": "unreadable"}
+    assert {item.detail for item in found.excluded} == {"Permission denied"}
+    assert paths(found) == {f"module_{n}.py" for n in range(4)}
+
+
+def test_a_root_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_repository(tmp_path / "root", 4)
+    with monkeypatch.context() as patch:
+        without_rights(patch, closed=root)
+        with pytest.raises(CorpusError, match=r"root cannot be read \(Permission denied\)"):
+            scan_repository(root)
+    without_rights(monkeypatch, shut=tmp_path)
+    with pytest.raises(CorpusError, match=r"root cannot be read \(Permission denied\)"):
+        scan_repository(root)
+
+
+@given(st.sets(st.integers(0, 300), min_size=2, max_size=12), st.sets(st.integers(0, 300)))
+def test_sides_are_those_of_the_hashes_but_for_one_file(few: set[int], more: set[int]) -> None:
+    def held(numbers: set[int]) -> set[str]:
+        files = [SourceFile(f"m{n}.py", "python", b"", False) for n in sorted(numbers)]
+        sides = {file.path for file in _split(files) if file.held_out}
+        assert 0 < len(sides) < len(files)
+        return sides
+
+    def low(numbers: set[int]) -> set[str]:
+        return {f"m{n}.py" for n in numbers if unit_hash(f"m{n}.py") < HELD_OUT_SHARE}
+
+    for numbers in (few, few | more):
+        assert len(held(numbers) ^ low(numbers)) <= 1
+        if 0 < len(low(numbers)) < len(numbers):
+            assert held(numbers) == low(numbers)
 
 
 def test_a_file_keeps_its_side_when_others_come(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diffusion.data.plan import Plan, cut_shards
 from diffusion.data.selection import budgets, common_limit, select
 from diffusion.data.split import choose_validation, unit_hash, units_of
 
@@ -42,6 +44,12 @@ def test_a_language_with_too_little_gets_the_units_with_the_next_lowest_hashes()
 def test_a_unit_that_is_most_of_its_language_is_not_held_out_to_fill_up() -> None:
     sizes = {("c", "large"): 900, ("c", "small"): 50, ("c", "other"): 50}
     assert ("c", "large") not in choose_validation(sizes, 1e-9)
+
+
+def test_a_share_of_nothing_holds_nothing_out() -> None:
+    sizes = {("c", "large"): 900, ("c", "small"): 50, ("go", "a"): 0, ("go", "b"): 10}
+    assert choose_validation(sizes, 0.0) == frozenset()
+    assert choose_validation(sizes, 1e-9)
 
 
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=20), st.integers(1, 500))
@@ -81,3 +89,13 @@ def test_selection_keeps_the_same_files_when_another_package_is_added() -> None:
     more = [*files, *[("b", f"{i}.py", "python", 10) for i in range(50)]]
     kept_now = {f for f, k in zip(more, select(more, {}, 0.5), strict=True) if k}
     assert {f for f, k in zip(files, first, strict=True) if k} <= kept_now
+
+
+def test_names_that_are_no_utf8_are_placed_like_others() -> None:
+    odd = os.fsdecode(b"caf\xe9.py")
+    files = [("a", odd, "python", 10), ("a", "b.py", "python", 10)]
+    assert select(files, {}, package_share=1.0) == [True, True]
+    assert choose_validation({("python", f"a/{odd}"): 10}, 1.0) == {("python", f"a/{odd}")}
+    (shard,) = cut_shards("train", "python", [("a", odd, 10), ("a", "b.py", 10)], 1000)
+    assert set(shard.files) == {("a", odd), ("a", "b.py")}
+    assert Plan((shard,), {}).digest

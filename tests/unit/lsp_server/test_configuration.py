@@ -124,6 +124,104 @@ async def test_settings_that_nobody_has_set_leave_the_initialization_options(
     assert shown(wire) == []
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"pylsp": {"plugins": {}}, "gopls": {"usePlaceholders": True}},
+        {"pylsp": {}, "languages": {"python": False}, "enable": False},
+        {"editor.fontSize": 12, "inline.maxLines": 7},
+    ],
+)
+async def test_settings_of_other_servers_only_are_not_ours(
+    wire: Wire, settings: dict[str, Any]
+) -> None:
+    await wire.initialize(initializationOptions={"inline": {"maxLines": 2}})
+    before = wire.server.session.settings
+    wire.notify("workspace/didChangeConfiguration", {"settings": settings})
+    assert (await wire.ask("diffill/status"))["problems"] == []
+    assert wire.server.session.settings == before and shown(wire) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"pylsp": {}, "diffill": {"inline": {"maxLines": 7}}},
+        {"editor.fontSize": 12, "diffill.inline.maxLines": 7},
+        {"inline": {"maxLines": 7}, "enable": True},
+        {"inline.maxLines": 7},
+    ],
+)
+async def test_ours_are_found_among_those_of_other_servers(
+    wire: Wire, settings: dict[str, Any]
+) -> None:
+    await wire.initialize()
+    wire.notify("workspace/didChangeConfiguration", {"settings": settings})
+    assert wire.server.session.settings.inline.max_lines == 7 and shown(wire) == []
+
+
+async def test_who_pushes_other_servers_settings_is_asked_for_ours(wire: Wire) -> None:
+    await wire.initialize({"workspace": {"configuration": True}})
+    await answered_pull(wire, {"enable": True})
+    wire.notify("workspace/didChangeConfiguration", {"settings": {"pylsp": {"plugins": {}}}})
+    await answered_pull(wire, {"enable": False})
+    await settled(lambda: not wire.server.session.settings.enable)
+
+
+def pulls(wire: Wire) -> list[Any]:
+    return [m["id"] for m in wire.sent if m.get("method") == "workspace/configuration"]
+
+
+async def test_of_answers_that_overtake_each_other_the_newest_counts(wire: Wire) -> None:
+    await wire.initialize({"workspace": {"configuration": True}})
+    session = wire.server.session
+    await settled(lambda: len(pulls(wire)) == 1)
+    wire.notify("workspace/didChangeConfiguration", {"settings": None})
+    await settled(lambda: len(pulls(wire)) == 2)
+    older, newer = pulls(wire)
+    wire.message({"id": newer, "result": [{"inline": {"maxLines": 2}}]})
+    wire.message({"id": older, "result": [{"inline": {"maxLines": 3}}]})
+    await settled(lambda: session.pulling is not None and session.pulling.done())
+    assert session.settings.inline.max_lines == 2
+
+
+async def test_questions_that_are_never_answered_do_not_pile_up(wire: Wire) -> None:
+    await wire.initialize({"workspace": {"configuration": True}})
+    await settled(lambda: len(pulls(wire)) == 1)
+    for number in range(2, 6):
+        wire.notify("workspace/didChangeConfiguration", {"settings": None})
+        await settled(lambda number=number: len(pulls(wire)) == number)
+    await wire.ask("diffill/status")
+    protocol = wire.server.protocol
+    assert [n for n in pulls(wire) if n in protocol._request_futures] == pulls(wire)[-1:]
+    assert [n for n in pulls(wire) if n in protocol._result_types] == pulls(wire)[-1:]
+    for number in pulls(wire):
+        wire.message({"id": number, "result": [{"inline": {"maxLines": 2}}]})
+    await settled(lambda: wire.server.session.settings.inline.max_lines == 2)
+
+
+@pytest.mark.parametrize(
+    ("answered", "most"),
+    [
+        ({"enable": True, "inline.maxLines": 7}, 7),
+        ({"diffill": {"inline": {"maxLines": 7}}}, 7),
+        ([{"inline": {"maxLines": 7}}, {"x": 1}], 7),
+        ([], 2), (None, 2), ("abc", 2), (5, 2), (False, 2),
+    ],
+)  # fmt: skip
+async def test_an_answer_may_be_the_section_itself(
+    wire: Wire, caplog: pytest.LogCaptureFixture, answered: Any, most: int
+) -> None:
+    client = {"workspace": {"configuration": True}}
+    await wire.initialize(client, initializationOptions={"inline": {"maxLines": 2}})
+    await settled(lambda: pulls(wire))
+    wire.message({"id": pulls(wire)[0], "result": answered})
+    session = wire.server.session
+    await settled(lambda: session.pulling is not None and session.pulling.done())
+    assert session.settings.inline.max_lines == most and shown(wire) == []
+    said = [r.message for r in caplog.records if "not a list" in r.message]
+    assert len(said) == (answered in ("abc", 5, False))
+
+
 async def test_another_model_is_loaded_for_the_next_request(wire: Wire) -> None:
     await wire.initialize()
     wire.notify(

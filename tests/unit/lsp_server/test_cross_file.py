@@ -136,13 +136,44 @@ async def test_files_that_are_left_alone_never_reach_the_model(
     await begin(wire, tmp_path)
     wire.open(TEXT, uri=file.as_uri())
     assert names(await seen(wire, file)) == {"helpers.py"}
-    (tmp_path / ".diffillignore").write_text("helpers.py\n")
-    wire.notify("workspace/didChangeWatchedFiles", {"changes": []})
+    ignore = tmp_path / ".diffillignore"
+    ignore.write_text("helpers.py\n")
+    changed = {"changes": [{"uri": ignore.as_uri(), "type": 1}]}
+    wire.notify("workspace/didChangeWatchedFiles", changed)
     wire.type("\n", 2, 7, 2, file.as_uri())
     assert names(await seen(wire, file)) == set()
     wire.open(TEXT, uri=(tmp_path / ".env.py").as_uri())
     session = wire.server.session
     assert session.repository(session.documents[(tmp_path / ".env.py").as_uri()]) is None
+
+
+async def test_what_changes_no_rule_makes_nothing_be_read_again(
+    wire: Wire, tmp_path: Path
+) -> None:
+    (tmp_path / ".gitignore").write_text("build/\n")
+    (tmp_path / "helpers.py").write_text(HELPER)
+    file = tmp_path / "a.py"
+    await begin(wire, tmp_path, {"privacy": {"ignore": ["mine_*"]}})
+    wire.open(TEXT, uri=file.as_uri())
+    first = await seen(wire, file)
+    session = wire.server.session
+    read = session._rules._specs
+    assert first is not None and read, "ignore files were read"
+    settings = {"diffill": {"enable": True, "privacy": {"ignore": ["mine_*"]}}}
+    wire.notify("workspace/didChangeConfiguration", {"settings": settings})
+    settings["diffill"]["inline"] = {"maxLines": 3}
+    wire.notify("workspace/didChangeConfiguration", {"settings": settings})
+    built = {"uri": (tmp_path / "build" / "x.o").as_uri(), "type": 2}
+    wire.notify("workspace/didChangeWatchedFiles", {"changes": [built]})
+    wire.type("n", 2, 7, 2, file.as_uri())
+    await wire.inline(2, 0, uri=file.as_uri(), automatic=False)
+    assert wire.engine.filler.asked is not None
+    found = wire.engine.filler.asked.repository
+    assert found is not None and found.text is first.text, "at once, without a wait"
+    assert session._rules._specs is read and read
+    settings["diffill"]["privacy"] = {"ignore": ["helpers.py"]}
+    wire.notify("workspace/didChangeConfiguration", {"settings": settings})
+    assert names(await seen(wire, file)) == set()
 
 
 async def test_an_open_file_is_taken_as_the_editor_has_it(wire: Wire, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ def where(line: int, start: int, end: int) -> dict[str, Any]:
     }
 
 
+FAR = {"line": 0, "character": float("inf")}  # what 1e400 is read as
 FIRST, SECOND = where(0, 14, 17), where(1, 4, 7)  # in UTF-16 the face takes two units
 
 
@@ -93,9 +94,12 @@ async def test_alternatives_for_one_token(wire: Wire) -> None:
         ("fill", {**DOCUMENT, "holes": [FIRST], "pins": [SECOND]}, "lies in no hole"),
         ("fill", {**DOCUMENT, "marker": " "}, "marker is blank"),
         ("fill", {**DOCUMENT, "marker": 1}, "give a string"),
+        ("fill", {**DOCUMENT, "marker": "a\ud800"}, "a string of whole characters"),
+        ("fill", {**DOCUMENT, "holes": [{"start": FAR, "end": FAR}]}, "is not a position"),
         ("fill", {**DOCUMENT, "marker": "%%"}, "no %% stands in the document"),
         ("fill", {**DOCUMENT, "n": 9}, "from 1 to 8"),
         ("bridge", DOCUMENT, "position is not a position"),
+        ("bridge", {**DOCUMENT, "position": FAR}, "position is not a position"),
         ("fromComment", {**DOCUMENT, "position": {"line": 9, "character": 0}}, "at line 9"),
         ("alternatives", {**DOCUMENT, "range": SECOND}, "give the text"),
         ("alternatives", {**DOCUMENT, "range": SECOND, "text": "a", "offset": 1}, "0 to 0"),

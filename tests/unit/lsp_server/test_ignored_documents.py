@@ -105,6 +105,24 @@ async def test_a_changed_ignore_file_counts_when_the_client_tells(
     assert await wire.reason() == "ignoredFile"
 
 
+@pytest.mark.parametrize("uri", [None, ""])
+async def test_a_client_from_before_uris_names_its_folder_by_a_path(
+    wire: Wire, tmp_path: Path, uri: str | None
+) -> None:
+    (tmp_path / ".gitignore").write_text("gen.py\n")
+    path = tmp_path / "sub" / "gen.py"
+    path.parent.mkdir()
+    await wire.initialize(rootUri=uri, rootPath=str(tmp_path))
+    assert await offered(wire, path) == (False, "ignoredFile")
+    assert wire.server.session.root == tmp_path
+
+
+@pytest.mark.parametrize("path", ["", "here/or/there"])
+async def test_a_path_that_names_no_folder_says_nothing(wire: Wire, path: str) -> None:
+    await wire.initialize(rootPath=path)
+    assert wire.server.session.folders == () and wire.server.session.root is None
+
+
 async def test_nothing_is_quoted_from_a_file_that_is_left_alone(wire: Wire, tmp_path: Path) -> None:
     await wire.initialize(workspaceFolders=[folder(tmp_path)])
     wire.open("token = 1\n", uri=(tmp_path / ".env.py").as_uri())

@@ -122,7 +122,7 @@ async def test_nothing_is_marked_hovered_or_offered(wire: Wire, way: str) -> Non
 
 
 async def test_an_action_that_was_chosen_before_says_why_not(wire: Wire) -> None:
-    await wire.initialize()
+    await wire.initialize({"workspace": {"applyEdit": True}})
     wire.open(TEXT)
     rewrite, *_ = await actions(wire)
     await toggle(wire)

@@ -94,13 +94,45 @@ async def test_the_selected_pop_up_entry_is_extended(wire: Wire) -> None:
     assert response["result"]["items"][0]["range"]["end"]["character"] == 7
 
 
-async def test_nothing_is_added_to_a_selected_entry_of_several_lines(wire: Wire) -> None:
+@pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n"])
+async def test_nothing_is_added_to_a_selected_entry_of_several_lines(
+    wire: Wire, line_end: str
+) -> None:
     line, character = await open_drawn(wire, "x = pri¦\nprint = 1\n")
     word = {"start": {"line": 0, "character": 4}, "end": {"line": 0, "character": 7}}
-    selected = {"range": word, "text": "print(\n    "}
+    selected = {"range": word, "text": f"print({line_end}    "}
     assert await wire.inline(line, character, selectedCompletionInfo=selected) == []
     explained = await wire.ask("diffill/explainLast")
     assert explained["reason"] == "notExpressible" and wire.engine.filler.requests == 0
+
+
+async def asks(wire: Wire, place: tuple[int, int], **context: Any) -> bool:
+    """Whether a request counts as asked for by a person."""
+    line, character = place
+    params = {"textDocument": {"uri": URI}, "position": {"line": line, "character": character}}
+    await wire.ask("textDocument/inlineCompletion", {**params, **context})
+    return not (await wire.ask("diffill/explainLast"))["automatic"]
+
+
+async def test_who_asks_as_early_drafts_and_as_3_18_numbered_it(wire: Wire) -> None:
+    place = await open_drawn(wire, "x = ¦\n")
+
+    async def asked(kind: Any) -> bool:
+        return await asks(wire, place, context={"triggerKind": kind})
+
+    for kind, meant in ((1, True), (2, False), (3, False), (None, False), ("x", False)):
+        assert await asked(kind) is meant, kind
+    assert not await asks(wire, place) and not await asks(wire, place, context=None)
+    assert not await asks(wire, place, context={})
+    for kind, meant in ((0, True), (1, False), (2, False), (0, True)):
+        assert await asked(kind) is meant, f"{kind}, by a client that has said 0"
+
+
+async def test_params_without_a_place_are_refused(wire: Wire) -> None:
+    await open_drawn(wire, "x = ¦\n")
+    for wrong in ({"textDocument": {"uri": URI}}, {"context": 3}, []):
+        response = await wire.response(wire.request("textDocument/inlineCompletion", wrong))
+        assert response["error"]["code"] == -32602
 
 
 async def test_a_selection_elsewhere_says_nothing(wire: Wire) -> None:

@@ -295,8 +295,12 @@ async def test_a_client_that_pulls_is_asked_to_pull_again(wire: Wire) -> None:
 # Quick fixes and hover
 
 
+LITERALS = {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["quickfix"]}}}
+
+
 async def test_quick_fixes_replace_the_word(wire: Wire) -> None:
-    result = await wire.initialize(PULLS, **ON)
+    client = {"textDocument": {"diagnostic": {}, "codeAction": LITERALS}}
+    result = await wire.initialize(client, **ON)
     assert "quickfix.diffill" in result["capabilities"]["codeActionProvider"]["codeActionKinds"]
     wire.open(TEXT)
     assert await actions(wire) == [], "nothing is known yet"
@@ -311,6 +315,46 @@ async def test_quick_fixes_replace_the_word(wire: Wire) -> None:
     assert await actions(wire, line=2) == []
     wire.type("x", 0, 0, 2)
     assert await actions(wire) == [], "they are for the version that was scored"
+
+
+async def test_quick_fixes_are_what_the_client_can_take(wire: Wire) -> None:
+    code_action = {**LITERALS, "isPreferredSupport": True, "tagSupport": {"valueSet": [1]}}
+    client = {
+        "textDocument": {"diagnostic": {}, "codeAction": code_action},
+        "workspace": {"workspaceEdit": {"documentChanges": True}},
+    }
+    await wire.initialize(client, **ON)
+    wire.open(TEXT)
+    await pull(wire)
+    [fix] = await actions(wire)
+    assert fix["isPreferred"] and fix["tags"] == [1] and "command" not in fix
+    [change] = fix["edit"]["documentChanges"]
+    assert change["textDocument"] == {"uri": URI, "version": 1}
+    assert change["edits"] == [{"range": WORD, "newText": "length"}]
+
+
+@pytest.mark.parametrize("code_action", [{}, {"codeActionLiteralSupport": None}])
+async def test_an_editor_without_literals_gets_quick_fixes_as_commands(
+    wire: Wire, code_action: dict[str, Any]
+) -> None:
+    client = {
+        "textDocument": {"diagnostic": {}, "codeAction": code_action},
+        "workspace": {"applyEdit": True},
+    }
+    await wire.initialize(client, **ON)
+    wire.open(TEXT)
+    await pull(wire)
+    asked = wire.engine.filler.requests
+    [fix] = await actions(wire)
+    assert fix["command"] == "diffill.perform" and "edit" not in fix
+    perform = {"command": fix["command"], "arguments": fix["arguments"]}
+    await wire.ask("workspace/executeCommand", perform)
+    edit = (await sent(wire, "workspace/applyEdit"))["edit"]
+    assert edit == {"changes": {URI: [{"range": WORD, "newText": "length"}]}}
+    assert wire.engine.filler.requests == asked, "what it writes is known"
+    wire.notify("workspace/didChangeConfiguration", {"settings": {"enable": False}})
+    await wire.ask("workspace/executeCommand", perform)
+    assert "off" in (await sent(wire, "window/showMessage"))["message"]
 
 
 async def test_hover_says_how_probable_a_word_is(wire: Wire) -> None:

@@ -117,6 +117,33 @@ async def test_who_takes_the_progress_bar_away_stops_the_run_and_sees_its_end(
     assert wire.server.work_done_progress.tokens == {}
 
 
+@pytest.mark.parametrize("options", [{}, {"keepUp": True}, {"begun": True}])
+async def test_no_run_waits_for_a_client_to_agree_to_a_bar(
+    wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(train, "command", lambda *_: program({"event": "done"}))
+    await wire.initialize({"window": {"workDoneProgress": True}}, rootUri=repository.as_uri())
+    training = wire.server.training
+    training.agree_s = 0.0
+    if options:
+        async with asyncio.timeout(WAIT_S):
+            await training.start(repository, options)
+    else:
+        assert await wire.ask("diffill/train/start") == {"repository": str(repository)}
+    create = await arrived(wire, "window/workDoneProgress/create")
+    await over(training.job)
+    assert training._bar is not None
+    async with asyncio.timeout(WAIT_S):
+        await training._bar
+    assert create["id"] not in wire.server.protocol._request_futures
+    wire.message({"id": create["id"], "result": None})
+    assert not [m for m in wire.sent if m.get("method") == "$/progress"]
+    await training.start(repository, options)  # the next run asks for a bar of its own
+    again = await arrived(wire, "window/workDoneProgress/create")
+    assert again["params"] != create["params"]
+    await over(training.job)
+
+
 async def test_a_bar_that_comes_after_the_end_of_its_run_ends(
     wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,8 +206,9 @@ async def test_what_goes_on_keeps_its_method(wire: Wire, repository: Path) -> No
     assert "--method" not in train.command(wire.server, repository, {"begun": True})
 
 
-async def test_an_interrupted_run_goes_on_also_where_the_client_has_no_settings_to_send(
-    wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("asked_again", [False, True])
+async def test_an_interrupted_run_goes_on_also_where_settings_come_late_or_not_at_all(
+    wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch, asked_again: bool
 ) -> None:
     run = home_of(repository).run
     run.mkdir(parents=True)
@@ -189,10 +217,14 @@ async def test_an_interrupted_run_goes_on_also_where_the_client_has_no_settings_
     await wire.initialize(
         {"workspace": {"configuration": True}, "experimental": {"diffillTraining": True}},
         rootUri=repository.as_uri(),
-        initializationOptions={"train": {"autoResume": True}},
+        initializationOptions={"train": {"autoResume": not asked_again}},
     )
-    pull = await arrived(wire, "workspace/configuration")
-    wire.message({"id": pull["id"], "result": None})
+    pull, settings = await arrived(wire, "workspace/configuration"), None
+    if asked_again:  # and the first question is never answered
+        wire.notify("workspace/didChangeConfiguration", {"settings": None})
+        pull = await arrived(wire, "workspace/configuration")
+        settings = [{"train": {"autoResume": True}}]
+    wire.message({"id": pull["id"], "result": settings})
     told = await arrived(wire, "diffill/train/progress")
     assert told["params"] == {"event": "stopped"}
     await over(wire.server.training.job)
@@ -289,6 +321,12 @@ async def test_the_adapter_is_that_of_the_folder_that_is_open_now(
         ("diffill/train/start", [], "must be an object"),
         ("diffill/train/start", {"repository": 3}, "not a path"),
         ("diffill/train/start", {"repository": "/no/where"}, "is no folder"),
+        ("diffill/train/status", {"repository": "/" + "a" * 5000}, "is no folder"),
+        ("diffill/train/status", {"repository": "a\0b"}, "is no folder"),
+        ("diffill/train/status", {"repository": "\ud800"}, "is no folder"),
+        ("diffill/train/plan", {"repository": "~nobody-of-that-name/x"}, "write the path out"),
+        ("diffill/train/plan", {"name": "a\0b"}, "cannot be called"),
+        ("diffill/train/plan", {"minutes": float("inf")}, "give a number from 0 up"),
         ("diffill/train/start", {"minutes": "ten"}, "give a number from 0 up"),
         ("diffill/train/start", {"method": "magic"}, "give lora or full"),
         ("diffill/train/start", {"name": "my tuning"}, "cannot be called 'my tuning'"),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from diffusion.errors import CheckpointError
+from diffusion.model.digests import sha256_of
 
 FORMAT_VERSION = 1
 DIFFUSION, FIM = "diffusion", "fim"
@@ -40,10 +41,8 @@ class FileRecord:
 
     @classmethod
     def of(cls, path: Path) -> FileRecord:
-        """Reads the whole file."""
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(path.stat().st_size, digest)
+        """Reads the whole file, unless it was read before and has not changed."""
+        return cls(*sha256_of(path))
 
     @classmethod
     def of_bytes(cls, data: builtins.bytes) -> FileRecord:

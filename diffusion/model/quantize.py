@@ -27,7 +27,7 @@ GpuMode = Literal["fp32", "bf16"]
 GPU_MODES: tuple[GpuMode, ...] = get_args(GpuMode)
 
 _RACE_TOKENS = 64  # four canvases of sixteen
-_RACE_ROUNDS = 7
+_RACE_ROUNDS = 4
 _RACE_ATTENTION = (8, 16, 480, 64)  # heads, slots, context, width
 _HALF_IS_SLOW = 1.5  # as many times slower, so that no close race decides how answers are rounded
 _RACE_MARGIN = 0.85  # a coarser mode must win by this much

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diffusion.cancel import CancelToken
+from diffusion.model.digests import sha256_of
+from diffusion.model.manifest import WEIGHTS_FILE
+from diffusion.pretrained import default_model_dir
 from diffusion.threads import follow
 from lsp_server.engine.engine import (
     EngineAnswer,
@@ -242,10 +246,13 @@ def load(config: EngineConfig) -> Filler:
     With an adapter, one hole is filled before anybody is served; AdapterError for a bad one.
     """
     threads = follow(None if config.threads == "auto" else config.threads)
+    folder = Path(config.model_path).expanduser() if config.model_path else None
+    # Beside the import of torch, which takes one core a second: the weights' hash is remembered.
+    weights = (folder or default_model_dir()) / WEIGHTS_FILE
+    threading.Thread(target=_hash, args=(weights,), name="diffill-hash", daemon=True).start()
     _import_torch()
     from diffusion.infill import Infiller
 
-    folder = Path(config.model_path).expanduser() if config.model_path else None
     name = folder.name if folder is not None else "bundled"
     if not config.adapter:
         return LocalFiller(Infiller.load(folder, threads=threads, device=config.device), name)
@@ -255,6 +262,11 @@ def load(config: EngineConfig) -> Filler:
     infiller = Infiller.load(folder, threads=threads, device=config.device, adapter=adapter)
     check_served(infiller)
     return LocalFiller(infiller, f"{name} + {adapter.name}")
+
+
+def _hash(file: Path) -> None:
+    with suppress(OSError):  # whoever needs it is told
+        sha256_of(file)
 
 
 def _import_torch() -> None:

@@ -9,13 +9,16 @@ another change may have the same time (git's "racy" entries).
 from __future__ import annotations
 
 import hashlib
+import io
+import mmap
 import os
 import time
 from pathlib import Path
 from typing import Final
 
 _PIECE_BYTES: Final = 1 << 23
-"""Large, since a thread that hashes waits for the interpreter after each."""
+"""Large, since a thread that hashes waits for the interpreter after each; and not of malloc's,
+which would from then on take blocks of that size from its heap and keep them."""
 _RACY_S: Final = 2.0
 _MOST_KNOWN: Final = 256
 _known: dict[tuple[int, ...], str] = {}
@@ -31,10 +34,7 @@ def sha256_of(path: Path) -> tuple[int, str]:
         )  # fmt: skip
         digest = _known.get(stamp)
         if digest is None:
-            hashed = hashlib.sha256()
-            while piece := file.read(_PIECE_BYTES):
-                hashed.update(piece)
-            digest = hashed.hexdigest()
+            digest = _hashed(file)
             changed_s = max(found.st_mtime_ns, found.st_ctime_ns) / 1e9
             if os.fstat(file.fileno()).st_mtime_ns == found.st_mtime_ns and (
                 time.time() - changed_s > _RACY_S
@@ -43,3 +43,11 @@ def sha256_of(path: Path) -> tuple[int, str]:
                     _known.clear()
                 _known[stamp] = digest
     return found.st_size, digest
+
+
+def _hashed(file: io.FileIO) -> str:
+    found = hashlib.sha256()
+    with mmap.mmap(-1, _PIECE_BYTES) as piece, memoryview(piece) as view:
+        while read := file.readinto(view):
+            found.update(view[:read])
+    return found.hexdigest()

@@ -21,8 +21,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         def __init__(self) -> None:
             self._inner = hashlib.new("sha256")
 
-        def update(self, piece: bytes) -> None:
-            pieces.append(piece)
+        def update(self, piece: memoryview) -> None:
+            pieces.append(bytes(piece))
             self._inner.update(piece)
 
         def hexdigest(self) -> str:

@@ -74,6 +74,8 @@ async def test_what_stands_beside_the_unknown_is_kept(wire: Wire) -> None:
         {"locale": 5},
         {"rootUri": "file://[bad"},
         {"rootUri": 5, "rootPath": ["a"]},
+        {"rootPath": "/a\ud800"},
+        {"rootUri": "file:///a\ud800"},
         {"workspaceFolders": 5},
         {"workspaceFolders": [None, {"name": "x"}, {"uri": "file://[bad", "name": "x"}]},
         {"capabilities": None},

@@ -24,6 +24,10 @@ class AddressError(ServerError):
     """The server was asked to listen on something that is not this machine's loopback."""
 
 
+class FrameError(ServerError):
+    """What came is no message of the protocol, and where the next one begins is not known."""
+
+
 class ScriptError(ServerError):
     """A script of the scripted engine cannot be read."""
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Awaitable
 from typing import Protocol
 
-from lsp_server.errors import ServerError
+from lsp_server.errors import FrameError
 
 logger = logging.getLogger(__name__)
 MOST_BYTES = 1 << 30
@@ -23,10 +23,6 @@ _LENGTH = re.compile(rb"[0-9]{1,10}")
 _HTTP_REQUEST = re.compile(rb"[A-Z]+ .* HTTP/[0-9]")
 _HTTP_FIELDS = (b"host", b"origin")
 _FIX = "send `Content-Length: N`, an empty line, and N bytes of JSON; editors do, as LSP says"
-
-
-class FrameError(ServerError):
-    """What came is no message of the protocol, and where the next one begins is not known."""
 
 
 class Reader(Protocol):

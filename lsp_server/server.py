@@ -20,7 +20,7 @@ from pygls.lsp.server import LanguageServer
 
 from lsp_server import NAME, VERSION
 from lsp_server.engine.engine import Engine
-from lsp_server.errors import AddressError
+from lsp_server.errors import AddressError, FrameError
 from lsp_server.features import (
     alternatives,
     code_action,
@@ -44,7 +44,7 @@ from lsp_server.features import (
     text_sync,
     train,
 )
-from lsp_server.frames import FrameError, Reader, read_body
+from lsp_server.frames import Reader, read_body
 from lsp_server.observe.log import LogControl
 from lsp_server.parents import Parents
 from lsp_server.protocol import DiffillProtocol

@@ -11,7 +11,8 @@ import asyncio
 import json
 import logging
 
-from lsp_server.frames import FrameError, read_body
+from lsp_server.errors import FrameError
+from lsp_server.frames import read_body
 from lsp_server.lenient import INITIALIZE, fault
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,8 @@ import logging
 
 import pytest
 
-from lsp_server.frames import FrameError, read_body
+from lsp_server.errors import FrameError
+from lsp_server.frames import read_body
 
 BODY = '{"é": 1}'.encode()
 

@@ -171,10 +171,6 @@ class DiffillProtocol(LanguageServerProtocol):
             # The border: one message must not take the server along.
             self._server._report_server_error(error, JsonRpcException)
 
-    def structure_message(self, data: dict[str, Any]) -> Any:
-        """As pygls has it: called for every object in a message, before the message itself."""
-        return self._message(data) if "jsonrpc" in data else data
-
     def _message(self, data: Any) -> Any:
         """The message that plain JSON is, None where it is answered already or is none."""
         fault = lenient.fault(data)

@@ -48,7 +48,7 @@ from lsp_server.frames import Reader, read_body
 from lsp_server.observe.log import LogControl
 from lsp_server.parents import Parents
 from lsp_server.protocol import DiffillProtocol
-from lsp_server.synced import SyncedSession
+from lsp_server.session import Session
 from lsp_server.tcp import initialize_body
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class DiffillServer(LanguageServer):
     protocol: DiffillProtocol
     training: train.Training
 
-    def __init__(self, session: SyncedSession) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__(
             NAME,
             VERSION,
@@ -220,7 +220,7 @@ def is_loopback(host: str) -> bool:
 
 def create_server(engine: Engine, log: LogControl | None = None) -> DiffillServer:
     """A server around an engine, ready for `start_io` or `start_tcp`."""
-    server = DiffillServer(SyncedSession(engine, log or LogControl()))
+    server = DiffillServer(Session(engine, log or LogControl()))
     for feature in FEATURES:
         feature.register(server)
     return server

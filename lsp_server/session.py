@@ -61,6 +61,9 @@ class Session:
         self.settings = Settings()
         self._problems: tuple[Problem, ...] = ()
         self.documents: dict[str, Document] = {}  # the last touched one last
+        self.out_of_sync: set[str] = set()
+        """Documents of which a change could not be read, so that their text is not the client's."""
+        self._lost_before: set[str] = set()
         self.cache = ForwardCache()
         self.traces = TraceRing()
         self.pause = Pause()
@@ -179,6 +182,8 @@ class Session:
 
     def refusal(self, uri: str, *, automatic: bool) -> Refusal | None:
         """What speaks against a request whatever the text: a pause, a file left alone."""
+        if uri in self.out_of_sync:
+            return Refusal(Reason.OUT_OF_SYNC)
         paused = self.pause.reason(automatic=automatic)
         if paused is not None:
             return Refusal(paused)
@@ -230,6 +235,7 @@ class Session:
         self._check_again()
         self.neighbours.hint()
         for document in documents:
+            self._regain(document.uri)
             self._cancel(document.uri, Reason.STALE)
             if (path := path_of(document.uri)) is not None:
                 self._real[document.uri] = os.path.realpath(path)
@@ -245,6 +251,34 @@ class Session:
         self._edited.add(document.uri)
         self._cancel(document.uri, Reason.STALE)
         self._touch(document)
+
+    def lose(self, uri: str, version: int | None = None) -> bool:
+        """A change of a document could not be read; whether it is the first since it was opened.
+
+        Nothing is offered in it until its whole text comes, and what was under way or found ends.
+        `version`: what the change made of the document, where that is known.
+        """
+        document = self.documents.get(uri)
+        if document is None:
+            return False
+        is_first = uri not in self._lost_before
+        self._lost_before.add(uri)
+        self.out_of_sync.add(uri)
+        self.change(document.apply((), document.version + 1 if version is None else version))
+        self._forget(uri)
+        return is_first
+
+    def _regain(self, uri: str) -> None:
+        """The whole text of a document is known again, or it is closed."""
+        self.out_of_sync.discard(uri)
+        self._lost_before.discard(uri)
+
+    def _forget(self, uri: str) -> None:
+        """What was found in a document does not hold any more."""
+        self.cache.forget(uri)
+        self.suspicions.pop(uri, None)
+        if self.offered is not None and self.offered[0] == uri:
+            self.offered = None
 
     def _touch(self, document: Document) -> None:
         self.documents.pop(document.uri, None)
@@ -289,17 +323,15 @@ class Session:
     def drop(self, uri: str) -> None:
         """Close a document."""
         self._cancel(uri, Reason.CLOSED)
+        self._regain(uri)
         if uri in self._edited:
             self.neighbours.changed()
         self._edited.discard(uri)
         self._real.pop(uri, None)
         self.documents.pop(uri, None)
-        self.cache.forget(uri)
-        self.suspicions.pop(uri, None)
+        self._forget(uri)
         if self._snapshot is not None and self._snapshot.document.uri == uri:
             self._snapshot = None
-        if self.offered is not None and self.offered[0] == uri:
-            self.offered = None
 
     # Requests
 

@@ -21,6 +21,7 @@ from diffusion.adapters.durable import write_file
 DATA_VARIABLE = "DIFFILL_DATA"
 NOTE_FILE = "repository.json"
 _KEY_DIGITS = 12
+_MOST_LOOKED_FOR = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,14 @@ def note_repository(home: RepositoryHome, files: Collection[str] = ()) -> None:
 
 
 def holds_another(home: RepositoryHome) -> bool:
-    """Whether most of the files that its adapters come from are gone from the folder."""
+    """Whether most of the files that its adapters come from are gone from the folder.
+
+    A fair share of them is looked for: a server asks while an editor waits.
+    """
     try:
         note = json.loads((home.folder / NOTE_FILE).read_text(encoding="utf-8"))
         files = [path for path in note["files"] if isinstance(path, str)]
+        files = files[:: max(1, len(files) // _MOST_LOOKED_FOR)]
         gone = sum(not os.path.lexists(home.root / path) for path in files)
     except (OSError, ValueError, KeyError, TypeError):
         return False  # nothing is known of them

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams
 
 from diffusion.cancel import CancelToken
 from lsp_server.document import Document
@@ -75,10 +74,6 @@ def _read(ls: DiffillServer, raw: Any) -> _Asked:
     """The params, checked. Raises JsonRpcInvalidParams that names what is wrong."""
     document = params.document_of(ls, raw)
     start, end = params.span_of(ls, document, raw.get("range"), "range")
-    strength = params.given(raw, "strength", 0.5)
-    a_number = isinstance(strength, (int, float)) and not isinstance(strength, bool)
-    if not a_number or not 0 < strength <= 1:
-        raise JsonRpcInvalidParams(f"strength is {strength!r}; give a share above 0, at most 1")
     return _Asked(
         document,
         EngineRewriteRequest(
@@ -86,7 +81,7 @@ def _read(ls: DiffillServer, raw: Any) -> _Asked:
             start,
             end,
             document.grammar,
-            float(strength),
+            params.share_of(raw, "strength", 0.5),
             params.count_of(raw, "alternatives", 3),
             params.DEADLINE_MS,
             params.spans_of(ls, document, raw, "keep"),

@@ -2,7 +2,7 @@
 
 Invariants: plain functions, so messages take effect in the order they arrive; a change for a
 document that is not open is logged and ignored; after one that cannot be read the document is out
-of sync (`synced`), which the user is told once, until its whole text comes.
+of sync, which the user is told once, until its whole text comes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A server in this process, spoken to by JSON-RPC messages: what it writes is kept as a list.
 
-Messages go through the same code as on a real stream (JSON text, `structure_message`,
-`handle_message`), so the order of events is in the test's hands and nothing sleeps.
+Messages go through the same code as on a real stream (`handle_body`), so the order of events is in
+the test's hands and nothing sleeps.
 """
 
 from __future__ import annotations
@@ -52,8 +52,7 @@ class Wire:
     def message(self, message: dict[str, Any]) -> None:
         """Hand over a message as it would be read from a stream."""
         text = json.dumps({"jsonrpc": "2.0", **message})
-        protocol = self.server.protocol
-        protocol.handle_message(json.loads(text, object_hook=protocol.structure_message))
+        self.server.protocol.handle_body(text.encode())
 
     def notify(self, method: str, params: Any = None) -> None:
         self.message({"method": method, "params": {} if params is None else params})

@@ -65,7 +65,7 @@ def _initialize(params: dict[str, Any]) -> None:
         params["capabilities"] = {}
     if not _is_uri(params.get("rootUri")):
         params["rootUri"] = None
-    if not _is_text(params.get("rootPath")):
+    if not is_text(params.get("rootPath")):
         params["rootPath"] = None
     if isinstance(params.get("workspaceFolders"), list):
         params["workspaceFolders"] = _folders(params["workspaceFolders"])
@@ -82,12 +82,12 @@ def _folders(raw: object) -> list[dict[str, Any]]:
 
 def _is_uri(value: object) -> bool:
     try:
-        return _is_text(value) and urlsplit(str(value)) is not None
+        return is_text(value) and urlsplit(str(value)) is not None
     except ValueError:
         return False
 
 
-def _is_text(value: object) -> bool:
+def is_text(value: object) -> bool:
     """Whether a value is a string that can be written; half a pair of surrogates cannot."""
     try:
         return isinstance(value, str) and value.encode().decode() == value

@@ -20,6 +20,7 @@ from diffusion.text.parts import MARKER, find_markers, split
 from lsp_server.document import Document
 from lsp_server.engine.tasks import EngineFillAnswer, EngineFillRequest, FillTask
 from lsp_server.features import params, partial
+from lsp_server.lenient import is_text
 from lsp_server.protocol import BRIDGE, FILL, FROM_COMMENT
 from lsp_server.reasons import SENTENCES, Reason
 
@@ -38,7 +39,7 @@ def fill(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
     holes = params.spans_of(ls, document, raw, "holes")
     pins = params.spans_of(ls, document, raw, "pins")
     marker = params.given(raw, "marker", MARKER)
-    if not isinstance(marker, str) or not _is_text(marker):
+    if not is_text(marker):
         raise JsonRpcInvalidParams(f"marker is {marker!r}; give a string of whole characters")
     try:
         if raw.get("holes") is None:
@@ -58,15 +59,6 @@ def fill(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
         **_others(ls, document),
     )
     return (yield from _asked(ls, document, FILL, request, raw))
-
-
-def _is_text(marker: str) -> bool:
-    """Whether it has bytes; half a surrogate pair, which JSON can carry, has none."""
-    try:
-        marker.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def bridge(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:

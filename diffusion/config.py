@@ -17,9 +17,9 @@ class InfillConfig:
 
     context_tokens: int = 480
     cached_contexts: int = 8
-    cache_mb: float = 90.0
-    """Of all cached contexts together; one is kept in any case. In float32 four of the bundled
-    model's fill it, in bfloat16 eight."""
+    cache_mb: float = 60.0
+    """Of all cached contexts together; one is kept in any case. In bfloat16 five of the bundled
+    model's fill it, in float32 two."""
     copy_bytes: int = 24_000
     """How much of the document on either side votes for what it says elsewhere."""
     parse_budget_ms: float = 200.0

@@ -44,6 +44,10 @@ class CachingDenoiser(ABC):
     """Denoises canvases on a cached context."""
 
     positions = PositionRange()
+    kept_dtype: torch.dtype | None = None
+    """What a context's keys and values are rounded to; None keeps them as they are computed."""
+    read_dtype: torch.dtype | None = None
+    """What attention computes in, where a context is kept in something else."""
 
     @property
     @abstractmethod
@@ -98,19 +102,19 @@ class CachingDenoiser(ABC):
             raise ModelError("the context has no token", fix="start it with BOF at least")
         self.positions.check(int(positions_1C.max()))
         positions_1C = positions_1C.to(self.device)
-        write = WritePass(cancel)
+        write = WritePass(cancel, self.kept_dtype)
         self._write(ids_1C[0].to(self.device), positions_1C[0] + self.positions.offset, write)
         return write.finish(positions_1C)
 
     def bind(self, cache: ContextCache, start_position: int) -> BoundDenoiser:
         """The step function for canvases whose first token has position `start_position`."""
-        return BoundDenoiser(self, cache, start_position)
+        return BoundDenoiser(self, cache.read_in(self.read_dtype), start_position)
 
     def bind_jointly(
         self, cache: ContextCache, start_positions: Sequence[int]
     ) -> JointBoundDenoiser:
         """The step function for several holes; hole k's canvas begins at `start_positions[k]`."""
-        return JointBoundDenoiser(self, cache, tuple(start_positions))
+        return JointBoundDenoiser(self, cache.read_in(self.read_dtype), tuple(start_positions))
 
     @torch.no_grad()
     def step(

@@ -54,6 +54,19 @@ class ContextCache:
         """Memory held by keys and values, in bytes."""
         return sum(layer.key_1HCD.nbytes + layer.value_1HCD.nbytes for layer in self.layers)
 
+    def read_in(self, dtype: torch.dtype | None) -> ContextCache:
+        """For the steps of one hole: as attention reads it, so that no step has to convert it.
+
+        Itself where that is how it is kept, or None is asked for.
+        """
+        if dtype is None or self.layers[0].key_1HCD.dtype == dtype:
+            return self
+        layers = (
+            LayerContext(layer.key_1HCD.to(dtype), layer.value_1HCD.to(dtype))
+            for layer in self.layers
+        )
+        return ContextCache(tuple(layers), self.positions_1C)
+
 
 class Pass(Protocol):
     """What an attention needs of a forward pass under way."""
@@ -71,10 +84,16 @@ class Pass(Protocol):
 class WritePass:
     """Encodes a context: attention among its tokens, keeping each layer's keys and values."""
 
-    def __init__(self, cancel: CancelToken | None = None) -> None:
-        """`cancel` is looked at before every layer; once set, the pass ends with Cancelled."""
+    def __init__(
+        self, cancel: CancelToken | None = None, kept_dtype: torch.dtype | None = None
+    ) -> None:
+        """`cancel` is looked at before every layer; once set, the pass ends with Cancelled.
+
+        `kept_dtype`: what keys and values are rounded to; None keeps them as they come.
+        """
         self._layers: list[LayerContext] = []
         self._cancel = cancel
+        self._kept_dtype = kept_dtype
 
     def attend(
         self,
@@ -84,24 +103,23 @@ class WritePass:
         scaling: float | None,
     ) -> torch.Tensor:
         """Attention among the context; remembers this layer."""
-        layer = self.keep(key_1HLD, value_1HLD)
+        self.keep(key_1HLD, value_1HLD)
         if _is_slow_fused(query_1HLD):
-            return _written_out(query_1HLD, layer.key_1HCD, layer.value_1HCD, scaling)
-        return scaled_dot_product_attention(
-            query_1HLD, layer.key_1HCD, layer.value_1HCD, scale=scaling
-        )
+            return _written_out(query_1HLD, key_1HLD, value_1HLD, scaling)
+        return scaled_dot_product_attention(query_1HLD, key_1HLD, value_1HLD, scale=scaling)
 
-    def keep(self, key_1HLD: torch.Tensor, value_1HLD: torch.Tensor) -> LayerContext:
+    def keep(self, key_1HLD: torch.Tensor, value_1HLD: torch.Tensor) -> None:
         """Remembers a layer: all that the last one is needed for."""
         if self._cancel is not None:
             self._cancel.raise_if_cancelled()
         # Contiguous copies: a view would keep the whole fused query-key-value tensor alive.
-        layer = LayerContext(
-            key_1HLD.clone(memory_format=torch.contiguous_format),
-            value_1HLD.clone(memory_format=torch.contiguous_format),
+        kept = (
+            torch.empty_like(
+                part_1HLD, dtype=self._kept_dtype, memory_format=torch.contiguous_format
+            ).copy_(part_1HLD)
+            for part_1HLD in (key_1HLD, value_1HLD)
         )
-        self._layers.append(layer)
-        return layer
+        self._layers.append(LayerContext(*kept))
 
     def finish(self, positions_1C: torch.Tensor) -> ContextCache:
         """The cache, once the trunk has run. ModelError if no layer came by here."""
@@ -122,7 +140,10 @@ class Join(Protocol):
 
 
 def joined(number: int, context: LayerContext, read: LayerContext) -> LayerContext:
-    """The context's keys and values, then those that were read: [1, H, C + T, D]."""
+    """The context's keys and values, then those that were read: [1, H, C + T, D].
+
+    All in the precision of the latter, which is not the coarser one.
+    """
     return LayerContext(
         torch.cat((context.key_1HCD, read.key_1HCD), dim=2),
         torch.cat((context.value_1HCD, read.value_1HCD), dim=2),

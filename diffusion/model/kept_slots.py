@@ -144,9 +144,11 @@ class _Places:
         """All that a layer's queries look at, what is read now among it: [1, H, C + U, D]."""
         begin, end = self._context_tokens, self._context_tokens + self.used
         if number == len(self._layers):
-            self._layers.append(_with_room(context, end + self.used))
+            self._layers.append(_with_room(context, end + self.used, read.key_1HCD.dtype))
         elif self._layers[number].key_1HCD.shape[2] < end:
-            self._layers[number] = _with_room(self._layers[number], end + self.used)
+            self._layers[number] = _with_room(
+                self._layers[number], end + self.used, read.key_1HCD.dtype
+            )
         layer = self._layers[number]
         for buffer_1HUD, read_1HTD in (
             (layer.key_1HCD, read.key_1HCD),
@@ -159,11 +161,12 @@ class _Places:
         return LayerContext(layer.key_1HCD[:, :, :end], layer.value_1HCD[:, :, :end])
 
 
-def _with_room(layer: LayerContext, tokens: int) -> LayerContext:
+def _with_room(layer: LayerContext, tokens: int, dtype: torch.dtype) -> LayerContext:
     """`layer` at the beginning of a buffer for so many tokens; zeros behind it."""
 
     def grown(part_1HCD: torch.Tensor) -> torch.Tensor:
-        grown_1HUD = part_1HCD.new_zeros((*part_1HCD.shape[:2], tokens, part_1HCD.shape[3]))
+        shape = (*part_1HCD.shape[:2], tokens, part_1HCD.shape[3])
+        grown_1HUD = part_1HCD.new_zeros(shape, dtype=dtype)
         grown_1HUD[:, :, : part_1HCD.shape[2]] = part_1HCD
         return grown_1HUD
 

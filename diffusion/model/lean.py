@@ -9,8 +9,8 @@ Rotary positions (Su et al. 2021): the rows of query and key weights are put in 
 the model is loaded, so that the two numbers that turn together lie side by side. All of a layer's
 queries and keys then turn in one complex product (on the processor), and no dot product changes.
 
-In int8, attention runs in bfloat16, and so is what a cache holds (half the memory), unless the
-processor is faster in float32.
+In int8, what a cache holds is bfloat16 (half the memory), and so is attention, unless the processor
+is faster in float32. The embedding stays in the precision that it comes in: its rows are looked up.
 
 Invariants: the weights given are not changed; in float32 the logits are those of transformers to
 rounding (`tests/unit/model/test_lean.py`); nothing is kept between calls.
@@ -106,8 +106,9 @@ class LeanEncoder:
         self.shape, self.mode, self.device = shape, mode, device
         self.dtype = torch.bfloat16 if mode == "bf16" else torch.float32
         self.attention_dtype = fastest_attention_dtype() if mode == "int8" else self.dtype
+        self.kept_dtype = torch.bfloat16 if mode == "int8" else self.dtype
         taken = _Weights(weights, self.dtype, mode, device)
-        self._embedding_VD = taken.plain("model.embeddings.tok_embeddings.weight")
+        self._embedding_VD = taken.as_given("model.embeddings.tok_embeddings.weight")
         self._embedding_norm_D = taken.plain("model.embeddings.norm.weight", shape.width)
         self._head_dense = taken.project("head.dense.weight")
         loaders = min(_LOADERS, torch.get_num_threads())
@@ -142,7 +143,8 @@ class LeanEncoder:
     ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         """What the last layer is given, and its query, key and value. `under_way` attends."""
         turns_T1E2 = self._turns_PE2[positions_T][:, None]
-        hidden_TD = self._normed(self._embedding_VD[ids_T], self._embedding_norm_D)
+        embedded_TD = self._embedding_VD[ids_T].to(self.dtype)
+        hidden_TD = self._normed(embedded_TD, self._embedding_norm_D)
         for layer in self._layers[:-1]:
             parts = self._query_key_value(layer, hidden_TD, turns_T1E2)
             hidden_TD = self._leave(layer, hidden_TD, under_way.attend(*parts, None))
@@ -227,12 +229,19 @@ class _Weights:
     mode: Mode
     device: torch.device
 
-    def plain(self, name: str, *shape: int) -> Tensor:
+    def as_given(self, name: str) -> Tensor:
+        """A copy: a view would keep the whole file in memory."""
+        return self._named(name).to(self.device, copy=True)
+
+    def _named(self, name: str) -> Tensor:
         if name not in self.named:
             raise ModelError(
                 f"weight {name} is missing", fix="use a checkpoint that was saved as a masked LM"
             )
-        weight = self.named[name].detach().to(self.device, self.dtype)
+        return self.named[name].detach()
+
+    def plain(self, name: str, *shape: int) -> Tensor:
+        weight = self._named(name).to(self.device, self.dtype)
         if shape and tuple(weight.shape) != shape:
             raise ModelError(
                 f"weight {name} has shape {tuple(weight.shape)}, the config says {shape}",

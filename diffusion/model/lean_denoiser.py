@@ -33,6 +33,7 @@ class LeanDenoiser(CachingDenoiser):
     def __init__(self, encoder: LeanEncoder) -> None:
         self.encoder = encoder
         self.positions = PositionRange(limit=encoder.shape.max_positions)
+        self.kept_dtype, self.read_dtype = encoder.kept_dtype, encoder.attention_dtype
 
     @classmethod
     def of(

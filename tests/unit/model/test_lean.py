@@ -14,10 +14,11 @@ from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import CheckpointError, ConfigError, ModelError, PositionError
 from diffusion.model.checkpoint import save_checkpoint
 from diffusion.model.denoiser import MaskedLMDenoiser
+from diffusion.model.kept_slots import KeptSlots
 from diffusion.model.lean import LeanEncoder, LeanShape
 from diffusion.model.lean_denoiser import LeanDenoiser, read_config, read_weights
 from diffusion.model.manifest import WEIGHTS_FILE
-from diffusion.model.quantize import fastest_attention_dtype, for_cpu
+from diffusion.model.quantize import for_cpu
 from diffusion.model.served import load_served
 from diffusion.pretrained import bundled_model_dir, bundled_tokenizer_path
 from tests.unit.model.conftest import FAMILIES, START, Case, random_model
@@ -82,16 +83,49 @@ def test_a_canvas_does_not_depend_on_its_company(mode: str, case: Case) -> None:
 
 
 def test_a_cache_in_half_precision_takes_half_the_memory(case: Case) -> None:
-    """In int8 it depends on the processor (`fastest_attention_dtype`)."""
     sizes = {
         mode: lean_of(random_model("modernbert"), mode)
         .encode_context(case.context_ids_1C, case.context_positions_1C)
         .bytes
         for mode in MODES
     }
-    assert sizes["fp32"] == 2 * sizes["bf16"]
-    half = fastest_attention_dtype() == torch.bfloat16
-    assert sizes["int8"] == sizes["bf16" if half else "fp32"]
+    assert sizes["fp32"] == 2 * sizes["bf16"] == 2 * sizes["int8"]
+
+
+@pytest.mark.parametrize("attention", [torch.float32, torch.bfloat16])
+def test_steps_on_a_rounded_cache_are_those_of_the_cache_as_it_is_read(
+    attention: torch.dtype, case: Case
+) -> None:
+    denoiser = lean_of(random_model("modernbert", gain=1.0), "int8")
+    denoiser.encoder.attention_dtype = denoiser.read_dtype = attention
+    cache = denoiser.encode_context(case.context_ids_1C, case.context_positions_1C)
+    before = [layer.key_1HCD.clone() for layer in cache.layers]
+    bound = denoiser.bind(cache, START)
+    assert bound.cache.layers[0].value_1HCD.dtype == attention
+    assert (bound.cache is cache) == (attention == torch.bfloat16)
+    read_once_MV = bound(case.ids_BN, case.lengths_B, case.valid_BN)
+    each_step_MV = denoiser.step(cache, START, case.ids_BN, case.lengths_B, case.valid_BN)
+    kept_MV = KeptSlots(denoiser, cache, START)(case.ids_BN, case.lengths_B, case.valid_BN)
+    torch.testing.assert_close(each_step_MV, read_once_MV, atol=0.02, rtol=0.0)
+    torch.testing.assert_close(kept_MV, read_once_MV, atol=0.02, rtol=0.0)
+    assert all(
+        torch.equal(old, layer.key_1HCD) for old, layer in zip(before, cache.layers, strict=True)
+    )
+
+
+def test_the_embedding_stays_as_it_came_and_holds_no_file(case: Case) -> None:
+    """Its rows are looked up, so a finer copy would say the same in twice the memory."""
+    name = "model.embeddings.tok_embeddings.weight"
+    model = random_model("modernbert").to(torch.bfloat16)
+    half = {key: weight.clone() for key, weight in model.state_dict().items()}
+    encoder = LeanDenoiser.of(model.config.to_dict(), half, "int8").encoder
+    assert encoder._embedding_VD.dtype == torch.bfloat16
+    assert encoder._embedding_VD.data_ptr() != half[name].data_ptr()
+    fine = {key: weight.float() for key, weight in half.items()}
+    for mode in MODES:
+        one = LeanDenoiser.of(model.config.to_dict(), half, mode)
+        other = LeanDenoiser.of(model.config.to_dict(), fine, mode)
+        assert torch.equal(logits(one, case), logits(other, case))
 
 
 def test_the_weights_given_are_left_as_they_are(case: Case) -> None:

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from diffusion.adapters.base import base_of
+from diffusion.adapters.base import base_of, model_folder
 from diffusion.adapters.home import home_of
 from diffusion.adapters.manifest import MANIFEST_FILE, Base, check
 from diffusion.adapters.store import AdapterStore
 from diffusion.errors import AdapterError
-from diffusion.pretrained import default_model_dir
 
 
 def is_path(text: str) -> bool:
@@ -76,7 +75,7 @@ def asked_adapter(text: str | None, model: Path | None, file: Path) -> Path | No
     """
     if text is None:
         return None
-    base = base_of(model or default_model_dir())
+    base = base_of(model_folder(model))
     folder = adapter_folder(text, file, lambda: base)
     check(folder, base)
     return folder

@@ -50,10 +50,9 @@ def _store(repo: Path) -> AdapterStore:
 
 
 def _base(model: Path | None) -> Base:
-    from diffusion.adapters.base import base_of
-    from diffusion.pretrained import default_model_dir
+    from diffusion.adapters.base import base_of, model_folder
 
-    return base_of(model or default_model_dir())
+    return base_of(model_folder(model))
 
 
 @app.command("list")
@@ -89,11 +88,14 @@ def use(
 
 @app.command("rollback")
 def rollback(repo: Repo = Path("."), as_json: Json = False) -> None:
-    """Serve what was served before."""
+    """Serve what was served before, and can still be."""
 
     def work() -> tuple[dict[str, Any], list[str]]:
-        name = _store(repo).rollback()
-        return {"selected": name}, [f"serving {name or 'the base model'}"]
+        passed_over: list[str] = []
+        name = _store(repo).rollback(passed_over.append)
+        lines = [f"passed over: {problem}" for problem in passed_over]
+        document = {"selected": name, "passed_over": passed_over}
+        return document, [*lines, f"serving {name or 'the base model'}"]
 
     _answer(as_json, work)
 

@@ -2,19 +2,30 @@
 
 Everything is written under another name, forced to the disk, and renamed; then the folder that
 holds the name is forced too. A power cut leaves the old state or the new one.
+
+Names of what is being written hold the process's number, so that what a killed process has left can
+be told from what another is writing.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 PART = ".part-"
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""How a file system says that it cannot force a folder to the disk: some of networks cannot."""
+_OWNED = re.compile(r"-(\d+)-\w+$")
+_ABANDONED_S = 86_400.0
+"""Nothing takes so long to write; the number may be another process's by then."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -24,6 +35,9 @@ def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
     finally:
         os.close(descriptor)
 
@@ -34,7 +48,7 @@ def write_file(path: Path, data: bytes) -> None:
     Raises OSError, with what was there untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{PART}{secrets.token_hex(8)}")  # mkstemp's mode is for its owner only
+    part = owned(path.parent, PART)  # mkstemp's mode is for its owner only
     try:
         with part.open("xb") as file:
             file.write(data)
@@ -51,7 +65,7 @@ def write_file(path: Path, data: bytes) -> None:
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Make a folder with these files, which must not exist yet. Raises OSError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=PART, dir=folder.parent))
+    part = Path(tempfile.mkdtemp(prefix=f"{PART}{os.getpid()}-", dir=folder.parent))
     try:
         for name, data in files.items():
             with (part / name).open("wb") as file:
@@ -67,10 +81,36 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     sync_folder(folder.parent)
 
 
-def remove_parts(folder: Path) -> None:
-    """Remove what a process that was killed while it wrote has left."""
-    for stale in folder.glob(f"{PART}*"):
-        if stale.is_dir():
-            shutil.rmtree(stale, ignore_errors=True)
+def owned(folder: Path, prefix: str) -> Path:
+    """A name in `folder` for something of this process's that is not to stay; makes nothing."""
+    return folder / f"{prefix}{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def remove_parts(folder: Path, prefix: str = PART) -> None:
+    """Remove what a process that was killed has left under an `owned` name. Raises OSError."""
+    for part in folder.glob(f"{prefix}*"):
+        if not _is_left(part):
+            continue
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
         else:
-            stale.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
+
+
+def _is_left(part: Path) -> bool:
+    """Whether no process is at work on this any more: its own is gone, or it is a day old."""
+    try:
+        if time.time() - part.lstat().st_mtime > _ABANDONED_S:
+            return True
+    except FileNotFoundError:
+        return False
+    owner = _OWNED.search(part.name)
+    if owner is None or os.name != "posix":
+        return False
+    try:
+        os.kill(int(owner[1]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # it is somebody else's, or no process's number
+        return False
+    return False

@@ -14,12 +14,12 @@ import json
 import shutil
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from diffusion.adapters.durable import PART, remove_parts, write_file, write_folder
+from diffusion.adapters.durable import PART, owned, remove_parts, write_file, write_folder
 from diffusion.adapters.home import RepositoryHome
 from diffusion.adapters.manifest import (
     FILES,
@@ -141,17 +141,31 @@ class AdapterStore:
         if name is not None:
             check(self.folder_of(name), base)
         current = self._current()
+        if name == current.get("selected"):
+            return  # it would be what was served before itself
         history = [h for h in current.get("history", []) if isinstance(h, (str, type(None)))]
         self._write_current(name, [*history, current.get("selected")][-20:])
 
-    def rollback(self) -> str | None:
-        """Serve what was served before; gives back its name, None for the base model."""
-        history = list(self._current().get("history", []))
+    def rollback(self, pass_over: Callable[[str], None] = lambda problem: None) -> str | None:
+        """Serve what was served before; gives back its name, None for the base model.
+
+        What is damaged or gone is passed over, and `pass_over` told why. Raises AdapterError where
+        nothing is left.
+        """
+        current = self._current()
+        history = list(current.get("history", []))
         while history:
             name = history.pop()
-            if name is None or (isinstance(name, str) and (self.folder / name).is_dir()):
-                self._write_current(name, history)
-                return name
+            if name == current.get("selected") or not isinstance(name, (str, type(None))):
+                continue
+            try:
+                if name is not None:
+                    check(self.folder_of(name))
+            except AdapterError as error:
+                pass_over(str(error))
+                continue
+            self._write_current(name, history)
+            return name
         raise AdapterError(
             f"{self.home.root.name} has served nothing else before",
             fix="`diffill adapters use --base` goes back to the base model",
@@ -164,7 +178,7 @@ class AdapterStore:
         history = [h for h in current.get("history", []) if h != name]
         chosen = current.get("selected")
         self._write_current(None if chosen == name else chosen, history)
-        aside = folder.with_name(f"{PART}{name}")
+        aside = owned(self.folder, PART)
         folder.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
 

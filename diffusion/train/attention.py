@@ -24,6 +24,8 @@ from transformers.masking_utils import AttentionMaskInterface
 from diffusion.train.flex import FLEX
 
 ROWWISE = "diffill_rowwise"
+NAMES = ("sdpa", FLEX, ROWWISE)
+"""What there is to train with."""
 
 
 def training_attention(device: torch.device) -> str:

@@ -1,13 +1,15 @@
 """Training checkpoints: everything a run needs to go on bit for bit, without pickle.
 
 A checkpoint is a folder `step-<n>` with the float32 weights, one safetensors file per optimiser,
-`state.json`, and the average of the weights where the run keeps one. It is written under another
-name and renamed when complete, so a crash leaves the previous one; older ones are removed only
-afterwards.
+the average of the weights where the run keeps one, and `state.json` with the SHA-256 of each and
+the vocabulary's hash (checkpoints of older versions have neither, and are taken as they are). It is
+written under another name and renamed when complete, so a crash leaves the previous one; older ones
+are removed only afterwards. A folder belongs to one run at a time (`control.only_run`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -26,7 +28,8 @@ from diffusion.errors import TrainingError
 from diffusion.train.fingerprint import differences
 from diffusion.train.optimisers import load_state_tensors
 
-AVERAGE = "average.safetensors"
+WEIGHTS, AVERAGE = "weights.safetensors", "average.safetensors"
+STATE = "state.json"
 _NAME = re.compile(r"^step-(\d+)$")
 
 
@@ -79,6 +82,8 @@ def save(
     progress: Progress,
     fingerprint: dict[str, Any],
     average: dict[str, Tensor] | None = None,
+    *,
+    tokenizer_hash: str,
 ) -> Path:
     """Write a checkpoint and drop all older ones but one. Raises TrainingError if it cannot."""
     target = directory / f"step-{progress.step}"
@@ -87,13 +92,18 @@ def save(
         for stale in directory.glob(".part-*"):  # of a process that was killed while it wrote
             shutil.rmtree(stale, ignore_errors=True)
         partial.mkdir(parents=True)
-        save_model(model, str(partial / "weights.safetensors"))
+        save_model(model, str(partial / WEIGHTS))
         for i, state in enumerate(optimiser_states):
             save_file(state, partial / f"optimiser-{i}.safetensors")
         if average:
             save_file(average, partial / AVERAGE)
-        about = {**asdict(progress), "fingerprint": fingerprint}
-        (partial / "state.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        about = {
+            **asdict(progress),
+            "fingerprint": fingerprint,
+            "tokenizer_hash": tokenizer_hash,
+            "sha256": {path.name: _digest(path) for path in sorted(partial.iterdir())},
+        }
+        (partial / STATE).write_text(json.dumps(about, indent=1), encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
     except (OSError, SafetensorError) as error:
@@ -108,24 +118,51 @@ def save(
     return target
 
 
-def resume(path: Path, model: Module, fingerprint: dict[str, Any]) -> Progress:
-    """Load a checkpoint's weights into `model`, which is whole yet.
+def resume(
+    path: Path, model: Module, fingerprint: dict[str, Any], tokenizer_hash: str
+) -> tuple[Progress, dict[str, Any]]:
+    """Load a checkpoint's weights into `model`, which is whole yet; its fingerprint comes along.
 
-    Raises TrainingError if it is damaged or was made by a run with another configuration.
+    Raises TrainingError if any of its files is damaged, or if it was made by a run with another
+    configuration or vocabulary.
     """
     try:
-        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        state = json.loads((path / STATE).read_text(encoding="utf-8"))
+        progress = fields_of(state)
+        _check_vocabulary(path, state, tokenizer_hash)
         changed = differences(state["fingerprint"], fingerprint)
         if changed:
             raise TrainingError(
                 f"checkpoint {path} belongs to a run with another {', '.join(changed)}; "
                 "use the same options, or another --out folder"
             )
-        progress = fields_of(state)
-        load_model(model, str(path / "weights.safetensors"))
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        _check(path, state, *state.get("sha256", ()))
+        load_model(model, str(path / WEIGHTS))
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(path, error) from error
-    return progress
+    return progress, state["fingerprint"]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check(path: Path, state: dict[str, Any], *names: str) -> None:
+    """Raises ValueError where one of a checkpoint's files is not as it was written. OSError."""
+    digests = state.get("sha256", {})
+    for name in names:
+        if name in digests and _digest(path / name) != digests[name]:
+            raise ValueError(f"the SHA-256 of {name} differs")
+
+
+def _check_vocabulary(path: Path, state: dict[str, Any], tokenizer_hash: str) -> None:
+    trained_with = state.get("tokenizer_hash", tokenizer_hash)
+    if trained_with != tokenizer_hash:
+        raise TrainingError(
+            f"{path} was trained with tokenizer {trained_with}, this run uses {tokenizer_hash}; "
+            "give that tokenizer.json as --tokenizer"
+        )
 
 
 def resume_optimisers(path: Path, optimisers: list[Optimizer]) -> None:
@@ -156,14 +193,18 @@ def load_average(path: Path) -> dict[str, Tensor] | None:
         ) from error
 
 
-def load_weights(path: Path, model: Module) -> Progress:
+def load_weights(path: Path, model: Module, tokenizer_hash: str) -> Progress:
     """Only the weights of a training checkpoint, into `model`; how far its run was.
 
-    Raises TrainingError.
+    Raises TrainingError where they, or the average beside them, are damaged, or of another recipe
+    or vocabulary.
     """
     try:
-        progress = fields_of(json.loads((path / "state.json").read_text(encoding="utf-8")))
-        load_model(model, str(path / "weights.safetensors"))
+        state = json.loads((path / STATE).read_text(encoding="utf-8"))
+        progress = fields_of(state)
+        _check_vocabulary(path, state, tokenizer_hash)
+        _check(path, state, WEIGHTS, *([AVERAGE] if (path / AVERAGE).exists() else []))
+        load_model(model, str(path / WEIGHTS))
     except (OSError, SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"weights of {path} cannot be used ({error}); name a step-<n> folder of a run with "

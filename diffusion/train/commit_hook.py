@@ -90,7 +90,19 @@ def _hook_path(root: Path, line: str) -> Path:
             f"hooks of this repository lie in {shared} (core.hooksPath), which others may share",
             fix=f"add this line to post-commit there yourself: {line}" if line else "look there",
         )
-    return root / _git(root, "rev-parse", "--git-path", "hooks") / "post-commit"
+    hooks = root / _git(root, "rev-parse", "--git-path", "hooks")
+    if not hooks.resolve().is_relative_to(_common(root)):
+        raise TrainingError(
+            f"{hooks} is a link to {hooks.resolve()}, outside of this repository's .git, so it was "
+            "left alone",
+            fix=f"add this line to post-commit there yourself: {line}" if line else "look there",
+        )
+    return hooks / "post-commit"
+
+
+def _common(root: Path) -> Path:
+    """The real folder that a repository and its worktrees keep their hooks in."""
+    return (root / _git(root, "rev-parse", "--git-common-dir")).resolve()
 
 
 def _git(root: Path, *words: str) -> str:

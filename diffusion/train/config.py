@@ -1,23 +1,28 @@
 """What one pretraining run is: sizes, budget, data, rhythm of saving. Plain values only.
 
-A run is fixed by this config, the corpus and the seed; it is stored in every checkpoint, and a
-resumed run that differs in anything but its budget is refused.
+A run is fixed by this config, the vocabulary and the corpus. The config and the vocabulary are
+stored in every checkpoint, and a resumed run with others is refused; its budget, its rates, and
+what only sets its pace may differ. The corpus is not looked at: packs may arrive during a run.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from diffusion.data.batches import BatchConfig
 from diffusion.errors import ConfigError
 from diffusion.train import fingerprint
+from diffusion.train.attention import NAMES as ATTENTIONS
 from diffusion.train.optimisers import OptimiserConfig
 from diffusion.train.stages import STAGES, Stage
 
 __all__ = ["Budget", "PretrainConfig", "Stage", "STAGES"]
 
 _FEWEST_STEPS = 20
+_SHORTEST_ROW = 64
+"""Tokens; no window of a document is laid out in less (`data.batches`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,8 @@ class Budget:
             raise ConfigError("a run needs a budget; give --tokens, --minutes or both")
         for name in ("tokens", "minutes"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ConfigError(f"--{name} is {value}; it must be above 0")
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"--{name} is {value}; give a number above 0")
 
     def progress(self, tokens_seen: int, seconds_trained: float) -> float:
         """Share of the budget that is spent, 0..1."""
@@ -99,12 +104,39 @@ class PretrainConfig:
     export_every_minutes: float | None = None
     """How often to write a weight export (`train.weight_export`); None is never."""
 
+    def __post_init__(self) -> None:
+        for option, whole, least in (
+            ("--row-tokens", self.batch.row_tokens, _SHORTEST_ROW),
+            ("--batch-tokens", self.batch.rows * self.batch.row_tokens, self.batch.row_tokens),
+            ("--noisings", self.batch.noisings, 1),
+            ("--rows", self.rows_per_pass, 1),
+            ("--workers", self.workers, 0),
+            ("--log-every", self.log_every_steps, 1),
+        ):
+            if whole is not None and whole < least:
+                raise ConfigError(f"{option} is {whole}; give {least} or more")
+        for option, minutes in (
+            ("--save-every-minutes", self.save_every_minutes),
+            ("--validate-every-minutes", self.validate_every_minutes),
+            ("--export-every-minutes", self.export_every_minutes),
+        ):
+            if minutes is not None and not (math.isfinite(minutes) and minutes >= 0):
+                raise ConfigError(f"{option} is {minutes}; give 0 or more")
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigError(
+                f"--ema-decay is {self.ema_decay}; give 0 (no average) or more, and less than 1"
+            )
+        if self.attention is not None and self.attention not in ATTENTIONS:
+            raise ConfigError(
+                f"--attention is {self.attention!r}", fix=f"choose one of {', '.join(ATTENTIONS)}"
+            )
+
     def stage_at(self, spent: float) -> Stage:
         """The stage that a run is in when `spent` (0..1) of its budget is spent."""
         return next((s for s in self.stages if spent < s.until), self.stages[-1])
 
     def fingerprint(self) -> dict[str, Any]:
-        """What a resumed run must agree on."""
+        """What a resumed run must agree on; `fingerprint.differences` leaves the rates out."""
         free = (
             "compile", "attention", "shard", "rows_per_pass", "workers", "log_every_steps",
             "save_every_minutes", "validate_every_minutes", "validation_rows",

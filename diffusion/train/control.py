@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from diffusion.adapters.durable import write_file
+from diffusion.adapters.home import DATA_VARIABLE
 from diffusion.cancel import Cancelled
 from diffusion.errors import TrainingError
 
@@ -27,6 +28,8 @@ CONTROL_FILE, LOCK_FILE = "control.json", "run.lock"
 RUN, PAUSE, STOP = "run", "pause", "stop"
 WANTED = (RUN, PAUSE, STOP)
 _LOOK_EVERY_S = 0.5
+_LOCK_TRIES, _LOCK_EVERY_S = 11, 0.01
+"""Who only asks whether there is a run holds the lock for an instant, too."""
 
 
 def want(run: Path, wanted: str) -> None:
@@ -144,37 +147,87 @@ def stopped_by_signals(control: Control) -> Iterator[None]:
 
 
 @contextmanager
-def only_run(run: Path) -> Iterator[None]:
-    """Hold the lock of a run's folder. Raises TrainingError where another process has it."""
-    run.mkdir(parents=True, exist_ok=True)
-    with (run / LOCK_FILE).open("a+", encoding="utf-8") as file:
-        if not _lock(file):
+def ended_by_sigterm() -> Iterator[None]:
+    """While open, SIGTERM ends the process as an exit does, so that it still tidies up."""
+
+    def end(*_: object) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def only_run(run: Path, *, wait: Callable[[float], None] = time.sleep) -> Iterator[None]:
+    """Hold the lock of a run's folder, which is made where there is none.
+
+    Raises TrainingError where another process has it, for longer than it takes to ask (a tenth of
+    a second), or where there can be none.
+    """
+    with _opened(run / LOCK_FILE) as file:
+        for left in reversed(range(_LOCK_TRIES)):
+            if _lock(file, shared=False):
+                break
+            if left:
+                wait(_LOCK_EVERY_S)
+        else:
             file.seek(0)
-            owner = file.read().strip() or "unknown"
+            owner = file.read(20).decode("ascii", "replace").strip() or "unknown"
             raise TrainingError(
                 f"this repository is being trained on already (process {owner})",
                 fix="see `diffill train status`, or stop it with `diffill train stop`",
             )
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        try:
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
+        except OSError as error:
+            raise _unusable(run / LOCK_FILE, error) from error
         yield
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Hold a lock, in a file that is made where there is none; False where another has it.
+
+    Raises TrainingError where there can be no such file.
+    """
+    with _opened(path) as file:
+        yield _lock(file, shared=False)
 
 
 def is_locked(run: Path) -> bool:
     """Whether a run is at work in this folder."""
     try:
-        with (run / LOCK_FILE).open("a+", encoding="utf-8") as file:
-            return not _lock(file)
+        with (run / LOCK_FILE).open("rb") as file:
+            return not _lock(file, shared=True)
     except OSError:
         return False
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """A file to lock. Raises TrainingError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+b", buffering=0)  # what could not be written must not be tried again
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> TrainingError:
+    return TrainingError(
+        f"{path} could not be written ({error.strerror})",
+        fix=f"free some disk space, or name another data folder in {DATA_VARIABLE}",
+    )
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[str]) -> bool:
-        file.seek(1 << 20)  # far behind the number that others read
+    def _lock(file: IO[bytes], *, shared: bool) -> bool:
+        file.seek(1 << 20)  # far behind the number that others read; it cannot be shared
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -183,9 +236,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(file: IO[str]) -> bool:
+    def _lock(file: IO[bytes], *, shared: bool) -> bool:
         try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file.fileno(), (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError:
             return False
         return True

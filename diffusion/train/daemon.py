@@ -2,9 +2,10 @@
 
 The run is the same command without `--daemon`. It is also how several processes on one machine
 are started (`torch.distributed.run`, each process one copy of the command). The parent waits until
-the run has written its first event, so that a mistake in the options is told at once.
+the run is in its first stage, so that a mistake in the options is told at once.
 
-What stops it: its budget, or SIGTERM to the process in `daemon.pid` (it saves first).
+What stops it: its budget, or SIGTERM to the process in `daemon.pid` (it saves first). Whether a run
+is at work is what the folder's lock says, not that number, which may be another program's by now.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from diffusion.errors import TrainingError
-from diffusion.train.run_log import STATUS, is_alive
+from diffusion.train.folder_lock import check_free
+from diffusion.train.run_log import STATUS, read_status
 
 LOG, PID = "daemon.log", "daemon.pid"
 _START_S = 180.0
@@ -48,38 +51,40 @@ def environment(*, threads: int | None, accelerator: bool) -> dict[str, str]:
 def start(command: Sequence[str], out: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, its output in `out`; returns its process.
 
-    Raises TrainingError if a daemon is at work in `out` already, or if the run ends before its
-    first event.
+    Raises TrainingError if a run is at work in `out` already, or if this one fails, or ends in
+    another way than well, before its first stage.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        pid_path = out / PID
-        if pid_path.exists() and is_alive(int(pid_path.read_text(encoding="utf-8"))):
-            raise TrainingError(
-                f"a run is at work in {out} already (process {pid_path.read_text()}); stop it "
-                "with kill, or give another --out"
-            )
+        check_free(out)
         seen = _stamp(out)
         with (out / LOG).open("ab") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env,
                 start_new_session=True,
             )  # fmt: skip
-        pid_path.write_text(str(process.pid), encoding="utf-8")
-    except (OSError, ValueError) as error:
+        (out / PID).write_text(str(process.pid), encoding="utf-8")
+    except OSError as error:
         raise TrainingError(f"no daemon could be started in {out} ({error})") from error
     deadline = time.monotonic() + _START_S
-    while _stamp(out) == seen and time.monotonic() < deadline:
-        try:
+    code: int | None = None
+    while code is None and time.monotonic() < deadline:
+        status = read_status(out) if _stamp(out) != seen else {}
+        if status.get("state") in ("done", "stopped"):
+            return process
+        if status.get("state") == "runs" and "stage" in status:
+            return process
+        with suppress(subprocess.TimeoutExpired):
             code = process.wait(_LOOK_EVERY_S)
-        except subprocess.TimeoutExpired:
-            continue
-        if code or _stamp(out) == seen:
-            lines = (out / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
-            raise TrainingError(
-                f"the run ended at once with status {code}: {' '.join(lines[-3:]).strip()} "
-                f"(all of it is in {out / LOG})"
-            )
+    status = read_status(out) if _stamp(out) != seen else {}
+    if status.get("state") == "failed":
+        raise TrainingError(f"the run failed at once: {status.get('message')}")
+    if code or (code == 0 and not status):
+        lines = (out / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+        raise TrainingError(
+            f"the run ended at once with status {code}: {' '.join(lines[-3:]).strip()} "
+            f"(all of it is in {out / LOG})"
+        )
     return process
 
 

@@ -77,7 +77,7 @@ def export_checkpoint(
         raise TrainingError(f"{run} holds no checkpoint; run `diffill pretrain --out {run}` first")
     tokenizer = Tokenizer.load(tokenizer_path)
     model = build_model(recipe_named(recipe), tokenizer.vocab_size)
-    progress = checkpoints.load_weights(newest, model)
+    progress = checkpoints.load_weights(newest, model, tokenizer.hash)
     average = checkpoints.load_average(newest)
     if average is not None:
         model.load_state_dict(average, strict=False)  # a tied weight is there under one name
@@ -100,11 +100,7 @@ def export_carried(
     """Write a weight export, carried here from another machine, as the model folder `out`."""
     carried = read_export(folder)
     tokenizer = Tokenizer.load(tokenizer_path)
-    if carried.tokenizer_hash != tokenizer.hash:
-        raise TrainingError(
-            f"{carried.folder} was trained with tokenizer {carried.tokenizer_hash}, not "
-            f"{tokenizer.hash}; give that tokenizer.json as --tokenizer"
-        )
+    carried.check_vocabulary(tokenizer.hash)
     recipe = str(carried.fingerprint["recipe"])
     model = build_model(recipe_named(recipe), tokenizer.vocab_size)
     load_export(carried, model)

@@ -54,7 +54,7 @@ from diffusion.train.tune_data import (
     MixedSource,
     can_judge,
 )
-from diffusion.train.tune_step import Learner
+from diffusion.train.tune_step import Futile, Learner
 from diffusion.train.validation import Validator
 
 _SMALLEST_GAIN = 0.002
@@ -95,8 +95,9 @@ def finetune(
     All processes of a team call it; `report` and `control` of the first one count.
 
     Raises:
-        TrainingError: a loss that is no number, a disk too full for the last checkpoint, no
-            sound checkpoint, or damaged shards. Earlier checkpoints stay.
+        Futile: a loss that is no number, or text without holes. Checkpoints stay.
+        TrainingError: a disk too full for the last checkpoint, no sound checkpoint, or damaged
+            shards. Earlier checkpoints stay.
     """
     try:
         loop = _Loop(run, model, tokenizer, config, report, control, clock, team or Team())
@@ -264,7 +265,7 @@ class _Loop:
         if learned is None:
             return False
         if not learned.finite:
-            raise TrainingError(
+            raise Futile(
                 f"loss {learned.loss} (gradient norm {learned.norm}) at step {step}; nothing was "
                 "published and the adapter in use stays",
                 fix="start over with `diffill train --fresh` and a lower --learning-rate",

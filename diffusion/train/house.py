@@ -18,6 +18,7 @@ from typing import Any
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from diffusion.cancel import Cancelled
 from diffusion.errors import TrainingError
 from diffusion.train import checkpoints
 from diffusion.train.checkpoints import Progress
@@ -47,14 +48,17 @@ class House:
         tokenizer_hash: str,
         autocast: Callable[[], AbstractContextManager[None]],
         sampled_match: SampledMatch | None,
+        on_batch: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_batch` is called before each batch of a validation, which ends where it raises
+        Cancelled; `sampled_match` may raise it too."""
         self._out, self._config = out, config
         self._model, self._average = model, average
         self._optimiser_states = optimiser_states
         self._validator, self._log = validator, log
         self._tokenizer_hash = tokenizer_hash
         self._autocast = autocast
-        self._sampled_match = sampled_match
+        self._sampled_match, self._on_batch = sampled_match, on_batch
         now = time.monotonic()
         self._last = {"save": now, "validate": now, "export": now}
 
@@ -107,6 +111,7 @@ class House:
             progress,
             self._config.fingerprint(),
             self._average.tensors(),
+            tokenizer_hash=self._tokenizer_hash,
         )
 
     def export(self, progress: Progress) -> None:
@@ -122,10 +127,21 @@ class House:
         self._log.write({"event": "export", "step": progress.step, "newest_export": str(path)})
 
     def validate(self, progress: Progress) -> None:
-        """Measure and log the validation figures."""
+        """Measure and log the validation figures; those of one that is cancelled are left out."""
+        try:
+            event = self._measured(progress)
+        except Cancelled:
+            message = "the validation was stopped before its end, and has no figures"
+            event = {"event": "warning", "step": progress.step, "message": message}
+        self._log.write(event)
+
+    def _measured(self, progress: Progress) -> dict[str, Any]:
         with self._average.in_place():
             measured = self._validator.measure(
-                self._model, self._autocast(), blind_context=self._config.blind_context
+                self._model,
+                self._autocast(),
+                blind_context=self._config.blind_context,
+                on_batch=self._on_batch,
             )
             event: dict[str, Any] = {
                 "event": "validation",
@@ -138,4 +154,4 @@ class House:
             }
             if self._sampled_match is not None:
                 event["sampled_exact_match"] = self._sampled_match(self._model)
-        self._log.write(event)
+        return event

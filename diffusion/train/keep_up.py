@@ -1,11 +1,15 @@
 """Tuning that starts by itself, on a commit or when idle: whether now, and how long today.
 
 Minutes are processor time, so that waiting costs nothing. What a day has used is kept in a file
-beside the run, so all processes share one budget a repository; it is written by the process that
-holds the run's lock. When the budget is spent or the plug is pulled, the run is told to stop: it
-saves, and the next start goes on with it.
+beside the run, so all processes share one budget a repository; looking whether the files changed
+counts, too. When the budget is spent or the plug is pulled, the run is told to stop: it saves, and
+the next start goes on with it.
 
-Nothing here imports torch.
+A rebase makes many commits in a moment, and each starts a process: of them one looks, and it alone
+may begin a run (`alone` with `LOOKING_FILE`, from the first look to the end of the run); only it
+writes what was used. The others end at once.
+
+Nothing here imports torch, and nothing heavy is imported before the files are read.
 """
 
 from __future__ import annotations
@@ -20,13 +24,13 @@ from typing import Any
 
 from diffusion.adapters.durable import write_file
 from diffusion.adapters.home import RepositoryHome
-from diffusion.data.repository import scan_repository
 from diffusion.train.control import STOP, Control, is_locked
 from diffusion.train.power import on_battery
 from diffusion.train.run_log import Report
-from diffusion.train.run_state import run_state
+from diffusion.train.run_state import OVER_FILE, run_state
 
-SPENT_FILE, _PLAN_FILE = "keep-up.json", "plan.json"
+SPENT_FILE, LOOKING_FILE = "keep-up.json", "keep-up.lock"
+_PLAN_FILE, _CONFIG_FILE = "plan.json", "config.json"
 LEAST_MINUTES = 0.5
 """With less left of a day, no run is begun."""
 
@@ -70,6 +74,8 @@ def situation(home: RepositoryHome, minutes_per_day: float) -> Situation:
             last = plan["data_digest"]
         except (OSError, ValueError, KeyError, TypeError):
             return True  # there was no run yet
+        from diffusion.data.repository import scan_repository  # it searches for secrets
+
         return bool(scan_repository(home.root).digest != last)
 
     return Situation(
@@ -77,9 +83,17 @@ def situation(home: RepositoryHome, minutes_per_day: float) -> Situation:
         spent_minutes=Spent(home.folder / SPENT_FILE).minutes(),
         on_battery=on_battery(),
         running=home.run.is_dir() and is_locked(home.run),
-        unfinished=run_state(home.run)["state"] in ("interrupted", "stopped"),
+        unfinished=_is_unfinished(home.run),
         changed=changed,
     )
+
+
+def _is_unfinished(run: Path) -> bool:
+    """Whether a run was cut off, told to stop, or ended by what passes, such as a full disk."""
+    state = run_state(run)["state"]
+    if state == "failed":  # one that would fail in the same way again is over
+        return (run / _CONFIG_FILE).exists() and not (run / OVER_FILE).exists()
+    return state in ("interrupted", "stopped")
 
 
 class Spent:
@@ -105,30 +119,35 @@ class Spent:
 
 
 class Meter:
-    """Listens to a run's events, books its time, and tells it to stop when it has to."""
+    """Books the time of this process from when it is made, and stops a run when it has to."""
 
     def __init__(
         self,
         spent: Spent,
         minutes_per_day: float,
-        control: Control,
-        report: Report,
         *,
         clock: Callable[[], float] = time.process_time,
         battery: Callable[[], bool] = on_battery,
     ) -> None:
-        self._spent, self._most, self._control = spent, minutes_per_day, control
-        self._report, self._clock, self._battery = report, clock, battery
+        self._spent, self._most = spent, minutes_per_day
+        self._clock, self._battery = clock, battery
         self._booked_s = clock()
 
-    def hear(self, event: dict[str, Any]) -> None:
-        """Take one event, and pass it on."""
+    def book(self) -> bool:
+        """Book what was used since the last time; whether the day is used up."""
         now_s = self._clock()
         minutes, self._booked_s = (now_s - self._booked_s) / 60, now_s
         try:
-            over = self._spent.add(minutes) >= self._most
+            return self._spent.add(minutes) >= self._most
         except OSError:
-            over = True  # what cannot be booked must not be used
-        if over or self._battery():
-            self._control.tell(STOP)
-        self._report(event)
+            return True  # what cannot be booked must not be used
+
+    def listening(self, control: Control, report: Report) -> Report:
+        """Takes a run's events and passes them on; tells the run to stop when it has to."""
+
+        def hear(event: dict[str, Any]) -> None:
+            if self.book() or self._battery():
+                control.tell(STOP)
+            report(event)
+
+        return hear

@@ -5,6 +5,7 @@ Embeddings, norms and the vocabulary head are no such matrices and stay with Ada
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +42,23 @@ class OptimiserConfig:
             raise ConfigError(
                 f"there is no optimiser {self.name!r}", fix=f"choose one of {', '.join(NAMES)}"
             )
+        for option, rate in (
+            ("--matrix-lr", self.matrix_lr),
+            ("other_lr", self.other_lr),
+            ("adamw_only_lr", self.adamw_only_lr),
+            ("matrix_decay", self.matrix_decay),
+            ("other_decay", self.other_decay),
+        ):
+            if not (math.isfinite(rate) and rate >= 0):
+                raise ConfigError(f"{option} is {rate}; give a number of 0 or more")
+        for option, share in (
+            ("--decay-share", self.decay_share),
+            ("final_scale", self.final_scale),
+        ):
+            if not 0 <= share <= 1:
+                raise ConfigError(f"{option} is {share}; give a share of 0 to 1")
+        if not self.clip_norm > 0:
+            raise ConfigError(f"clip_norm is {self.clip_norm}; give a number above 0")
 
 
 def build_optimisers(

@@ -16,7 +16,7 @@ from typing import Any
 from diffusion.data.repository import Progress, Repository
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train.tune_config import TuneConfig
-from diffusion.train.tune_data import repository_documents
+from diffusion.train.tune_data import TRAIN, VALIDATION, check_enough, repository_documents
 
 PROBE_S = 5.0
 FEW_TOKENS = 20_000
@@ -68,7 +68,7 @@ def make_plan(
     licence_headers: bool = False,
     on_progress: Progress = lambda: None,
 ) -> TuningPlan:
-    """The plan of a run over a scanned repository."""
+    """The plan of a run over a scanned repository. Raises CorpusError where there can be none."""
     tokens: Counter[bool] = Counter()
     languages: Counter[str] = Counter()
     used: list[dict[str, Any]] = []
@@ -80,6 +80,8 @@ def make_plan(
         languages[file.language] += count
         used.append({"path": file.path, "tokens": count, "heldOut": file.held_out,
                      "recent": file.recent})  # fmt: skip
+    sides = ((TRAIN, tokens[False]), (VALIDATION, tokens[True]))
+    check_enough({split for split, count in sides if count})
     plan = TuningPlan(
         root=str(repository.root),
         files=sum(not file.held_out for file in repository.files),

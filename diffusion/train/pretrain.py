@@ -4,7 +4,8 @@ Job: model, corpus and config in; checkpoints, `log.jsonl` and `status.json` out
 precision and number of processes are accelerate's business.
 
 Invariants: batch n is the same whatever the machine and the number of processes, so a resumed run
-sees what an unbroken one would have seen; a NaN loss stops the run before it reaches a checkpoint.
+sees what an unbroken one would have seen; a NaN loss stops the run before it reaches a checkpoint;
+a folder has one run at a time.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ from transformers import PreTrainedModel
 
 from diffusion.cancel import CancelToken
 from diffusion.data.batches import Batch, BatchStream, Share, to_device
-from diffusion.data.open_corpus import Corpus, open_corpus, pack_paths
-from diffusion.errors import DiffillError, TrainingError
+from diffusion.errors import ConfigError, DiffillError, TrainingError
 from diffusion.model.architecture import build_model, recipe_named
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import checkpoints
 from diffusion.train.checkpoints import Progress
 from diffusion.train.config import Budget, PretrainConfig
 from diffusion.train.ema import WeightAverage
+from diffusion.train.fingerprint import other_rates
+from diffusion.train.folder_lock import held
+from diffusion.train.growing_corpus import GrowingCorpus
 from diffusion.train.house import House, SampledMatch
 from diffusion.train.objective import Objective, compile_layers
 from diffusion.train.optimisers import build_optimisers, lr_scale, set_lr_scale, state_tensors
@@ -44,9 +47,10 @@ from diffusion.train.validation import Validator
 from diffusion.train.weight_export import MANIFEST as EXPORT_MANIFEST
 from diffusion.train.weight_export import load_export, read_export, resume_from_export
 
-_LOOK_FOR_PACKS_S = 60.0
 _MEASURED_STEPS = 3
 """After so many steps of a fresh run, it is known how many fit into its minutes."""
+_MOST_EMPTY_BATCHES = 10
+"""In a row, before a run ends that would learn nothing."""
 
 
 def pretrain(
@@ -67,32 +71,37 @@ def pretrain(
     A fresh run takes its weights from the checkpoint or weight export `start_from`, if given: the
     next stage of a recipe, with an optimiser that warms up again. Or it goes on with the run whose
     weight export is `resume_export`. `report` gets each logged event as a dict. `sampled_match`
-    fills real holes with the current weights and returns the share that is exactly right.
+    fills real holes with the current weights and returns the share that is exactly right. It may
+    raise Cancelled, as `cancel` does between the batches of a validation, which is then left out.
 
     Raises:
-        TrainingError: NaN loss, a disk too full for the last checkpoint, or a checkpoint or export
-            that is damaged or of another run.
-        CorpusError: the corpus is missing, damaged or of another vocabulary.
-        ConfigError: the budget is too small, or a batch cannot be shared out.
+        TrainingError: NaN loss, a disk too full for the last checkpoint, a checkpoint or export
+            that is damaged or of another run or vocabulary, or another run is at work in `out`.
+        CorpusError: the corpus is missing or damaged.
+        TokenizerError: the corpus is of another vocabulary.
+        ConfigError: the budget or the rows are too small, or a batch cannot be shared out.
     """
     out.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator(mixed_precision=config.mixed_precision)
-    log = RunLog(out, report, enabled=accelerator.is_main_process)
-    try:
-        run = _Run(accelerator, log, corpus, out, tokenizer, config, budget)
-        run.begin(start_from, resume_export, sampled_match)
-        stopped = False
-        for passes in run.batches():
-            run.train_on(passes)
-            run.keep_house()
-            stopped = run.stops(cancel)
-            if run.spent >= 1.0 or stopped:
-                break
-        run.finish(stopped=stopped)
-    except DiffillError as error:
-        log.write({"event": "failed", "message": str(error)})
-        raise
-    return run.trained
+    main = accelerator.is_main_process
+    cancel = CancelToken() if cancel is None else cancel
+    with held(out) if main else nullcontext():
+        log = RunLog(out, report, enabled=main)
+        try:
+            run = _Run(accelerator, log, corpus, out, tokenizer, config, budget)
+            run.begin(start_from, resume_export, sampled_match, cancel)
+            stopped = False
+            for passes in run.batches():
+                run.train_on(passes)
+                run.keep_house()
+                stopped = run.stops(cancel)
+                if run.spent >= 1.0 or stopped:
+                    break
+            run.finish(stopped=stopped)
+        except DiffillError as error:
+            log.write({"event": "failed", "message": str(error)})
+            raise
+        return run.trained
 
 
 class _Run:
@@ -118,8 +127,12 @@ class _Run:
         torch.manual_seed(config.seed)
         self.model = build_model(recipe_named(config.recipe), tokenizer.vocab_size)
         budget.check(config.batch.rows * config.batch.row_tokens)
-        self._corpus_path, self._tokenizer = corpus, tokenizer
-        self._corpus = self._open_corpus()
+        self._tokenizer = tokenizer
+        world = accelerator.num_processes
+        self._corpus = GrowingCorpus(
+            corpus, tokenizer.hash, log,
+            processes=world, add_up=self._sum if world > 1 else lambda value: value,
+        )  # fmt: skip
         self._share = Share(
             accelerator.process_index, accelerator.num_processes, config.rows_per_pass
         )
@@ -128,40 +141,43 @@ class _Run:
         self._window = Window()
         self._step_seconds: list[float] = []
         self._tick = time.monotonic()
-        self._looked_for_packs_at_s = 0.0
+        self._empty_batches = 0
 
     def begin(
         self,
         start_from: Path | None,
         resume_export: Path | None,
         sampled_match: SampledMatch | None,
+        cancel: CancelToken,
     ) -> None:
         """Load what the run goes on from, and put it on its device."""
-        config = self.config
+        config, words = self.config, self._tokenizer.hash
+        wanted = stored = config.fingerprint()
         found = checkpoints.newest(self.out)
         if found is not None:
-            self.progress = checkpoints.resume(found, self.model, config.fingerprint())
+            self.progress, stored = checkpoints.resume(found, self.model, wanted, words)
         elif resume_export is not None:
-            self.progress = resume_from_export(
-                resume_export, self.model, config.fingerprint(), self._tokenizer.hash
-            )
+            self.progress, stored = resume_from_export(resume_export, self.model, wanted, words)
         elif start_from is not None:
             if (start_from / EXPORT_MANIFEST).exists():
                 carried = read_export(start_from)
+                carried.check_vocabulary(words)
                 load_export(carried, self.model)
                 before = carried.progress
             else:
-                before = checkpoints.load_weights(start_from, self.model)
+                before = checkpoints.load_weights(start_from, self.model, words)
             self.progress = Progress(tokens_before=before.tokens_in_all)
         self._fresh = self.progress.step == 0
         if not self._fresh:
             self._write("resumed", tokens=self.progress.tokens_seen, progress=self.spent)
+        for name, (old, new) in other_rates(stored, wanted).items():
+            self._write("warning", message=f"the run goes on with {name} {new:g}, not {old:g}")
         if config.compile:
             compile_layers(self.model)
         self._place(found)
         self._average.restart(None if found is None else checkpoints.load_average(found))
         validator = Validator(
-            self._corpus.validation, self._tokenizer, config.batch, config.validation_rows
+            self._corpus.now.validation, self._tokenizer, config.batch, config.validation_rows
         )
         self._house = House(
             self.out,
@@ -174,6 +190,7 @@ class _Run:
             tokenizer_hash=self._tokenizer.hash,
             autocast=self._accelerator.autocast,
             sampled_match=sampled_match,
+            on_batch=cancel.raise_if_cancelled,
         )
 
     def _place(self, found: Path | None) -> None:
@@ -203,12 +220,6 @@ class _Run:
             return self._sharded.optimiser_states
         return [state_tensors(optimiser) for optimiser in self._plain_optimisers]
 
-    def _open_corpus(self) -> Corpus:
-        corpus = open_corpus(self._corpus_path, self._tokenizer.hash)
-        if corpus.packs:
-            self._log.write({"event": "packs", "open": corpus.packs, "of": corpus.packs_in_set})
-        return corpus
-
     def _write(self, event: str, **figures: Any) -> None:
         self._log.write({"event": event, "step": self.progress.step, **figures})
 
@@ -232,7 +243,7 @@ class _Run:
                 self._write("stage", name=stage.name)
                 named = stage
             stream = BatchStream(
-                self._corpus.train,
+                self._corpus.now.train,
                 self._tokenizer,
                 stage.batch(self.config.batch),
                 first=self.progress.next_batch,
@@ -245,27 +256,15 @@ class _Run:
             for passes in loader:
                 yield passes
                 over = self.config.stage_at(self.spent) is not stage or self.spent >= 1.0
-                if over or self._found_packs():
+                if over or self._corpus.grew(self.progress.seconds_trained):
                     break
 
-    def _found_packs(self) -> bool:
-        """Whether packs were added to the corpus, in all processes; they are open then."""
-        if not self._corpus.packs:
-            return False
-        now = self.progress.seconds_trained
-        if now - self._looked_for_packs_at_s < _LOOK_FOR_PACKS_S:
-            return False
-        self._looked_for_packs_at_s = now
-        count = len(pack_paths(self._corpus_path))
-        world = self._accelerator.num_processes
-        total = self._sum(float(count)) if world > 1 else float(count)
-        if total != count * world or count <= self._corpus.packs:
-            return False
-        self._corpus = self._open_corpus()
-        return True
-
     def train_on(self, passes: tuple[Batch, ...]) -> None:
-        """One optimiser step. Raises TrainingError before a loss that is no number does harm."""
+        """One optimiser step.
+
+        Raises TrainingError before a loss that is no number does harm, and ConfigError where batch
+        after batch holds nothing to learn.
+        """
         started = time.monotonic()
         accelerator, optimiser_config = self._accelerator, self.config.optimiser
         passes = tuple(to_device(batch, accelerator.device) for batch in passes)
@@ -289,10 +288,14 @@ class _Run:
         norm = self._clip(optimiser_config.clip_norm)
         value = float(accelerator.reduce(loss, "mean"))
         if not math.isfinite(value) or not math.isfinite(norm):
+            good = checkpoints.newest(self.out)
             raise TrainingError(
-                f"loss {value} (gradient norm {norm}) at step {self.progress.step}; the last "
-                f"checkpoint in {self.out} is good. Resume with a lower --matrix-lr"
+                f"loss {value} (gradient norm {norm}) at step {self.progress.step}",
+                fix="start again with a lower --matrix-lr"
+                if good is None
+                else f"{good} is good: go on from it, by the same command with a lower --matrix-lr",
             )
+        self._check_for_targets(float(mean_weight))
         for optimiser in self._optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
@@ -300,6 +303,15 @@ class _Run:
         self._count(round(float(mean_tokens) * world), value, time.monotonic() - started)
         if self.progress.step % self.config.log_every_steps == 0:
             self._log_window(scale, norm)
+
+    def _check_for_targets(self, weight: float) -> None:
+        self._empty_batches = 0 if weight else self._empty_batches + 1
+        if self._empty_batches >= _MOST_EMPTY_BATCHES:
+            raise ConfigError(
+                f"{self._empty_batches} batches in a row hold nothing to learn: no text of the "
+                f"corpus fits into rows of {self.config.batch.row_tokens} tokens",
+                fix="give more with --row-tokens, or another --corpus",
+            )
 
     def _count(self, tokens: int, loss: float, step_seconds: float) -> None:
         """Move on by one step of `tokens`, and by the wall time since the last one."""
@@ -343,9 +355,9 @@ class _Run:
             eta_minutes=minutes * (1.0 - self.spent) / max(self.spent, 1e-6),
         )
 
-    def stops(self, cancel: CancelToken | None) -> bool:
+    def stops(self, cancel: CancelToken) -> bool:
         """Whether the run is cancelled: in one process, so in all, after the same step."""
-        here = cancel is not None and cancel.is_cancelled
+        here = cancel.is_cancelled
         return here if self._accelerator.num_processes == 1 else self._sum(float(here)) > 0
 
     def _in_pass(self, *, syncs: bool) -> AbstractContextManager[Any]:

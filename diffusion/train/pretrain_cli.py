@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from diffusion.train.run_lines import event_line, status_text
+
 if TYPE_CHECKING:
+    from diffusion.cancel import CancelToken
     from diffusion.train.config import PretrainConfig
 
 app = typer.Typer(help="Train a base model from scratch on a built corpus.", add_completion=False)
 
 _OF_THE_LAUNCH = ("--daemon", "--processes")
+_MEASURING = "the lengths of 20,000 holes of the corpus are measured now"
 
 
 @app.callback(invoke_without_command=True)
@@ -53,14 +56,16 @@ def pretrain_command(
         bool, typer.Option("--twin", help="Train the autoregressive twin of this run instead.")
     ] = False,
     batch_tokens: Annotated[
-        int | None, typer.Option(help="Tokens of a step, all processes together.")
+        int | None, typer.Option(min=1, help="Tokens of a step, all processes together.")
     ] = None,
     rows: Annotated[
-        int | None, typer.Option(help="Rows that go through the model at once, per process.")
+        int | None, typer.Option(min=1, help="Rows that go through the model at once, per process.")
     ] = None,
-    row_tokens: Annotated[int | None, typer.Option(help="Tokens of a row.")] = None,
+    row_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of a row, 64 or more.")
+    ] = None,
     noisings: Annotated[
-        int, typer.Option(help="Rows that share an example, each with masks of its own.")
+        int, typer.Option(min=1, help="Rows that share an example, each with masks of its own.")
     ] = 1,
     decay_share: Annotated[float, typer.Option(help="Last share of the run, rate falling.")] = 0.5,
     optimiser: Annotated[str, typer.Option(help="muon (with AdamW), or adamw.")] = "muon",
@@ -76,8 +81,8 @@ def pretrain_command(
     attention: Annotated[
         str | None, typer.Option(help="sdpa, diffill_flex or diffill_rowwise; default: by device.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads of a process.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes that build batches.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a process.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that build batches.")] = 1,
     precision: Annotated[
         str, typer.Option(help="bf16, no (float32 throughout), or auto: what is faster here.")
     ] = "auto",
@@ -88,7 +93,7 @@ def pretrain_command(
     save_every_minutes: Annotated[float, typer.Option(help="Between checkpoints.")] = 5.0,
     validate_every_minutes: Annotated[float, typer.Option(help="Between validations.")] = 15.0,
     sampled_cases: Annotated[
-        int, typer.Option(help="Holes filled at each validation; 0 leaves them out.")
+        int, typer.Option(min=0, help="Holes filled at each validation; 0 leaves them out.")
     ] = 64,
     export_every_minutes: Annotated[
         float | None, typer.Option(help="Write bfloat16 weights in 16 MB pieces this often.")
@@ -117,6 +122,7 @@ def pretrain_command(
             print(status_text(status))
             return
         if corpus and out is None and resume_from_export and export:
+            console.print(f"{_MEASURING}, for {export}", highlight=False)
             _serve_carried(corpus, resume_from_export, export, tokenizer, twin=twin)
             console.print(f"model written to {export}", highlight=False)
             return
@@ -206,6 +212,7 @@ def run_config(
         optimiser=OptimiserConfig(
             matrix_lr=peak,
             other_lr=defaults.other_lr * peak / defaults.matrix_lr,
+            adamw_only_lr=OptimiserConfig().adamw_only_lr * peak / defaults.matrix_lr,
             warmup_steps=defaults.warmup_steps,
         ),
         ema_decay=defaults.ema_decay if ema_decay is None else ema_decay,
@@ -264,6 +271,7 @@ def _train(
     import torch
 
     from diffusion.cancel import CancelToken
+    from diffusion.data.open_corpus import open_corpus, pack_paths
     from diffusion.errors import DiffillError
     from diffusion.heap import keep_freed_memory
     from diffusion.model.manifest import DIFFUSION, FIM
@@ -278,23 +286,26 @@ def _train(
     if threads:
         torch.set_num_threads(threads)
     cancel = CancelToken()
-    for wanted in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(wanted, lambda *_: cancel.cancel())
     tokenizer_path = tokenizer or bundled_tokenizer_path()
     words = Tokenizer.load(tokenizer_path)
     main = os.environ.get("RANK", "0") == "0"
-    wanted_cases = sampled_cases if main else 0
-    pretrain(
-        corpus, out, words, config, budget,
-        report=lambda event: console.print(_line(event), highlight=False),
-        start_from=start_from,
-        resume_export=resume_export,
-        sampled_match=_sampled_match(corpus, words, wanted_cases, twin=twin),
-        cancel=cancel,
-    )  # fmt: skip
+    if main and pack_paths(corpus):
+        console.print(f"opening the packs of {corpus}; new ones are unpacked", highlight=False)
+    open_corpus(corpus, words.hash)  # here, where nothing has to be saved and a signal just ends it
+    match = _sampled_match(corpus, words, sampled_cases if main else 0, cancel, twin=twin)
+    with stopped_by_signals(cancel):
+        pretrain(
+            corpus, out, words, config, budget,
+            report=lambda event: console.print(event_line(event), highlight=False),
+            start_from=start_from,
+            resume_export=resume_export,
+            sampled_match=match,
+            cancel=cancel,
+        )  # fmt: skip
     if not main:
         return
     if export:
+        console.print(f"the run is saved; {_MEASURING}, for {export}", highlight=False)
         with tempfile.TemporaryDirectory() as folder:
             lengths = Path(folder) / "lengths.json"
             learn_lengths(corpus, words).save(lengths)
@@ -303,21 +314,47 @@ def _train(
                 recipe=config.recipe, objective=FIM if twin else DIFFUSION,
                 corpus_manifest=corpus / "manifest.json",
             )  # fmt: skip
-        console.print(f"model written to {export}")
+        console.print(f"model written to {export}", highlight=False)
     try:
         plot_run(out / LOG, out / "loss.png")
     except (ImportError, DiffillError, OSError) as error:  # a bare machine has no matplotlib
         console.print(f"warning: no loss.png ({error})", markup=False, highlight=False)
 
 
-def _sampled_match(corpus: Path, words: Any, cases: int, *, twin: bool) -> Any:
+@contextmanager
+def stopped_by_signals(cancel: CancelToken) -> Iterator[None]:
+    """While open, Ctrl-C and SIGTERM cancel; in a run of one process, the second one ends it.
+
+    A launcher of several processes passes on what they have had from the terminal already.
+    """
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+
+    def stop(*_: object) -> None:
+        if cancel.is_cancelled and alone:
+            raise KeyboardInterrupt
+        cancel.cancel()
+        with suppress(OSError):  # no print: it may be what the signal came upon
+            os.write(2, b"stopping, and saving" + b" (once more ends it at once)" * alone + b"\n")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _sampled_match(
+    corpus: Path, words: Any, cases: int, cancel: CancelToken, *, twin: bool
+) -> Any:
     """What fills holes at each validation; a borrowed machine that fills none serves nothing."""
     if not cases:
         return None
     from diffusion.train.sampled_match import SampledMatch
     from diffusion.train.twin import TwinMatch
 
-    return (TwinMatch if twin else SampledMatch)(corpus, words, cases)
+    kind = TwinMatch if twin else SampledMatch
+    return kind(corpus, words, cases, on_case=cancel.raise_if_cancelled)
 
 
 def _serve_carried(
@@ -337,42 +374,3 @@ def _serve_carried(
             carried, export, path, lengths,
             objective=FIM if twin else DIFFUSION, corpus_manifest=corpus / "manifest.json",
         )  # fmt: skip
-
-
-def status_text(out: Path) -> str:
-    """How the run in `out` is doing: one line for people, then the status as JSON."""
-    from diffusion.train.run_log import read_status
-
-    status = read_status(out)
-    state = status.get("state", status["event"])
-    if state == "runs" and not status["alive"]:
-        state = "died; the same command resumes it"
-    words = [state]
-    if "stage" in status:
-        words.append(f"stage {status['stage']}")
-    if "progress" in status:
-        words.append(f"{100 * status['progress']:.1f} %")
-    if "tokens_per_s" in status:
-        words.append(f"{status['tokens_per_s']:,.0f} tokens/s")
-    if "eta_minutes" in status and state == "runs":
-        words.append(f"{status['eta_minutes']:.1f} min left")
-    if "written_unix_s" in status:
-        words.append(f"written {max(0.0, time.time() - status['written_unix_s']):.0f} s ago")
-    if "message" in status:
-        words.append(status["message"])
-    return ", ".join(words) + "\n" + json.dumps(status)
-
-
-def _line(event: dict[str, Any]) -> str:
-    if event["event"] == "train":
-        return (
-            f"step {event['step']:>6}  {event['tokens'] / 1e6:7.2f}M tokens  "
-            f"loss {event['loss']:.3f}  {event['tokens_per_s']:,.0f} tok/s  "
-            f"{100 * event['progress']:.1f} %  {event['minutes']:.1f} min"
-        )
-    if event["event"] == "validation":
-        shares = "  ".join(f"t={k} {v:.3f}" for k, v in event["by_share"].items())
-        match = event.get("sampled_exact_match")
-        tail = "" if match is None else f"  exact match {100 * match:.1f} %"
-        return f"[bold]validation {event['loss']:.3f}[/bold]  {shares}{tail}"
-    return str(event).replace("[", "\\[")

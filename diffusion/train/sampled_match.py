@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +59,16 @@ def validation_cases(corpus: Path, tokenizer: Tokenizer, count: int) -> list[Hol
 class SampledMatch:
     """Callable: the share of fixed validation holes that a model restores exactly."""
 
-    def __init__(self, corpus: Path, tokenizer: Tokenizer, count: int = 64) -> None:
-        self._tokenizer = tokenizer
+    def __init__(
+        self,
+        corpus: Path,
+        tokenizer: Tokenizer,
+        count: int = 64,
+        *,
+        on_case: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_case` is called before each hole; what it raises ends the measurement."""
+        self._tokenizer, self._on_case = tokenizer, on_case
         self._cases = validation_cases(corpus, tokenizer, count)
 
     def __call__(self, model: PreTrainedModel) -> float:
@@ -68,6 +77,7 @@ class SampledMatch:
         infiller = Infiller(MaskedLMDenoiser(served), self._tokenizer, LengthTable())
         right = 0
         for case in self._cases:
+            self._on_case()
             request = InfillRequest(case.text, case.cursor, case.language, alternatives=1)
             slots = infiller.oracle_slots(request, case.middle)
             asked = InfillRequest(case.text, case.cursor, case.language, slots, alternatives=1)

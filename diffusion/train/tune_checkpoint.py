@@ -28,6 +28,7 @@ TRAINED, OPTIMISER, AVERAGE, BEST = "trained", "optimiser", "average", "best"
 PARTS = (TRAINED, OPTIMISER, AVERAGE, BEST)
 _NAME = re.compile(r"^step-(\d+)$")
 _KEPT = 2
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, SafetensorError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,18 @@ class Checkpoint:
 
 
 def save(run: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint. Raises TrainingError if the disk refuses; older ones stay then."""
+    """Write a checkpoint, unless there is a sound one of this step.
+
+    Raises TrainingError if the disk refuses; older ones stay then.
+    """
     target = run / f"step-{checkpoint.state.step}"
     if target.is_dir():
-        return target
+        try:
+            _load(target)
+        except _DAMAGE:
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            return target
     files = {
         f"{name}.safetensors": save_tensors(checkpoint.tensors.get(name, {})) for name in PARTS
     }
@@ -92,7 +101,7 @@ def newest(run: Path) -> Checkpoint | None:
     for path in found:
         try:
             return _load(path)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except _DAMAGE as error:
             problem = problem or f"checkpoint {path} is damaged ({error})"
     if problem is not None:
         raise TrainingError(problem, fix="start over with --fresh")

@@ -14,9 +14,11 @@ nothing is refused.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,11 +29,13 @@ from diffusion.threads import settle
 from diffusion.usage import AnsweringCommand
 
 if TYPE_CHECKING:
+    from diffusion.train.keep_up import Meter
     from diffusion.train.tune_job import TuneOptions
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 ACTIONS = ("status", "pause", "resume", "stop", "report")
 _SIGNALLED = 130
+_MOST_THREADS = 256
 
 
 class EventCommand(AnsweringCommand):
@@ -74,7 +78,9 @@ def train(
     select: Annotated[
         bool, typer.Option("--select/--no-select", help="serve the new adapter at once")
     ] = True,
-    threads: Annotated[int | None, typer.Option(min=1, help="processor threads")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=_MOST_THREADS, help="processor threads")
+    ] = None,
     nice: Annotated[int, typer.Option(min=0, max=19, help="how far to stand back")] = 15,
     probe_s: Annotated[float, typer.Option("--probe-s", help="seconds of the speed probe")] = 5.0,
     keep_up: Annotated[
@@ -106,37 +112,39 @@ def train(
                 "--install-hook and --remove-hook are opposites", fix="give one of them"
             )
         _check_given(context, given, _of_use(action, given))
+        _check_times(minutes, minutes_per_day, probe_s)
         if action is not None:
             _look_after(action, repository, out, as_json=as_json)
             return
         if install_hook or remove_hook:
             _hook(repository, minutes_per_day, put_in=install_hook, as_json=as_json)
             return
-        if not minutes > 0:
-            raise ConfigError(f"--minutes is {minutes:g}", fix="give a time above 0")
         _stand_back(nice)
         if keep_up and _processes() > 1:
             raise ConfigError(
                 "--keep-up works in one process", fix="leave it out, or the launcher"
             )
-        settled = settle(threads)
-        from diffusion.train.precision import half_is_fast
-        from diffusion.train.tune_config import TuneConfig
-        from diffusion.train.tune_job import TuneOptions
+        with ExitStack() as held:
+            # Whether at all comes first: to be ready to train takes seconds, and 400 MB.
+            meter = _due(held, repository, minutes_per_day, told) if keep_up else None
+            settled = settle(threads)
+            from diffusion.train.precision import half_is_fast
+            from diffusion.train.tune_config import TuneConfig
+            from diffusion.train.tune_job import TuneOptions
 
-        config = TuneConfig(
-            method=method, learning_rate=_rate(learning_rate), threads=settled, bf16=half_is_fast()
-        )
-        options = TuneOptions(
-            minutes, config, model, name, fresh, licence_headers, cases, cases * 2 // 3, select,
-            chosen=frozenset() if keep_up else given,
-        )  # fmt: skip
-        _use_threads(settled)
-        if dry_run:
-            _plan(repository, options, probe_s, as_json=as_json)
-        else:
-            per_day = minutes_per_day if keep_up else None
-            last = _train(repository, options, told, per_day, stdin_control=stdin_control)
+            config = TuneConfig(
+                method=method, learning_rate=_rate(learning_rate), threads=settled,
+                bf16=half_is_fast(),
+            )  # fmt: skip
+            options = TuneOptions(
+                minutes, config, model, name, fresh, licence_headers, cases, cases * 2 // 3,
+                select, by_itself=keep_up, chosen=frozenset() if keep_up else given,
+            )  # fmt: skip
+            _use_threads(settled)
+            if dry_run:
+                _plan(repository, options, probe_s, as_json=as_json)
+                return
+            last = _train(repository, options, told, meter, stdin_control=stdin_control)
             if last == "stopped":
                 raise typer.Exit(0 if stdin_control or keep_up else _SIGNALLED)
     except DiffillError as error:
@@ -175,9 +183,20 @@ def _of_use(action: str | None, given: frozenset[str]) -> frozenset[str]:
     useless = {"out"}
     if "keep_up" not in given:
         useless.add("minutes_per_day")
-    if "dry_run" not in given:
+    if "dry_run" in given:
+        useless |= {"keep_up", "minutes_per_day", "name", "select"}
+    else:
         useless.add("probe_s")
     return given - useless
+
+
+def _check_times(minutes: float, per_day: float, probe_s: float) -> None:
+    """Raises ConfigError for what is no length of time."""
+    if not 0 < minutes < math.inf:
+        raise ConfigError(f"--minutes is {minutes:g}", fix="give a time above 0")
+    for option, value in (("--minutes-per-day", per_day), ("--probe-s", probe_s)):
+        if not 0 <= value < math.inf:
+            raise ConfigError(f"{option} is {value:g}", fix="give a time from 0 up")
 
 
 def _check_given(context: typer.Context, given: frozenset[str], of_use: frozenset[str]) -> None:
@@ -239,34 +258,49 @@ def _use_threads(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
+def _due(
+    held: ExitStack, repository: Path, minutes_per_day: float, say: _Told | None
+) -> Meter:
+    """Books the time of a run that should begin by itself now; ends the command where none should.
+
+    `held` keeps others from looking, too. Raises TrainingError where that cannot be. No torch.
+    """
+    from diffusion.adapters.home import home_of
+    from diffusion.train import keep_up
+    from diffusion.train.control import alone
+
+    home = home_of(repository)
+    meter = keep_up.Meter(keep_up.Spent(home.folder / keep_up.SPENT_FILE), minutes_per_day)
+    if held.enter_context(alone(home.folder / keep_up.LOOKING_FILE)):
+        why_not = keep_up.why_not(keep_up.situation(home, minutes_per_day))
+        meter.book()
+    else:
+        why_not = "another start that nobody asked for is at work"
+    if why_not is None:
+        return meter
+    event = {"event": "stopped", "message": f"not now: {why_not}"}
+    (say or (lambda told: typer.echo(told["message"], err=True)))(event)
+    raise typer.Exit
+
+
 def _train(
     repository: Path,
     options: TuneOptions,
     say: _Told | None,
-    minutes_per_day: float | None,
+    meter: Meter | None,
     *,
     stdin_control: bool,
 ) -> str:
+    """The last event of the run; `meter` books its time, where it began by itself."""
     from diffusion.adapters.home import home_of
-    from diffusion.train import keep_up
     from diffusion.train.control import Control, stopped_by_signals
     from diffusion.train.tune_job import run_job
     from diffusion.train.tune_screen import Screen
 
-    home = home_of(repository)
-    if minutes_per_day is not None:
-        why_not = keep_up.why_not(keep_up.situation(home, minutes_per_day))
-        if why_not is not None:
-            event = {"event": "stopped", "message": f"not now: {why_not}"}
-            (say or (lambda told: typer.echo(told["message"], err=True)))(event)
-            return "stopped"
-    control = Control(home.run)
+    control = Control(home_of(repository).run)
 
     def metered(report: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
-        if minutes_per_day is None:
-            return report
-        spent = keep_up.Spent(home.folder / keep_up.SPENT_FILE)
-        return keep_up.Meter(spent, minutes_per_day, control, report).hear
+        return report if meter is None else meter.listening(control, report)
 
     if stdin_control:
         control.listen(sys.stdin)
@@ -284,10 +318,12 @@ def _train(
 
 
 def _plan(repository: Path, options: TuneOptions, probe_s: float, *, as_json: bool) -> None:
+    from diffusion.train.control import ended_by_sigterm
     from diffusion.train.tune_job import plan_only
     from diffusion.train.tune_screen import plan_lines
 
-    plan = plan_only(repository, options, probe_s=probe_s)
+    with ended_by_sigterm():
+        plan = plan_only(repository, options, probe_s=probe_s)
     if as_json:
         _json_line(plan.to_json())
         return

@@ -15,7 +15,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from diffusion.adapters.durable import sync_folder
@@ -82,6 +82,17 @@ def write_data(
         ) from error
 
 
+def check_enough(splits: Collection[str]) -> None:
+    """Raises CorpusError where one of the splits that a run needs is not among these."""
+    for needed, purpose in ((TRAIN, "train"), (VALIDATION, "measure")):
+        if needed not in splits:
+            raise CorpusError(
+                f"the repository has too little code to learn from: no file is left to {purpose} "
+                "on",
+                fix="name a repository with at least two source files of more than 200 bytes",
+            )
+
+
 def clear_data(run: Path) -> None:
     """Forget a run's text."""
     for name in (DATA, GENERAL):
@@ -101,13 +112,7 @@ def _write_corpus(
         ids = tokenizer.encode(data)
         if ids:
             shards.setdefault((split, language), []).extend([ids] * times)
-    for needed, purpose in ((TRAIN, "train"), (VALIDATION, "measure")):
-        if any(split == needed for split, _ in shards):
-            continue
-        raise CorpusError(
-            f"the repository has too little code to learn from: no file is left to {purpose} on",
-            fix="name a repository with at least two source files of more than 200 bytes",
-        )
+    check_enough({split for split, _ in shards})
     partial = folder.with_name(f"{folder.name}{_PART}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

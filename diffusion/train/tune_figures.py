@@ -24,6 +24,8 @@ from diffusion.text.tokenizer import Tokenizer
 from diffusion.train.tune_data import TRAIN
 
 _SEED = 3
+Pair = tuple[dict[str, Any], dict[str, Any]]
+"""The rows of one hole, before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +108,28 @@ def compare(
     repository: Mapping[str, LineIndex] | None = None,
     gate: Callable[[], bool] = lambda: True,
     on_case: Callable[[int, int], None] = lambda done, of: None,
+    known: Callable[[Case], Pair | None] = lambda case: None,
+    keep: Callable[[Case, Pair], None] = lambda case, pair: None,
 ) -> Compared | None:
-    """Both models on every case, quoting from `repository`; None where `gate` said to stop."""
-    models = (ModelFiller(base, repository=repository), ModelFiller(tuned, repository=repository))
-    rows: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+    """Both models on every case, quoting from `repository`; None where `gate` said to stop.
+
+    A case that is `known` is not filled again; what was filled is told to `keep`.
+    """
+    before, after = (ModelFiller(model, repository=repository) for model in (base, tuned))
+    pairs: list[Pair] = []
     for number, case in enumerate(cases):
-        for model, found in zip(models, rows, strict=True):
+        pair = known(case)
+        if pair is None:
             if not gate():
                 return None
-            found.append(evaluate_case(model, case, "predicted"))
-        on_case(number + 1, len(cases))
-    return Compared(tuple(cases), tuple(rows[0]), tuple(rows[1]))
+            row = evaluate_case(before, case, "predicted")
+            if not gate():
+                return None
+            pair = row, evaluate_case(after, case, "predicted")
+            keep(case, pair)
+            on_case(number + 1, len(cases))
+        pairs.append(pair)
+    return Compared(tuple(cases), tuple(b for b, _ in pairs), tuple(a for _, a in pairs))
 
 
 def load(model_dir: Path, adapter: Path | None = None) -> Infiller:

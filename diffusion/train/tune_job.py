@@ -14,24 +14,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from diffusion.adapters.base import base_of
-from diffusion.adapters.durable import write_file, write_folder
+from diffusion.adapters.base import base_of, model_folder
+from diffusion.adapters.durable import owned, remove_parts, write_file, write_folder
 from diffusion.adapters.home import RepositoryHome, home_of, note_repository
+from diffusion.adapters.made import note_made, thin_out
 from diffusion.adapters.manifest import MANIFEST_FILE, WEIGHTS_FILE, AdapterManifest, check_name
-from diffusion.adapters.smoke import check_served
 from diffusion.adapters.store import AdapterStore
 from diffusion.cancel import Cancelled
 from diffusion.data.repository import scan_repository
-from diffusion.errors import DiffillError, TrainingError
+from diffusion.errors import AdapterError, DiffillError, TrainingError
 from diffusion.model.checkpoint import load_checkpoint
 from diffusion.model.manifest import FileRecord
-from diffusion.pretrained import default_model_dir
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train.control import RUN, Control, only_run, want
 from diffusion.train.finetune import Tuned, finetune
@@ -40,8 +38,10 @@ from diffusion.train.run_log import Report, RunLog
 from diffusion.train.team import Team
 from diffusion.train.trained_part import adapter_bytes
 from diffusion.train.tune_config import DEFAULT_MINUTES, TuneConfig
-from diffusion.train.tune_data import DATA, GENERAL, write_data
-from diffusion.train.tune_figures import Compared, compare, held_out_cases, load, trained_lines
+from diffusion.train.tune_data import write_data
+from diffusion.train.tune_figures import load
+from diffusion.train.tune_measure import expected, measure
+from diffusion.train.tune_step import Futile
 from diffusion.train.tune_stored import (
     CHOSEN,
     SAMPLES_FILE,
@@ -58,8 +58,7 @@ from diffusion.train.tune_stored import (
     why_anew,
 )
 
-_CANDIDATE = "candidate"
-_CASES_PER_EVENT = 10
+_CANDIDATE, _PROBE = "candidate", "probe-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,8 @@ class TuneOptions:
     cases: int = 60
     general_cases: int = 40
     select: bool = True
+    by_itself: bool = False
+    """Nobody asked for the run: of the adapters that such runs name, few are kept."""
     chosen: frozenset[str] = CHOSEN
     """Those that must hold for a run that goes on, too; in the others its own hold."""
 
@@ -84,29 +85,42 @@ class TuneOptions:
 
     @property
     def model_dir(self) -> Path:
-        """The folder of the base model."""
-        return self.model or default_model_dir()
+        """The folder of the base model. Raises AdapterError for `~nobody`."""
+        return model_folder(self.model)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Held-out holes to measure on: of the repository, and of general code."""
+        return self.cases, self.general_cases
 
 
 def plan_only(repository: Path, options: TuneOptions, *, probe_s: float) -> TuningPlan:
-    """What a new run would do. Only a scratch folder is written, and removed again."""
+    """What a new run would do. Only a scratch folder is written, and removed again.
+
+    Raises DiffillError where there can be no run.
+    """
     home = home_of(repository)
+    remove_parts(home.folder, _PROBE)
     unfinished = None if options.fresh else _unfinished(home, options)
     scanned, tokenizer = scan_repository(home.root), _tokenizer(options)
-    speed = None
+    speed, measuring = None, []
     if probe_s > 0:
-        scratch = home.folder / f"probe-{datetime.now(UTC).timestamp():.6f}"
+        scratch = owned(home.folder, _PROBE)
         try:
             write_data(scratch, scanned, tokenizer, licence_headers=options.licence_headers)
             model = load_checkpoint(options.model_dir).model
             speed = probe(scratch, model, tokenizer, options.config, seconds=probe_s)
+            served = load(options.model_dir)
+            holes, minutes = expected(scratch, served, tokenizer, options.counts)
+            if holes:
+                measuring = [f"measuring on {holes} holes follows: {minutes:.1f} minutes or so"]
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     plan = make_plan(
         scanned, tokenizer, options.config, options.minutes,
         tokens_per_s=speed, licence_headers=options.licence_headers,
     )  # fmt: skip
-    return replace(plan, notes=[*plan.notes, unfinished]) if unfinished else plan
+    return replace(plan, notes=[*measuring, *plan.notes, *([unfinished] if unfinished else [])])
 
 
 def _unfinished(home: RepositoryHome, options: TuneOptions) -> str | None:
@@ -142,23 +156,19 @@ def run_job(
     run = home.run
     if not team.main:
         return _Job(home, options, lambda event: None, control or Control(run), team).go()
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(
-            f"{run} could not be made ({error.strerror})",
-            fix="name a data folder that can be written to in DIFFILL_DATA",
-        ) from error
     with only_run(run):
         want(run, RUN)
         log = RunLog(run, report, enabled=True)
         job = _Job(home, options, log.write, control or Control(run), team)
         try:
+            remove_parts(home.folder, _PROBE)
             return job.go()
         except OtherOptions:
             raise
         except DiffillError as error:
             log.write({"event": "failed", "message": str(error)})
+            if isinstance(error, Futile):
+                end(run, {"event": "failed", "message": str(error)})
             raise
         except OSError as error:
             failed = TrainingError(f"the run ended by {error}", fix="free some disk space")
@@ -252,13 +262,16 @@ class _Job:
         options, run = self._options, self._run
         rows = max(options.config.rows, self._team.size)  # or a process would have nothing to do
         config = replace(options.config, rows=rows)
-        forget(run)
+        if not options.fresh:
+            forget(run)  # in particular the text that must not be there any more
         self._say("scanning", root=str(self._home.root))
         repository = scan_repository(self._home.root, on_progress=self._check)
         plan = make_plan(
             repository, self._tokenizer, config, options.minutes,
             licence_headers=options.licence_headers, on_progress=self._check,
         ).to_json()  # fmt: skip
+        if options.fresh:
+            forget(run)  # not sooner: whoever stops the scan still has the older run
         write_data(
             run, repository, self._tokenizer, licence_headers=options.licence_headers,
             on_progress=self._check,
@@ -302,7 +315,11 @@ class _Job:
             candidate,
             {WEIGHTS_FILE: weights, MANIFEST_FILE: replace(manifest, files=record).to_bytes()},
         )
-        compared = self._measure(candidate)
+        models = f"{self._base.weights_sha256} {record[WEIGHTS_FILE].sha256}"
+        compared = measure(
+            self._run, self._options.model_dir, candidate, self._tokenizer, self._options.counts,
+            of=models, gate=self._control.gate, say=self._say,
+        )  # fmt: skip
         if compared is None:
             return self._say("stopped", step=state.step, message="run again to measure and publish")
         own, general = compared
@@ -333,7 +350,7 @@ class _Job:
                 f"{own.lost} lost, so no adapter was published",
             )  # fmt: skip
         note_name(self._run, name)
-        measured = replace(manifest, figures=figures)
+        measured = replace(manifest, figures=figures, files=record)
         adapters.publish(measured, weights)
         shutil.rmtree(candidate, ignore_errors=True)
         return self._serve(adapters, measured, state.step, tuned.why)
@@ -346,40 +363,25 @@ class _Job:
         note_repository(self._home, stored.files if stored else ())
         if self._options.select:
             adapters.select(manifest.name, self._base)
+        if self._options.by_itself and not self._name:
+            self._thin_out(adapters, manifest)
         folder = str(adapters.folder_of(manifest.name))
         return self._end(
             step=step, adapter=manifest.name, folder=folder, figures=manifest.figures, why=why
         )
 
+    def _thin_out(self, adapters: AdapterStore, manifest: AdapterManifest) -> None:
+        """Of the adapters that nobody asked for, the oldest go."""
+        try:
+            note_made(adapters, manifest)
+            thin_out(adapters)
+        except (OSError, AdapterError) as error:
+            self._say("warning", message=f"older adapters could not be removed ({error})")
+
     def _end(self, **figures: Any) -> dict[str, Any]:
         """The run is over; the next one begins anew."""
         end(self._run, {"event": "done", **figures})
         return self._say("done", **figures)
-
-    def _measure(self, candidate: Path) -> tuple[Compared, Compared] | None:
-        """Both models on held-out holes of the repository and of general code.
-
-        Only the former have a repository around them.
-        """
-        self._say("measuring")
-        base = load(self._options.model_dir)
-        tuned = load(self._options.model_dir, candidate)
-        check_served(tuned)
-        gate: Callable[[], bool] = self._control.gate
-
-        def on_case(done: int, of: int) -> None:
-            if done % _CASES_PER_EVENT == 0:
-                self._say("measuring", done=done, of=of)
-
-        found = []
-        for name, count in ((DATA, self._options.cases), (GENERAL, self._options.general_cases)):
-            cases = held_out_cases(self._run / name, self._tokenizer, count)
-            around = trained_lines(self._run / name, self._tokenizer) if name == DATA else {}
-            compared = compare(base, tuned, cases, repository=around, gate=gate, on_case=on_case)
-            if compared is None:
-                return None
-            found.append(compared)
-        return found[0], found[1]
 
 
 def _tokenizer(options: TuneOptions) -> Tokenizer:

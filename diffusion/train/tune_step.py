@@ -27,6 +27,10 @@ from diffusion.train.tune_data import MixedSource
 from diffusion.train.validation import Validator
 
 
+class Futile(TrainingError):
+    """A run ended by what would end it again, wherever it went on: the next one begins anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Learned:
     """What one optimiser step saw, in all processes."""
@@ -78,7 +82,7 @@ class Learner:
     ) -> Learned | None:
         """One step on the rows of step `step` of `source`; None where the run was told to stop.
 
-        `told` hears `paused` and `resumed`. Raises TrainingError for text without holes.
+        `told` hears `paused` and `resumed`. Raises Futile for text without holes.
         """
         config, team = self._config, self._team
         if not team.told(float(not team.main or self._control.gate(told))):
@@ -93,7 +97,7 @@ class Learner:
             float(sum(batch.tokens for batch in batches)),
         )
         if not weight > 0:
-            raise TrainingError(
+            raise Futile(
                 "the repository's files are too short to cut holes out of",
                 fix="name a repository with longer source files",
             )

@@ -29,6 +29,7 @@ from diffusion.train.tune_data import DATA, GENERAL, clear_data
 
 CONFIG_FILE, PLAN_FILE, SAMPLES_FILE = "config.json", "plan.json", "samples.json"
 NAME_FILE = "adapter-name"
+MEASURED_FILE = "measured.jsonl"
 CHOSEN = frozenset({"method", "learning_rate", "licence_headers"})
 """The options that a run is bound to, once it has begun."""
 
@@ -103,7 +104,7 @@ def noted_name(run: Path) -> str | None:
 def forget(run: Path) -> None:
     """Make room for a new run. What is left of an older one goes, its text included."""
     (run / CONFIG_FILE).unlink(missing_ok=True)
-    for name in (NAME_FILE, OVER_FILE, LOG, SAMPLES_FILE):
+    for name in (NAME_FILE, OVER_FILE, LOG, SAMPLES_FILE, MEASURED_FILE):
         (run / name).unlink(missing_ok=True)
     tune_checkpoint.clear(run)
     clear_data(run)

@@ -12,6 +12,7 @@ for all of them. At equal tokens it has had more compute, not less.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -52,8 +53,16 @@ class TwinMatch:
     The holes and the length (the oracle's) are those of `train.sampled_match`.
     """
 
-    def __init__(self, corpus: Path, tokenizer: Tokenizer, count: int = 64) -> None:
-        self._tokenizer = tokenizer
+    def __init__(
+        self,
+        corpus: Path,
+        tokenizer: Tokenizer,
+        count: int = 64,
+        *,
+        on_case: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_case` is called before each hole; what it raises ends the measurement."""
+        self._tokenizer, self._on_case = tokenizer, on_case
         self._cases = [
             Case(
                 task_id=str(number),
@@ -68,5 +77,10 @@ class TwinMatch:
     def __call__(self, model: PreTrainedModel) -> float:
         """Works on a copy: decoding changes the attention function of its model."""
         decoder = CausalDecoder(copy.deepcopy(model).float().to("cpu"))
-        rows = list(evaluate(TwinFiller(decoder, self._tokenizer), self._cases, "oracle"))
+        rows = list(evaluate(TwinFiller(decoder, self._tokenizer), self._asked_for(), "oracle"))
         return float(totals(rows)["exact_match"])
+
+    def _asked_for(self) -> Iterator[Case]:
+        for case in self._cases:
+            self._on_case()
+            yield case

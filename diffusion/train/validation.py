@@ -88,7 +88,7 @@ class Validator:
         blind_context: bool,
         on_batch: Callable[[], None] = lambda: None,
     ) -> ValidationLoss:
-        """Run the model over the fixed batches. Leaves it in the mode it was in.
+        """Run the model over the fixed batches. Leaves it in the mode it was in, however it ends.
 
         `on_batch` is called before each; what it raises ends the measurement.
         """
@@ -96,18 +96,20 @@ class Validator:
         model.eval()
         sums: dict[object, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
         device = next(model.parameters()).device
-        with torch.inference_mode(), autocast:
-            for share, batch in self._batches:
-                on_batch()
-                for key, losses_M, right_M in _losses(
-                    model, to_device(batch, device), self.languages, blind_context
-                ):
-                    for name in (key, share):
-                        total = sums[name]
-                        total[0] += float(losses_M.sum())
-                        total[1] += float(right_M.sum())
-                        total[2] += losses_M.numel()
-        model.train(was_training)
+        try:
+            with torch.inference_mode(), autocast:
+                for share, batch in self._batches:
+                    on_batch()
+                    for key, losses_M, right_M in _losses(
+                        model, to_device(batch, device), self.languages, blind_context
+                    ):
+                        for name in (key, share):
+                            total = sums[name]
+                            total[0] += float(losses_M.sum())
+                            total[1] += float(right_M.sum())
+                            total[2] += losses_M.numel()
+        finally:
+            model.train(was_training)
         means = {k: (v[0] / v[2], v[1] / v[2]) for k, v in sums.items() if v[2]}
         return ValidationLoss(
             by_share={s: means[s][0] for s in MASK_SHARES if s in means},

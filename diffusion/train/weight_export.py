@@ -47,6 +47,14 @@ class WeightExport:
     pieces: tuple[tuple[str, int, str], ...]
     """Name, bytes and SHA-256 of each piece, in order."""
 
+    def check_vocabulary(self, tokenizer_hash: str) -> None:
+        """Raises TrainingError where the weights belong to another tokenizer."""
+        if self.tokenizer_hash != tokenizer_hash:
+            raise TrainingError(
+                f"{self.folder} was trained with tokenizer {self.tokenizer_hash}, this run uses "
+                f"{tokenizer_hash}; give that tokenizer.json as --tokenizer"
+            )
+
 
 def newest_export(directory: Path) -> Path | None:
     """The latest export in `directory`, or None."""
@@ -166,17 +174,13 @@ def load_export(export: WeightExport, model: Module) -> None:
 
 def resume_from_export(
     folder: Path, model: Module, fingerprint: dict[str, Any], tokenizer_hash: str
-) -> Progress:
-    """Load an export into `model` and return its progress, the warm-up beginning anew.
+) -> tuple[Progress, dict[str, Any]]:
+    """Load an export into `model`; its progress, the warm-up beginning anew, and its fingerprint.
 
     Raises TrainingError where it is damaged, or of a run with other settings or vocabulary.
     """
     export = read_export(folder)
-    if export.tokenizer_hash != tokenizer_hash:
-        raise TrainingError(
-            f"{export.folder} was trained with tokenizer {export.tokenizer_hash}, this run uses "
-            f"{tokenizer_hash}; give that tokenizer.json as --tokenizer"
-        )
+    export.check_vocabulary(tokenizer_hash)
     changed = differences(export.fingerprint, fingerprint)
     if changed:
         raise TrainingError(
@@ -184,4 +188,4 @@ def resume_from_export(
             "options"
         )
     load_export(export, model)
-    return export.progress.warming_up()
+    return export.progress.warming_up(), export.fingerprint

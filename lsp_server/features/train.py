@@ -197,16 +197,16 @@ def command(server: DiffillServer, repository: Path, options: dict[str, Any]) ->
         words += ["--method", str(options.get("method", settings.train.method))]
     if settings.model.path:
         words += ["--model", settings.model.path]
-    if options.get("name"):
-        words += ["--name", str(options["name"])]
     if options.get("fresh"):
         words.append("--fresh")
-    if options.get("keepUp"):
-        words += ["--keep-up", "--minutes-per-day", str(settings.train.minutes_per_day)]
-    if options.get("dryRun"):
+    if options.get("dryRun"):  # the rest would do nothing there, and is refused
         return command_line(
             repository, "--dry-run", "--probe-s", str(options.get("probeSeconds", 5)), *words
         )
+    if options.get("name"):
+        words += ["--name", str(options["name"])]
+    if options.get("keepUp"):
+        words += ["--keep-up", "--minutes-per-day", str(settings.train.minutes_per_day)]
     return command_line(repository, "--stdin-control", *words)
 
 

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 OnEvent = Callable[[dict[str, Any]], None]
 _LINE_BYTES = 1 << 24
 _PLAN_S = 300.0
+_TIDY_S = 5.0
+"""How long a plan that nobody waits for may remove what it has written."""
 
 
 def command_line(repository: Path, *options: str) -> list[str]:
@@ -135,7 +137,7 @@ async def read_plan(command: Sequence[str]) -> dict[str, Any]:
         ) from None
     finally:
         if process.returncode is None:
-            process.kill()
+            await _end(process)
     try:
         found: dict[str, Any] = json.loads(out.decode().splitlines()[-1])
     except (ValueError, IndexError):
@@ -147,6 +149,19 @@ async def read_plan(command: Sequence[str]) -> dict[str, Any]:
     if found.get("event") == "failed":
         raise TrainingUnavailable(str(found.get("message")))
     return found
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Tell a process to end, and kill it where it does not."""
+    process.terminate()
+    try:
+        async with asyncio.timeout(_TIDY_S):
+            await process.wait()
+    except TimeoutError:
+        logger.warning("a plan did not end when it was told to")
+    finally:
+        if process.returncode is None:
+            process.kill()
 
 
 def _environment() -> dict[str, str]:

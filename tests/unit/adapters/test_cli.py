@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from diffusion.adapters.base import base_of
 from diffusion.adapters.home import home_of
+from diffusion.adapters.manifest import WEIGHTS_FILE
 from diffusion.adapters.store import AdapterStore
 from lsp_server.commands import app
 from tests.unit.adapters.test_store import WEIGHTS, manifest
@@ -33,6 +35,39 @@ def test_of_several_adapters_all_are_deleted_or_none(
     assert {item.name for item in store.entries()} == {"one", "two"}
     assert delete("one", "two", "one") == 0
     assert store.entries() == []
+
+
+def test_rollback_tells_what_it_passes_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    store = AdapterStore(home_of(tmp_path))
+    for name in ("one", "two"):
+        store.publish(manifest(name), WEIGHTS)
+        store.select(name)
+    (store.folder / "one" / WEIGHTS_FILE).write_bytes(WEIGHTS[:-1])
+    words = ["adapters", "rollback", "--repo", str(tmp_path)]
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 0
+    passed_over, serving = answer.stdout.splitlines()
+    assert passed_over.startswith("passed over: ") and "is truncated" in passed_over
+    assert serving == "serving the base model"
+    store.select("two")
+    document = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert document == {"selected": None, "passed_over": []}
+
+
+def test_a_model_may_be_named_below_a_home(
+    tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "m").symlink_to(tiny_model_dir)
+    words = ["adapters", "list", "--repo", str(tmp_path), "--model"]
+    answer = CliRunner().invoke(app, [*words, "~/m"])
+    assert (answer.exit_code, answer.stdout) == (0, "no adapter yet\n")
+    answer = CliRunner().invoke(app, [*words, "~nobody-of-that-name/m"])
+    assert answer.exit_code == 2 and "write the path out" in answer.stderr
 
 
 @pytest.mark.parametrize(

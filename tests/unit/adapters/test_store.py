@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 import zipfile
 from dataclasses import replace
@@ -72,6 +73,33 @@ def test_rollback_goes_back_step_by_step_and_delete_leaves_the_base(store: Adapt
     assert store.selected() is None
     with pytest.raises(AdapterError, match="choose one of these: one"):
         store.select("two", BASE)
+
+
+def test_what_is_chosen_twice_is_not_what_was_served_before(store: AdapterStore) -> None:
+    for name in ("one", "two"):
+        store.publish(manifest(name), WEIGHTS)
+        store.select(name, BASE)
+    store.select("two", BASE)
+    assert store.rollback() == "one"
+    store.select(None)
+    store.select(None)
+    assert store.rollback() == "one"
+    # As an earlier version may have written it.
+    (store.folder / CURRENT_FILE).write_text('{"selected": "two", "history": ["one", "two"]}')
+    assert store.rollback() == "one"
+
+
+def test_rollback_passes_over_what_cannot_be_served_and_says_why(store: AdapterStore) -> None:
+    for name in ("one", "two", "three", "four"):
+        store.publish(manifest(name), WEIGHTS)
+        store.select(name, BASE)
+    weights = store.folder / "three" / WEIGHTS_FILE
+    weights.write_bytes(WEIGHTS[:-1])
+    shutil.rmtree(store.folder / "two")
+    passed_over: list[str] = []
+    assert store.rollback(passed_over.append) == store.selected() == "one"
+    assert "is truncated" in passed_over[0] and "no adapter called two" in passed_over[1]
+    assert len(passed_over) == 2 and store.rollback() is None
 
 
 def test_another_model_or_vocabulary_is_refused(store: AdapterStore) -> None:

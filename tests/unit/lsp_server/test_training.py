@@ -206,6 +206,16 @@ async def test_what_goes_on_keeps_its_method(wire: Wire, repository: Path) -> No
     assert "--method" not in train.command(wire.server, repository, {"begun": True})
 
 
+async def test_a_plan_is_given_no_option_that_would_do_nothing(
+    wire: Wire, repository: Path
+) -> None:
+    await wire.initialize(rootUri=repository.as_uri())
+    given = {"name": "mine", "keepUp": True}
+    for dry in (False, True):
+        words = train.command(wire.server, repository, {**given, "dryRun": dry})
+        assert ("--name" in words, "--keep-up" in words) == (not dry, not dry)
+
+
 @pytest.mark.parametrize("asked_again", [False, True])
 async def test_an_interrupted_run_goes_on_also_where_settings_come_late_or_not_at_all(
     wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch, asked_again: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,23 @@ async def test_a_process_that_dies_says_why() -> None:
     with pytest.raises(TrainingUnavailable, match="nothing here"):
         await read_plan(program({"event": "failed", "message": "nothing here"}))
     assert await read_plan(program({"files": 3})) == {"files": 3}
+
+
+async def test_a_plan_that_nobody_waits_for_ends_in_good_order(tmp_path: Path) -> None:
+    begun, tidied = tmp_path / "begun", tmp_path / "tidied"
+    os.mkfifo(begun)
+    plan = program(
+        after="import signal\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
+        f"try:\n    open({str(begun)!r}, 'w').close()\n    signal.pause()\n"
+        f"finally:\n    open({str(tidied)!r}, 'w').close()\n"
+    )
+    asked = asyncio.ensure_future(read_plan(plan))
+    async with asyncio.timeout(WAIT_S):
+        await asyncio.to_thread(begun.read_bytes)  # opens when the other end is opened
+        asked.cancel()
+        await asyncio.wait([asked])
+    assert asked.cancelled() and tidied.exists()
 
 
 def test_a_run_imports_nothing_from_the_folder_that_is_open() -> None:

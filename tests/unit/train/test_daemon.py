@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from diffusion.errors import TrainingError
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train.daemon import LOG, PID, command_line, environment, start
+from diffusion.train.folder_lock import held
 from diffusion.train.pretrain_cli import app, without_launch
 from diffusion.train.run_log import RunLog, is_alive, read_status
 from tests.unit.train.corpora import write_corpus
@@ -21,18 +23,25 @@ from tests.unit.train.corpora import write_corpus
 ROOT = Path(__file__).resolve().parents[3]
 WRITES_ITS_STATUS = """
 import json, os, sys
-print("started")
-with open(sys.argv[1] + "/status.json", "w") as file:
-    json.dump({"event": "stage", "pid": os.getpid(), "session": os.getsid(0)}, file)
-sys.stdin.read()
+print("started", flush=True)
+status = {"event": "stage", "pid": os.getpid(), "session": os.getsid(0), **json.loads(sys.argv[2])}
+with open(sys.argv[1] + "/status.part", "w") as file:
+    json.dump(status, file)
+os.replace(file.name, sys.argv[1] + "/status.json")
+sys.exit(status["state"] == "failed")
 """
 
 
-def test_a_daemon_has_its_own_session_and_writes_to_its_log(tmp_path: Path) -> None:
-    process = start(
-        [sys.executable, "-c", WRITES_ITS_STATUS, str(tmp_path)], tmp_path, dict(os.environ)
-    )
+def started(out: Path, **status: str) -> subprocess.Popen[bytes]:
+    """A daemon that does nothing but write this status; it has ended."""
+    command = [sys.executable, "-c", WRITES_ITS_STATUS, str(out), json.dumps(status)]
+    process = start(command, out, dict(os.environ))
     process.wait()
+    return process
+
+
+def test_a_daemon_has_its_own_session_and_writes_to_its_log(tmp_path: Path) -> None:
+    process = started(tmp_path, state="runs", stage="causal")
     pid = process.pid
     status = json.loads((tmp_path / "status.json").read_text())
     assert status["session"] == status["pid"] == pid != os.getsid(0)
@@ -47,10 +56,26 @@ def test_a_run_that_ends_at_once_says_why(tmp_path: Path) -> None:
         start(command, tmp_path, dict(os.environ))
 
 
+def test_a_run_that_fails_at_once_says_why(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="the run failed at once: of another seed"):
+        started(tmp_path, state="failed", message="of another seed", stage="causal")
+    # The next one is under way, though the status of this one is there until it says so.
+    assert started(tmp_path, state="done").returncode == 0
+
+
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
-    (tmp_path / PID).write_text(str(os.getpid()))
-    with pytest.raises(TrainingError, match=r"a run is at work in .* already"):
+    with (
+        held(tmp_path),
+        pytest.raises(TrainingError, match=rf"at work in .* \(process {os.getpid()}\); see"),
+    ):
         start([sys.executable, "-c", ""], tmp_path, {})
+
+
+@pytest.mark.parametrize("left", [str(os.getpid()), ""])
+def test_what_an_old_daemon_left_is_in_nobodys_way(tmp_path: Path, left: str) -> None:
+    (tmp_path / PID).write_text(left)
+    process = started(tmp_path, state="runs", stage="causal")
+    assert (tmp_path / PID).read_text() == str(process.pid)
 
 
 def test_the_command_is_the_same_without_the_launch() -> None:

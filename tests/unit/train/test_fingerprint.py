@@ -6,9 +6,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from diffusion.data.batches import BatchConfig
 from diffusion.train.config import PretrainConfig
-from diffusion.train.fingerprint import differences
+from diffusion.train.fingerprint import differences, other_rates
+from diffusion.train.optimisers import OptimiserConfig
 from diffusion.train.stages import STAGES, plan
 
 NEWER = (
@@ -41,10 +44,32 @@ def test_a_run_of_version_1_goes_on() -> None:
     assert differences(old, replace(both, batch=BatchConfig(rows=15)).fingerprint()) == ["batch"]
 
 
+@pytest.mark.parametrize("selective", [False, True])
+def test_a_run_that_chose_its_windows_by_other_digits_does_not_go_on(selective: bool) -> None:
+    config = PretrainConfig(batch=BatchConfig(selective=selective))
+    old = stored(config) | {"version": 2}
+    assert differences(old, config.fingerprint()) == ["version"] * selective
+    stages = replace(PretrainConfig(), stages=(replace(STAGES[0], selective=selective),))
+    old = stored(stages) | {"version": 2}
+    assert differences(old, stages.fingerprint()) == ["version"] * selective
+
+
 def test_what_differs_is_named() -> None:
     old = as_stored_before(stored(PretrainConfig()))
     wanted = replace(PretrainConfig(), seed=3, stages=plan("full", 512), ema_decay=0.99)
     assert differences(old, wanted.fingerprint()) == ["ema_decay", "seed", "stages"]
+
+
+def test_rates_may_change_and_are_told() -> None:
+    old = stored(PretrainConfig())
+    lower = PretrainConfig(optimiser=OptimiserConfig(matrix_lr=0.001, other_lr=0.002))
+    assert not differences(old, lower.fingerprint())
+    assert other_rates(old, lower.fingerprint()) == {
+        "matrix_lr": (0.02, 0.001), "other_lr": (0.003, 0.002),
+    }  # fmt: skip
+    assert old == stored(PretrainConfig())
+    warmer = PretrainConfig(optimiser=OptimiserConfig(matrix_lr=0.001, warmup_steps=7))
+    assert differences(old, warmer.fingerprint()) == ["optimiser"]
 
 
 def test_what_only_sets_the_pace_may_change() -> None:

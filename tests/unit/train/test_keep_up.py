@@ -21,8 +21,16 @@ from diffusion.adapters.home import home_of
 from diffusion.data.repository import scan_repository
 from diffusion.errors import TrainingError
 from diffusion.train import commit_hook
-from diffusion.train.control import RUN, STOP, Control, only_run
-from diffusion.train.keep_up import Meter, Situation, Spent, situation, why_not
+from diffusion.train.control import RUN, STOP, Control, alone, only_run
+from diffusion.train.keep_up import (
+    LOOKING_FILE,
+    SPENT_FILE,
+    Meter,
+    Situation,
+    Spent,
+    situation,
+    why_not,
+)
 from diffusion.train.power import on_battery
 from diffusion.train.tune_cli import app
 from tests.support.disk import smallest_files
@@ -84,14 +92,14 @@ class Meters:
         self.control = Control(folder)
         self.heard: list[dict[str, Any]] = []
         self.spent = Spent(folder / "keep-up.json")
-        self.meter = Meter(
-            self.spent, most, self.control, self.heard.append,
-            clock=lambda: self.now_s, battery=lambda: self.battery,
-        )  # fmt: skip
+        meter = Meter(
+            self.spent, most, clock=lambda: self.now_s, battery=lambda: self.battery
+        )
+        self.report = meter.listening(self.control, self.heard.append)
 
     def hear(self, after_s: float) -> str:
         self.now_s += after_s
-        self.meter.hear({"event": "train"})
+        self.report({"event": "train"})
         return self.control.now()
 
 
@@ -172,12 +180,75 @@ def test_files_that_were_learned_from_have_not_changed(
     assert not now.changed() and not now.unfinished and not now.running
     answer = CliRunner().invoke(app, [str(root), "--keep-up", "--json", "--nice", "0"])
     assert (answer.exit_code, json.loads(answer.stdout)["event"]) == (0, "stopped")
+    assert Spent(home.folder / SPENT_FILE).minutes() > 0.0, "to read all files takes time, too"
     (root / "module_0.py").write_text("VALUE = 1\n" * 30)
     assert now.changed()
     (home.run / "status.json").write_text('{"state": "stopped"}')
     assert situation(home, 30.0).unfinished
     with only_run(home.run):
         assert situation(home, 30.0).running
+
+
+@pytest.mark.parametrize(
+    ("left", "over", "unfinished"),
+    [((), False, False), (("config.json",), False, True), (("config.json",), True, False)],
+)
+def test_a_run_that_failed_goes_on_unless_it_would_fail_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: tuple[str, ...], over: bool,
+    unfinished: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    home = home_of(tmp_path)
+    home.run.mkdir(parents=True)
+    (home.run / "status.json").write_text('{"state": "failed"}')
+    for name in (*left, *(["over.json"] if over else [])):
+        (home.run / name).write_text("{}")
+    assert situation(home, 30.0).unfinished is unfinished
+
+
+def keep_up(root: Path) -> subprocess.CompletedProcess[str]:
+    """A start as a commit makes it; says at the end which heavy modules it has loaded."""
+    program = (
+        "import sys\n"
+        "from diffusion.train.tune_cli import app\n"
+        "try:\n    app(sys.argv[1:])\n"
+        "finally:\n    print(*{'torch', 'numpy', 'detect_secrets'} & {*sys.modules})\n"
+    )
+    words = [str(root), "--keep-up", "--json", "--nice", "0"]
+    return subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False,
+        timeout=_LONG_S, cwd=Path(__file__).parents[3],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("why", ["the day is used up", "another start is at work"])
+def test_a_start_that_is_refused_costs_next_to_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    home = home_of(write_repository(tmp_path / "repository", 4))
+    if why == "the day is used up":
+        Spent(home.folder / SPENT_FILE).add(30.0)
+        done = keep_up(home.root)
+    else:
+        with alone(home.folder / LOOKING_FILE):
+            done = keep_up(home.root)
+        assert not (home.folder / SPENT_FILE).exists(), "it is written by the other one"
+    said, loaded = done.stdout.splitlines()
+    assert done.returncode == 0 and loaded == ""
+    expected = "30.0 of today's 30 minutes" if why == "the day is used up" else "another start"
+    assert expected in json.loads(said)["message"]
+
+
+def test_a_start_that_cannot_look_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    root = write_repository(tmp_path / "repository", 4)
+    (home_of(root).folder / LOOKING_FILE).mkdir(parents=True)
+    answer = CliRunner().invoke(app, [str(root), "--keep-up", "--json", "--nice", "0"])
+    assert answer.exit_code == 2 and json.loads(answer.stdout)["event"] == "failed"
+    assert "DIFFILL_DATA" in answer.stderr
 
 
 # The hook
@@ -280,3 +351,22 @@ def test_hooks_that_others_may_share_are_left_alone(repository: Path, tmp_path: 
     assert not (tmp_path / "shared").exists() and not hook(repository).exists()
     with pytest.raises(TrainingError, match="no git repository"):
         commit_hook.install(tmp_path, 30.0)
+
+
+@needs_git
+def test_hooks_behind_a_link_out_of_the_repository_are_left_alone(
+    repository: Path, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shutil.rmtree(hook(repository).parent, ignore_errors=True)
+    hook(repository).parent.symlink_to(shared)
+    with pytest.raises(TrainingError, match=r"outside of this repository's \.git.*add this line"):
+        commit_hook.install(repository, 30.0)
+    assert not list(shared.iterdir())
+    within = repository / ".git" / "our hooks"
+    within.mkdir()
+    hook(repository).parent.unlink()
+    hook(repository).parent.symlink_to(within)
+    assert commit_hook.install(repository, 30.0) == hook(repository)
+    assert [path.name for path in within.iterdir()] == ["post-commit"]

@@ -19,13 +19,12 @@ from diffusion.errors import ConfigError, CorpusError, TokenizerError, TrainingE
 from diffusion.model import architecture
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
-from diffusion.train import checkpoints
-from diffusion.train import pretrain as loop
+from diffusion.train import checkpoints, growing_corpus
 from diffusion.train.config import Budget
 from diffusion.train.export import export_carried, export_checkpoint
 from diffusion.train.optimisers import OptimiserConfig
 from diffusion.train.pretrain import pretrain
-from diffusion.train.run_log import read_status
+from diffusion.train.run_log import RunLog, read_status
 from diffusion.train.stages import plan
 from diffusion.train.weight_export import newest_export
 from tests.support.disk import smallest_files
@@ -184,36 +183,63 @@ def test_a_full_disk_costs_a_warning_until_the_end(corpus: Path, tmp_path: Path)
     assert read_status(tmp_path)["state"] == "done"
 
 
-def test_packs_train_and_those_that_come_later_are_used(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loop, "_LOOK_FOR_PACKS_S", 0.0)
+def small_packs(corpus: Path, root: Path) -> list[Path]:
+    """Packs of 5,000 bytes of this corpus in root/packs."""
     shards = ShardSet.open(corpus, "train")
-    (tmp_path / "cut").mkdir()
+    (root / "cut").mkdir()
     for name in shards.languages:
         ids = shards.document(name, 0)
         short = [ids[at : at + 150] for at in range(0, len(ids), 150)]
-        write_shard(tmp_path / "cut" / f"train-{name}-000.bin", short)
-        write_shard(tmp_path / "cut" / f"validation-{name}-000.bin", short[:1])
-    write_packs(
-        tmp_path / "cut", tmp_path / "packs", tokenizer_hash=TOKENIZER.hash, max_bytes=5_000
-    )
-    *early, late = pack_paths(tmp_path / "packs")
-    hidden = late.rename(tmp_path / "late")
+        write_shard(root / "cut" / f"train-{name}-000.bin", short)
+        write_shard(root / "cut" / f"validation-{name}-000.bin", short[:1])
+    write_packs(root / "cut", root / "packs", tokenizer_hash=TOKENIZER.hash, max_bytes=5_000)
+    return pack_paths(root / "packs")
+
+
+def test_packs_train_and_those_that_come_later_are_used(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growing_corpus, "_LOOK_EVERY_S", 0.0)
+    *early, late = small_packs(corpus, tmp_path)
+    whole = late.read_bytes()
+    late.unlink()
 
     class Arriving(Events):
+        """The last pack is being copied from the first step on, and there from the third on."""
+
         __slots__ = ()
 
         def __call__(self, event: dict[str, Any]) -> None:
             super().__call__(event)
-            if event["event"] == "train" and hidden.exists():
-                hidden.rename(late)
+            if event["event"] == "train":
+                late.write_bytes(whole if event["step"] >= 3 else whole[:-1])
 
     events = Arriving()
     run(tmp_path / "packs", tmp_path / "run", events)
     opened = [(e["open"], e["of"]) for e in events.of("packs")]
     assert opened == [(len(early), len(early) + 1), (len(early) + 1, len(early) + 1)]
+    assert len(events.of("warning")) == 2
+    assert f"{late.name} is truncated" in events.of("warning")[0]["message"]
     assert events.of("done")
+
+
+def test_all_processes_have_the_same_packs_open(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growing_corpus, "_LOOK_EVERY_S", 0.0)
+    packs = small_packs(corpus, tmp_path)
+    hidden = packs[-1].rename(tmp_path / "hidden")
+    count, events = len(packs), Events()
+    # How many packs the other process sees, whether that is as many as here, whether they open.
+    other = iter([count - 1, 0.0, count, 1.0, 0.0, count, 1.0, 1.0])
+    found = growing_corpus.GrowingCorpus(
+        tmp_path / "packs", TOKENIZER.hash, RunLog(tmp_path, events, enabled=True),
+        processes=2, add_up=lambda value: value + next(other),
+    )  # fmt: skip
+    hidden.rename(packs[-1])
+    assert [found.grew(1.0) for _ in range(3)] == [False, False, True]
+    assert "another process of this run cannot open them" in events.of("warning")[0]["message"]
+    assert found.now.packs == count and len(events.of("warning")) == 1 and not list(other)
 
 
 def test_bad_packs_end_a_run_before_it_begins(corpus: Path, tmp_path: Path) -> None:

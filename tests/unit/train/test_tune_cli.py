@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from diffusion.adapters.base import base_of
 from diffusion.adapters.home import home_of
 from diffusion.data.repository import scan_repository
-from diffusion.train.control import RUN, STOP, Control, stopped_by_signals
+from diffusion.errors import AdapterError
+from diffusion.train import tune_job
+from diffusion.train.control import LOCK_FILE, RUN, STOP, Control, stopped_by_signals
 from diffusion.train.tune_cli import app
 from diffusion.train.tune_data import DATA, GENERAL
 from diffusion.train.tune_stored import StoredRun, digests, store
@@ -47,6 +49,8 @@ def call(*words: str) -> tuple[int, list[dict[str, Any]], str]:
         (["--out", "page.html"], "--out would do nothing here"),
         (["--dry-run", "--out", "page.html"], "--out would do nothing here"),
         (["--no-select", "--install-hook"], "--select/--no-select would do nothing"),
+        (["--dry-run", "--keep-up", "--minutes-per-day", "3", "--no-select", "--name", "x"],
+         "--name and --select/--no-select and --keep-up and --minutes-per-day would do nothing"),
     ],
 )  # fmt: skip
 def test_an_option_that_would_do_nothing_is_refused(
@@ -70,6 +74,11 @@ def test_what_is_asked_of_a_run_takes_no_options_of_a_run(repository: Path) -> N
         (["--method", "magic"], "no method of tuning"),
         (["--minutes", "ten"], "--minutes"),
         (["--cases"], "--cases"),
+        (["--minutes", "inf"], "--minutes is inf"),
+        (["--dry-run", "--minutes", "nan"], "--minutes is nan"),
+        (["--keep-up", "--minutes-per-day", "inf"], "--minutes-per-day is inf"),
+        (["--dry-run", "--probe-s", "inf"], "--probe-s is inf"),
+        (["--threads", "100000"], "--threads"),
         (["--model", "/nope"], "/nope"),
         (["--dry-run", "--model", "/nope"], "/nope"),
     ],
@@ -78,6 +87,62 @@ def test_a_failure_is_one_event(repository: Path, words: list[str], said: str) -
     code, events, errors = call(str(repository), "--nice", "0", *words)
     assert code == 2 and [event["event"] for event in events] == ["failed"]
     assert said in events[0]["message"] and said in errors and len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize("probe_s", ["0", "0.01"])
+def test_a_plan_says_that_there_can_be_no_run(
+    repository: Path, tiny_model_dir: Path, probe_s: str
+) -> None:
+    for file in list(repository.glob("*.py"))[1:]:
+        file.unlink()
+    words = ["--dry-run", "--probe-s", probe_s, "--model", str(tiny_model_dir), "--nice", "0"]
+    code, events, errors = call(str(repository), *words)
+    assert code == 2 and [event["event"] for event in events] == ["failed"]
+    assert "too little code to learn from" in errors
+
+
+def test_a_folder_that_cannot_be_locked_is_told_with_what_to_do(
+    repository: Path, tiny_model_dir: Path
+) -> None:
+    (home_of(repository).run / LOCK_FILE).mkdir(parents=True)
+    code, events, errors = call(
+        str(repository), "--model", str(tiny_model_dir), "--nice", "0"
+    )
+    assert code == 2 and [event["event"] for event in events] == ["failed"]
+    assert "run.lock could not be written" in errors and "DIFFILL_DATA" in errors
+
+
+def test_a_plan_that_is_told_to_end_leaves_no_text(
+    repository: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = home_of(repository)
+    left = home.folder / "probe-999999999-0123"  # no process has such a number
+    (left / DATA).mkdir(parents=True)
+
+    def ended(scratch: Path, *_: Any, **__: Any) -> None:
+        assert scratch.is_dir() and not left.exists()
+        signal.raise_signal(signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("it would have ended there"))
+    try:
+        monkeypatch.setattr(tune_job, "probe", ended)
+        code, _, _ = call(
+            str(repository), "--dry-run", "--model", str(tiny_model_dir), "--nice", "0"
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert code == 128 + signal.SIGTERM and list(home.folder.iterdir()) == []
+
+
+def test_a_home_may_be_written_as_in_an_editor_s_settings(
+    tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "m").symlink_to(tiny_model_dir)
+    options = tune_job.TuneOptions(model=Path("~/m"))
+    assert base_of(options.model_dir) == base_of(tiny_model_dir)
+    with pytest.raises(AdapterError, match=r"~nobody-of-that-name.*write the path out"):
+        _ = tune_job.TuneOptions(model=Path("~nobody-of-that-name/m")).model_dir
 
 
 def test_a_failure_that_the_run_has_told_is_not_told_twice(repository: Path) -> None:

@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 from diffusion.adapters.base import base_of
 from diffusion.adapters.cli import app as adapters_app
 from diffusion.adapters.home import home_of
+from diffusion.adapters.made import note_made
 from diffusion.adapters.manifest import check
 from diffusion.adapters.store import AdapterStore
 from diffusion.errors import CorpusError, TrainingError
 from diffusion.infill import Infiller, InfillRequest
-from diffusion.train import tune_job
+from diffusion.train import tune_job, tune_measure
 from diffusion.train.control import PAUSE, RUN, STOP, Control, only_run, want, wanted
 from diffusion.train.plan import most_steps
 from diffusion.train.replay import general_files
@@ -27,6 +28,7 @@ from diffusion.train.tune_figures import Compared
 from diffusion.train.tune_job import TuneOptions, plan_only, run_job
 from diffusion.train.tune_report import write_report
 from diffusion.train.tune_stored import stored_run
+from tests.unit.adapters.test_store import WEIGHTS, manifest
 from tests.unit.train.tuning import CONFIG
 
 EAGER = replace(CONFIG, learning_rate=0.03, rank=8, average_decay=0.5, most_epochs=0.2)
@@ -116,7 +118,7 @@ def test_what_fills_fewer_held_out_holes_is_not_published(
         many = len(cases)
         return Compared(tuple(cases), rows(*[True] * many), rows(*[False] * many))
 
-    monkeypatch.setattr(tune_job, "compare", lost)
+    monkeypatch.setattr(tune_measure, "compare", lost)
     last = run_job(repository, options(tiny_model_dir, name="first"))
     assert last["figures"]["loss_after"] < last["figures"]["loss_before"]
     assert (last["event"], last["adapter"]) == ("done", None)
@@ -147,6 +149,22 @@ def test_a_power_cut_after_publishing_publishes_no_second_time(
 
 
 @pytest.mark.slow
+def test_of_the_adapters_that_nobody_asked_for_few_are_kept(
+    repository: Path, tiny_model_dir: Path
+) -> None:
+    store = AdapterStore(home_of(repository))
+    old = manifest("old")
+    note_made(store, check(store.publish(replace(old, created="2020-01-01"), WEIGHTS)))
+    for name in ("older", "oldest"):
+        note_made(store, check(store.publish(replace(old, name=name), WEIGHTS)))
+    named = run_job(repository, options(tiny_model_dir, name="mine", by_itself=True))
+    assert len(store.entries()) == 4, "who names an adapter wants to have it"
+    last = run_job(repository, options(tiny_model_dir, by_itself=True))
+    there = {entry.name for entry in store.entries()}
+    assert there == {"older", "oldest", named["adapter"], last["adapter"]}
+
+
+@pytest.mark.slow
 def test_a_plan_changes_nothing(repository: Path, tiny_model_dir: Path) -> None:
     (repository / "keys.py").write_text('pass' + 'word = "c0rrect-h0rse!"\n' * 20)
     plan = plan_only(repository, options(tiny_model_dir), probe_s=0.01)
@@ -155,6 +173,7 @@ def test_a_plan_changes_nothing(repository: Path, tiny_model_dir: Path) -> None:
                                                                   + plan.held_out_tokens}
     assert plan.expected_minutes is not None and plan.tokens_per_s
     assert any("little to learn from" in note for note in plan.notes)
+    assert plan.notes[0].startswith("measuring on 3 holes follows: ")
     assert not home_of(repository).folder.exists() or not list(home_of(repository).folder.iterdir())
 
 

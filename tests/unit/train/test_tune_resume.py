@@ -16,12 +16,13 @@ from diffusion.errors import AdapterError, TrainingError
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train.control import Control
-from diffusion.train.keep_up import situation
+from diffusion.train.keep_up import situation, why_not
 from diffusion.train.plan import make_plan
 from diffusion.train.run_log import RunLog
 from diffusion.train.run_state import run_state
 from diffusion.train.tune_data import DATA, GENERAL, write_data
 from diffusion.train.tune_job import TuneOptions, plan_only, run_job
+from diffusion.train.tune_step import Futile
 from diffusion.train.tune_stored import (
     CHOSEN,
     OtherOptions,
@@ -174,6 +175,36 @@ def test_a_plan_tells_of_a_run_that_is_not_over(repository: Path, tiny_model_dir
     assert note(fresh=True) == unmentioned
     (repository / ".diffillignore").write_text("module_3.py\n")
     assert "begins anew: module_3.py is left out now" in note()
+
+
+@pytest.mark.slow
+def test_who_stops_the_scan_of_a_fresh_start_still_has_the_older_run(
+    repository: Path, tiny_model_dir: Path
+) -> None:
+    Start(repository, tiny_model_dir)
+    before = text(repository)
+    (repository / "module_1.py").write_text(code(50))
+    assert Start(repository, tiny_model_dir, "scanning", fresh=True).last["event"] == "stopped"
+    assert Start(repository, tiny_model_dir, "resumed").events == WENT_ON
+    assert text(repository) == before
+    assert Start(repository, tiny_model_dir, fresh=True).events == BEGUN
+    assert text(repository) != before
+
+
+@pytest.mark.slow
+def test_what_would_fail_again_is_tried_once_until_files_change(
+    repository: Path, tiny_model_dir: Path
+) -> None:
+    wild = replace(CONFIG, learning_rate=1e30)
+    home = home_of(repository)
+    for _ in range(2):  # the same command begins anew
+        with pytest.raises(Futile, match="nothing was published"):
+            Start(repository, tiny_model_dir, "done", config=wild)
+        now = situation(home, 30.0)
+        assert run_state(home.run)["state"] == "failed" and stored_run(home.run) is None
+        assert why_not(replace(now, on_battery=False)) == "nothing has changed since the last run"
+    (repository / "module_1.py").write_text(code(50))
+    assert why_not(replace(situation(home, 30.0), on_battery=False)) is None
 
 
 # What decides, without a model

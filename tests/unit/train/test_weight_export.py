@@ -37,7 +37,8 @@ def test_weights_come_back_from_small_pieces(tmp_path: Path) -> None:
     sizes = [path.stat().st_size for path in folder.glob("*.piece")]
     assert len(sizes) > 2 and max(sizes) <= 1_000
     other = model(1)
-    progress = resume_from_export(folder, other, PRINT, "hash")
+    progress, stored = resume_from_export(folder, other, PRINT, "hash")
+    assert stored == PRINT
     assert (progress.step, progress.tokens_seen, progress.seconds_trained) == (40, 9_000, 123.0)
     assert progress.warm_from_step == 40
     for ours, theirs in zip(other.parameters(), model().parameters(), strict=True):

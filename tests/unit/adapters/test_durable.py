@@ -1,0 +1,62 @@
+"""What is written whole or not at all, and what is left of it when a process is killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from diffusion.adapters.durable import PART, owned, remove_parts, sync_folder, write_file
+
+_A_DAY_S = 86_400.0
+
+
+def test_only_what_no_process_writes_any_more_is_removed(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    own, old, of_before = owned(tmp_path, PART), owned(tmp_path, PART), tmp_path / ".part-0a1b"
+    dead = tmp_path / f"{PART}{ended.pid}-abc_1"
+    for path in (own, old, of_before):
+        path.write_bytes(b"half")
+    dead.mkdir()
+    (dead / "weights").write_bytes(b"half")
+    hour_s = old.stat().st_mtime - 3_600.0
+    os.utime(own, (hour_s, hour_s))
+    os.utime(old, (hour_s - _A_DAY_S, hour_s - _A_DAY_S))
+    remove_parts(tmp_path)
+    assert {*tmp_path.iterdir()} == {own, of_before}
+    os.utime(of_before, (hour_s - _A_DAY_S, hour_s - _A_DAY_S))
+    remove_parts(tmp_path)
+    assert {*tmp_path.iterdir()} == {own}
+
+
+def test_what_is_being_written_is_named_after_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process tidies up in the moment before the name is changed."""
+    replace = os.replace
+
+    def tidied(part: Path, path: Path) -> None:
+        remove_parts(tmp_path)
+        assert part.name.startswith(f"{PART}{os.getpid()}-")
+        replace(part, path)
+
+    monkeypatch.setattr(os, "replace", tidied)
+    write_file(tmp_path / "control.json", b"{}")
+    assert (tmp_path / "control.json").read_bytes() == b"{}"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc, which refuses to be synced")
+def test_a_folder_that_cannot_be_forced_to_the_disk_fails_no_write() -> None:
+    folder = os.open("/proc", os.O_RDONLY)
+    try:
+        with pytest.raises(OSError, match="Invalid argument"):
+            os.fsync(folder)
+    finally:
+        os.close(folder)
+    sync_folder(Path("/proc"))
+    with pytest.raises(FileNotFoundError):
+        sync_folder(Path("/proc/none"))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -26,8 +26,9 @@ from diffusion.process.denoiser import Denoise
 from diffusion.process.joint import JointDenoise
 from diffusion.process.judging import FilledCanvas, Judgement, judge
 from diffusion.site import Site, adds_no_error
-from diffusion.text.canvas import MAX_CANVAS
+from diffusion.text.canvas import MAX_CANVAS, Placement, constrained_slots
 from diffusion.text.line_ends import with_line_ends
+from diffusion.text.parse_allowance import ParseAllowance
 from diffusion.text.parts import Part
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import PAD
@@ -63,22 +64,32 @@ class AgreedPart:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is being filled: the document, its parts, and their kinds of hole."""
+    """What is being filled: the document, its parts, and their kinds of hole.
+
+    `allowance`: the time that all their texts may be looked at for syntax errors.
+    """
 
     data: bytes
     tree: SyntaxTree
     language: str
     parts: tuple[Part, ...]
     kinds: tuple[str, ...]
+    allowance: ParseAllowance = field(default_factory=ParseAllowance)
 
-    def parse_with(self, texts: Sequence[bytes]) -> bool:
-        """Whether the document parses no worse with these texts in its parts."""
+    def parse_with(self, texts: Sequence[bytes], cancel: CancelToken) -> bool:
+        """Whether the document parses no worse with these texts in its parts, see `site`.
+
+        Raises Cancelled.
+        """
+        cancel.raise_if_cancelled()
         first, last = self.parts[0].start, self.parts[-1].end
         whole, at = bytearray(), first
         for part, text in zip(self.parts, texts, strict=True):
             whole += self.data[at : part.start] + text
             at = part.end
-        site = Site(self.tree, self.data, first, last, self.language, "inline")
+        site = Site(
+            self.tree, self.data, first, last, self.language, "inline", allowance=self.allowance
+        )
         return adds_no_error(site, bytes(whole))
 
 
@@ -117,7 +128,7 @@ def agree(
 
             def key(part: AgreedPart, number: int = number) -> tuple[bool, float]:
                 tried = [*current[:number], part.text, *current[number + 1 :]]
-                return setting.parse_with(tried), part.value
+                return setting.parse_with(tried, cancel), part.value
 
             best = max(found, key=key)
             current[number], agreed[number] = best.text, best
@@ -160,14 +171,15 @@ def _judged(
     room = MAX_CANVAS - len(placement.pins)
     fitting: list[tuple[bytes, FilledCanvas]] = []
     for text in texts:
-        slots = placement.slots_needed(infiller.tokenizer, text.replace(b"\r\n", b"\n"))
+        slots = _slots(infiller, placement, text)
         if 0 < len(slots) < room and (len(slots) <= LONGEST_TEXT or text == current[number]):
-            given = 1 if placement.constraint and len(slots) > 1 else 0
+            known = constrained_slots(infiller.tokenizer, slots, placement.constraint)
+            given = min(known, len(slots) - 1)
             fitting.append((text, FilledCanvas(placement.pins, slots, 1, given)))
     if not fitting:
         return []
     beside = {
-        other: [*place.pins, *place.slots_needed(infiller.tokenizer, current[other])]
+        other: [*place.pins, *_slots(infiller, place, current[other])][:MAX_CANVAS]
         for other, place in enumerate(opened.placements)
         if other != number
     }
@@ -187,6 +199,11 @@ def _judged(
         )
         for (text, canvas), said in zip(fitting, judged, strict=True)
     ]
+
+
+def _slots(infiller: Infiller, placement: Placement, text: bytes) -> tuple[int, ...]:
+    """As the model writes: newlines alone."""
+    return placement.slots_needed(infiller.tokenizer, text.replace(b"\r\n", b"\n"))
 
 
 def with_others(denoise: JointDenoise, hole: int, beside: dict[int, list[int]]) -> Denoise:

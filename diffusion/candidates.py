@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 from diffusion.process.canvas_state import CanvasResult
 from diffusion.quoting import PlacedQuote
 from diffusion.ranking import Evidence, QuoteEvidence, Ranking
-from diffusion.site import Site, adds_no_error, errors_more, syntax_of
+from diffusion.site import Site, Syntax, errors_more, syntax_of
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.line_ends import with_line_ends
 from diffusion.text.tokenizer import Tokenizer
-from diffusion.written import read_canvas
+from diffusion.written import OUT_OF_TIME, read_canvas
 
 _MOST_CUTS = 12
 """Starts tried of a candidate that does not parse: each costs a parse, a millisecond or less."""
@@ -100,8 +100,8 @@ def rank(
         if not syntax[draft.text].parses and draft.result.finished:
             trimmed = _trim(tokenizer, site, draft, pins, constraint)
             if trimmed is not None:
-                syntax[trimmed.text] = syntax_of(site, trimmed.inserted)
-                drafts.append(trimmed)
+                drafts.append(trimmed[0])
+                syntax[trimmed[0].text] = trimmed[1]
     more = errors_more(site, syntax)
     best: dict[str, tuple[tuple[bool, float], Candidate]] = {}
     for draft in drafts:
@@ -163,6 +163,7 @@ def _drafts(
             reason = said
             continue
         if (not said.data.strip() and not site.suffix) or (not result.finished and not said.slots):
+            reason = OUT_OF_TIME if result.late else reason
             continue
         drafts.append(_Draft(result, said.data, said.text + site.suffix, len(said.slots)))
     # What a race left behind is cut anywhere: it is offered only if all else came to nothing.
@@ -221,21 +222,29 @@ def _evidence_of_quote(
 
 def _trim(
     tokenizer: Tokenizer, site: Site, draft: _Draft, pins: int, constraint: bytes
-) -> _Draft | None:
-    """The longest start of a draft, by tokens, with which the document parses; if there is one."""
+) -> tuple[_Draft, Syntax] | None:
+    """The longest start of a draft, by tokens, with which the document parses; if there is one.
+
+    None, too, once there is no time to look at one.
+    """
     slots = draft.result.ids[pins:]
     for kept in range(draft.kept - 1, max(0, draft.kept - 1 - _MOST_CUTS), -1):
         spelled = tokenizer.decode(list(slots[:kept]))
         if not spelled.startswith(constraint) or not spelled[len(constraint) :].strip():
             return None
         inserted = with_line_ends(spelled[len(constraint) :], site.data)
-        if inserted[-1:].isspace() or not adds_no_error(site, inserted):
+        if inserted[-1:].isspace():
+            continue
+        found = syntax_of(site, inserted)
+        if not found.parses or found.errors is None:
+            if site.allowance.over:
+                return None
             continue
         try:
             text = inserted.decode("utf-8") + site.suffix
         except UnicodeDecodeError:
             continue
-        return replace(draft, inserted=inserted, text=text, kept=kept, trimmed=True)
+        return replace(draft, inserted=inserted, text=text, kept=kept, trimmed=True), found
     return None
 
 

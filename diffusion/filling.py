@@ -28,6 +28,7 @@ from diffusion.infill import Infiller, InfillRequest
 from diffusion.open_parts import OpenParts, open_parts
 from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.joint import JointOrder, sample_jointly
+from diffusion.text.byte_order_mark import mark_before
 from diffusion.text.canvas import MAX_CANVAS, canvas_ids, place
 from diffusion.text.languages import canonical
 from diffusion.text.line_index import LineIndex
@@ -35,7 +36,7 @@ from diffusion.text.parse_allowance import ParseAllowance
 from diffusion.text.parts import Part, Span, split
 from diffusion.text.span import classify
 from diffusion.text.syntax import SyntaxTree
-from diffusion.written import read_canvas
+from diffusion.written import OUT_OF_TIME, read_canvas
 
 GROUP_PARTS = 8
 """Parts filled in one context: as many holes as training puts into a window."""
@@ -124,11 +125,16 @@ def fill(
     if isinstance(data, str):
         data = data.encode("utf-8", "surrogatepass")
     parts = split(data, request.holes, request.pins)
+    if mark := mark_before(data, min(start for start, _ in request.holes)):
+        holes = tuple((start - mark, end - mark) for start, end in request.holes)
+        pins = tuple((start - mark, end - mark) for start, end in request.pins)
+        request, data = replace(request, holes=holes, pins=pins), data[mark:]
+        parts = split(data, holes, pins)
     deadline_s = None if request.deadline_ms is None else started + request.deadline_ms / 1000
-    if len(parts) == 1 and not parts[0].beside_pin and not request.sizes:
+    if len(request.holes) == 1 and not request.pins and not request.sizes:
         return _alone(infiller, request, data, cancel, on_draft)
     outline = Outline(data, request.holes, tuple(parts))
-    steps, reason = 0, "the model left a hole empty"
+    steps, reason = 0, "all text of the holes is pinned, so that nothing is left to fill"
     found: list[list[_Draft]] = []
     for group in _groups(parts):
         text, moved = _with_parts(data, parts, [drafts[0] for drafts in found], group)
@@ -213,7 +219,7 @@ def _fill_group(
     opened = open_parts(infiller, data, spans, request.language, cancel)
     allowance = ParseAllowance()
     kinds = tuple(_kind(tree, part, allowance) for part in parts)
-    setting = Setting(data, tree, canonical(request.language), tuple(parts), kinds)
+    setting = Setting(data, tree, canonical(request.language), tuple(parts), kinds, allowance)
     passes = 0
     watch = None if tell is None else CanvasWatch(infiller.tokenizer, opened.placements, tell)
 
@@ -242,7 +248,7 @@ def _fill_group(
     best: dict[tuple[bytes, ...], _Draft] = {}
     reason = "the model left a hole empty"
     for result in results:
-        read = _read(infiller, opened, setting, result)
+        read = _read(infiller, opened, setting, result, cancel)
         if isinstance(read, str):
             reason = read
         elif read.texts not in best or best[read.texts].value < read.value:
@@ -253,15 +259,16 @@ def _fill_group(
         texts = [draft.texts for draft in drafts]
         agreed = agree(infiller, opened, setting, texts, cancel, deadline_s, row_s)
         if agreed is not None:
-            first = _agreed(infiller, opened, setting, agreed[0])
+            first = _agreed(infiller, opened, setting, agreed[0], cancel)
             drafts = [first, *(draft for draft in drafts if draft.texts != first.texts)]
             passes += agreed[1]
     return drafts, passes, reason
 
 
 def _agreed(
-    infiller: Infiller, opened: OpenParts, setting: Setting, parts: Sequence[AgreedPart]
-) -> _Draft:
+    infiller: Infiller, opened: OpenParts, setting: Setting, parts: Sequence[AgreedPart],
+    cancel: CancelToken,
+) -> _Draft:  # fmt: skip
     texts = tuple(part.text for part in parts)
     return _Draft(
         texts=texts,
@@ -273,7 +280,7 @@ def _agreed(
         ),
         log_p=sum(sum(part.log_p) + part.end_log_p for part in parts),
         count=sum(len(part.slots) + 1 for part in parts),
-        parses=setting.parse_with(texts),
+        parses=setting.parse_with(texts, cancel),
         value=sum(part.value for part in parts) / len(parts),
         finished=True,
     )
@@ -322,8 +329,9 @@ def _canvases(
 
 
 def _read(
-    infiller: Infiller, opened: OpenParts, setting: Setting, results: Sequence[CanvasResult]
-) -> _Draft | str:
+    infiller: Infiller, opened: OpenParts, setting: Setting, results: Sequence[CanvasResult],
+    cancel: CancelToken,
+) -> _Draft | str:  # fmt: skip
     """A draft read back, or why it cannot be."""
     texts: list[bytes] = []
     tokens: list[tuple[TokenScore, ...]] = []
@@ -336,7 +344,7 @@ def _read(
         if isinstance(said, str):
             return said
         if not said.data.strip() and not part.beside_pin:
-            return "a hole stayed empty"
+            return OUT_OF_TIME if result.late else "a hole stayed empty"
         texts.append(said.data)
         tokens.append(token_scores(infiller.tokenizer, said.slots, said.token_p, typed))
         kept = len(said.slots)
@@ -349,7 +357,7 @@ def _read(
         tokens=tuple(tokens),
         log_p=log_p,
         count=count,
-        parses=setting.parse_with(texts),
+        parses=setting.parse_with(texts, cancel),
         value=log_p / max(1, count) + LENGTH_WEIGHT * prior / len(texts),
         finished=all(result.finished for result in results),
     )
@@ -374,7 +382,7 @@ def _fills(
                     out += data[at : part.start] + text
                     at = part.end
                     scores += said
-            holes.append(bytes(out + data[at:end]).decode("utf-8", "replace"))
+            holes.append(bytes(out + data[at:end]).decode("utf-8"))
             written.append(tuple(scores))
         log_p, count = sum(d.log_p for d in drafts), sum(d.count for d in drafts)
         fills.append(

@@ -40,6 +40,7 @@ from diffusion.quoting import PlacedQuote, place_quotes
 from diffusion.ranking import RANKING_FILE, Ranking
 from diffusion.repair import repair
 from diffusion.spare_cores import SpareCores
+from diffusion.text.byte_order_mark import mark_before
 from diffusion.text.canvas import MAX_CANVAS, Placement, canvas_ids, place
 from diffusion.text.hole import Hole
 from diffusion.text.hole_length import LengthTable
@@ -62,7 +63,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A request as the model sees it. `data` has the implied newline, if there is one."""
+    """A request as the model sees it. `data` has the implied newline, if there is one.
+
+    `mark`: bytes of the byte order mark that it has not, and before which no offset lies.
+    """
 
     data: bytes
     language: str
@@ -70,6 +74,13 @@ class _Prepared:
     hole: Hole
     placement: Placement
     added_newline: bytes
+    mark: int
+
+    @property
+    def asked_hole(self) -> Hole:
+        """The hole in the document of the request."""
+        hole = self.hole
+        return Hole(hole.start + self.mark, hole.end + self.mark, hole.kind)
 
     @property
     def room(self) -> int:
@@ -172,8 +183,12 @@ class Infiller:
         *,
         cancel: CancelToken | None = None,
         on_step: Callable[[StepSnapshot], None] | None = None,
+        encoding: CancelToken | None = None,
     ) -> InfillResult:
         """Fill the hole at the cursor.
+
+        `encoding`: looked at instead of `cancel` while the context is encoded, which the request
+        after a cancelled one may find useful.
 
         Raises:
             HoleError: the cursor lies outside the document.
@@ -189,7 +204,7 @@ class Infiller:
             known = first_look(self.ranking, self.tokenizer, self.lengths, site, placement, quotes)
             if shown := tuple(known[: request.alternatives]):
                 ms = (time.perf_counter() - started) * 1000.0
-                return InfillResult(shown, prepared.hole, ms, 0, False, at_once=True)
+                return InfillResult(shown, prepared.asked_hole, ms, 0, False, at_once=True)
         canvases = [
             CanvasState(
                 canvas_ids(placement.pins, slots), len(placement.pins), placement.constraint,
@@ -197,7 +212,9 @@ class Infiller:
             )
             for slots in sizes
         ]  # fmt: skip
-        encoded = self.contexts.encode(prepared.data, placement, prepared.language, cancel)
+        encoded = self.contexts.encode(
+            prepared.data, placement, prepared.language, encoding or cancel
+        )
         bind = partial(KeptSlots, self._denoiser) if request.keep_slots else self._denoiser.bind
         denoise: Denoise = bind(encoded.cache, encoded.hole_position)
         if self._votes:
@@ -231,7 +248,7 @@ class Infiller:
         )  # fmt: skip
         return InfillResult(
             candidates=tuple(candidates[: request.alternatives]),
-            hole=prepared.hole,
+            hole=prepared.asked_hole,
             ms=(time.perf_counter() - started) * 1000.0,
             steps=steps,
             context_cached=encoded.was_there,
@@ -243,8 +260,8 @@ class Infiller:
 
         Raises as `infill` does; Cancelled within one layer of the model.
         """
-        data, _ = self._document(request)  # no tree: the context does not depend on it
-        placement = place(self.tokenizer, data, request.cursor, request.cursor)
+        data, cursor, _ = self._document(request)  # no tree: the context does not depend on it
+        placement = place(self.tokenizer, data, cursor, cursor)
         cancel.raise_if_cancelled()
         encoded = self.contexts.encode(data, placement, canonical(request.language), cancel)
         cancel.raise_if_cancelled()
@@ -294,8 +311,11 @@ class Infiller:
         needed = prepared.placement.slots_needed(self.tokenizer, text)
         return max(1, min(len(needed), prepared.room))
 
-    def _document(self, request: InfillRequest) -> tuple[bytes, bytes]:
-        """The text with the line end that an insertion implies, and that line end."""
+    def _document(self, request: InfillRequest) -> tuple[bytes, int, bytes]:
+        """The text with the line end that an insertion implies, the cursor, and that line end.
+
+        A byte order mark before the cursor is left out.
+        """
         data = request.text
         if isinstance(data, str):
             data = data.encode("utf-8", "surrogatepass")
@@ -305,13 +325,15 @@ class Infiller:
                 f"the cursor is at byte {cursor}, but the document has {len(data)}",
                 fix=f"give an offset from 0 to {len(data)}",
             )
+        if mark := mark_before(data, cursor):
+            data, cursor = data[mark:], cursor - mark
         added = b"" if request.within_line else implied_newline(data, cursor)
-        return data[:cursor] + added + data[cursor:], added
+        return data[:cursor] + added + data[cursor:], cursor, added
 
     def _prepare(self, request: InfillRequest) -> _Prepared:
-        data, added = self._document(request)
+        data, cursor, added = self._document(request)
         tree = SyntaxTree.parse(data, request.language, budget_ms=self.config.parse_budget_ms)
-        hole = select_hole(tree, data, request.cursor)
+        hole = select_hole(tree, data, cursor)
         return _Prepared(
             data=data,
             language=canonical(request.language),
@@ -319,6 +341,7 @@ class Infiller:
             hole=hole,
             placement=place(self.tokenizer, data, hole.start, hole.end),
             added_newline=added,
+            mark=request.cursor - cursor,
         )
 
     def _sizes(self, request: InfillRequest, prepared: _Prepared) -> tuple[int, ...]:

@@ -202,13 +202,13 @@ def check_range(option: str, value: int, least: int, most: int) -> None:
 
 
 def language_of(file: Path, data: bytes, asked: str | None) -> str:
-    """The language asked for, or that of the file; an unknown one is said and read as text."""
+    """The grammar asked for, or that of the file; an unknown one is said and read as text."""
     from diffusion.text import languages
 
     if asked is None:
         first_line = data[:200].split(b"\n", 1)[0]
-        return languages.language_for_path(file, first_line)
-    found = languages.canonical(asked)
+        return languages.grammar_for_path(file, first_line)
+    found = languages.grammar_name(asked)
     if found == languages.TEXT and asked.lower() != languages.TEXT:
         typer.echo(
             f"note: unknown language {asked!r}, read as plain text; known: "

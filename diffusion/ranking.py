@@ -27,6 +27,7 @@ from typing import Any, Final
 from diffusion.errors import TextError
 from diffusion.text.hole import KINDS
 from diffusion.text.hole_length import QUANTILES
+from diffusion.text.json_file import read_object
 
 RANKING_FILE: Final = "ranking.json"
 VERSION: Final = 1
@@ -221,7 +222,7 @@ class Ranking:
         """
         fix = "run `diffill calibrate` for this model, or delete the file"
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = read_object(path)
             if document["version"] != VERSION:
                 raise TextError(
                     f"{path} has version {document['version']!r}, this diffill reads {VERSION}",

@@ -6,8 +6,9 @@ cannot do. Several bolder variants are tried in one batch, since the greedy choi
 failed. Only what then parses is kept.
 
 Invariants: pins and tokens that no error touches come back as they were, with the probability
-they were committed with; a repaired canvas adds no syntax error; the results that were there are
-neither changed nor removed; at most one more run of the sampler, under the same deadline.
+they were committed with; a repaired canvas was looked at, and adds no syntax error; the results
+that were there are neither changed nor removed; at most one more run of the sampler, under the
+same deadline.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from statistics import median
 from typing import Final
 
 from diffusion.process.canvas_state import CanvasResult, CanvasState
-from diffusion.site import Site, adds_no_error
+from diffusion.site import Site, Syntax, syntax_of
+from diffusion.text.canvas import constrained_slots
 from diffusion.text.tokenizer import DEL, MASK, Tokenizer
 
 VARIANTS: Final = 2
@@ -45,7 +47,7 @@ def repair(
         for result in results
         if result.finished
         and result.constraint_met
-        and not _parses(tokenizer, site, result, pins, constraint)
+        and not _syntax(tokenizer, site, result, pins, constraint).parses
     ]
     broken.sort(key=lambda result: -result.mean_log_p)
     origins: list[tuple[CanvasResult, frozenset[int]]] = []
@@ -58,14 +60,15 @@ def repair(
         canvas = CanvasState(ids, pins, temperature=TEMPERATURE)
         canvases += [canvas] * VARIANTS
         origins += [(result, masked)] * VARIANTS
-    if not canvases:
+    if not canvases or site.allowance.over:
         return []
     repaired = [
         _merged(origin, masked, found)
         for (origin, masked), found in zip(origins, resample(canvases), strict=True)
         if found.finished
     ]
-    return [r for r in repaired if _parses(tokenizer, site, r, pins, constraint)]
+    seen = [(r, _syntax(tokenizer, site, r, pins, constraint)) for r in repaired]
+    return [r for r, found in seen if found.parses and found.errors is not None]
 
 
 def slots_to_mask(
@@ -75,7 +78,7 @@ def slots_to_mask(
     spelled, ends = _spelled(tokenizer, result, pins)
     text = spelled[len(constraint) :]
     tree = site.allowance.edited(site.tree, site.start, site.end, text)
-    given = sum(end <= len(constraint) for end in ends) + bool(constraint)
+    given = constrained_slots(tokenizer, result.ids[pins:], constraint)
     shift = len(constraint) - site.start
     touched: set[int] = set()
     for node in tree.errors(site.start, site.start + len(text)):
@@ -106,11 +109,11 @@ def _spelled(tokenizer: Tokenizer, result: CanvasResult, pins: int) -> tuple[byt
     return tokenizer.decode(kept), ends
 
 
-def _parses(
+def _syntax(
     tokenizer: Tokenizer, site: Site, result: CanvasResult, pins: int, constraint: bytes
-) -> bool:
+) -> Syntax:
     spelled, _ = _spelled(tokenizer, result, pins)
-    return adds_no_error(site, spelled[len(constraint) :])
+    return syntax_of(site, spelled[len(constraint) :])
 
 
 def _merged(origin: CanvasResult, masked: frozenset[int], found: CanvasResult) -> CanvasResult:

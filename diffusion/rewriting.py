@@ -14,6 +14,7 @@ the selection changes; a rewrite that says what is there already is not offered.
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,10 +31,12 @@ from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapsh
 from diffusion.process.judging import FilledCanvas, judge
 from diffusion.process.sampler import sample
 from diffusion.site import Site, adds_no_error
-from diffusion.text.canvas import MAX_CANVAS, canvas_ids
+from diffusion.text.byte_order_mark import mark_before
+from diffusion.text.canvas import MAX_CANVAS, canvas_ids, constrained_slots
 from diffusion.text.hole_length import SLOT_COUNTS
+from diffusion.text.line_ends import line_end_of
 from diffusion.text.tokenizer import MASK
-from diffusion.written import read_canvas
+from diffusion.written import OUT_OF_TIME, Written, read_canvas
 
 _TEMPERATURE = 0.8
 """Of the alternatives after the greedy ones."""
@@ -98,6 +101,10 @@ def rewrite(
     """
     started = time.perf_counter()
     data = _checked(request)
+    if mark := mark_before(data, request.start):
+        keep = tuple((start - mark, end - mark) for start, end in request.keep)
+        start, end = request.start - mark, request.end - mark
+        request, data = replace(request, start=start, end=end, keep=keep), data[mark:]
     opened = infiller.open_range(data, request.start, request.end, request.language, cancel)
     placement = opened.placement
     original = placement.slots_needed(infiller.tokenizer, data[request.start : request.end])
@@ -105,14 +112,15 @@ def rewrite(
         raise CanvasError(
             f"the selection takes {len(original)} tokens, {opened.room} fit a canvas; select less"
         )
-    # The first slot finishes the word that the selection begins in; only all of it is worth that.
-    anew = request.strength >= 1 and not request.keep
-    given = 1 if placement.constraint and len(original) > 1 and not anew else 0
+    # The first slots finish the word that the selection begins in; only all of it is worth that.
+    given = constrained_slots(infiller.tokenizer, original, placement.constraint)
+    kept = _kept_slots(infiller, placement.constraint, data, request)
+    anew = not kept and (request.strength >= 1 or given == len(original))
+    given = 0 if anew else given
     filled = FilledCanvas(placement.pins, original, given=given)
     [judgement] = judge(opened.model, [filled], infiller.vocabulary)
     log_p = [0.0] * given + list(judgement.log_p)
-    kept = _kept_slots(infiller, placement.constraint, data, request)
-    masked = masked_slots(log_p, given, request.strength, kept)
+    masked = masked_slots(log_p, given, 1.0 if anew else request.strength, kept)
     if not masked:
         raise HoleError("all of the selection is kept", fix="keep less of it, or select more")
     canvases = _canvases(opened, original, masked, request)
@@ -141,13 +149,14 @@ def rewrite(
         deadline_s=None if request.deadline_ms is None else started + request.deadline_ms / 1000,
         on_step=count,
     )
-    found = _read(infiller, opened, request, data, original, results)
+    found = _read(infiller, opened, request, data, original, canvases, results)
+    reason = OUT_OF_TIME if any(r.late for r in results) else "the model would leave it as it is"
     return RewriteResult(
         rewrites=tuple(found[: request.alternatives]),
         masked=len(masked),
         ms=(time.perf_counter() - started) * 1000,
         steps=steps,
-        reason=None if found else "the model would leave it as it is",
+        reason=None if found else reason,
     )
 
 
@@ -210,13 +219,10 @@ def _canvases(
             for size in sizes
         ]
     else:
-        greedy = [
-            CanvasState(
-                (*pins, *slots), len(pins), b"" if original[0] == slots[0] else
-                opened.placement.constraint, ends_early=False,
-            )
+        greedy = [  # what the constraint needs is none of the masks
+            CanvasState((*pins, *slots), len(pins), ends_early=False)
             for slots in _lengths(original, masked, MAX_CANVAS - len(pins))
-        ]  # fmt: skip
+        ]
     bold = [replace(greedy[0], temperature=_TEMPERATURE)] * request.alternatives
     return greedy + bold
 
@@ -246,25 +252,42 @@ def _read(
     request: RewriteRequest,
     data: bytes,
     original: tuple[int, ...],
+    canvases: Sequence[CanvasState],
     results: Sequence[CanvasResult],
 ) -> list[Rewrite]:
-    site = Site(
-        opened.tree, data, request.start, request.end, opened.language, "inline"
-    )  # fmt: skip
+    site = Site(opened.tree, data, request.start, request.end, opened.language, "inline")
     best: dict[str, Rewrite] = {}
-    pins = len(opened.placement.pins)
-    for result in results:
-        said = read_canvas(infiller.tokenizer, result, pins, opened.placement.constraint, data)
+    pins, constraint = len(opened.placement.pins), opened.placement.constraint
+    selected = data[request.start : request.end].replace(b"\r\n", b"\n")
+    for canvas, result in zip(canvases, results, strict=True):
+        said = read_canvas(infiller.tokenizer, result, pins, constraint, b"")
         if isinstance(said, str) or not result.finished:
             continue
-        if said.data == data[request.start : request.end] or not said.data.strip():
+        if said.data.replace(b"\r\n", b"\n") == selected or not said.data.strip():
             continue
+        text = _with_line_ends(infiller, said, canvas.ids[pins:], len(constraint), data)
         found = Rewrite(
-            text=said.text,
+            text=text.decode("utf-8"),
             score=math.exp(result.mean_log_p),
             changed=float(Indel.normalized_distance(original, said.slots)),
-            parses=adds_no_error(site, said.data),
+            parses=adds_no_error(site, text),
         )
-        if said.text not in best or best[said.text].score < found.score:
-            best[said.text] = found
+        if found.text not in best or best[found.text].score < found.score:
+            best[found.text] = found
     return sorted(best.values(), key=lambda r: (not r.parses, -r.score))
+
+
+def _with_line_ends(
+    infiller: Infiller, said: Written, canvas: Sequence[int], constraint_bytes: int, data: bytes
+) -> bytes:
+    """The text with the document's line ends in what was written; what was kept is as it was."""
+    if line_end_of(data) == b"\n":
+        return said.data
+    at, written = -constraint_bytes, set[int]()
+    for token, was in zip(said.slots, canvas, strict=False):
+        width = len(infiller.tokenizer.token_bytes(token))
+        written.update(range(at, at + width) if was == MASK else ())
+        at += width
+    return re.sub(
+        rb"(?<!\r)\n", lambda end: b"\r\n" if end.start() in written else b"\n", said.data
+    )

@@ -27,9 +27,10 @@ from diffusion.process.judging import FilledCanvas, judge
 from diffusion.process.reading import call_denoiser
 from diffusion.process.sampler import sample
 from diffusion.site import Site, adds_no_error
+from diffusion.text.byte_order_mark import mark_before
 from diffusion.text.hole_length import SLOT_COUNTS
 from diffusion.text.tokenizer import DEL, MASK
-from diffusion.written import read_canvas
+from diffusion.written import OUT_OF_TIME, read_canvas
 
 _IMPROBABLE = math.log(0.05)
 """A token left of the new one is masked, too, if the new one makes it less probable than this."""
@@ -91,7 +92,13 @@ def alternatives(
             fix="give the offset of a character in it",
         )
     candidate = request.candidate.replace(b"\r\n", b"\n")  # as the model writes
-    at = len(request.candidate[: request.at].replace(b"\r\n", b"\n"))
+    before = request.candidate[: request.at]
+    if request.candidate.startswith(b"\n", request.at):
+        before = before.removesuffix(b"\r")  # of the same line end
+    at = len(before.replace(b"\r\n", b"\n"))
+    if mark := mark_before(data, request.start):
+        request = replace(request, start=request.start - mark, end=request.end - mark)
+        data = data[mark:]
     opened = infiller.open_range(data, request.start, request.end, request.language, cancel)
     constraint = opened.placement.constraint
     slots, ends = infiller.tokenizer.encode_with_ends(constraint + candidate)
@@ -111,20 +118,23 @@ def alternatives(
     )
     site = Site(opened.tree, data, request.start, request.end, opened.language, "inline")
     offered: list[Alternative] = []
-    for (token, p), result in zip(found, results, strict=True):
+    for (token, p), canvas, result in zip(found, canvases, results, strict=True):
         pins = len(opened.placement.pins)
         said = read_canvas(infiller.tokenizer, result, pins, constraint, data)
         word = infiller.tokenizer.token_bytes(token).decode("utf-8", "replace")
         if isinstance(said, str) or not result.finished or "\ufffd" in word:
             continue
-        score = math.exp(min(0.0, result.mean_log_p))
+        # Where it ends a full canvas, nothing else was written.
+        score = math.exp(min(0.0, result.mean_log_p)) if MASK in canvas.ids else p
         offered.append(Alternative(word, p, said.text, score, adds_no_error(site, said.data)))
+    late = any(result.late for result in results)
+    reason = OUT_OF_TIME if late else "the model has no other token for this place"
     return AlternativesResult(
         token=infiller.tokenizer.token_bytes(slots[slot]).decode("utf-8", "replace"),
         p=now,
         alternatives=tuple(offered),
         ms=(time.perf_counter() - started) * 1000,
-        reason=None if offered else "the model has no other token for this place",
+        reason=None if offered else reason,
     )
 
 

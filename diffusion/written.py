@@ -36,12 +36,11 @@ def read_canvas(
 
     It may be blank, and of a row that was cut short it is what there was.
     """
-    late = result.reason in ("deadline", "max_steps")
     if not result.constraint_met:
-        return OUT_OF_TIME if late else "the typed word could not be continued"
+        return OUT_OF_TIME if result.late else "the typed word could not be continued"
     slots = result.ids[pins:]
     kept = slots.index(DEL) if DEL in slots else len(slots)
-    if late and not kept:
+    if result.late and not kept:
         return OUT_OF_TIME
     data = with_line_ends(read_back(tokenizer, slots, constraint), document)
     try:

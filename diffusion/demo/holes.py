@@ -92,7 +92,7 @@ def _hole(folder: Path, sidecar: Path, number: int, entry: dict[str, object]) ->
         )
     return ExampleHole(
         file=file,
-        language=languages.language_for_path(file),
+        language=languages.grammar_for_path(file),
         position=position,
         start=start,
         original=original,

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from transformers import AutoModelForMaskedLM, PreTrainedModel
@@ -152,7 +153,7 @@ def load_checkpoint(folder: Path) -> LoadedModel:
         raise CheckpointError(
             f"{weights_path} is truncated or damaged ({error})", fix=FETCH_AGAIN
         ) from error
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, StrictDataclassError) as error:
         raise CheckpointError(
             f"{folder} cannot be loaded as a masked LM ({_first_line(error)})",
             fix=f"check that {CONFIG_FILE} and {WEIGHTS_FILE} belong together",

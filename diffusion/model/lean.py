@@ -37,6 +37,8 @@ from diffusion.model.quantize import Mode, fastest_attention_dtype
 Project = Callable[[Tensor], Tensor]
 _LOADERS = 2
 """Threads that round weights: half of what a server waits for once torch is there."""
+_LARGEST_SIZE = 1 << 20
+_CONFIG_FIX = "copy or download the config.json of this model again"
 _BIASES = ("attention_bias", "mlp_bias", "norm_bias", "classifier_bias", "decoder_bias")
 
 
@@ -54,27 +56,57 @@ class LeanShape:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> LeanShape | None:
-        """The shape that a Hugging Face config.json describes; None for any other model."""
-        layers = config.get("num_hidden_layers")
+        """The shape that a Hugging Face config.json describes; None for any other model.
+
+        Raises ModelError for sizes of such a model that are missing or no sizes.
+        """
+        types, rope = config.get("layer_types"), config.get("rope_parameters")
         plain = (
             config.get("model_type") == "modernbert"
-            and config.get("layer_types") == ["full_attention"] * int(layers or 0)
+            and isinstance(types, list)
+            and all(kind == "full_attention" for kind in types)
             and not any(config.get(name, True) for name in _BIASES)
             and config.get("hidden_activation") == config.get("classifier_activation") == "gelu"
             and config.get("tie_word_embeddings") is True
         )
-        rope = (config.get("rope_parameters") or {}).get("full_attention") or {}
-        if not plain or rope.get("rope_type") != "default":
+        turning = rope.get("full_attention") if isinstance(rope, Mapping) else None
+        if not plain or not isinstance(turning, Mapping) or turning.get("rope_type") != "default":
             return None
+        heads = _size(config, "num_attention_heads")
+        layers, width = _size(config, "num_hidden_layers"), _size(config, "hidden_size")
+        for name, fits in (
+            ("layer_types", layers == len(types or ())),
+            ("num_attention_heads", not width % (2 * heads)),
+        ):
+            if not fits:
+                raise ModelError(
+                    f"{name} does not go with {layers} layers of width {width}", fix=_CONFIG_FIX
+                )
         return cls(
-            int(config["hidden_size"]),
-            int(config["num_hidden_layers"]),
-            int(config["num_attention_heads"]),
-            int(config["vocab_size"]),
-            float(config["norm_eps"]),
-            float(rope["rope_theta"]),
-            int(config["max_position_embeddings"]),
+            width,
+            layers,
+            heads,
+            _size(config, "vocab_size"),
+            _number(config, "norm_eps"),
+            _number(turning, "rope_theta"),
+            _size(config, "max_position_embeddings"),
         )
+
+
+def _size(config: Mapping[str, Any], name: str) -> int:
+    found = config.get(name)
+    if not isinstance(found, int) or not 0 < found <= _LARGEST_SIZE:
+        raise ModelError(
+            f"{name} is {found!r}, not a whole number from 1 to {_LARGEST_SIZE}", fix=_CONFIG_FIX
+        )
+    return found
+
+
+def _number(config: Mapping[str, Any], name: str) -> float:
+    found = config.get(name)
+    if not isinstance(found, int | float) or not found > 0:
+        raise ModelError(f"{name} is {found!r}, not a number above 0", fix=_CONFIG_FIX)
+    return float(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,13 +139,14 @@ class LeanEncoder:
         self.dtype = torch.bfloat16 if mode == "bf16" else torch.float32
         self.attention_dtype = fastest_attention_dtype() if mode == "int8" else self.dtype
         self.kept_dtype = torch.bfloat16 if mode == "int8" else self.dtype
-        taken = _Weights(weights, self.dtype, mode, device)
-        self._embedding_VD = taken.as_given("model.embeddings.tok_embeddings.weight")
+        taken, width = _Weights(weights, self.dtype, mode, device), shape.width
+        embedding = "model.embeddings.tok_embeddings.weight"
+        self._embedding_VD = taken.as_given(embedding, shape.vocab_size, width)
         self._embedding_norm_D = taken.plain("model.embeddings.norm.weight", shape.width)
-        self._head_dense = taken.project("head.dense.weight")
+        self._head_dense = taken.project("head.dense.weight", width, width)
         loaders = min(_LOADERS, torch.get_num_threads())
         with ThreadPoolExecutor(loaders) as pool:  # once the first weight is rounded: model.int8
-            decoder = pool.submit(taken.project, "model.embeddings.tok_embeddings.weight")
+            decoder = pool.submit(taken.project, embedding, shape.vocab_size, width)
             self._layers = tuple(pool.map(partial(_layer, taken, shape), range(shape.layers)))
         self._final_norm_D = taken.plain("model.final_norm.weight", shape.width)
         self._head_norm_D = taken.plain("head.norm.weight", shape.width)
@@ -181,14 +214,15 @@ class LeanEncoder:
 
 
 def _layer(taken: _Weights, shape: LeanShape, number: int) -> _Layer:
-    at = f"model.layers.{number}"
+    at, width = f"model.layers.{number}", shape.width
+    inner = taken.rows(f"{at}.mlp.Wi.weight") // 2
     return _Layer(
         taken.plain(f"{at}.attn_norm.weight", shape.width) if number else None,
-        taken.turned(f"{at}.attn.Wqkv.weight", shape.heads),
-        taken.project(f"{at}.attn.Wo.weight"),
+        taken.turned(f"{at}.attn.Wqkv.weight", shape.heads, width),
+        taken.project(f"{at}.attn.Wo.weight", width, width),
         taken.plain(f"{at}.mlp_norm.weight", shape.width),
-        taken.project(f"{at}.mlp.Wi.weight"),
-        taken.project(f"{at}.mlp.Wo.weight"),
+        taken.project(f"{at}.mlp.Wi.weight", 2 * inner, width),
+        taken.project(f"{at}.mlp.Wo.weight", width, inner),
     )
 
 
@@ -229,19 +263,20 @@ class _Weights:
     mode: Mode
     device: torch.device
 
-    def as_given(self, name: str) -> Tensor:
+    def as_given(self, name: str, *shape: int) -> Tensor:
         """A copy: a view would keep the whole file in memory."""
-        return self._named(name).to(self.device, copy=True)
+        return self._named(name, *shape).to(self.device, copy=True)
 
-    def _named(self, name: str) -> Tensor:
+    def rows(self, name: str) -> int:
+        return len(self._named(name))
+
+    def _named(self, name: str, *shape: int) -> Tensor:
+        """Of the shape that is given, if one is."""
         if name not in self.named:
             raise ModelError(
                 f"weight {name} is missing", fix="use a checkpoint that was saved as a masked LM"
             )
-        return self.named[name].detach()
-
-    def plain(self, name: str, *shape: int) -> Tensor:
-        weight = self._named(name).to(self.device, self.dtype)
+        weight = self.named[name].detach()
         if shape and tuple(weight.shape) != shape:
             raise ModelError(
                 f"weight {name} has shape {tuple(weight.shape)}, the config says {shape}",
@@ -249,12 +284,15 @@ class _Weights:
             )
         return weight
 
-    def project(self, name: str) -> Project:
-        return self._projecting(self.plain(name))
+    def plain(self, name: str, *shape: int) -> Tensor:
+        return self._named(name, *shape).to(self.device, self.dtype)
 
-    def turned(self, name: str, heads: int) -> Project:
+    def project(self, name: str, *shape: int) -> Project:
+        return self._projecting(self.plain(name, *shape))
+
+    def turned(self, name: str, heads: int, width: int) -> Project:
         """Query, key and value in one; the pairs of query and key features side by side."""
-        weight_ND = self.plain(name)
+        weight_ND = self.plain(name, 3 * width, width)
         query_key_GPED, value_ND = (
             weight_ND[: 2 * len(weight_ND) // 3].view(2 * heads, 2, -1, weight_ND.shape[1]),
             weight_ND[2 * len(weight_ND) // 3 :],

@@ -6,7 +6,6 @@ is not an error here, but None.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from diffusion.model.folder import FETCH_AGAIN, first_not_finite
 from diffusion.model.lean import LeanEncoder, LeanShape
 from diffusion.model.manifest import CONFIG_FILE, WEIGHTS_FILE
 from diffusion.model.quantize import MODES, Mode, fastest_mode_for
+from diffusion.text.json_file import read_object
 
 _LARGEST_WEIGHT = "model.layers.0.mlp.Wi.weight"
 
@@ -94,12 +94,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     """The config.json of a verified folder. Raises CheckpointError naming the file."""
     path = folder / CONFIG_FILE
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        return read_object(path)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read ({error})", fix=FETCH_AGAIN) from error
-    if not isinstance(config, dict):
-        raise CheckpointError(f"{path} holds no object", fix=FETCH_AGAIN)
-    return config
 
 
 def _mode(asked: str, weights: Mapping[str, torch.Tensor]) -> Mode:

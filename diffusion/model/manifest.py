@@ -19,6 +19,7 @@ from typing import Any
 
 from diffusion.errors import CheckpointError
 from diffusion.model.digests import sha256_of
+from diffusion.text.json_file import read_object
 
 FORMAT_VERSION = 1
 DIFFUSION, FIM = "diffusion", "fim"
@@ -83,7 +84,7 @@ class Manifest:
         if not path.is_file():
             return None
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = read_object(path)
             version = int(raw["format_version"])
             if version <= FORMAT_VERSION:
                 raw.setdefault("objective", DIFFUSION)
@@ -92,7 +93,7 @@ class Manifest:
                     str(name): FileRecord(int(record["bytes"]), str(record["sha256"]))
                     for name, record in raw["files"].items()
                 }
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CheckpointError(
                 f"{path} is not a model manifest ({type(error).__name__}: {error})",
                 fix=_FETCH_AGAIN,

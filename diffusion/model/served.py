@@ -16,8 +16,15 @@ from diffusion.errors import AdapterError, CheckpointError, ModelError
 from diffusion.model.caching import CachingDenoiser
 from diffusion.model.device import device_for, mode_on
 from diffusion.model.folder import check_vocabulary, verify
+from diffusion.model.lean import LeanShape
 from diffusion.model.lean_denoiser import LeanDenoiser, read_config, read_weights
-from diffusion.model.manifest import DIFFUSION, LENGTHS_FILE, TOKENIZER_FILE, WEIGHTS_FILE
+from diffusion.model.manifest import (
+    CONFIG_FILE,
+    DIFFUSION,
+    LENGTHS_FILE,
+    TOKENIZER_FILE,
+    WEIGHTS_FILE,
+)
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.tokenizer import Tokenizer
 
@@ -70,12 +77,17 @@ def _denoiser(
     folder: Path, precision: str, adapter: Path | None, device: torch.device
 ) -> CachingDenoiser:
     if (folder / WEIGHTS_FILE).is_file():  # a foreign model may be cut into several
+        config = read_config(folder)
+        try:
+            LeanShape.of(config)
+        except ModelError as error:
+            raise CheckpointError(f"{folder / CONFIG_FILE}: {error}") from error
         try:
             weights = read_weights(folder)
             if adapter is not None:
                 weights = merged(weights, adapter, base_of(folder))
-            lean = LeanDenoiser.of(read_config(folder), weights, precision, device)
-        except AdapterError:
+            lean = LeanDenoiser.of(config, weights, precision, device)
+        except (AdapterError, CheckpointError):
             raise
         except ModelError as error:
             raise CheckpointError(f"{folder / WEIGHTS_FILE}: {error}") from error

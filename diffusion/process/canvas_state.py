@@ -86,6 +86,11 @@ class CanvasResult:
     reason: Reason
     constraint_met: bool
 
+    @property
+    def late(self) -> bool:
+        """Whether time or steps ran out first."""
+        return self.reason in ("deadline", "max_steps")
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:

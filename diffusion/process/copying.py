@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from diffusion.errors import ConfigError
 from diffusion.process.denoiser import Denoise
+from diffusion.text.json_file import read_object
 from diffusion.text.tokenizer import DEL, MASK, SPECIAL_COUNT
 
 COPYING_FILE: Final = "copying.json"
@@ -192,13 +193,15 @@ class CopyWeights:
     def load(cls, path: Path) -> CopyWeights:
         """Read what `save` wrote; no file means weights of zero. Raises ConfigError."""
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = read_object(path)
             if raw["version"] != VERSION:
                 raise ValueError(f"version {raw['version']}, not {VERSION}")
             table = tuple(tuple(float(w) for w in row) for row in raw["table"])
             return cls(table, dict(raw.get("facts", {})))
         except FileNotFoundError:
             return cls()
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f"{path} cannot be read ({error})", fix="fit it again: diffill calibrate"

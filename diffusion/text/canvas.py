@@ -189,6 +189,15 @@ def canvas_ids(pins: Sequence[int], slots: int) -> tuple[int, ...]:
     return (*pins, *([MASK] * slots))
 
 
+def constrained_slots(tokenizer: Tokenizer, slot_ids: Sequence[int], constraint: bytes) -> int:
+    """How many of the first slots hold a byte of the constraint."""
+    slots, left = 0, len(constraint)
+    while left > 0 and slots < len(slot_ids):
+        left -= len(tokenizer.token_bytes(slot_ids[slots]))
+        slots += 1
+    return slots
+
+
 def read_back(tokenizer: Tokenizer, slot_ids: Sequence[int], constraint: bytes) -> bytes:
     """The text that the slots put into the hole: up to the first DEL or MASK, less the constraint.
 

@@ -120,6 +120,9 @@ def prose_at(tree: SyntaxTree | None, data: bytes, at: int) -> str | None:
         start = data.rfind(b"\n", 0, at) + 1
         if not tree.has_error(start, at):
             return None
+        left = line_before(data, at)
+        closed = max(_prose_end_in_line(tree, start, at), at - len(left))
+        return _prose_in_line(data[closed:at], language)
     elif language == languages.TEXT:
         return None
     return _prose_in_line(line_before(data, at), language)
@@ -141,6 +144,17 @@ def _prose_in_tree(tree: SyntaxTree, data: bytes, at: int) -> str | None:
         elif kind == "comment" and _inside_comment(data, node.start_byte, node.end_byte, at):
             found = "comment"
     return found
+
+
+def _prose_end_in_line(tree: SyntaxTree, start: int, at: int) -> int:
+    """Where the string or comment ends that covers the start of a line; `start` without one."""
+    built = languages.grammar(tree.grammar)
+    if built is None:
+        return start
+    for node in tree.path(start):
+        if built.kinds.get(node.type, "") in ("string", "comment") and node.start_byte < start:
+            return node.end_byte if node.end_byte <= at else start
+    return start
 
 
 def _inside_comment(data: bytes, start: int, end: int, at: int) -> bool:
@@ -234,6 +248,8 @@ def _owner(data: bytes, offset: int, language: str) -> str:
     head = line_before(data, offset).rstrip()
     opener = data[offset : offset + 1]
     if opener == b"{":
+        if data[offset - 1 : offset] == b"$" and language in ("javascript", "typescript"):
+            return "group"  # in a template
         return _brace_owner(head, language)
     if opener == b"[":
         return "index" if re.search(rb"[\w)\]]$", head) else "literal"

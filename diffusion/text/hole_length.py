@@ -23,6 +23,7 @@ from typing import Final, Protocol
 from diffusion.errors import TextError
 from diffusion.text.hole import KINDS
 from diffusion.text.hole_sampling import HoleMix, sample_holes
+from diffusion.text.json_file import read_object
 from diffusion.text.span import classify
 from diffusion.text.syntax import SyntaxTree
 
@@ -156,15 +157,14 @@ class LengthTable:
         """Read a table. Raises TextError if the file is missing, damaged, or of another version."""
         fix = "reinstall diffill, or learn the table again"
         try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
+            document = read_object(Path(path))
         except OSError as error:
             raise TextError(
                 f"length table {path} cannot be read ({error.strerror})", fix=fix
             ) from error
         except ValueError as error:
             raise TextError(f"length table {path} is not JSON ({error})", fix=fix) from error
-        if not isinstance(document, dict) or document.get("version") != VERSION:
-            found = document.get("version") if isinstance(document, dict) else None
+        if (found := document.get("version")) != VERSION:
             raise TextError(
                 f"length table {path} has version {found!r}, this diffill reads {VERSION}", fix=fix
             )

@@ -18,14 +18,15 @@ torch, no process is started. A link is judged by its own name and by that of wh
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from pathspec import GitIgnoreSpec
+from pathspec import GitIgnoreSpec, RegexPattern
 
 SECRETS: Final = (
     # Settings of the environment, and what tools keep their passwords in.
@@ -49,6 +50,13 @@ _MOST_BYTES: Final = 1 << 20
 _LONGEST_PATTERN: Final = 4096
 """No path is longer."""
 _MOST_WILDCARDS: Final = 4
+_SET: Final = re.compile(r"\\.|\[[!^]?\]?(?:\[:[a-z]+:\]|[^\]])*+(?:\]|$)")
+_CLASSES: Final = {
+    "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "blank": " \t", "cntrl": "\x01-\x1f\x7f",
+    "digit": "0-9", "graph": '"-.0-~!', "lower": "a-z", "print": " -.0-~",
+    "punct": ':-@"-.[-`{-~!', "space": " \t-\r", "upper": "A-Z", "xdigit": "0-9a-fA-F",
+}  # fmt: skip
+"""What `[:alpha:]` and the like stand for in a set; no slash, and none begins with `!` or `]`."""
 
 _MOST_KNOWN: Final = 500
 _known: dict[Path, tuple[tuple[int, ...], _Patterns]] = {}
@@ -150,7 +158,7 @@ class IgnoreRules:
                     (".gitignore", _read(folder / GITIGNORE)),
                 ]
             found.append((".diffillignore", _read(folder / OWN_IGNORE)))
-            specs = self._specs[folder] = tuple((why, s) for why, s in found if s.lines)
+            specs = self._specs[folder] = tuple((why, s) for why, s in found if s.known)
         return specs
 
 
@@ -177,7 +185,7 @@ def _read(file: Path) -> _Patterns:
             known = _known.get(file)
             if known is not None and known[0] == stamp:
                 return known[1]
-            text = stream.read(_MOST_BYTES).decode("utf-8", "replace")
+            text = stream.read(_MOST_BYTES).decode("utf-8-sig", "replace")
     except (OSError, ValueError):
         return _Patterns(())
     patterns = _Patterns(text.splitlines())
@@ -195,16 +203,18 @@ class _Patterns:
     """Lines of an ignore file; those that cannot be read are left out."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        patterns = [(line, _compiled(_tamed(line))) for line in lines if line.strip()]
-        self.lines = tuple(line for line, found in patterns for _ in found)
-        self._spec = GitIgnoreSpec([pattern for _, found in patterns for pattern in found])
+        self.known = tuple(found for line in lines if line.strip() for found in _compiled(line))
 
     def says(self, name: str) -> tuple[bool, str] | None:
-        """Whether the last pattern that knows `name` leaves it out, and that pattern."""
-        result = self._spec.check_file(name)
-        if result.include is None or result.index is None:
-            return None
-        return result.include, self.lines[result.index]
+        """Whether the last pattern that names `name` leaves it out, and that pattern.
+
+        Of a folder, which ends in a slash, as of a file: what lies in a folder that a pattern
+        names is not named by it. So `!src/` lets nothing back in that another pattern leaves out.
+        """
+        for line, regex, leaves_out in reversed(self.known):
+            if _names(regex, name):
+                return leaves_out, line
+        return None
 
     def leave_out(self, path: Path) -> str | None:
         """The pattern that leaves out a relative path, or a folder on the way to it."""
@@ -224,6 +234,7 @@ def _tamed(line: str) -> str:
     """
     if len(line) > _LONGEST_PATTERN:
         return ""
+    line = _SET.sub(_without_classes, line)
     parts = [_with_few_stars(part) for part in line.split("/")]
     deep = [n for n, part in enumerate(parts) if part == "**"]
     if len(deep) > _MOST_WILDCARDS:
@@ -238,14 +249,32 @@ def _with_few_stars(part: str) -> str:
     return f"{part[: part.index('*')]}*{part[part.rindex('*') + 1 :]}"
 
 
-def _compiled(line: str) -> Sequence[Any]:
-    """A line as it is matched, once it is known that it can be; else nothing."""
-    if not line:
-        return ()
+def _without_classes(found: re.Match[str]) -> str:
+    """A set with `[:digit:]` and the like spelled out; nothing else is changed."""
+    if found[0].startswith("\\"):
+        return found[0]
+    return found[0][0] + re.sub(
+        r"\[:([a-z]+):\]", lambda name: _CLASSES.get(name[1], name[0]), found[0][1:]
+    )
+
+
+def _compiled(line: str) -> Iterator[tuple[str, re.Pattern[str], bool]]:
+    """A line, as it is matched and whether it leaves out, once it is known that it can be."""
     try:
-        return tuple(GitIgnoreSpec.from_lines([line]).patterns)
+        found = GitIgnoreSpec.from_lines([_tamed(line)]).patterns
     except (ValueError, TypeError):
-        return ()  # one bad line must not let all others go
+        return  # one bad line must not let all others go
+    for pattern in found:
+        if pattern.include is not None and isinstance(pattern, RegexPattern) and pattern.regex:
+            yield line, re.compile(pattern.regex.pattern, re.DOTALL), pattern.include
+
+
+def _names(regex: re.Pattern[str], name: str) -> bool:
+    """Whether a pattern names this very file or folder, rather than one that it lies in."""
+    if "ps_d" in regex.groupindex:  # pathspec's mark for the slash after what is named
+        return any(match.end() == len(name) for match in regex.finditer(name))
+    # All files ("*"), or what lies in a folder ("a/**").
+    return regex.search(name, 0, len(name) - name.endswith("/")) is not None
 
 
 @cache

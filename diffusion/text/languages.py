@@ -182,10 +182,10 @@ def grammar_name(alias: str) -> str:
     return LANGUAGES[name].variants.get(key, name)
 
 
-def grammar_for_path(path: str | PurePath) -> str:
-    """The grammar name for a file; pass it to `SyntaxTree.parse` as the language."""
-    name = language_for_path(path)
-    return name if name == TEXT else grammar_name(PurePath(path).suffix)
+def grammar_for_path(path: str | PurePath, first_line: bytes = b"") -> str:
+    """The grammar name for a file, found as its language is; `SyntaxTree.parse` takes it."""
+    suffix = PurePath(path).suffix
+    return grammar_name(suffix) if suffix else language_for_path(path, first_line)
 
 
 @cache

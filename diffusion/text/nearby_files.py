@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from diffusion.text.ignored import IgnoreRules
-from diffusion.text.languages import language_for_path
+from diffusion.text.languages import canonical, language_for_path
 from diffusion.text.line_index import MOST_BYTES, LineIndex
 
 VENDORED: Final = frozenset(
@@ -71,7 +71,7 @@ def index_around(
     `stop` is asked in every folder and before every file.
     """
     root, first = Path(os.path.realpath(root)), Path(os.path.realpath(file)).parent
-    wanted = _family(language or language_for_path(file))
+    wanted = _family(canonical(language) if language else language_for_path(file))
     found: list[tuple[str, bytes]] = []
     folders: set[Path] = set()
     left, whole = most_bytes, True

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from diffusion.errors import HoleError
+from diffusion.text.byte_order_mark import mark_before
 
 MARKER = "___"
 """What stands for a hole in a text, unless somebody says otherwise."""
@@ -46,14 +47,16 @@ def find_markers(data: bytes, marker: str = MARKER) -> list[Span]:
     before = rf"(?<!{word})" if re.match(r"\w", marker) else ""
     after = rf"(?!{word})" if re.search(r"\w$", marker) else ""
     pattern = before + re.escape(marker) + after
-    return [match.span() for match in re.finditer(pattern.encode("utf-8", "surrogatepass"), data)]
+    mark = mark_before(data, len(data))  # no word, though it has the bytes of one
+    found = re.finditer(pattern.encode("utf-8", "surrogatepass"), data[mark:])
+    return [(match.start() + mark, match.end() + mark) for match in found]
 
 
 def split(data: bytes, holes: Sequence[Span], pins: Sequence[Span] = ()) -> list[Part]:
     """The parts of holes, in the order of the document.
 
     Raises HoleError: no hole, too many, one outside the document, two that overlap or stand at
-    one place, or a pin that is not inside a hole.
+    one place, or a pin that is not inside a hole or is no text.
     """
     if not holes:
         raise HoleError("there is no hole", fix=f"mark one by {MARKER}, or give ranges")
@@ -75,23 +78,32 @@ def split(data: bytes, holes: Sequence[Span], pins: Sequence[Span] = ()) -> list
                     f"{name} {other[0]}..{other[1]} overlaps {name} {one[0]}..{one[1]}",
                     fix="give ranges that are apart",
                 )
+    _check_pins(data, holes, pins)
     parts: list[Part] = []
-    used = 0
     for number, (start, end) in sorted(enumerate(holes), key=lambda item: item[1]):
         inside = sorted(pin for pin in pins if start <= pin[0] and pin[1] <= end)
-        used += len(inside)
         edges = [start, *(edge for pin in inside for edge in pin), end]
         for low, high in zip(edges[::2], edges[1::2], strict=True):
             if low < high or not inside:
                 parts.append(Part(number, low, high, beside_pin=bool(inside)))
-    if used < len(pins):
-        lost = next(p for p in pins if not any(h[0] <= p[0] and p[1] <= h[1] for h in holes))
-        raise HoleError(
-            f"pin {lost[0]}..{lost[1]} lies in no hole", fix="pin text inside one of the holes"
-        )
     if len(parts) > MAX_PARTS:
         raise HoleError(
             f"{len(parts)} parts are to be filled, {MAX_PARTS} are the most",
             fix="fill them in several requests",
         )
     return parts
+
+
+def _check_pins(data: bytes, holes: Sequence[Span], pins: Sequence[Span]) -> None:
+    for low, high in pins:
+        if not any(start <= low and high <= end for start, end in holes):
+            raise HoleError(
+                f"pin {low}..{high} lies in no hole", fix="pin text inside one of the holes"
+            )
+        try:
+            data[low:high].decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise HoleError(
+                f"pin {low}..{high} is no text in UTF-8, so that it could not stay as it is",
+                fix="pin whole characters",
+            ) from error

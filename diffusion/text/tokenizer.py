@@ -72,9 +72,10 @@ class Tokenizer:
         path = Path(path)
         try:
             raw = path.read_text(encoding="utf-8")
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.reason if isinstance(error, UnicodeDecodeError) else error.strerror
             raise TokenizerError(
-                f"tokenizer file {path} cannot be read ({error.strerror}); "
+                f"tokenizer file {path} cannot be read ({why}); "
                 "reinstall diffill, or point --model at a complete model folder"
             ) from error
         return cls.from_json(raw, name=str(path))
@@ -93,7 +94,15 @@ class Tokenizer:
                 f"{name} was not made by diffill: id {MASK} is {core.id_to_token(MASK)!r}, not the "
                 "mask; train one with `diffill corpus train-tokenizer`"
             )
-        return cls(core, _digest(raw))
+        found = cls(core, _digest(raw))
+        try:
+            found.decode(())
+        except UnicodeEncodeError as error:
+            raise TokenizerError(
+                f"{name} was not made by diffill: its token {error.object!r} stands for no bytes; "
+                "restore it from the package"
+            ) from error
+        return found
 
     def encode(self, data: bytes) -> list[int]:
         """Token ids of `data`."""
@@ -142,7 +151,7 @@ def pretoken_ends(data: bytes) -> list[int]:
 
 def hash_of_tokenizer(path: Path) -> str:
     """`Tokenizer.hash` of a file, without reading it as a vocabulary. Raises OSError."""
-    return _digest(path.read_text(encoding="utf-8"))
+    return _digest(path.read_text(encoding="utf-8", errors="replace"))
 
 
 def _digest(raw: str) -> str:

@@ -183,10 +183,16 @@ class Filler(Protocol):
         """A name for people."""
         ...
 
-    def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
+    def infill(
+        self,
+        request: EngineRequest,
+        cancel: CancelToken,
+        encoding: CancelToken | None = None,
+    ) -> EngineAnswer:
         """Fill a hole.
 
-        Raises Cancelled within one denoising step of `cancel` being set.
+        Raises Cancelled within one denoising step of `cancel` being set; while its context is
+        encoded, within a layer of `encoding` being set, if that is given.
         """
         ...
 

@@ -58,9 +58,14 @@ class LocalFiller:
         self._infiller = infiller
         self.model = model
 
-    def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
+    def infill(
+        self,
+        request: EngineRequest,
+        cancel: CancelToken,
+        encoding: CancelToken | None = None,
+    ) -> EngineAnswer:
         with self._on_device():
-            result = self._infiller.infill(_asked(request), cancel=cancel)
+            result = self._infiller.infill(_asked(request), cancel=cancel, encoding=encoding)
         return EngineAnswer(
             candidates=tuple(
                 EngineCandidate(

@@ -120,6 +120,7 @@ class ScriptedFiller:
         self,
         request: EngineRequest,
         cancel: CancelToken,
+        encoding: CancelToken | None = None,
         on_step: Callable[[EngineAnswer, int], None] | None = None,
     ) -> EngineAnswer:
         """`on_step` hears after each step of the answer and of the number of the step."""
@@ -168,7 +169,7 @@ class ScriptedFiller:
         """The candidates of the answer for the selection's start, each as a rewrite."""
         at = EngineRequest(request.text, request.start, request.language, request.alternatives)
         watch = _watch(((request.start, request.end),), on_draft)
-        answer = self.infill(at, cancel, watch)
+        answer = self.infill(at, cancel, on_step=watch)
         return EngineRewriteAnswer(
             tuple(EngineRewrite(c.text, c.score, request.strength) for c in answer.candidates),
             masked=1,
@@ -184,7 +185,7 @@ class ScriptedFiller:
             request.text, holes[0][0], request.language, request.alternatives,
             elsewhere=request.elsewhere, repository=request.repository,
         )  # fmt: skip
-        answer = self.infill(at, cancel, _watch(holes, on_draft))
+        answer = self.infill(at, cancel, on_step=_watch(holes, on_draft))
         fills = tuple(
             EngineFill((c.text,) * len(holes), c.score, c.parses) for c in answer.candidates
         )

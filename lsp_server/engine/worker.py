@@ -2,12 +2,13 @@
 
 Invariants: the model is loaded and called on this thread only, one request at a time, in the
 order of arrival; a request whose token is set before its turn is never started, is answered at
-once and lets go of its text; whatever
-loading or filling raises ends in that request's future and never ends the thread; work ahead of
-need is dropped as soon as a request arrives, and never loads a model. A model with another
-adapter is loaded beside the one at hand and takes its place between two requests. A request at
-which a GPU fails is answered by the processor, which serves from then on. When nothing has come
-for a while, memory that requests have freed goes back to the system, once.
+once and lets go of its text; whatever loading or filling raises ends in that request's future and
+never ends the thread; work ahead of need is dropped as soon as a request arrives that has no use
+for it, and never loads a model; what a cancelled request has begun to encode may go on for the next
+one (`encoding`). A model with another adapter is loaded beside the one at hand and takes its place
+between two requests. A request at which a GPU fails is answered by the processor, which serves from
+then on. When nothing has come for a while, memory that requests have freed goes back to the system,
+once.
 
 The thread is our own and a daemon: pygls reads stdin from its pool, which inference must not
 fill, and the threads of a `ThreadPoolExecutor` are joined at interpreter exit, which would hang
@@ -30,6 +31,7 @@ from typing import Any, TypeVar
 from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import AdapterError, DiffillError
 from diffusion.heap import give_back_freed_memory
+from lsp_server.engine.encoding import Encoding, Newest
 from lsp_server.engine.engine import (
     EngineAnswer,
     EngineConfig,
@@ -96,6 +98,7 @@ class _Swap:
 class _Ahead:
     request: EngineRequest
     cancel: CancelToken
+    encoding: Encoding
 
 
 class WorkerEngine:
@@ -114,6 +117,7 @@ class WorkerEngine:
         self._on_state: StateListener | None = None
         self._jobs: queue.SimpleQueue[_Job | _Ahead | _Swap | None] = queue.SimpleQueue()
         self._ahead = CancelToken()
+        self._newest = Newest()
         self._filler: Filler | None = None
         self._loaded_config: EngineConfig | None = None
         self._status = EngineStatus(EngineState.IDLE)
@@ -131,7 +135,15 @@ class WorkerEngine:
             self._put(None)
 
     def submit(self, request: EngineRequest, cancel: CancelToken) -> Future[EngineAnswer]:
-        return self._submit(lambda filler: filler.infill(request, cancel), cancel)
+        encoding = Encoding(request, cancel, self._newest)
+
+        def call(filler: Filler) -> EngineAnswer:
+            try:
+                return filler.infill(request, cancel, encoding)
+            finally:
+                self._newest.done(request)
+
+        return self._submit(call, cancel, request)
 
     def submit_rewrite(
         self,
@@ -156,12 +168,18 @@ class WorkerEngine:
     ) -> Future[EngineScoreAnswer]:
         return self._submit(lambda filler: filler.score(request, cancel), cancel)
 
-    def _submit(self, call: Callable[[Filler], Answer], cancel: CancelToken) -> Future[Answer]:
+    def _submit(
+        self,
+        call: Callable[[Filler], Answer],
+        cancel: CancelToken,
+        request: EngineRequest | None = None,
+    ) -> Future[Answer]:
         job = _Job(call, cancel)
         future: Future[Answer] = job.future
         if self._status.state is EngineState.CLOSED:
             future.set_exception(EngineUnavailable("the engine is closed"))
         else:
+            self._newest.request = request
             self._ahead.cancel("superseded")
             self._put(job)
             cancel.listen(partial(_overtake, weakref.ref(job)))  # the queue is what holds it
@@ -173,7 +191,7 @@ class WorkerEngine:
             return
         self._ahead = token = CancelToken()
         for request in requests:
-            self._put(_Ahead(request, token))
+            self._put(_Ahead(request, token, Encoding(request, token, self._newest)))
 
     def status(self) -> EngineStatus:
         return replace(self._status, queue=self._jobs.qsize())
@@ -227,6 +245,7 @@ class WorkerEngine:
         )  # fmt: skip
 
     def close(self) -> None:
+        self._newest.request = None
         self._ahead.cancel("shutting down")
         self._change(EngineStatus(EngineState.CLOSED))
         self._jobs.put(None)
@@ -316,7 +335,7 @@ class WorkerEngine:
         if self._filler is None or self._loaded_config != self._config or job.cancel.is_cancelled:
             return
         try:
-            self._filler.prepare(job.request, job.cancel)
+            self._filler.prepare(job.request, job.encoding)
         except (Cancelled, DeviceFailed):
             pass  # the request itself finds the device as it is
         except Exception:

@@ -14,6 +14,7 @@ from diffusion.process.canvas_state import CanvasResult
 from diffusion.quoting import PlacedQuote
 from diffusion.ranking import Ranking
 from diffusion.text.hole_length import LengthTable
+from diffusion.text.parse_allowance import ParseAllowance
 from diffusion.text.quotes import Quote
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import DEL, Tokenizer
@@ -63,6 +64,7 @@ def test_a_text_is_offered_once_with_its_best_evidence() -> None:
     [
         ({"reason": "deadline", "constraint_met": False}, "the time was up"),
         ({"reason": "deadline"}, "the time was up"),
+        ({"reason": "max_steps", "ids": (*TOKENIZER.encode(b"\n"), DEL, DEL)}, "the time was up"),
         ({"reason": "constraint", "constraint_met": False}, "the typed word could not be"),
         ({"reason": "ended", "finished": True}, "the model ended the hole at once"),
     ],
@@ -81,6 +83,30 @@ def test_a_closer_too_many_is_cut_off() -> None:
     evidence = found[0].evidence
     assert evidence is not None and evidence.trimmed and not evidence.ended
     assert not found[-1].parses and found[-1].text == "x, y))"
+
+
+class Looks(ParseAllowance):
+    """Time for so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def edited(self, tree: SyntaxTree, start: int, end: int, text: bytes) -> SyntaxTree:
+        self.looks -= 1
+        if self.looks < 0:
+            self.left_ms = 0.0
+        return super().edited(tree, start, end, text)
+
+
+@pytest.mark.parametrize(("looks", "texts"), [(9, ["x, y", "x, y))"]), (1, ["x, y))"])])
+def test_a_start_that_nobody_could_look_at_is_not_offered(looks: int, texts: list[str]) -> None:
+    data = b"f()\n"
+    tree = SyntaxTree.parse(data, "python")
+    site = Site(tree, data, 2, 2, "python", "arguments", allowance=Looks(looks))
+    result = canvas(b"x, y))", 0.5, slots=12)
+    found, _ = rank(TOKENIZER, LengthTable(), site, [result], 0, b"")
+    assert [candidate.text for candidate in found] == texts
 
 
 def test_what_parses_comes_first_and_a_whole_canvas_before_a_cut_one() -> None:

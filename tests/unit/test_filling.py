@@ -17,13 +17,14 @@ from diffusion.errors import HoleError
 from diffusion.filling import FillRequest, FillResult, fill
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.open_parts import OpenParts, open_parts
+from diffusion.process.canvas_state import CanvasResult, CanvasState
 from diffusion.process.judging import FilledCanvas, judge
 from diffusion.text.line_index import LineIndex
 from diffusion.text.line_tasks import bridge_task
+from diffusion.text.parse_allowance import ParseAllowance
 from diffusion.text.parts import find_markers, split
 from diffusion.text.syntax import SyntaxTree
-from diffusion.text.tokenizer import MASK
-from diffusion.token_alternatives import AlternativesRequest, alternatives
+from diffusion.text.tokenizer import DEL, MASK
 from diffusion.written import OUT_OF_TIME
 from tests.support.drawn import read_drawn
 
@@ -60,6 +61,14 @@ def test_pins_survive_verbatim(infiller: Infiller) -> None:
 def test_a_hole_of_nothing_but_a_pin_stays(infiller: Infiller) -> None:
     with_one = fill(infiller, replace(REQUEST, pins=(HOLES[0],)))
     assert all(found.texts[0] == "___" for found in with_one.fills) and with_one.fills
+
+
+def test_where_all_is_pinned_it_says_so(infiller: Infiller) -> None:
+    """A hole that is pinned whole beside another one is no completion of that one alone."""
+    asked = replace(REQUEST, holes=HOLES[:2], pins=(HOLES[0],))
+    assert all(found.texts[0] == "___" for found in fill(infiller, asked).fills)
+    result = fill(infiller, replace(asked, pins=HOLES[:2]))
+    assert not result.fills and "is pinned" in str(result.reason)
 
 
 def test_groups_too_far_apart_for_one_context_are_filled_one_after_another(
@@ -123,6 +132,42 @@ def test_a_fill_without_time_says_so(infiller: Infiller) -> None:
     data = b"f(___, b)\ng(___)\n"
     asked = FillRequest(data, tuple(find_markers(data)), "python", deadline_ms=0.001)
     assert fill(infiller, asked).reason == OUT_OF_TIME
+
+
+def test_a_hole_that_is_blank_when_the_time_is_up_is_late(
+    infiller: Infiller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"f(___, b)\ng(___)\n"
+    late: Any = "deadline"
+
+    def blank(canvas: CanvasState) -> CanvasResult:
+        slots = (*infiller.tokenizer.encode(canvas.constraint + b"\n"), DEL)
+        ids = (*canvas.ids[: int(canvas.pins)], *slots)  # type: ignore[arg-type]
+        return CanvasResult(ids, (0.5,) * len(ids), -1, 1, late == "full", late, True)
+
+    def cut_short(_: object, canvases: list[list[CanvasState]], *__: Any, **___: Any) -> Any:
+        return [list(map(blank, row)) for row in canvases]
+
+    monkeypatch.setattr("diffusion.filling.sample_jointly", cut_short)
+    asked = FillRequest(data, tuple(find_markers(data)), "python")
+    assert fill(infiller, asked).reason == OUT_OF_TIME
+    late = "full"
+    assert fill(infiller, asked).reason == "a hole stayed empty"
+
+
+def test_all_texts_of_the_holes_share_the_time_for_parses(
+    infiller: Infiller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[ParseAllowance] = []
+    was = ParseAllowance.edited
+
+    def edited(self: ParseAllowance, *more: Any) -> SyntaxTree:
+        seen.append(self)
+        return was(self, *more)
+
+    monkeypatch.setattr(ParseAllowance, "edited", edited)
+    assert fill(infiller, REQUEST).fills
+    assert len(seen) > len(HOLES) and len(set(seen)) == 1
 
 
 def test_holes_in_a_document_that_takes_long_to_parse(infiller: Infiller) -> None:
@@ -268,21 +313,6 @@ def test_a_deadline_covers_both_halves_of_a_bridge(infiller: Infiller) -> None:
     task = bridge_task(data, data.index(b"\n\n") + 1)
     result = carry_out(infiller, task, FillRequest(data, (), "python", deadline_ms=0.001))
     assert result.steps <= 2, "one pass each at most"
-
-
-def test_alternatives_have_another_token_at_the_place(infiller: Infiller) -> None:
-    data = b"for \n    pass\n"
-    asked = AlternativesRequest(data, 4, 4, "python", b"item in items:", 5, count=4)
-    result = alternatives(infiller, asked)
-    assert result.token.strip() == "in" and 0 <= result.p <= 1
-    assert result.alternatives
-    for found in result.alternatives:
-        assert found.token != result.token and found.token in found.text
-        assert not found.text.startswith("item in")
-    crlf = replace(asked, candidate=b"item\r\n in items:", at=7)
-    assert alternatives(infiller, crlf).token.strip() == "in", "as the client counts"
-    with pytest.raises(HoleError, match="outside the candidate"):
-        alternatives(infiller, replace(asked, at=99))
 
 
 @pytest.mark.model

@@ -124,6 +124,30 @@ def test_the_constraint_is_never_taken_back(tokenizer: Tokenizer) -> None:
     assert hidden and 0 not in hidden
 
 
+def test_a_constraint_that_ends_where_a_token_does_takes_no_more(tokenizer: Tokenizer) -> None:
+    where = site("print‸\n")
+    assert masks_of_constraint(tokenizer, where, "print((", b"print")
+    assert not slots_to_mask(tokenizer, where, canvas(tokenizer, "print", spare=0), 0, b"print")
+
+
+def masks_of_constraint(tokenizer: Tokenizer, where: Site, text: str, typed: bytes) -> bool:
+    """Whether the first token behind what is typed may be taken back."""
+    hidden = slots_to_mask(tokenizer, where, canvas(tokenizer, text, spare=0), 0, typed)
+    return 1 in hidden and 0 not in hidden
+
+
+def test_what_could_not_be_looked_at_is_not_kept(tokenizer: Tokenizer) -> None:
+    where = site("x = call(‸)\ny = 2\n")
+    broken = canvas(tokenizer, "first, , second", spare=0)
+    good = canvas(tokenizer, "first, a second", spare=0)
+
+    def time_is_up(canvases: Sequence[CanvasState]) -> list[CanvasResult]:
+        where.allowance.left_ms = 0.0
+        return [good] * len(canvases)
+
+    assert repair(tokenizer, where, [broken], 0, b"", time_is_up) == []
+
+
 def test_a_request_with_repair_never_offers_less(tiny_model_dir: Path) -> None:
     infiller = Infiller.load(tiny_model_dir, threads=1, precision="fp32")
     for hole in example_holes(2, seed=3):

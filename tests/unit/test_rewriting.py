@@ -14,6 +14,7 @@ from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import CanvasError, HoleError
 from diffusion.infill import Infiller
 from diffusion.rewriting import RewriteRequest, masked_slots, rewrite
+from diffusion.written import OUT_OF_TIME
 from tests.support.drawn import read_drawn
 from tests.support.reference import example_holes
 
@@ -62,6 +63,48 @@ def test_a_selection_in_the_middle_of_a_word(infiller: Infiller) -> None:
     for strength in (0.5, 1.0):
         for found in rewrite(infiller, replace(inside, strength=strength)).rewrites:
             assert found.text
+
+
+@pytest.mark.parametrize("strength", STRENGTHS)
+def test_a_selection_behind_a_word_of_several_tokens(infiller: Infiller, strength: float) -> None:
+    """The word is typed, so that its tokens stay, all of them and nothing else."""
+    text = b"handler = build_request_handler_factory(request, settings)\n"
+    start = text.index(b"(")
+    asked = RewriteRequest(text, start, len(text) - 1, "python", strength, alternatives=8)
+    assert rewrite(infiller, asked).rewrites
+    kept = ((text.index(b"settings"), len(text)),)
+    assert all(
+        found.text.endswith("settings)")
+        for found in rewrite(infiller, replace(asked, keep=kept)).rewrites
+    )
+
+
+@pytest.mark.parametrize("strength", STRENGTHS)
+def test_a_selection_in_the_last_token_of_its_word(infiller: Infiller, strength: float) -> None:
+    """No token of it can stay, and it is written anew whatever the strength."""
+    text = b"build_request_handler_fac"
+    found = rewrite(infiller, RewriteRequest(text, len(text) - 1, len(text), "python", strength))
+    assert found.rewrites and found.masked > 1
+    with pytest.raises(HoleError, match="is kept"):
+        asked = RewriteRequest(text, len(text) - 1, len(text), "python", strength)
+        rewrite(infiller, replace(asked, keep=((0, len(text)),)))
+
+
+def test_line_ends_that_are_kept_stay_and_no_text_is_offered_for_them(infiller: Infiller) -> None:
+    data = b"a = 1\r\nb = 2\r\nc = 3\nd = 4\r\ne = 5\r\nf = 6\r\n"
+    start, end = data.index(b"b ="), data.index(b"e =")
+    kept = (data.index(b"c ="), data.index(b" = 4"))
+    asked = RewriteRequest(data, start, end, "python", 0.1, 8, keep=(kept,))
+    texts = [found.text for found in rewrite(infiller, asked).rewrites]
+    assert texts and all("c = 3\nd" in text for text in texts)
+    unlike = {text.replace("\r\n", "\n") for text in texts}
+    assert len(unlike) == len(texts)
+    assert data[start:end].decode().replace("\r\n", "\n") not in unlike
+
+
+def test_it_says_that_the_time_was_up(infiller: Infiller) -> None:
+    result = rewrite(infiller, replace(REQUEST, deadline_ms=0.001))
+    assert not result.rewrites and result.reason == OUT_OF_TIME
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from diffusion.demo.holes import load_holes
 from diffusion.infill import Candidate, Infiller, InfillRequest, InfillResult, TokenScore
-from diffusion.infill_cli import as_document
+from diffusion.infill_cli import as_document, language_of, lines_of
 from diffusion.text.hole import Hole
 from lsp_server.commands import app
 
@@ -145,3 +146,30 @@ def test_a_repository_is_quoted_from(
     index = asked[1].repository
     assert index is not None
     assert index.excerpts(b"name = ", 7, 7) == (b"name = 'b.py'\n",)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "language"),
+    [
+        ("app.tsx", None, "tsx"), ("app.ts", None, "typescript"), ("app.py", "tsx", "tsx"),
+        ("app.py", "typescriptreact", "tsx"), ("run", None, "python"), ("a.txt", None, "text"),
+    ],
+)  # fmt: skip
+def test_a_file_is_read_with_the_grammar_of_its_name(
+    name: str, asked: str | None, language: str
+) -> None:
+    assert language_of(Path(name), b"#!/usr/bin/env python3\n", asked) == language
+
+
+def test_other_files_count_in_the_language_of_the_grammar(tmp_path: Path) -> None:
+    (tmp_path / "other.ts").write_text("const total = items.reduce(sum, 0);\n")
+    file = tmp_path / "app.tsx"
+    file.write_text("const a = 1;\n")
+    assert lines_of(tmp_path, file, "tsx")
+
+
+def test_the_examples_are_read_with_the_grammar_of_their_names(tmp_path: Path) -> None:
+    (tmp_path / "app.tsx").write_text("const a = <p>one</p>;\n")
+    entry = {"file": "app.tsx", "line": 1, "column": 10, "length": 1, "removes": "<"}
+    (tmp_path / "holes.json").write_text(json.dumps({"holes": [entry]}))
+    assert [hole.language for hole in load_holes(tmp_path)] == ["tsx"]

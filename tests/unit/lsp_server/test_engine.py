@@ -89,7 +89,9 @@ def test_what_a_cancelled_request_had_under_way_is_given_back_at_once() -> None:
     class Cancelling:
         model = "cancelling"
 
-        def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
+        def infill(
+            self, request: EngineRequest, cancel: CancelToken, encoding: CancelToken
+        ) -> EngineAnswer:
             under_way = _UnderWay()
             alive.append(weakref.ref(under_way))
             cancel.cancel("overtaken")
@@ -204,7 +206,9 @@ class _OnGpu:
 
     model = "on the GPU"
 
-    def infill(self, request: EngineRequest, cancel: CancelToken) -> EngineAnswer:
+    def infill(
+        self, request: EngineRequest, cancel: CancelToken, encoding: CancelToken
+    ) -> EngineAnswer:
         raise DeviceFailed("the model ran on cuda, which failed")
 
 

@@ -213,6 +213,11 @@ def wider_config_resealed(folder: Path) -> None:
     reseal(folder)
 
 
+def config_of_another_kind_resealed(folder: Path) -> None:
+    edit_json(folder / "config.json", lambda raw: raw.update(layer_types="abc"))
+    reseal(folder)
+
+
 def vocabulary_of_another_size_resealed(folder: Path) -> None:
     path = folder / "tokenizer.json"
     path.write_text(train_tokenizer([b"x = 1\ny = 1\n" * 9], vocab_size=MIN_VOCAB_SIZE + 1))
@@ -243,6 +248,17 @@ def vocabulary_of_another_size_resealed(folder: Path) -> None:
             lambda f: (f / "manifest.json").write_text("{"),
             r"manifest\.json is not a model manifest",
         ),
+        (
+            lambda f: (f / "manifest.json").write_text("[" * 100_000),
+            r"manifest\.json is not a model manifest .*nested too deeply",
+        ),
+        (
+            lambda f: edit_json(
+                f / "manifest.json", lambda raw: raw.update(format_version=float("inf"))
+            ),
+            r"manifest\.json is not a model manifest",
+        ),
+        (config_of_another_kind_resealed, r"nano cannot be loaded"),
         (
             lambda f: edit_json(f / "manifest.json", lambda raw: raw.pop("tokens_seen")),
             r"manifest\.json is not a model manifest \(KeyError: 'tokens_seen'\)",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -173,6 +175,51 @@ def test_other_modernberts_are_left_to_transformers(change: dict[str, object]) -
     config = random_model("modernbert").config.to_dict()
     assert LeanShape.of(config) is not None
     assert LeanShape.of({**config, **change}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hidden_size", None), ("hidden_size", "abc"), ("vocab_size", 1.5), ("norm_eps", "abc"),
+        ("num_attention_heads", 7), ("num_attention_heads", 0), ("max_position_embeddings", -1),
+        ("num_hidden_layers", 0), ("num_hidden_layers", 10**400), ("layer_types", []),
+        ("rope_theta", 0), ("rope_theta", None),
+    ],
+)  # fmt: skip
+def test_a_config_that_makes_no_sense_is_named(
+    name: str, value: object, tmp_path: Path, tiny_model_dir: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model_dir, tmp_path / "tiny"))
+    (folder / "manifest.json").unlink()
+    config = json.loads((folder / "config.json").read_text())
+    where = config["rope_parameters"]["full_attention"] if name == "rope_theta" else config
+    where[name] = value
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=rf"config\.json: {name} "):
+        load_served(folder)
+
+
+@pytest.mark.parametrize("name", ["rope_parameters", "layer_types"])
+def test_a_config_of_another_kind_is_left_to_transformers(name: str) -> None:
+    assert LeanShape.of({**random_model("modernbert").config.to_dict(), name: "abc"}) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.layers.1.attn.Wqkv.weight", "model.layers.1.attn.Wo.weight", "head.dense.weight",
+        "model.layers.1.mlp.Wi.weight", "model.layers.1.mlp.Wo.weight",
+        "model.embeddings.tok_embeddings.weight",
+    ],
+)  # fmt: skip
+def test_a_weight_of_another_shape_is_named(name: str) -> None:
+    model = random_model("modernbert")
+    weights = model.state_dict()
+    weights[name] = weights[name][:, :-2]
+    shape = LeanShape.of(model.config.to_dict())
+    assert shape is not None
+    with pytest.raises(ModelError, match=rf"{name} has shape .*the config says"):
+        LeanEncoder(weights, shape, "fp32")
 
 
 def test_what_does_not_fit_is_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,9 @@ def test_weights_survive_a_file_and_bad_ones_are_refused(tmp_path: Path) -> None
     assert CopyWeights.load(path) == HALF
     path.write_text('{"version": 9}')
     with pytest.raises(ConfigError, match=r"copying\.json cannot be read .*fit it again"):
+        CopyWeights.load(path)
+    path.write_text(json.dumps({"version": 1, "table": [[2, 2, 2]] * 6}))
+    with pytest.raises(ConfigError, match=r"copying\.json: copy weights are 6 rows"):
         CopyWeights.load(path)
     with pytest.raises(ConfigError, match="6 rows of 3 numbers"):
         CopyWeights(((1.0,) * 3,) * 6)

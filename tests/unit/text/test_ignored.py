@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import time
@@ -195,3 +196,60 @@ def test_it_agrees_with_git(tmp_path: Path) -> None:
     rules = IgnoreRules([tmp_path])
     assert {name for name in names if rules.check(tmp_path / name)} == ignored
     assert len(SECRETS) > 20 and 5 < len(ignored) < len(names)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "ignored", "kept"),
+    [
+        (["private/", "!src/"], "src/private/keys.py", "src/a.py"),
+        (["node_modules/", "/*", "!/src/"], "src/node_modules/x.js", "src/x.js"),
+        (["build/", "!tools/"], "tools/build/x.py", "tools/x.py"),
+        (["!lib/**", "lib/private/"], "lib/private/a.py", "lib/a.py"),
+        (["!*", "foo"], "foo/a.py", "a/b.py"),
+        (["lib/**", "!lib/a.py"], "lib/b.py", "lib/a.py"),
+        (["*", "!*/", "!*.py"], "src/x.c", "src/deep/x.py"),
+        (["data[[:digit:]].py", "[![:lower:]]*.js"], "data1.py", "datax.py"),
+        (["[![:lower:]]*.js", "\\[[:digit:]]"], "A.js", "a.js"),
+        (["[[:punct:]].py", "[:digit:].c"], "].py", "1.c"),
+    ],
+)
+def test_what_is_let_back_in_is_only_what_is_named(
+    tmp_path: Path, patterns: list[str], ignored: str, kept: str
+) -> None:
+    (tmp_path / ".gitignore").write_text("\n".join(patterns), "utf-8-sig")
+    rules = IgnoreRules([tmp_path])
+    found = rules.check(tmp_path / ignored)
+    assert found is not None and found.pattern in patterns
+    assert rules.check(tmp_path / kept) is None
+
+
+def test_a_line_end_in_a_folder_name_hides_no_secret(tmp_path: Path) -> None:
+    found = IgnoreRules([tmp_path]).check(tmp_path / "a\nb" / ".env")
+    assert found is not None and found.why == "secret"
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@pytest.mark.parametrize("seed", range(3))
+def test_random_patterns_agree_with_git(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True, capture_output=True)
+    folders = ["", "a/", "b/", "a/b/", "src/", "src/a/", "src/a/b/"]
+    names = [folder + name for folder in folders for name in ("x.py", "y.c", "c", "ab", "B1")]
+    write(tmp_path, dict.fromkeys(names, ""))
+    pieces = ["a", "b", "src", "*", "**", "x.py", "*.py", "?", "[ab]", "[!a]", "[[:upper:]]?", "a*"]
+
+    def pattern() -> str:
+        line = "/".join(rng.choices(pieces, k=rng.choice((1, 1, 1, 2, 3))))
+        start = rng.choice(("", "", "!", "!", "/", "!/"))
+        return start + line + rng.choice(("", "", "/" * (not line.endswith("**"))))
+
+    for _ in range(12):
+        files = {folder + ".gitignore": [pattern() for _ in range(4)] for folder in ("", "src/")}
+        write(tmp_path, {name: "\n".join(lines) for name, lines in files.items()})
+        said = subprocess.run(
+            ["git", "-C", str(tmp_path), "check-ignore", "--no-index", "--stdin"],
+            input="\n".join(names), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        rules = IgnoreRules([tmp_path])
+        ours = {name for name in names if rules.check(tmp_path / name)}
+        assert ours == set(said.stdout.splitlines()), files

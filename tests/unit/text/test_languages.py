@@ -64,6 +64,7 @@ def test_language_of_an_editor_id(alias: str, language: str, grammar: str) -> No
 def test_shebang_names_the_language_of_a_file_without_extension() -> None:
     assert languages.language_for_path("run", b"#!/usr/bin/env python3\n") == "python"
     assert languages.language_for_path("run", b"#!/usr/bin/env node\n") == "javascript"
+    assert languages.grammar_for_path("run", b"#!/usr/bin/env node\n") == "javascript"
     assert languages.language_for_path("run", b"#!/bin/sh\n") == "text"
     assert languages.language_for_path("run.go", b"#!/usr/bin/env python3\n") == "go"
 

@@ -52,6 +52,7 @@ def test_parts_are_apart_and_leave_pins_alone(cuts: list[int], data: st.DataObje
         ([(0, 4), (3, 6)], [], "overlaps"),
         ([(2, 2), (2, 2)], [], "overlaps"),
         ([(0, 3)], [(2, 5)], "lies in no hole"),
+        ([(0, 3), (3, 6)], [(3, 3), (8, 9)], r"pin 8\.\.9 lies in no hole"),
         ([(i, i) for i in range(MAX_PARTS + 1)], [], "in several requests"),
     ],
 )
@@ -60,6 +61,14 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(HoleError, match=said):
         split(b"x" * (MAX_PARTS + 1), holes, pins)
+
+
+@pytest.mark.parametrize("pin", [(0, 5), (1, 2)])
+def test_a_pin_that_is_no_text_is_refused(pin: tuple[int, int]) -> None:
+    data = "a\ud800b é".encode("utf-8", "surrogatepass")
+    with pytest.raises(HoleError, match="is no text in UTF-8"):
+        split(data, [(0, len(data))], [pin])
+    assert split(data, [(0, len(data))], [(4, 8)])
 
 
 def test_a_blank_marker_is_refused() -> None:

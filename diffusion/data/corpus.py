@@ -19,6 +19,7 @@ from typing import Any
 from diffusion.data.decontaminate import EvaluationSets, load_evaluation_sets
 from diffusion.data.documents import documents_of
 from diffusion.data.fetch import MARKER
+from diffusion.data.made_with import IDENTITY
 from diffusion.data.manifest import NAME as MANIFEST
 from diffusion.data.manifest import make_manifest, save_manifest
 from diffusion.data.plan import SHARD_BYTES, make_plan
@@ -85,7 +86,7 @@ def survey_all(
 def _claim(out_dir: Path, identity: str) -> None:
     """Make sure `out_dir` belongs to this plan and tokenizer."""
     out_dir.mkdir(parents=True, exist_ok=True)
-    mark = out_dir / "identity"
+    mark = out_dir / IDENTITY
     if mark.exists():
         if mark.read_text(encoding="utf-8") != identity:
             raise CorpusError(
@@ -106,13 +107,14 @@ def training_text(
     work_dir: Path,
     decontaminate: Sequence[Path] = (),
     total_bytes: int = 150_000_000,
+    on_passed_over: Callable[[Path], None] = lambda _: None,
 ) -> Iterator[bytes]:
     """Documents of the training split in the order of the plan, for learning a tokenizer.
 
     The first documents are a fair sample of the whole. Stops after `total_bytes`.
     """
     recipe = load_recipe(recipe_path)
-    evaluation = load_evaluation_sets(decontaminate)
+    evaluation = load_evaluation_sets(decontaminate, on_passed_over)
     surveys = survey_all(recipe, work_dir, evaluation, workers=2)
     plan = make_plan(surveys, recipe, shard_bytes=total_bytes // 50)
     given = 0
@@ -138,6 +140,7 @@ def build_corpus(
     workers: int = 2,
     shard_bytes: int = SHARD_BYTES,
     progress: Progress | None = None,
+    on_passed_over: Callable[[Path], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Survey, plan and tokenise; returns the manifest, also written to `out_dir/manifest.json`.
 
@@ -149,8 +152,10 @@ def build_corpus(
         decontaminate: case files, or directories of them, to keep out of the corpus.
         shard_bytes: source text per shard.
         progress: called as progress(stage, done, total).
+        on_passed_over: called with each file below `decontaminate` that holds no case.
     Raises:
-        CorpusError: a package is not on disk, a file vanished, the disk is full.
+        CorpusError: a package is not on disk, a file vanished, the disk is full, an evaluation
+            file is none (told before any work).
         TokenizerError: there is no usable tokenizer.
     """
 
@@ -160,7 +165,7 @@ def build_corpus(
 
     recipe = load_recipe(recipe_path)
     tokenizer_hash = Tokenizer.load(tokenizer).hash
-    evaluation = load_evaluation_sets(decontaminate)
+    evaluation = load_evaluation_sets(decontaminate, on_passed_over)
     surveys = survey_all(
         recipe,
         work_dir,

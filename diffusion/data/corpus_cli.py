@@ -34,6 +34,10 @@ def _fail(error: DiffillError) -> typer.Exit:
     return typer.Exit(2)
 
 
+def _warn_of_no_cases(file: Path) -> None:
+    typer.echo(f"warning: {file} holds no evaluation case and is passed over", err=True)
+
+
 def _bars() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
@@ -109,6 +113,7 @@ def build(
                 decontaminate=decontaminate or (),
                 workers=workers,
                 progress=show,
+                on_passed_over=_warn_of_no_cases,
             )
     except DiffillError as error:
         raise _fail(error) from error
@@ -158,6 +163,7 @@ def train_tokenizer(
             work_dir=work,
             decontaminate=decontaminate or (),
             total_bytes=megabytes * 1_000_000,
+            on_passed_over=_warn_of_no_cases,
         )
         tokenizer = write_tokenizer(text, out)
     except DiffillError as error:

@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,44 +63,73 @@ def telling_ngrams(words: Hashes) -> Hashes:
     return found
 
 
-def load_evaluation_sets(paths: Iterable[Path]) -> EvaluationSets:
+def load_evaluation_sets(
+    paths: Iterable[Path], on_passed_over: Callable[[Path], None] = lambda _: None
+) -> EvaluationSets:
     """Read case files (JSON lines, compressed by gzip or not; a directory stands for all of its
     .jsonl and .jsonl.gz).
 
-    Each line is an object with `prefix`, `middle` and `suffix`, or with `text` or `prompt`.
-    Raises CorpusError for a path that is missing or cannot be read, and for a line that is no such
-    object.
+    Each line is an object with `prefix`, `middle` and `suffix`, or with `text` or `prompt`. A file
+    of a directory of which every line is an object with none of them (a table of authors beside
+    the cases) is passed over; `on_passed_over` is told its path. Raises CorpusError for a path
+    that is missing or cannot be read, for any other line that is no such object, and for a file
+    or a directory that holds no case.
     """
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            files += sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")])
-        elif path.exists():
-            files.append(path)
-        else:
-            raise CorpusError(f"--decontaminate names {path}, which does not exist")
     grams, digests, cases = [np.empty(0, np.uint64)], {}, 0
-    for file in files:
-        raw, text = _read(file)
+    for path in paths:
         used = 0
-        texts: set[bytes] = set()
-        for number, line in enumerate(text.splitlines(), 1):
-            try:
-                whole = _text_of(json.loads(line))
-            except (ValueError, TypeError, RecursionError) as error:
-                raise CorpusError(
-                    f"{file.name} line {number} is not an evaluation case ({error}); "
-                    "leave the file out of --decontaminate"
-                ) from error
-            if whole:
-                used += 1
-            if whole and whole not in texts:  # many cases are holes of one text
-                texts.add(whole)
-                grams.append(telling_ngrams(word_hashes(whole)))
-        if used:
-            digests[file.name] = hashlib.sha256(raw).hexdigest()
-            cases += used
+        for file in _files(path):
+            raw, text = _read(file)
+            lines = text.splitlines()
+            if path.is_dir() and not any(map(_may_be_case, lines)):
+                on_passed_over(file)
+                continue
+            found = _texts(file, lines)
+            grams += [telling_ngrams(word_hashes(whole)) for whole in dict.fromkeys(found)]
+            if found:
+                digests[file.name] = hashlib.sha256(raw).hexdigest()
+            used += len(found)
+        if not used:
+            raise CorpusError(
+                f"--decontaminate names {path}, which holds no evaluation case",
+                fix="name a file of JSON lines with prefix, middle and suffix, or text, or prompt, "
+                "or a folder of such files (.jsonl, .jsonl.gz)",
+            )
+        cases += used
     return EvaluationSets(np.unique(np.concatenate(grams)), digests, cases)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")])
+    if not path.exists():
+        raise CorpusError(f"--decontaminate names {path}, which does not exist")
+    return [path]
+
+
+def _may_be_case(line: bytes) -> bool:
+    """Whether a line is anything but an object with other fields: a case, or a damaged one."""
+    try:
+        case = json.loads(line)
+    except (ValueError, RecursionError):
+        return True
+    return not isinstance(case, dict) or any(field in case for field in (*_FIELDS, *_WHOLE))
+
+
+def _texts(file: Path, lines: Iterable[bytes]) -> list[bytes]:
+    """The text of every case of a file that has some, in order."""
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            whole = _text_of(json.loads(line))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise CorpusError(
+                f"{file.name} line {number} is not an evaluation case ({error}); "
+                "leave the file out of --decontaminate"
+            ) from error
+        if whole:
+            found.append(whole)
+    return found
 
 
 def _read(file: Path) -> tuple[bytes, bytes]:

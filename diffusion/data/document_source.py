@@ -24,7 +24,10 @@ _NO_FRESH_START = b" \t\r\n})]#*/<>|&"
 
 
 class DocumentSource:
-    """The documents of a split, drawn by language and token."""
+    """The documents of a split, drawn by language and token.
+
+    Drawing raises CorpusError where a document holds a token that the tokenizer does not have.
+    """
 
     def __init__(
         self, shards: ShardSet, tokenizer: Tokenizer, weights: Mapping[str, float]
@@ -92,7 +95,14 @@ class DocumentSource:
         return language, ids, max(0, min(inside - rng.randrange(tokens), len(ids) - tokens))
 
     def _offsets(self, ids: Tokens) -> npt.NDArray[np.int64]:
-        return np.concatenate(([0], np.cumsum(self._token_length[ids])))
+        try:
+            return np.concatenate(([0], np.cumsum(self._token_length[ids])))
+        except IndexError as error:
+            raise CorpusError(
+                f"the shards hold token {int(ids.max())}, the tokenizer has only "
+                f"{len(self._token_length)}",
+                fix="run `diffill corpus build` again with this tokenizer",
+            ) from error
 
 
 def _fresh_start(data: bytes, before: int) -> int:

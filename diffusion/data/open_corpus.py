@@ -7,19 +7,19 @@ appear; two processes that unpack the same pack at once do no harm.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from diffusion.data.made_with import MANIFEST, check_made_with, wrong_vocabulary
 from diffusion.data.packs import SUFFIX, Header, read_documents, read_header
 from diffusion.data.shards import ShardSet, write_shard
-from diffusion.errors import CorpusError, TokenizerError
+from diffusion.errors import CorpusError
+
+__all__ = ["MANIFEST", "UNPACKED", "Corpus", "open_corpus", "pack_paths"]
 
 UNPACKED = ".unpacked"
-MANIFEST = "manifest.json"
-"""`data.manifest.NAME`, without what building a corpus needs: a bare machine trains on packs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ def pack_paths(corpus: Path) -> list[Path]:
 def open_corpus(corpus: Path, tokenizer_hash: str) -> Corpus:
     """Open all of `corpus`.
 
-    Raises CorpusError (ShardError for a pack) where it is missing, damaged or of another set, and
-    TokenizerError where it was made with another vocabulary.
+    Raises CorpusError (ShardError for a pack) where it is missing, damaged, unfinished or of
+    another set, and TokenizerError where it was made with another vocabulary.
     """
     paths = pack_paths(corpus)
     if not paths:
@@ -52,13 +52,13 @@ def open_corpus(corpus: Path, tokenizer_hash: str) -> Corpus:
                 f"corpus {corpus} does not exist; run `diffill corpus build --out {corpus}`, or "
                 "name a folder of packs"
             )
-        _check_shards(corpus, tokenizer_hash)
+        check_made_with(corpus, tokenizer_hash)
         return Corpus(ShardSet.open(corpus, "train"), ShardSet.open(corpus, "validation"))
     headers = [(path, read_header(path)) for path in paths]
     first = headers[0][1]
     for path, header in headers:
         if header.tokenizer_hash != tokenizer_hash:
-            raise _wrong_vocabulary(path, header.tokenizer_hash, tokenizer_hash)
+            raise wrong_vocabulary(path, header.tokenizer_hash, tokenizer_hash)
         if header.set_id != first.set_id:
             raise CorpusError(
                 f"packs {paths[0].name} and {path.name} come from different corpora; keep those "
@@ -70,25 +70,6 @@ def open_corpus(corpus: Path, tokenizer_hash: str) -> Corpus:
         ShardSet.open(folders[0], "validation"),  # the same in every pack
         len(headers),
         first.of,
-    )
-
-
-def _check_shards(corpus: Path, tokenizer_hash: str) -> None:
-    manifest = corpus / MANIFEST
-    if not manifest.exists():
-        return
-    try:
-        made_with = json.loads(manifest.read_text(encoding="utf-8")).get("tokenizer")
-    except (OSError, ValueError) as error:
-        raise CorpusError(f"{manifest} cannot be read ({error}); build the corpus again") from error
-    if made_with is not None and made_with != tokenizer_hash:
-        raise _wrong_vocabulary(corpus, made_with, tokenizer_hash)
-
-
-def _wrong_vocabulary(path: Path, made_with: str, wanted: str) -> TokenizerError:
-    return TokenizerError(
-        f"{path} was made with tokenizer {made_with}, this run uses {wanted}",
-        fix="give the tokenizer.json it was made with as --tokenizer",
     )
 
 

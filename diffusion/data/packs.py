@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from diffusion.data.errors import ShardError
+from diffusion.data.made_with import check_made_with
 from diffusion.data.shards import ShardSet, Tokens
 from diffusion.errors import CorpusError
 
@@ -73,8 +74,10 @@ class Header:
 def write_packs(corpus: Path, out: Path, *, tokenizer_hash: str, max_bytes: int) -> list[Path]:
     """Deal the shards in `corpus` into packs of at most `max_bytes` each, in folder `out`.
 
-    Raises CorpusError if a pack cannot be written or `max_bytes` is too small for one document.
+    Raises CorpusError if a pack cannot be written, `max_bytes` is too small for one document, or
+    the corpus is not finished, and TokenizerError if it was made with another vocabulary.
     """
+    check_made_with(corpus, tokenizer_hash)
     train, validation = ShardSet.open(corpus, "train"), ShardSet.open(corpus, "validation")
     everything = [(name, i) for name in train.languages for i in range(len(train[name]))]
     rng = random.Random(tokenizer_hash)

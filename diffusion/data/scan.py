@@ -11,10 +11,12 @@ import json
 import os
 import stat
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +32,13 @@ from diffusion.data.filters import (
 )
 from diffusion.data.fingerprints import Hashes, exact_digest, signature, word_hashes
 from diffusion.data.secrets import holds_secret
+from diffusion.errors import CorpusError
 
 VERSION = 2
+_DAMAGED = (
+    OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, BadZipFile, zlib.error,
+)  # fmt: skip
+"""What numpy and zipfile make of a file that was cut or altered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,18 @@ class Survey:
 
     @classmethod
     def load(cls, path: Path) -> Survey:
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as data:
+        """Read what `save` wrote. Raises CorpusError where the file is damaged."""
+        try:
+            return cls._read(path)
+        except _DAMAGED as error:
+            raise CorpusError(
+                f"the survey {path} is damaged ({type(error).__name__}: {error})",
+                fix="delete it and run `diffill corpus build` again",
+            ) from error
+
+    @classmethod
+    def _read(cls, path: Path) -> Survey:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             meta = json.loads(data["meta"].tobytes())
             exact = data["exact"].tobytes()
             ends = np.cumsum(data["overlap_counts"])

@@ -1,9 +1,9 @@
 """The strict search for secrets: what a repository's own code goes through before it is learned.
 
 Asked are the fixed shapes of `data.secrets` and of detect-secrets (without the one for addresses:
-a number is no secret), what names like `password` are given (`given_secrets`), and every literal
-that looks random. A file with a hit is left out whole. It is stricter than the corpus pipeline,
-which reads published code: here a false alarm costs one file, and a miss costs a key.
+a number is no secret), what names like `password` are given (`given_secrets`), and every word of
+a literal that looks random. A file with a hit is left out whole. It is stricter than the corpus
+pipeline, which reads published code: here a false alarm costs one file, and a miss costs a key.
 
 Invariants: the text of a finding never leaves this module; only its kind is told. The time is
 linear in the text, whatever it holds.
@@ -21,8 +21,9 @@ from typing import Any
 
 from diffusion.data.given_secrets import given_secret
 from diffusion.data.secrets import entropy_bits, holds_secret
+from diffusion.data.text_spans import TextSpans
 
-VERSION = 3
+VERSION = 4
 """Another one means that files may be judged otherwise: what was found clean is searched again."""
 _SECRET_NAME = re.compile(
     r"^\.?(?:env|secrets?|credentials?|passwords?)(?:[._-].*)?$", re.IGNORECASE
@@ -58,7 +59,7 @@ def secret_kind(path: str, data: bytes) -> str | None:
         return kind
     if given_secret(path, text):
         return "literal given to a secret's name"
-    return _random_literal(text)
+    return _random_literal(path, text)
 
 
 def holds_key(data: bytes) -> bool:
@@ -96,7 +97,10 @@ def _shapes() -> tuple[tuple[Any, str], ...]:
     return tuple((plugin, str(plugin.secret_type)) for _, plugin in sorted(found.items()))
 
 
-_LITERAL = re.compile(r"([\"'`])([A-Za-z0-9+/=_-]{20,500})\1")
+_RUN = re.compile(
+    r"(?:(?<=[\s\"'`])|(?<=\\[nrt]))[A-Za-z0-9+/=_-]{20,500}+(?=[\s\"'`]|\\[nrt\"'])"
+)
+_QUOTES = ('""', "''", "``")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _PUBLIC = re.compile(
     r"[0-9a-fA-F]{8}(?:[-_][0-9a-fA-F]{4}){3}[-_][0-9a-fA-F]{12}|0x[0-9a-fA-F]{40}(?![0-9a-fA-F])"
@@ -111,16 +115,27 @@ have fewer; of 9,300 files of 176 packages, 0.3 % hold a literal with as many th
 in another way."""
 
 
-def _random_literal(text: str) -> str | None:
-    """A quoted literal whose characters are as mixed as those of a random key."""
-    for match in _LITERAL.finditer(text):
-        value = _PUBLIC.sub("", match[2])
-        bits = entropy_bits(value.encode()) if value else 0.0
-        if _HEX.fullmatch(value.removeprefix("0x")):
-            if bits > _HEX_BITS and len(value) >= _SHORTEST_HEX:
-                return "random hexadecimal literal"
-        elif len(value) >= _SHORTEST_RANDOM and (_is_mixed(value, bits) or _changes(value, bits)):
-            return "random literal"
+def _random_literal(path: str, text: str) -> str | None:
+    """A word of a literal whose characters are as mixed as those of a random key."""
+    spans = TextSpans(path, text)
+    for match in _RUN.finditer(text):
+        kind = _random(match[0])
+        if kind is None:
+            continue
+        around = text[match.start() - 1] + text[match.end()]
+        if around in _QUOTES or spans.in_string(match.start()):
+            return kind
+    return None
+
+
+def _random(run: str) -> str | None:
+    value = _PUBLIC.sub("", run)
+    bits = entropy_bits(value.encode()) if value else 0.0
+    if _HEX.fullmatch(value.removeprefix("0x")):
+        if bits > _HEX_BITS and len(value) >= _SHORTEST_HEX:
+            return "random hexadecimal literal"
+    elif len(value) >= _SHORTEST_RANDOM and (_is_mixed(value, bits) or _changes(value, bits)):
+        return "random literal"
     return None
 
 

@@ -14,6 +14,7 @@ from diffusion.text.syntax import SyntaxTree
 
 _WORD = re.compile(rb"\w+|[^\w\s]")
 _COMMENT_LINE = re.compile(rb"(?m)^[ \t]*(?://|#(?!include|define|if|endif)|\*|/\*)[^\n]*")
+_DIGITS = b"0123456789"
 MOST_ERRORS = 0
 FEWEST_DISTINCT = 0.2
 MOST_DIGITS = 0.08
@@ -26,7 +27,7 @@ def worth_repeating(tree: SyntaxTree, data: bytes, window: tuple[int, int]) -> b
     words = _WORD.findall(text)
     if len(words) < 20 or len(set(words)) < FEWEST_DISTINCT * len(words):
         return False
-    digits = sum(text.count(digit) for digit in (b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7"))
+    digits = len(text) - len(text.translate(None, _DIGITS))
     if digits > MOST_DIGITS * len(text):
         return False
     if sum(len(line) for line in _COMMENT_LINE.findall(text)) > MOST_COMMENT * len(text):

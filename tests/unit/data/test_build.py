@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,19 @@ def test_text_for_the_tokenizer_is_training_text(work: Path) -> None:
     )
     assert 6000 <= sum(map(len, documents)) < 20_000
     assert any(b"package " in d for d in documents) and any(b"def " in d for d in documents)
+
+
+def test_what_is_no_case_is_told_before_any_work(work: Path) -> None:
+    (work / "cases").mkdir()
+    (work / "cases" / "authors.jsonl").write_text('{"author": "Somebody"}')
+    shutil.rmtree(work / "work")  # nothing was fetched yet
+    common = ["--work", str(work / "work"), "--recipe", str(work / "recipe.toml")]
+    for words in (["build"], ["train-tokenizer"]):
+        command = [*words, "--out", str(work / "out"), *common, "--decontaminate"]
+        told = CliRunner().invoke(app, [*command, str(work / "cases")])
+        assert told.exit_code == 2 and "cases, which holds no evaluation case" in told.stderr
+        assert "authors.jsonl holds no evaluation case and is passed over" in told.stderr
+    assert not (work / "work").exists() and not (work / "out").exists()
 
 
 @pytest.mark.slow

@@ -87,6 +87,40 @@ def test_a_line_that_is_no_case_is_an_error_that_names_it(tmp_path: Path, line: 
         load_evaluation_sets([file])
 
 
+OTHER = '{"author": "Somebody", "licence": "MIT"}\n'
+
+
+def test_a_file_of_other_things_beside_the_cases_is_passed_over(cases: Path) -> None:
+    (cases / "ATTRIBUTION.jsonl").write_text(OTHER * 2)
+    (cases / "empty.jsonl").write_text("")
+    told: list[Path] = []
+    before = load_evaluation_sets([cases / "some.jsonl.gz"])
+    sets = load_evaluation_sets([cases], told.append)
+    assert told == [cases / "ATTRIBUTION.jsonl", cases / "empty.jsonl"]
+    assert sets.cases == 1 and sets.digest == before.digest
+    with pytest.raises(CorpusError, match=r"ATTRIBUTION\.jsonl line 1 is not an evaluation case"):
+        load_evaluation_sets([cases / "ATTRIBUTION.jsonl"])
+
+
+@pytest.mark.parametrize("line", ["[1, 2", '{"prefix": 7}', json.dumps(CASE) + "\n" + OTHER])
+def test_a_damaged_case_in_a_folder_is_still_an_error(cases: Path, line: str) -> None:
+    (cases / "odd.jsonl").write_text(line)
+    with pytest.raises(CorpusError, match=r"odd\.jsonl line \d is not an evaluation case"):
+        load_evaluation_sets([cases])
+
+
+def test_a_folder_or_a_file_without_a_case_is_an_error(cases: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    for content in (None, OTHER, ""):
+        if content is not None:
+            (folder / "a.jsonl").write_text(content)
+        with pytest.raises(CorpusError, match="other, which holds no evaluation case; name"):
+            load_evaluation_sets([cases, folder])
+    with pytest.raises(CorpusError, match=r"a\.jsonl, which holds no evaluation case"):
+        load_evaluation_sets([folder / "a.jsonl"])
+
+
 def test_half_of_a_character_is_accepted(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_text(json.dumps({"text": f"\ud83d {WHOLE}"}) + "\n")

@@ -9,6 +9,7 @@ import pytest
 
 from diffusion.data.document_source import DocumentSource
 from diffusion.data.shards import ShardSet, write_shard
+from diffusion.errors import CorpusError
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.languages import language_for_path
 from diffusion.text.syntax import SyntaxTree
@@ -80,6 +81,15 @@ def test_the_tree_of_a_piece_has_the_nodes_of_the_whole_tree(source: DocumentSou
             every += len(ours | theirs)
     assert every > 1000
     assert shared / every > 0.9
+
+
+@pytest.mark.parametrize("token", [TOKENIZER.vocab_size, 65_535])
+def test_a_token_that_the_tokenizer_lacks_is_told_of(tmp_path: Path, token: int) -> None:
+    write_shard(tmp_path / "train-python-000.bin", [[5, token, 5]])
+    source = DocumentSource(ShardSet.open(tmp_path, "train"), TOKENIZER, {})
+    for draw in (source.piece, source.window):
+        with pytest.raises(CorpusError, match=f"hold token {token}, the tokenizer has only"):
+            draw(random.Random(0), 10)
 
 
 def test_a_short_document_is_its_own_piece(source: DocumentSource) -> None:

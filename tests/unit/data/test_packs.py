@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from diffusion.data.corpus_cli import app
 from diffusion.data.manifest import NAME
 from diffusion.data.open_corpus import MANIFEST, UNPACKED, open_corpus, pack_paths
 from diffusion.data.packs import read_documents, read_header, write_packs
@@ -123,6 +126,39 @@ def test_another_vocabulary_is_refused(packs: Path, corpus: Path, tmp_path: Path
     assert open_corpus(shards, HASH).packs == 0
     with pytest.raises(TokenizerError, match=f"made with tokenizer {HASH}"):
         open_corpus(shards, "other")
+
+
+def test_a_corpus_of_another_vocabulary_is_not_packed(corpus: Path, tmp_path: Path) -> None:
+    shards = shutil.copytree(corpus, tmp_path / "shards")
+    (shards / "manifest.json").write_text(json.dumps({"tokenizer": HASH}))
+    out = tmp_path / "packs"
+    with pytest.raises(TokenizerError, match=f"made with tokenizer {HASH}"):
+        write_packs(shards, out, tokenizer_hash="other", max_bytes=12_000)
+    told = CliRunner().invoke(app, ["pack", "--corpus", str(shards), "--out", str(out)])
+    assert told.exit_code == 2 and "give the tokenizer.json it was made with" in told.stderr
+    assert not out.exists()
+    assert write_packs(shards, out, tokenizer_hash=HASH, max_bytes=12_000)
+
+
+def test_an_unfinished_corpus_is_neither_packed_nor_opened(corpus: Path, tmp_path: Path) -> None:
+    shards = shutil.copytree(corpus, tmp_path / "shards")
+    (shards / "identity").write_text(f"plan {HASH}")
+    with pytest.raises(CorpusError, match="is not finished; run `diffill corpus build --out"):
+        open_corpus(shards, HASH)
+    with pytest.raises(CorpusError, match="is not finished"):
+        write_packs(shards, tmp_path / "packs", tokenizer_hash=HASH, max_bytes=12_000)
+    (shards / "manifest.json").write_text(json.dumps({"tokenizer": HASH}))
+    assert open_corpus(shards, HASH).packs == 0
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null"])
+def test_a_manifest_that_names_no_tokenizer_is_refused(
+    corpus: Path, tmp_path: Path, content: str
+) -> None:
+    shards = shutil.copytree(corpus, tmp_path / "shards")
+    (shards / "manifest.json").write_text(content)
+    with pytest.raises(CorpusError, match=r"manifest\.json .*; build the corpus again"):
+        open_corpus(shards, HASH)
 
 
 def test_packs_of_two_corpora_do_not_mix(corpus: Path, packs: Path) -> None:

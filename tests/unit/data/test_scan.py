@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from diffusion.data.decontaminate import EvaluationSets
 from diffusion.data.scan import Survey, code_files, limited, survey
+from diffusion.errors import CorpusError
 from tests.unit.data.corpus_trees import go_file, python_module, write_package
 
 NO_SETS = EvaluationSets(np.empty(0, np.uint64), {}, 0)
@@ -29,6 +31,18 @@ def test_round_trip_and_reasons(tmp_path: Path) -> None:
     assert (again.paths, again.exact, again.dropped) == (found.paths, found.exact, found.dropped)
     assert (again.signatures == found.signatures).all()
     assert len(again.overlaps) == len(found.overlaps)
+
+
+def test_a_damaged_survey_is_told_of(tmp_path: Path) -> None:
+    root = write_package(tmp_path, "p", {"p/m.py": python_module(1)})
+    path = tmp_path / "s.npz"
+    survey(root, "p", "key", NO_SETS).save(path)
+    whole = path.read_bytes()
+    others = [b"", b"PK", b"\x93NUMPY", b"{}", whole[:200] + bytes(len(whole) - 200)]
+    for damaged in [*others, *(whole[:at] for at in range(1, len(whole), 37))]:
+        path.write_bytes(damaged)
+        with pytest.raises(CorpusError, match=r"s\.npz is damaged .*; delete it and run"):
+            Survey.load(path)
 
 
 def test_an_empty_survey_can_be_stored(tmp_path: Path) -> None:

@@ -33,6 +33,12 @@ def test_what_is_worth_repeating(text: bytes, worth: bool) -> None:
     assert worth_repeating(tree, text, (0, len(text))) is worth
 
 
+def test_every_digit_is_one() -> None:
+    for digit in range(10):
+        text = GOOD.replace(b"area", b"area_" + b"%d" % digit * 30)
+        assert not worth_repeating(SyntaxTree.parse(text, "python"), text, (0, len(text))), digit
+
+
 def test_only_the_window_counts() -> None:
     text = GOOD + b"def broken(((:\n"
     assert worth_repeating(SyntaxTree.parse(text, "python"), text, (0, len(GOOD) - 1))

@@ -6,7 +6,7 @@ local options = require("diffill.options")
 
 ---@type vim.lsp.Config
 return {
-  cmd = options.cmd(),
+  cmd = options.default_cmd(),
   filetypes = {
     "python",
     "javascript",
@@ -21,7 +21,7 @@ return {
   },
   root_markers = { ".git" },
   before_init = client.before_init,
-  settings = options.settings(),
+  settings = { diffill = vim.empty_dict() },
   on_init = client.on_init,
   on_exit = client.on_exit,
   handlers = {

@@ -64,6 +64,17 @@ for event, action in pairs({ LspAttach = "attach", LspDetach = "detach" }) do
   })
 end
 
+-- Neovim tells of no new name when an unnamed buffer is written for the first time: it is deleted,
+-- and added again.
+vim.api.nvim_create_autocmd({ "BufFilePre", "BufDelete" }, {
+  group = group,
+  callback = function(args)
+    if args.event == "BufFilePre" or vim.api.nvim_buf_get_name(args.buf) == "" then
+      require("diffill.client").renaming(args.buf)
+    end
+  end,
+})
+
 -- When everything is read, so that `setup` may stand before or after this file.
 local function start()
   if vim.g.diffill_enable ~= false then

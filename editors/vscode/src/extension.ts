@@ -62,11 +62,11 @@ export async function activate(context: ExtensionContext): Promise<void> {
 
   context.subscriptions.push(
     workspace.onDidChangeConfiguration((event) => {
-      if (event.affectsConfiguration("diffill.server")) void running.restart();
+      if (event.affectsConfiguration("diffill.server")) void running.reconsider();
     }),
     workspace.onDidGrantWorkspaceTrust(() => void running.restart()),
   );
-  void onActiveChange(() => void running.restart()).then((watching) => watching && context.subscriptions.push(watching));
+  void onActiveChange(() => void running.reconsider()).then((watching) => watching && context.subscriptions.push(watching));
   await running.restart();
 }
 

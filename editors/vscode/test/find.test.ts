@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { findServer, type Probe, type Wanted } from "../src/server/find.ts";
+import { commandLine, findServer, type Found, type Probe, type Wanted } from "../src/server/find.ts";
 import { onPath, pythonIn, toolLocations, type Machine } from "../src/server/locations.ts";
 
 const machine: Machine = { env: { PATH: "/usr/local/bin:/usr/bin" }, home: "/people/ada", platform: "linux" };
@@ -100,4 +100,11 @@ test("on Windows programs end in .exe and environments have Scripts", () => {
   assert.deepEqual(onPath("diffill", windows), ["C:\\a\\diffill.exe", "C:\\b\\diffill.exe"]);
   assert.equal(pythonIn("C:\\e", windows), "C:\\e\\Scripts\\python.exe");
   assert.ok(toolLocations(windows).every((place) => place.endsWith("diffill.exe")));
+});
+
+test("another server is one with another command or other arguments, wherever it was found", () => {
+  const found: Found = { command: "/c", args: ["serve"], source: "PATH" };
+  assert.equal(commandLine(found, ["--x"]), commandLine({ ...found, source: "uv tool or pipx" }, ["--x"]));
+  for (const other of [commandLine({ ...found, command: "/d" }, ["--x"]), commandLine(found, []), commandLine(found, ["--x", ""])])
+    assert.notEqual(commandLine(found, ["--x"]), other);
 });

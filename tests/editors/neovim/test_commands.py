@@ -127,10 +127,18 @@ def test_the_plug_key_rewrites_in_a_split_where_wanted(neovim: Neovim) -> None:
     assert neovim.saved(path) == f"# é漢😀\ntotal = {REWRITES[0]}\n".encode()
 
 
-def test_a_strength_that_is_none_is_said(neovim: Neovim) -> None:
+@pytest.mark.parametrize("word", ["7", "0", "nan", "inf", "much"])
+def test_a_strength_that_is_none_is_said(neovim: Neovim, word: str) -> None:
     neovim.open("a.py", TEXT)
-    neovim.command("Diffill rewrite 7")
-    neovim.hears("strength is 7; give a share above 0, at most 1")
+    neovim.command(f"Diffill rewrite {word}")
+    neovim.hears(f"strength is {word}; give a share above 0, at most 1")
+
+
+@pytest.mark.parametrize("word", ["-1", "1441", "nan", "inf", "long"])
+def test_a_snooze_that_is_none_is_said(neovim: Neovim, word: str) -> None:
+    neovim.open("a.py", TEXT)
+    neovim.command(f"Diffill snooze {word}")
+    neovim.hears(f"snooze is {word}; give a number of minutes from 0 to 1440")
 
 
 def test_status_and_explain(neovim: Neovim) -> None:
@@ -321,15 +329,3 @@ def test_sub_commands_are_completed(neovim: Neovim) -> None:
     assert complete("Diffill rewrite 0.5 ") == []
     neovim.command("Diffill nosuch")
     neovim.hears("nosuch is no command; there are bridge, comment, explain, fill, log")
-
-
-def test_the_log_is_opened(neovim: Neovim) -> None:
-    neovim.open("a.py", "\n")
-    neovim.lua("require('diffill.options').current.cmd = nil")
-    log = neovim.folder / "state" / "nvim" / "diffill.log"
-    neovim.command("Diffill log")
-    neovim.hears("there is no log yet")
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text("a line\n")
-    neovim.command("Diffill log")
-    assert neovim.lines() == ["a line"]

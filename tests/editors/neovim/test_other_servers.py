@@ -15,9 +15,10 @@ from tests.support.neovim import Neovim, running, server
 TEXT = "def f():\n    \n"
 OTHER = """
 -- A server within Neovim. Its item replaces `range` of the cursor's place with `text`.
+-- `ran` has the lines that its command has seen.
 local item = ...
 _G.ran = {}
-vim.lsp.commands.seen = function() table.insert(ran, "seen") end
+vim.lsp.commands.seen = function() table.insert(ran, vim.api.nvim_buf_get_lines(0, 0, -1, true)) end
 vim.lsp.config("other", { filetypes = { "python" }, cmd = function()
   local closing = false
   return {
@@ -98,6 +99,7 @@ def test_an_item_of_another_server_is_taken(
     native.keys("<C-l>")
     native.wait(f"vim.deep_equal(vim.api.nvim_buf_get_lines(0, 0, -1, true), {{{listed}}})")
     native.wait("#ran == 1")
+    assert native.lua("return ran[1]") == lines, "a command runs after its text was inserted"
 
 
 def test_a_word_of_an_item_of_another_server(native: Neovim) -> None:
@@ -108,3 +110,37 @@ def test_a_word_of_an_item_of_another_server(native: Neovim) -> None:
     native.keys("<C-f>")
     native.wait("vim.api.nvim_get_current_line() == '    zz = other'")
     assert native.lua("return #ran") == 0
+
+
+def test_what_is_asked_for_by_hand_takes_the_place_of_what_neovim_shows(native: Neovim) -> None:
+    native.open("a.py", TEXT)
+    native.keys("jAreturn ")
+    native.wait(f"{NATIVE} == 1")
+    native.keys("<C-g>t")
+    native.wait(f"{OWN} == 1 and {NATIVE} == 0")
+
+
+def test_what_neovim_has_asked_for_meanwhile_is_not_shown_too(native: Neovim) -> None:
+    native.lua(
+        "_G.answers = 0 vim.api.nvim_create_autocmd('LspRequest', {callback = function(event)"
+        " local request = event.data.request"
+        " if request.type == 'complete' and request.method == 'textDocument/inlineCompletion' then"
+        " vim.schedule(function() answers = answers + 1 end) end end})"
+    )
+    native.open("a.py", TEXT)
+    native.keys("jAreturn <C-g>t")  # Neovim asks 200 ms after the key
+    native.wait(f"answers == 2 and {OWN} == 1")
+    native.wait(f"{NATIVE} == 0")
+    assert native.lua(f"return {OWN}") == 1
+    native.keys("<C-l>")
+    native.wait("vim.api.nvim_get_current_line() == '    return left + right'")
+
+
+def test_there_is_a_next_one_only_where_one_is_shown(native: Neovim) -> None:
+    native.open("a.py", TEXT)
+    native.keys("A")
+    native.wait("vim.api.nvim_get_mode().mode == 'i'")
+    assert native.lua("return require('diffill').next()") is False
+    native.keys("<Esc>jAreturn ")
+    native.wait(f"{NATIVE} == 1")
+    assert native.lua("return require('diffill').next()") is True

@@ -100,7 +100,7 @@ def test_a_data_folder_that_cannot_be_written_to(
     with running(version, folder, **options(folder, tiny_model_dir)) as neovim:
         opened(neovim, repository)
         neovim.command("Diffill train start")
-        neovim.wait("heard('name a data folder that can be written to in DIFFILL_DATA')", RUN_MS)
+        neovim.wait("heard('name another data folder in DIFFILL_DATA')", RUN_MS)
 
 
 def test_what_tuning_has_made_is_listed_chosen_and_deleted(

@@ -11,7 +11,7 @@ import pytest
 
 from tests.editors.vscode.conftest import opened
 from tests.editors.vscode.test_ghost_text import saved, start
-from tests.editors.vscode.workbench import Workbench
+from tests.editors.vscode.workbench import FILL, PIN, REWRITE, Workbench
 
 pytestmark = [pytest.mark.editor, pytest.mark.model]
 
@@ -75,7 +75,7 @@ def test_it_offers_and_tab_takes_what_was_offered(real: Workbench) -> None:
 def test_it_rewrites_a_selection_and_the_file_has_what_was_previewed(real: Workbench) -> None:
     text = SHOP.replace("|", "return max(self._items)")
     start(real, "again.py", text, 22, 16)
-    real.keys("Shift+End", "Control+Alt+r")
+    real.keys("Shift+End", *REWRITE)
     real.do("quickTitle", contains="changes", ms=LOADED_MS)
     real.keys("ArrowDown", "ArrowDown")
     real.do("quickTitle", contains="strength 0.8: 1 of", ms=LOADED_MS)
@@ -96,7 +96,7 @@ def test_it_rewrites_a_selection_and_the_file_has_what_was_previewed(real: Workb
 def test_it_fills_three_holes_together_and_nothing_else_changes(real: Workbench) -> None:
     text = SHOP.replace("|", "return max(___)\n\n    def ___(self, item):\n        return ___")
     start(real, "holes.py", text, 25, 9)
-    real.keys("Control+Alt+f")
+    real.keys(*FILL)
     real.do("quickTitle", contains="Fill: 1 of", ms=LOADED_MS)
     real.do("see", selector=".quick-input-title", contains="3 holes")
     real.shot("fill")
@@ -111,9 +111,9 @@ def test_it_fills_three_holes_together_and_nothing_else_changes(real: Workbench)
 def test_what_is_pinned_stays(real: Workbench) -> None:
     text = SHOP.replace("|", "return max(self._items)")
     start(real, "pinned.py", text, 22, 20)
-    real.keys(*["Shift+ArrowRight"] * len("self._items.values()"), "Control+Alt+k")
+    real.keys(*["Shift+ArrowRight"] * len("self._items.values()"), *PIN)
     real.do("goto", line=22, column=16)
-    real.keys("Shift+End", "Control+Alt+r")
+    real.keys("Shift+End", *REWRITE)
     real.do("quickTitle", contains="changes", ms=LOADED_MS)
     real.keys("ArrowDown", "ArrowDown", "ArrowDown")
     real.do("quickTitle", contains="strength 1.0: 1 of", ms=LOADED_MS)

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.editors.vscode.test_ghost_text import saved, start
-from tests.editors.vscode.workbench import Workbench
+from tests.editors.vscode.workbench import REWRITE, Workbench
 
 pytestmark = pytest.mark.editor
 AFTER = ".monaco-diff-editor .editor.modified .view-line"
@@ -16,7 +16,7 @@ AFTER = ".monaco-diff-editor .editor.modified .view-line"
 
 def test_a_selection_is_rewritten_after_a_live_preview(scripted: Workbench) -> None:
     start(scripted, "rewrite.py", "def double(x):\n    y = x * 2\n    return y\n", 2, 9)
-    scripted.keys("Shift+End", "Control+Alt+r")
+    scripted.keys("Shift+End", *REWRITE)
     scripted.do("quickTitle", contains="strength 0.3: 1 of 3: changes 30 %")
     scripted.do("see", selector=AFTER, contains="y = x + x")
     scripted.keys("ArrowRight")
@@ -38,7 +38,7 @@ def test_a_selection_is_rewritten_after_a_live_preview(scripted: Workbench) -> N
 def test_escape_leaves_the_text_as_it_was(scripted: Workbench) -> None:
     text = "def triple(x):\n    y = x * 3\n"
     start(scripted, "escape.py", text, 2, 9)
-    scripted.keys("Shift+End", "Control+Alt+r")
+    scripted.keys("Shift+End", *REWRITE)
     scripted.do("see", selector=AFTER, contains="y = x + x")
     scripted.keys("Escape")
     scripted.do("gone", selector=".monaco-diff-editor")
@@ -125,8 +125,8 @@ def test_suggestions_are_switched_off_and_on(scripted: Workbench) -> None:
 def test_a_file_of_another_kind_is_named_and_not_asked_about(scripted: Workbench) -> None:
     start(scripted, "served.py", "x = 1\n", 1, 1)
     start(scripted, "notes.md", "a ___ line\n", 1, 1)
-    for ask in ("Control+Alt+f", "Control+Alt+r"):
-        scripted.keys(ask)
+    for ask in ("Fill the Holes (___)", "Rewrite Selection..."):
+        scripted.do("command", title=f"Diffill: {ask}")
         scripted.do("notification", contains="Diffill works in python, javascript,")
         scripted.do("notification", contains="cpp; this is markdown.")
         scripted.do("command", title="Notifications: Clear All Notifications")

@@ -15,7 +15,7 @@ import pytest
 
 from tests.editors.vscode.conftest import opened
 from tests.editors.vscode.test_ghost_text import saved, start
-from tests.editors.vscode.workbench import Workbench
+from tests.editors.vscode.workbench import FILL, REWRITE, Workbench
 
 pytestmark = pytest.mark.editor
 
@@ -104,7 +104,7 @@ def untouched(workbench: Workbench, name: str, text: str) -> None:
 def filling(gated: Gated, name: str) -> Workbench:
     """A file with a hole whose draft is seen."""
     start(gated.workbench, name, HOLES, 1, 1)
-    gated.workbench.keys("Control+Alt+f")
+    gated.workbench.keys(*FILL)
     gated.until("drafted", contains=f"left{OPEN * 2}")
     return gated.workbench
 
@@ -112,7 +112,7 @@ def filling(gated: Gated, name: str) -> Workbench:
 def test_a_fill_is_seen_at_its_hole_before_it_is_there(gated: Gated) -> None:
     start(gated.workbench, "fill.py", HOLES, 1, 1)
     workbench = gated.workbench
-    workbench.keys("Control+Alt+f")
+    workbench.keys(*FILL)
     gated.until("drafted", contains=OPEN * 3)
     gated.until("drafted", contains=f"left{OPEN * 2}")
     assert workbench.do("peekDrafted") == [f"left{OPEN * 2}"], "it replaces the one before"
@@ -129,7 +129,7 @@ def test_a_fill_is_seen_at_its_hole_before_it_is_there(gated: Gated) -> None:
 def test_every_hole_has_its_draft(gated: Gated) -> None:
     text = "def add(a, b):\n    return ___\n\n\nz = ___\n"
     start(gated.workbench, "holes.py", text, 1, 1)
-    gated.workbench.keys("Control+Alt+f")
+    gated.workbench.keys(*FILL)
     gated.until("drafted", contains=f"left +{OPEN}|left +{OPEN}")
     gated.finish("quickTitle", contains="2 holes")
     gated.workbench.do("undrafted")
@@ -200,7 +200,7 @@ def test_a_draft_goes_with_its_server(gated: Gated) -> None:
 def test_a_rewrite_is_seen_in_its_preview_before_it_can_be_applied(gated: Gated) -> None:
     workbench, text = gated.workbench, "def double(x):\n    y = x * 2\n"
     start(workbench, "rewrite.py", text, 2, 9)
-    workbench.keys("Shift+End", "Control+Alt+r")
+    workbench.keys("Shift+End", *REWRITE)
     gated.until("see", selector=AFTER, contains=f"y = x{OPEN * 2}")
     workbench.keys("Enter")  # too early
     gated.until("see", selector=AFTER, contains=f"y = x +{OPEN}")
@@ -220,7 +220,7 @@ def test_a_rewrite_is_seen_in_its_preview_before_it_can_be_applied(gated: Gated)
 def test_a_rewrite_that_is_given_up_leaves_no_draft(gated: Gated) -> None:
     workbench, text = gated.workbench, "def double(x):\n    y = x * 2\n"
     start(workbench, "given-up.py", text, 2, 9)
-    workbench.keys("Shift+End", "Control+Alt+r")
+    workbench.keys("Shift+End", *REWRITE)
     gated.until("see", selector=AFTER, contains=f"y = x{OPEN * 2}")
     workbench.keys("Escape")
     workbench.do("gone", selector=".monaco-diff-editor")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.editors.vscode.conftest import opened
-from tests.editors.vscode.workbench import Workbench
+from tests.editors.vscode.workbench import FILL, REWRITE, Workbench
 
 pytestmark = pytest.mark.editor
 
@@ -37,9 +37,9 @@ def test_an_old_server_is_named_and_so_is_what_it_cannot_do(old: Workbench) -> N
     old.do("open", name="old.py")
     old.do("notification", contains="is version 0.0.9")
     old.do("goto", line=2, column=5)
-    cannot = {"Control+Alt+f": "fill several holes", "Control+Alt+r": "rewrite a selection"}
-    for key, what in cannot.items():
-        old.keys(key)
+    cannot = {FILL: "fill several holes", REWRITE: "rewrite a selection"}
+    for chord, what in cannot.items():
+        old.keys(*chord)
         old.do("notification", contains=f"this server (0.0.9) is too old to {what}")
         old.keys("Escape")
     old.do("command", title="Diffill: Switch Suggestions On or Off")

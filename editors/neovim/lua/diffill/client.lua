@@ -16,6 +16,7 @@ local SIGTERM = 15 -- how Neovim stops a server by force; no crash looks like it
 local started = {} ---@type table<integer, integer> client id -> milliseconds
 local asked_to_stop = {} ---@type table<integer, boolean>
 local said_missing = {} ---@type table<string, boolean>
+local published ---@type {cmd: string[]?, settings: table}? what `vim.lsp.config` was given last
 
 ---@param text string
 ---@param level integer?
@@ -49,6 +50,17 @@ function M.need(buf)
     M.say("no server runs for this buffer; :checkhealth diffill says why", vim.log.levels.WARN)
   end
   return client
+end
+
+--- Whether a buffer's text may be changed; where not, that is said.
+---@param buf integer
+---@return boolean
+function M.may_edit(buf)
+  if not vim.bo[buf].modifiable then
+    M.say("this buffer cannot be changed; `:setlocal modifiable` lets it be", vim.log.levels.WARN)
+    return false
+  end
+  return true
 end
 
 --- Ask the server; the callback gets the result, errors are told. Returns who was asked, and the
@@ -129,11 +141,31 @@ function M.is_on()
 end
 
 --- Hand the options on to `vim.lsp.config`; a command that was given there stays if none is here.
+--- What was handed on before and is no option any more is taken back, since Neovim only adds.
 function M.publish()
-  vim.lsp.config(M.name, {
-    cmd = options.current.cmd,
-    settings = options.settings(),
-  })
+  local now = vim.deepcopy({ cmd = options.current.cmd, settings = options.settings() })
+  if published and next(options.without(published, now)) then
+    local config = options.without(vim.lsp.config[M.name], { settings = published.settings })
+    if published.cmd and vim.deep_equal(config.cmd, published.cmd) then
+      config.cmd = options.default_cmd()
+    end
+    vim.lsp.config[M.name] = config
+  end
+  published = now
+  vim.lsp.config(M.name, now)
+end
+
+--- The file that the server's command names for its log; nil: what the server says is in Neovim's.
+---@return string?
+function M.log_file()
+  local cmd = vim.lsp.config[M.name].cmd
+  for index, word in ipairs(type(cmd) == "table" and cmd or {}) do
+    if word == "--log-file" then
+      return cmd[index + 1]
+    elseif vim.startswith(word, "--log-file=") then
+      return word:sub(#"--log-file=" + 1)
+    end
+  end
 end
 
 --- Say what the plugin can do beyond Neovim itself. Who has ghost text announces it, so that the
@@ -165,6 +197,22 @@ function M.check_command(buf)
       vim.log.levels.ERROR
     )
   end
+end
+
+--- A buffer is about to get another name, by which the server will know it: close it under the one it
+--- has, and open it under the new one, or, where that came to nothing, again.
+---@param buf integer
+function M.renaming(buf)
+  local client = M.get(buf)
+  if not client then
+    return
+  end
+  vim.lsp.buf_detach_client(buf, client.id)
+  vim.schedule(function()
+    if vim.api.nvim_buf_is_loaded(buf) and not client:is_stopped() then
+      vim.lsp.buf_attach_client(buf, client.id)
+    end
+  end)
 end
 
 ---@param client vim.lsp.Client

@@ -4,6 +4,8 @@ local client_of = require("diffill.client")
 
 local M = {}
 
+local DAY_MINUTES = 1440 -- the longest snooze of the server
+
 local function words(...)
   local list = { ... }
   return function()
@@ -36,8 +38,7 @@ M.all = {
   },
   log = {
     run = function()
-      local options = require("diffill.options")
-      local file = options.current.cmd == nil and options.log_file() or vim.lsp.log.get_filename()
+      local file = client_of.log_file() or vim.lsp.log.get_filename()
       if vim.uv.fs_stat(file) then
         vim.cmd.split({ args = { file }, magic = { file = false, bar = false } })
         vim.cmd("normal! G")
@@ -83,8 +84,9 @@ M.all = {
   snooze = {
     run = function(arguments)
       local minutes = tonumber(arguments[1] or "5")
-      if not minutes or minutes < 0 then
-        client_of.say(("%s is no number of minutes"):format(arguments[1]), vim.log.levels.ERROR)
+      if not (minutes and minutes >= 0 and minutes <= DAY_MINUTES) then -- so that nan is none
+        local text = "snooze is %s; give a number of minutes from 0 to %d"
+        client_of.say(text:format(arguments[1], DAY_MINUTES), vim.log.levels.ERROR)
         return
       end
       client_of.command(0, "diffill.snooze", { minutes }, function(status, client)

@@ -3,7 +3,8 @@
 --- The server's items replace a whole line (docs/lsp-extensions.md), so an item is a row and the
 --- text that the row becomes. It fits while what stands before the cursor still begins that text;
 --- whatever was typed along it since it was asked for is thus taken in, never left behind.
---- Invariants: `plan` and `part` change nothing; `apply` is one undo step; no character is split.
+--- Invariants: `plan` and `part` change nothing; `apply` is one undo step, in the line that was
+--- planned for or not at all; no character is split.
 
 local M = {}
 
@@ -20,8 +21,14 @@ local M = {}
 ---@field replaced string the bytes after the cursor that it takes the place of
 ---@field after string what stays to the right of both
 
---- Keys pending application, taken by `apply_pending`.
-local pending ---@type diffill.Plan?
+---@class diffill.Pending
+---@field plan diffill.Plan
+---@field buf integer
+---@field line string
+---@field done? fun()
+
+--- What waits for its keys, taken by `apply_pending`.
+local pending ---@type diffill.Pending?
 
 ---@param text string
 ---@param index integer 0-based byte offset
@@ -133,23 +140,38 @@ function M.rest(item, plan)
   return vim.tbl_extend("force", item, { row = item.row + lines, text = text, dropped = dropped })
 end
 
---- Put the pending plan into the buffer; called between two undo breaks.
+--- Put the pending plan into the buffer; called between two undo breaks. CTRL-G has ended a completion
+--- by then, and what listens to that may have changed the text: the cursor has moved along with its
+--- line, and where the line is another one, nothing is done.
 function M.apply_pending()
-  local plan = pending
+  local one = pending
   pending = nil
-  if not plan then
+  if not one or vim.api.nvim_get_current_buf() ~= one.buf or not vim.bo[one.buf].modifiable then
+    return
+  end
+  local plan, row = one.plan, vim.api.nvim_win_get_cursor(0)[1] - 1
+  if vim.api.nvim_win_get_cursor(0)[2] ~= plan.col or vim.api.nvim_get_current_line() ~= one.line then
     return
   end
   local lines = vim.split(plan.insert, "\n", { plain = true })
-  vim.api.nvim_buf_set_text(0, plan.row, plan.col, plan.row, plan.col + #plan.replaced, lines)
+  vim.api.nvim_buf_set_text(0, row, plan.col, row, plan.col + #plan.replaced, lines)
   local last = #lines[#lines] + (#lines == 1 and plan.col or 0)
-  vim.api.nvim_win_set_cursor(0, { plan.row + #lines, last })
+  vim.api.nvim_win_set_cursor(0, { row + #lines, last })
+  if one.done then
+    one.done()
+  end
 end
 
 --- Carry a plan out as one undo step of its own, however it is called: also from an `<expr>` map.
 ---@param plan diffill.Plan
-function M.apply(plan)
-  pending = plan
+---@param done? fun() called once the text is there
+function M.apply(plan, done)
+  pending = {
+    plan = plan,
+    buf = vim.api.nvim_get_current_buf(),
+    line = vim.api.nvim_get_current_line(),
+    done = done,
+  }
   -- CTRL-G u ends the step of what was typed before, and begins another for what follows.
   local keys = vim.keycode("<C-g>u<Cmd>lua require('diffill.edit').apply_pending()<CR><C-g>u")
   vim.api.nvim_feedkeys(keys, "ni", false)

@@ -29,6 +29,9 @@ end
 ---@param nothing string why there may be no edit, where the server does not say
 ---@param done fun(edits: lsp.TextEdit[]): string what to say of them
 local function ask(buf, client, method, params, nothing, done)
+  if not client_of.may_edit(buf) then
+    return
+  end
   local tick = api.nvim_buf_get_changedtick(buf)
   drafts.ask(buf, method, params, function(result)
     local edits = edits_of(result)
@@ -37,7 +40,7 @@ local function ask(buf, client, method, params, nothing, done)
       client_of.say("nothing was filled: " .. (why or nothing))
     elseif not api.nvim_buf_is_valid(buf) or api.nvim_buf_get_changedtick(buf) ~= tick then
       client_of.say("the text has changed since the fill was asked for; ask again", vim.log.levels.WARN)
-    else
+    elseif client_of.may_edit(buf) then
       vim.lsp.util.apply_text_edits(edits, buf, client.offset_encoding)
       client_of.say(done(edits))
     end

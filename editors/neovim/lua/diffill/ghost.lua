@@ -1,14 +1,16 @@
 --- Ghost text of our own: asks for `textDocument/inlineCompletion` and keeps the answer shown.
 ---
---- Where Neovim draws (0.12), only what is asked for by hand is drawn here.
+--- Where Neovim draws (0.12), only what is asked for by hand is drawn here, and Neovim's goes meanwhile.
 --- Invariants: one request at a time, a newer one cancels it; an answer for another text or cursor
---- than the present one is dropped; nothing is drawn outside insert mode; what a person chose or
---- asked for stays while it fits, whatever is offered unasked. When to offer what is the server's
---- business: there is no debounce and no cache here, an item is only kept while it fits.
+--- than the present one is dropped; nothing is drawn outside insert mode, nor in Replace mode, where
+--- backspace would put back what accepting never overwrote; what a person chose or asked for stays
+--- while it fits, whatever is offered unasked. When to offer what is the server's business: there is
+--- no debounce and no cache here, an item is only kept while it fits.
 
 local client_of = require("diffill.client")
 local confidence = require("diffill.confidence")
 local edit = require("diffill.edit")
+local native = require("diffill.native")
 local options = require("diffill.options")
 local paint = require("diffill.paint")
 
@@ -38,7 +40,8 @@ local function place(buf)
 end
 
 local function inserting(buf)
-  return api.nvim_get_current_buf() == buf and api.nvim_get_mode().mode:match("^[iR]") ~= nil
+  local here = api.nvim_get_current_buf() == buf and vim.bo[buf].modifiable
+  return here and api.nvim_get_mode().mode:match("^i") ~= nil
 end
 
 local function key(buf)
@@ -65,6 +68,10 @@ local function draw(state)
   end
   local count = state.counting and #state.items > 1 and (" %d/%d"):format(state.index, #state.items)
   paint.draw(state.buf, state.items[state.index], plan, count or nil)
+  -- Neovim cancels requests along with its item, ours too.
+  if not state.request and options.ghost(state.buf) == "native" then
+    native.dismiss()
+  end
 end
 
 local function cancel(state)
@@ -156,7 +163,9 @@ end
 ---@param state diffill.Ghost
 local function moved(state)
   if options.ghost(state.buf) ~= "own" then
-    clear(state)
+    if state.asked ~= key(state.buf) then -- else it is told late of what was typed before
+      clear(state)
+    end
     return
   end
   draw(state) -- what fits stays, without a flicker, until the answer comes
@@ -189,12 +198,34 @@ function M.attach(buf)
       end
     end,
   })
-  api.nvim_create_autocmd({ "InsertLeave", "BufLeave" }, {
+  local function leave()
+    clear(state)
+    state.asked = nil
+  end
+  api.nvim_create_autocmd({ "InsertLeave", "BufLeave" }, { group = group, buffer = buf, callback = leave })
+  -- CTRL-C leaves without InsertLeave. An expression (CTRL-R =) is typed in mode c, and comes back.
+  api.nvim_create_autocmd("ModeChanged", {
     group = group,
     buffer = buf,
     callback = function()
-      clear(state)
-      state.asked = nil
+      if not vim.v.event.new_mode:match("^[ic]") then
+        leave()
+      end
+    end,
+  })
+  -- Neovim's item may come after ours was drawn.
+  api.nvim_create_autocmd("LspRequest", {
+    group = group,
+    buffer = buf,
+    callback = function(event)
+      local request = event.data.request
+      if request.method == METHOD and request.type == "complete" and options.ghost(buf) == "native" then
+        vim.schedule(function() -- when its handler has run
+          if states[buf] == state then
+            draw(state)
+          end
+        end)
+      end
     end,
   })
   if inserting(buf) then

@@ -112,7 +112,10 @@ function M.check()
   check_client()
   check_keys()
   health.start("Log")
-  health.info(options.log_file())
+  local file = client_of.log_file()
+  if file then
+    health.info(file)
+  end
   health.info(vim.lsp.log.get_filename() .. " (what Neovim noted)")
 end
 

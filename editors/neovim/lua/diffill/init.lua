@@ -74,9 +74,6 @@ end
 --- Ask now, also where `inline.trigger` is manual.
 ---@return boolean
 function M.trigger()
-  if uses_native() then
-    native.dismiss()
-  end
   return ghost.trigger()
 end
 

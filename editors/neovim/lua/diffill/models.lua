@@ -69,10 +69,12 @@ function M.run(verb, name)
         show.lines(buf, "models", lines)
         return
       end
-      vim.ui.select(entries, { prompt = "Model", format_item = text }, function(chosen)
-        if chosen then
-          select(chosen.name)
-        end
+      show.when_free(buf, "the choice of a model", function()
+        vim.ui.select(entries, { prompt = "Model", format_item = text }, function(chosen)
+          if chosen then
+            select(chosen.name)
+          end
+        end)
       end)
     end)
   end

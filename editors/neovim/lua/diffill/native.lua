@@ -68,29 +68,39 @@ end
 ---@param unit "all"|"line"|"word"
 ---@return boolean
 function M.accept(unit)
+  -- In Replace mode backspace would put back what was never overwritten.
+  if not vim.bo.modifiable or vim.api.nvim_get_mode().mode:match("^R") then
+    return false
+  end
   return vim.lsp.inline_completion.get({
     on_accept = function(item)
       local client = vim.lsp.get_client_by_id(item.client_id)
       local ours = client ~= nil and client.name == client_of.name
       local plan = plan_of(item, ours)
       local part = plan and edit.part(plan, unit)
+      local buf = vim.api.nvim_get_current_buf()
+      local function taken()
+        if client and item.command then
+          client:exec_cmd(item.command, { bufnr = buf })
+        end
+      end
       if part then
-        edit.apply(part)
+        edit.apply(part, part == plan and taken or nil)
       elseif not ours then
         take(item)
-      end
-      if client and item.command and part == plan then
-        client:exec_cmd(item.command, { bufnr = vim.api.nvim_get_current_buf() })
+        taken()
       end
     end,
   })
 end
 
 ---@param step integer
----@return boolean
+---@return boolean whether an item is shown
 function M.select(step)
   vim.lsp.inline_completion.select({ count = step })
-  return true
+  -- Neovim does not say whether there is one.
+  local namespace = vim.api.nvim_create_namespace("nvim.lsp.inline_completion")
+  return #vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { limit = 1 }) > 0
 end
 
 ---@return boolean

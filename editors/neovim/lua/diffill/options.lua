@@ -92,6 +92,24 @@ function M.ghost(buf)
   return native and (wanted == "native" or native.is_enabled({ bufnr = buf })) and "native" or "own"
 end
 
+--- A table without the values that another one has in the same places.
+---@param whole table
+---@param part table
+---@return table
+function M.without(whole, part)
+  local rest = {}
+  for key, value in pairs(whole) do
+    local other = part[key]
+    if type(value) == "table" and type(other) == "table" and not vim.islist(value) then
+      local inner = M.without(value, other)
+      rest[key] = next(inner) and inner or nil
+    elseif not vim.deep_equal(value, other) then
+      rest[key] = value
+    end
+  end
+  return rest
+end
+
 --- The settings as they go to the server: an empty table would be sent as a list.
 ---@return table
 function M.settings()
@@ -99,13 +117,9 @@ function M.settings()
   return { diffill = next(settings) and settings or vim.empty_dict() }
 end
 
-function M.log_file()
-  return vim.fs.joinpath(vim.fn.stdpath("log"), "diffill.log")
-end
-
 ---@return string[]
-function M.cmd()
-  return M.current.cmd or { "diffill", "serve", "--log-file", M.log_file() }
+function M.default_cmd()
+  return { "diffill", "serve", "--log-file", vim.fs.joinpath(vim.fn.stdpath("log"), "diffill.log") }
 end
 
 return M

@@ -1,7 +1,8 @@
 --- `:Diffill rewrite`: other texts for a selection, shown as a diff, one of them applied.
 ---
 --- Invariants: nothing is edited before a person applies; what is applied is what the diff showed,
---- or nothing, when that is a draft or the text has changed since; it is one undo step.
+--- or nothing, when that is a draft or the text has changed since; it is one undo step; a range is
+--- only used with the text it was made for.
 
 local client_of = require("diffill.client")
 local drafts = require("diffill.drafts")
@@ -97,15 +98,12 @@ local function apply(preview)
     client_of.say(CHANGED, vim.log.levels.WARN)
     return
   end
+  if not client_of.may_edit(preview.buf) then
+    return
+  end
   local range = preview.range
   local lines = vim.split(preview.rewrites[preview.index].text, "\n", { plain = true })
   api.nvim_buf_set_text(preview.buf, range[1], range[2], range[3], range[4], lines)
-end
-
----@param preview diffill.Preview
----@return boolean
-local function is_open(preview)
-  return preview.shown ~= nil and api.nvim_win_is_valid(preview.shown.window)
 end
 
 local open ---@type fun(preview: diffill.Preview)
@@ -128,6 +126,10 @@ local function open_window(preview)
   end
   local function stronger(step)
     return function()
+      if not unchanged(preview) then
+        client_of.say(CHANGED, vim.log.levels.WARN)
+        return
+      end
       M.ask(preview, math.min(math.max(preview.strength + step, 0.1), 1))
     end
   end
@@ -141,7 +143,7 @@ local function open_window(preview)
 end
 
 open = function(preview)
-  if is_open(preview) then
+  if show.is_open(preview.shown) then
     show.update(preview.shown, title_of(preview), lines_of(preview))
     return
   end
@@ -159,7 +161,7 @@ end
 ---@param strength number
 function M.ask(preview, strength)
   local client = client_of.need(preview.buf)
-  if not client then
+  if not client or not client_of.may_edit(preview.buf) then
     return
   end
   local buf, encoding = preview.buf, client.offset_encoding
@@ -174,12 +176,12 @@ function M.ask(preview, strength)
   end, pins.inside(buf, preview.range))
   params.keep = #keep > 0 and keep or nil
   local function in_window(draft)
-    if not is_open(preview) then
+    if not show.is_open(preview.shown) then
       return false
     end
     local function show_it()
       preview.draft = draft
-      if is_open(preview) then
+      if show.is_open(preview.shown) then
         open(preview)
       end
     end
@@ -211,7 +213,7 @@ end
 ---@param word string?
 function M.run(command, word)
   local strength = word == nil and STRENGTH or tonumber(word)
-  if not strength or strength <= 0 or strength > 1 then
+  if not (strength and strength > 0 and strength <= 1) then -- so that nan is none
     client_of.say(("strength is %s; give a share above 0, at most 1"):format(word), vim.log.levels.ERROR)
     return
   end

@@ -39,12 +39,25 @@ function M.update(shown, title, lines)
   end
 end
 
+--- Whether a window still shows what was put into it.
+---@param shown diffill.Window?
+---@return boolean
+function M.is_open(shown)
+  return shown ~= nil and api.nvim_win_is_valid(shown.window) and api.nvim_win_get_buf(shown.window) == shown.buf
+end
+
+--- In the command-line window no other can be opened.
+local function in_command_line_window()
+  return vim.fn.getcmdwintype() ~= ""
+end
+
 --- Whether a window may take the focus from what a person does.
 ---@param buf integer where it was asked for
 ---@return boolean
 local function is_free(buf)
   local mode = api.nvim_get_mode()
-  return api.nvim_get_current_buf() == buf and mode.mode == "n" and not mode.blocking
+  local here = api.nvim_get_current_buf() == buf and not in_command_line_window()
+  return here and mode.mode == "n" and not mode.blocking
 end
 
 --- Open a window now, or, once that is said, when the person is back in normal mode in the buffer
@@ -54,6 +67,9 @@ end
 ---@param open fun()
 function M.when_free(buf, what, open)
   api.nvim_clear_autocmds({ group = group })
+  if in_command_line_window() and api.nvim_get_current_buf() == buf then
+    buf = vim.fn.winbufnr(vim.fn.winnr("#")) -- asked for there; it is gone soon
+  end
   if is_free(buf) then
     open()
     return
@@ -110,10 +126,11 @@ function M.open(title, lines, kind)
   return shown
 end
 
+--- Close it wherever it is shown; a window that shows another buffer by now stays.
 ---@param shown diffill.Window
 function M.close(shown)
-  if api.nvim_win_is_valid(shown.window) then
-    api.nvim_win_close(shown.window, true)
+  for _, window in ipairs(vim.fn.win_findbuf(shown.buf)) do
+    api.nvim_win_close(window, true)
   end
 end
 

@@ -1,5 +1,5 @@
 // Pins: ranges that a rewrite keeps as they are. They move with the text, and one that is edited
-// is gone.
+// is gone. They are there as long as their document is open.
 
 import { type Disposable, type Range, type TextDocument, type TextEditor, Range as VRange, ThemeColor, window, workspace } from "vscode";
 import { moved, type Span } from "../ui/edits.ts";
@@ -20,7 +20,8 @@ export class Pins implements Disposable {
         pins = moved(pins, { start: change.rangeOffset, end: change.rangeOffset + change.rangeLength, text: change.text });
       this.#set(document, pins);
     }),
-    workspace.onDidCloseTextDocument((document) => this.#pins.delete(document.uri.toString())),
+    // A document that gets another language is closed and opened, too.
+    workspace.onDidCloseTextDocument((document) => setImmediate(() => document.isClosed && this.#pins.delete(document.uri.toString()))),
     window.onDidChangeVisibleTextEditors((editors) => editors.forEach((editor) => this.#draw(editor))),
   ];
 

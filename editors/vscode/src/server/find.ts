@@ -41,6 +41,9 @@ export interface Found {
 
 export type Search = { found: Found } | { problem: string; setting?: string };
 
+/** All that is run, to tell one server from another. */
+export const commandLine = ({ command, args }: Found, extra: string[]): string => JSON.stringify([command, ...args, ...extra]);
+
 const program = (command: string, source: Source): Found => ({ command, args: ["serve"], source });
 
 // -P: the folder the server is started in must not be able to put modules in the way.

@@ -18,6 +18,7 @@ import {
   type LanguageClientOptions,
   DidChangeConfigurationNotification,
   LSPErrorCodes,
+  type MessageTransports,
   ErrorCodes,
   ProgressType,
   ResponseError,
@@ -32,20 +33,36 @@ import { EXPERIMENTAL, STATUS_DID_CHANGE, TRAIN_PROGRESS, type Status } from "..
 import { activeInterpreters } from "./active.ts";
 import { Crashes } from "./crashes.ts";
 import { ownFolder, thisMachine } from "./environment.ts";
-import { type Found, findServer } from "./find.ts";
+import { type Found, type Search, commandLine, findServer } from "./find.ts";
 import { pythonIn } from "./locations.ts";
 import { leveller } from "./logLines.ts";
+import { end, whileWanted } from "./patience.ts";
 import { probe } from "./processes.ts";
 import { SELECTOR } from "./selector.ts";
 import { isTooOld } from "./version.ts";
 
 const LAST_WORDS_MS = 1000;
+const START_MS = 60_000; // far more than a cold disk needs: nothing is loaded before it answers
 const DRAFT = new ProgressType<unknown>();
 
 /** Its errors go to the log; what a person must know is said in `messages.ts`. */
 class QuietClient extends LanguageClient {
+  #wanted = true;
+
   override error(message: string, data?: unknown): void {
     super.error(message, data, false);
+  }
+
+  /** End the server's program, at once or as soon as it is there. */
+  giveUp(): void {
+    this.#wanted = false;
+    end(this.serverProcess);
+  }
+
+  protected override async createMessageTransports(encoding: string): Promise<MessageTransports> {
+    const transports = await super.createMessageTransports(encoding);
+    if (!this.#wanted) end(this.serverProcess);
+    return transports;
   }
 }
 
@@ -59,6 +76,9 @@ export class Server {
   #crashes = new Crashes();
   #life: Life = "stopped";
   #found: Found | undefined;
+  #commandLine = "";
+  #unwanted = new AbortController();
+  #asked = 0;
   #lastLine = "";
   #drafts = 0;
   #saidAll: Promise<void> = Promise.resolve();
@@ -93,10 +113,31 @@ export class Server {
     if (this.#found) show(failures.cannot(what, this.#version, this.#found));
   }
 
-  /** Start, or stop and start. One at a time, in the order they were asked for. */
+  /**
+   * Start, or stop and start. One at a time, in the order they were asked for; of several the last
+   * one is done, and a start that is under way is given up.
+   */
   restart(): Promise<void> {
     this.#crashes = new Crashes();
-    return this.#next(() => this.#restart());
+    const asked = this.#supersede();
+    return this.#next(async () => {
+      if (asked === this.#asked) await this.#restart();
+    });
+  }
+
+  #supersede(): number {
+    this.#unwanted.abort();
+    return ++this.#asked;
+  }
+
+  /** Restart if another server is to be run than the one that is; what it does and knows is kept else. */
+  async reconsider(): Promise<void> {
+    const now = await this.#search().then(
+      ({ search, args }) => "found" in search && commandLine(search.found, args),
+      () => false, // what is wrong is said by the start
+    );
+    const alive = this.#life === "running" || this.#life === "starting";
+    if (!alive || now !== this.#commandLine) await this.restart();
   }
 
   async #restart(): Promise<void> {
@@ -152,6 +193,7 @@ export class Server {
   }
 
   stop(): Promise<void> {
+    this.#supersede();
     return this.#next(() => this.#stop());
   }
 
@@ -197,7 +239,8 @@ export class Server {
     }
   }
 
-  async #launch(): Promise<void> {
+  /** Which server to start, and the arguments that the settings add. */
+  async #search(): Promise<{ search: Search; args: string[] }> {
     const set = (name: string) => workspace.getConfiguration("diffill.server").get<unknown>(name);
     const args = textsOf("diffill.server.args", set("args"));
     const search = await findServer(
@@ -210,6 +253,14 @@ export class Server {
       },
       probe,
     );
+    return { search, args };
+  }
+
+  async #launch(): Promise<void> {
+    const unwanted = (this.#unwanted = new AbortController()).signal;
+    this.#commandLine = "";
+    const { search, args } = await this.#search();
+    if (unwanted.aborted) return this.#lives("stopped");
     if ("problem" in search) {
       this.#log.error(search.problem);
       this.#lives("failed");
@@ -217,12 +268,20 @@ export class Server {
       return;
     }
     const found = (this.#found = search.found);
+    this.#commandLine = commandLine(found, args);
     this.#log.info(`starting ${found.command} ${found.args.join(" ")} (from ${found.source})`);
     this.#lastLine = "";
     const client = this.#build(found, args);
     this.#client = client;
     try {
-      await client.start();
+      const came = await whileWanted(client.start(), START_MS, unwanted);
+      if (came !== undefined) {
+        this.#client = undefined;
+        client.giveUp();
+        this.#lives(came === "late" ? "failed" : "stopped");
+        if (came === "late") show(failures.notStarted(found.command, `it gave no answer within ${START_MS / 1000} seconds`));
+        return;
+      }
     } catch (error) {
       this.#lives("failed");
       await Promise.race([this.#saidAll, setTimeout(LAST_WORDS_MS)]);
@@ -233,7 +292,7 @@ export class Server {
     if (isTooOld(this.#version)) show(failures.tooOld(this.#version, found));
   }
 
-  #build(found: Found, extra: string[]): LanguageClient {
+  #build(found: Found, extra: string[]): QuietClient {
     const server: ServerOptions = {
       command: found.command,
       args: [...found.args, ...extra],
@@ -263,7 +322,7 @@ export class Server {
         closed: () => {
           const done = { action: CloseAction.DoNotRestart, handled: true };
           // One that never ran would not run the second time; `#launch` says why.
-          if (client.state !== State.Running) return done;
+          if (client.state !== State.Running || this.#client !== client) return done;
           if (!this.#crashes.restartAfter(Date.now())) {
             this.#lives("failed");
             show(failures.crashed(this.#crashes.limit + 1));
@@ -309,7 +368,7 @@ export class Server {
       clear: () => {},
     });
     client.onDidChangeState(({ newState }) => {
-      if (newState === State.Running) this.#lives("running");
+      if (newState === State.Running && this.#client === client) this.#lives("running");
     });
     client.onNotification(STATUS_DID_CHANGE, (status: Status) => this.#status.fire(status));
     client.onNotification(TRAIN_PROGRESS, (event: Record<string, unknown>) => this.#training.fire(event));

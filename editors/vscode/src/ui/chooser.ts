@@ -98,11 +98,12 @@ async function choose(document: TextDocument, preview: Preview, at: Range, title
     await draw();
   };
 
-  turn = (by) => {
+  const mine = (by: number): void => {
     if (versions.length === 0) return;
     shown = (shown + by + versions.length) % versions.length;
     void draw();
   };
+  turn = mine;
   await commands.executeCommand("setContext", "diffill.choosing", true);
   try {
     return await new Promise<Version | undefined>((resolve) => {
@@ -115,10 +116,13 @@ async function choose(document: TextDocument, preview: Preview, at: Range, title
       if (start) void load(start.choice); // no change is told of when it is the first one anyway
     });
   } finally {
-    turn = undefined;
     asked?.cancel();
     watching.dispose();
     pick.dispose();
-    await commands.executeCommand("setContext", "diffill.choosing", false);
+    // Another chooser that has taken this one's place has the keys by now.
+    if (turn === mine) {
+      turn = undefined;
+      await commands.executeCommand("setContext", "diffill.choosing", false);
+    }
   }
 }

@@ -39,6 +39,7 @@ from lsp_session import AUTOMATIC, Server, some_file
 
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.percentile import percentile
+from diffusion.text.languages import language_for_path
 
 WORK = ("cold", "new_line", "same_line", "cache_hit")
 KEY_MEDIAN_MS, KEY_SPREAD = 150.0, 0.45
@@ -69,13 +70,16 @@ class Asked:
     done: threading.Event = field(default_factory=threading.Event)
 
 
-def keys_for(line: str, rng: random.Random) -> list[Key]:
-    """How a person types `line`, without its indentation and its end."""
+def keys_for(line: str, rng: random.Random, pause_ms: tuple[float, float]) -> list[Key]:
+    """How a person types `line`, without its indentation and its end.
+
+    `pause_ms`: the shortest and the longest pause before its first key.
+    """
     keys: list[Key] = []
     for character in line.strip():
         gap_ms = min(KEY_MEDIAN_MS * math.exp(rng.gauss(0.0, KEY_SPREAD)), 900.0)
         if not keys:
-            gap_ms = rng.uniform(*PAUSE_MS)
+            gap_ms = rng.uniform(*pause_ms)
         if rng.random() < TYPO_SHARE and character.isalpha():
             keys.append(Key(rng.choice("etaoin"), gap_ms))
             keys.append(Key("\b", 2 * KEY_MEDIAN_MS))
@@ -140,15 +144,16 @@ class Connection:
 class Typist:
     """One document, a cursor, and a person who sees what the server offers."""
 
-    uri = "file:///typing/file.py"
-
-    def __init__(self, connection: Connection, text: str) -> None:
+    def __init__(self, connection: Connection, file: Path, pause_ms: tuple[float, float]) -> None:
+        self.uri = f"file:///typing/{file.name}"
+        self._pause_ms = pause_ms
         self._connection = connection
         self._version = 1
         self.asked: list[Asked] = []
         self.accepted = 0
         self._open: tuple[int, Asked] | None = None
-        document = {"uri": self.uri, "languageId": "python", "version": 1, "text": text}
+        text, language = file.read_text("utf-8"), language_for_path(file.name)
+        document = {"uri": self.uri, "languageId": language, "version": 1, "text": text}
         connection.notify("textDocument/didOpen", {"textDocument": document})
 
     def retype(self, line: int, lines: list[str], rng: random.Random) -> None:
@@ -160,7 +165,8 @@ class Typist:
             self._change(at, at, indent)
             column, work = len(indent), "new_line" if offset else "cold"
             self._ask((line + offset, column), work)
-            column = self._type(line + offset, column, target, keys_for(target, rng))
+            keys = keys_for(target, rng, self._pause_ms)
+            column = self._type(line + offset, column, target, keys)
             end = (line + offset, column)
             self._change((line + offset, 0), end, target)  # whatever was mistyped is mended
             if offset + 1 < len(lines):
@@ -265,7 +271,7 @@ def measure(arguments: argparse.Namespace) -> Json:
         server.notify("initialized", {})
         connection = Connection(server)
         connection.listen()
-        typist = Typist(connection, text)
+        typist = Typist(connection, arguments.file, tuple(arguments.pause_ms))
         typist._ask((0, 0), "load")
         typist.asked[0].done.wait(120)
         for line, lines in places(text, arguments.places):
@@ -277,6 +283,7 @@ def measure(arguments: argparse.Namespace) -> Json:
         "file": arguments.file.name,
         "encode_ahead": not arguments.no_ahead,
         "debounce": arguments.debounce,
+        "pause_ms": arguments.pause_ms,
     }
     return facts | summary(typist, memory_mb)
 
@@ -325,7 +332,11 @@ def _times(times: list[float]) -> Json:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--file", type=Path, default=some_file(), metavar="FILE.py")
+    parser.add_argument("--file", type=Path, default=some_file(), metavar="FILE")
+    parser.add_argument(
+        "--pause-ms", type=float, nargs=2, default=PAUSE_MS, metavar=("LO", "HI"),
+        help="before the first key of a line",
+    )
     parser.add_argument("--places", type=int, default=12, metavar="N", help="of three lines each")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="", metavar="DIR", help="another model folder")

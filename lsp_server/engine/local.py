@@ -19,7 +19,6 @@ from diffusion.model.digests import sha256_of
 from diffusion.model.manifest import WEIGHTS_FILE
 from diffusion.pretrained import default_model_dir
 from diffusion.threads import follow
-from diffusion.torch_ahead import map_torch_ahead
 from lsp_server.engine.engine import (
     EngineAnswer,
     EngineCandidate,
@@ -293,6 +292,5 @@ def _import_torch() -> None:
 
 
 def local_engine() -> WorkerEngine:
-    """The engine of the installed server; loads no model yet, but begins to map torch's library."""
-    map_torch_ahead()
+    """The engine of the installed server; loads nothing yet."""
     return WorkerEngine(load)

@@ -33,10 +33,10 @@ def typed(keys: list) -> str:  # type: ignore[type-arg]
 
 def test_mistypings_are_taken_back_and_the_same_seed_types_the_same(latency: ModuleType) -> None:
     line = "    return self.endpoint.request(message, timeout=self.timeout)"
-    keys = latency.keys_for(line, random.Random(3))
+    keys = latency.keys_for(line, random.Random(3), latency.PAUSE_MS)
     assert typed(keys) == line.strip()
-    assert keys == latency.keys_for(line, random.Random(3))
-    mistyped = [latency.keys_for(line, random.Random(seed)) for seed in range(20)]
+    assert keys == latency.keys_for(line, random.Random(3), latency.PAUSE_MS)
+    mistyped = [latency.keys_for(line, random.Random(seed), latency.PAUSE_MS) for seed in range(20)]
     assert any(key.character == "\b" for keys in mistyped for key in keys)
     gaps = [key.gap_ms for keys in mistyped for key in keys]
     assert 100 < statistics.median(gaps) < 220 and max(gaps) <= 1600

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -122,42 +121,6 @@ class Control:
         """Wait while paused, as `gate`. Raises Cancelled when the run should stop."""
         if not self.gate(report):
             raise Cancelled("the run was told to stop")
-
-
-@contextmanager
-def stopped_by_signals(control: Control) -> Iterator[None]:
-    """While open, Ctrl-C and SIGTERM tell the run to stop; the second one is KeyboardInterrupt."""
-    asked = False
-
-    def stop(*_: object) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        control.tell(STOP)
-        with suppress(OSError):  # no print: it may be what the signal came upon
-            os.write(2, b"stopping... (once more ends it at once)\n")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def ended_by_sigterm() -> Iterator[None]:
-    """While open, SIGTERM ends the process as an exit does, so that it still tidies up."""
-
-    def end(*_: object) -> None:
-        raise SystemExit(128 + signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

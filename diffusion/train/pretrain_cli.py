@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diffusion.train.run_lines import event_line, status_text
+from diffusion.train.signals import stopped_by_signals
 
 if TYPE_CHECKING:
     from diffusion.cancel import CancelToken
@@ -293,7 +292,9 @@ def _train(
         console.print(f"opening the packs of {corpus}; new ones are unpacked", highlight=False)
     open_corpus(corpus, words.hash)  # here, where nothing has to be saved and a signal just ends it
     match = _sampled_match(corpus, words, sampled_cases if main else 0, cancel, twin=twin)
-    with stopped_by_signals(cancel):
+    # A launcher of several processes passes on what they have had from the terminal already.
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    with stopped_by_signals(cancel.cancel, "stopping, and saving", twice=alone):
         pretrain(
             corpus, out, words, config, budget,
             report=lambda event: console.print(event_line(event), highlight=False),
@@ -319,29 +320,6 @@ def _train(
         plot_run(out / LOG, out / "loss.png")
     except (ImportError, DiffillError, OSError) as error:  # a bare machine has no matplotlib
         console.print(f"warning: no loss.png ({error})", markup=False, highlight=False)
-
-
-@contextmanager
-def stopped_by_signals(cancel: CancelToken) -> Iterator[None]:
-    """While open, Ctrl-C and SIGTERM cancel; in a run of one process, the second one ends it.
-
-    A launcher of several processes passes on what they have had from the terminal already.
-    """
-    alone = os.environ.get("WORLD_SIZE", "1") == "1"
-
-    def stop(*_: object) -> None:
-        if cancel.is_cancelled and alone:
-            raise KeyboardInterrupt
-        cancel.cancel()
-        with suppress(OSError):  # no print: it may be what the signal came upon
-            os.write(2, b"stopping, and saving" + b" (once more ends it at once)" * alone + b"\n")
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _sampled_match(

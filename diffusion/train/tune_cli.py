@@ -293,7 +293,8 @@ def _train(
 ) -> str:
     """The last event of the run; `meter` books its time, where it began by itself."""
     from diffusion.adapters.home import home_of
-    from diffusion.train.control import Control, stopped_by_signals
+    from diffusion.train.control import STOP, Control
+    from diffusion.train.signals import stopped_by_signals
     from diffusion.train.tune_job import run_job
     from diffusion.train.tune_screen import Screen
 
@@ -305,7 +306,7 @@ def _train(
     if stdin_control:
         control.listen(sys.stdin)
     try:
-        with stopped_by_signals(control):
+        with stopped_by_signals(lambda: control.tell(STOP), "stopping..."):
             if say is not None:
                 last = run_job(repository, options, report=metered(say), control=control)
             else:
@@ -318,7 +319,7 @@ def _train(
 
 
 def _plan(repository: Path, options: TuneOptions, probe_s: float, *, as_json: bool) -> None:
-    from diffusion.train.control import ended_by_sigterm
+    from diffusion.train.signals import ended_by_sigterm
     from diffusion.train.tune_job import plan_only
     from diffusion.train.tune_screen import plan_lines
 

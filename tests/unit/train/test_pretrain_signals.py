@@ -20,8 +20,8 @@ from diffusion.train import checkpoints
 from diffusion.train.config import Budget
 from diffusion.train.daemon import environment
 from diffusion.train.pretrain import pretrain
-from diffusion.train.pretrain_cli import stopped_by_signals
 from diffusion.train.sampled_match import SampledMatch
+from diffusion.train.signals import stopped_by_signals
 from diffusion.train.twin import TwinMatch
 from tests.unit.train.corpora import write_corpus
 from tests.unit.train.tiny import CONFIG, TINY
@@ -43,7 +43,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_signal_stops_a_run_and_what_comes_after_it_at_once() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     cancel = CancelToken()
-    with stopped_by_signals(cancel):
+    with stopped_by_signals(cancel.cancel, "stopping"):
         signal.raise_signal(signal.SIGTERM)
         assert cancel.is_cancelled
         with pytest.raises(KeyboardInterrupt):
@@ -51,11 +51,8 @@ def test_a_signal_stops_a_run_and_what_comes_after_it_at_once() -> None:
     assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
 
-def test_a_launched_run_saves_whatever_its_launcher_repeats(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with stopped_by_signals(CancelToken()):
+def test_a_launched_run_saves_whatever_its_launcher_repeats() -> None:
+    with stopped_by_signals(CancelToken().cancel, "stopping", twice=False):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGTERM)
 

@@ -15,7 +15,8 @@ from diffusion.adapters.home import home_of
 from diffusion.data.repository import scan_repository
 from diffusion.errors import AdapterError
 from diffusion.train import tune_job
-from diffusion.train.control import LOCK_FILE, RUN, STOP, Control, stopped_by_signals
+from diffusion.train.control import LOCK_FILE, RUN, STOP, Control
+from diffusion.train.signals import stopped_by_signals
 from diffusion.train.tune_cli import app
 from diffusion.train.tune_data import DATA, GENERAL
 from diffusion.train.tune_stored import StoredRun, digests, store
@@ -187,7 +188,7 @@ def test_a_signal_stops_the_run_and_the_next_one_the_process(
     before = signal.getsignal(signal.SIGINT)
     for first, second in ((signal.SIGINT, signal.SIGINT), (signal.SIGTERM, signal.SIGINT)):
         control = Control(tmp_path)
-        with stopped_by_signals(control):
+        with stopped_by_signals(lambda told=control: told.tell(STOP), "stopping"):
             assert control.now() == RUN
             signal.raise_signal(first)
             assert control.now() == STOP and "stopping" in capfd.readouterr().err

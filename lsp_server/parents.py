@@ -8,8 +8,8 @@ be of another machine or container; a number that names no process is left alone
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
+
+from diffusion.alive import is_alive
 
 CHECK_S = 2.0
 
@@ -33,24 +33,3 @@ class Parents:
                 if not is_alive(pid):
                     return pid
             await asyncio.sleep(self._check_s)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of this number exists, and is no zombie."""
-    if pid <= 0:  # to `kill` these name groups of processes
-        return False
-    if os.name == "nt":  # where `os.kill` kills, whatever the signal
-        import psutil  # here, since to import it takes a while, and only Windows needs it
-
-        return bool(psutil.pid_exists(pid))
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:  # there is no /proc on macOS
-        return True
-    return stat.rpartition(")")[2].split()[0] != "Z"

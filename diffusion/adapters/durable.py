@@ -20,6 +20,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from diffusion.alive import is_alive
+
 PART = ".part-"
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 """How a file system says that it cannot force a folder to the disk: some of networks cannot."""
@@ -105,12 +107,4 @@ def _is_left(part: Path) -> bool:
     except FileNotFoundError:
         return False
     owner = _OWNED.search(part.name)
-    if owner is None or os.name != "posix":
-        return False
-    try:
-        os.kill(int(owner[1]), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):  # it is somebody else's, or no process's number
-        return False
-    return False
+    return owner is not None and not is_alive(int(owner[1]))

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from diffusion.alive import is_alive
 from diffusion.errors import TrainingError
 from diffusion.train.control import LOCK_FILE, is_locked, only_run
-from diffusion.train.run_log import is_alive
 
 _ORPHANS_S = 30.0
 _LOOK_EVERY_S = 0.5

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -292,9 +293,7 @@ def _train(
         console.print(f"opening the packs of {corpus}; new ones are unpacked", highlight=False)
     open_corpus(corpus, words.hash)  # here, where nothing has to be saved and a signal just ends it
     match = _sampled_match(corpus, words, sampled_cases if main else 0, cancel, twin=twin)
-    # A launcher of several processes passes on what they have had from the terminal already.
-    alone = os.environ.get("WORLD_SIZE", "1") == "1"
-    with stopped_by_signals(cancel.cancel, "stopping, and saving", twice=alone):
+    with cancelled_by_signals(cancel):
         pretrain(
             corpus, out, words, config, budget,
             report=lambda event: console.print(event_line(event), highlight=False),
@@ -320,6 +319,15 @@ def _train(
         plot_run(out / LOG, out / "loss.png")
     except (ImportError, DiffillError, OSError) as error:  # a bare machine has no matplotlib
         console.print(f"warning: no loss.png ({error})", markup=False, highlight=False)
+
+
+def cancelled_by_signals(cancel: CancelToken) -> AbstractContextManager[None]:
+    """While open, Ctrl-C and SIGTERM cancel; in a run of one process, the second one ends it.
+
+    A launcher of several processes passes on what they have had from the terminal already.
+    """
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    return stopped_by_signals(cancel.cancel, "stopping, and saving", twice=alone)
 
 
 def _sampled_match(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from diffusion.adapters.durable import write_file
+from diffusion.alive import is_alive
 from diffusion.errors import TrainingError
 
 LOG, STATUS = "log.jsonl", "status.json"
@@ -115,18 +116,3 @@ def read_status(out: Path) -> dict[str, Any]:
     except ValueError as error:
         raise TrainingError(f"{path} is damaged ({error}); the next event replaces it") from error
     return {**status, "alive": "pid" in status and is_alive(int(status["pid"]))}
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of this number exists, and is no zombie."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    state = Path(f"/proc/{pid}/stat")
-    try:
-        return state.read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return True

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lsp_server.parents import Parents, is_alive
+from diffusion.alive import is_alive
+from lsp_server.parents import Parents
 from tests.support.lsp_wire import WAIT_S
 
 Child = subprocess.Popen[bytes]

@@ -16,7 +16,6 @@ from diffusion.cancel import CancelToken
 from diffusion.data.examples import ExampleConfig
 from diffusion.data.gap import GapConfig
 from diffusion.errors import ConfigError, TrainingError
-from diffusion.model import architecture
 from diffusion.model.architecture import ModelRecipe
 from diffusion.model.partition import SEGMENTS_PER_DOCUMENT
 from diffusion.pretrained import bundled_tokenizer_path
@@ -27,7 +26,7 @@ from diffusion.train.ablation_run import RESULTS, Runner, Setting, read_results
 from diffusion.train.ablation_table import mean_spread, tables
 from diffusion.train.ablations import ABLATIONS, BASE, chosen
 from diffusion.train.config import PretrainConfig
-from tests.unit.train.corpora import EXAMPLES, write_corpus
+from tests.unit.train.corpora import EXAMPLES
 
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
 TINY = ModelRecipe("tiny", width=32, layers=2, inner=32)
@@ -35,16 +34,7 @@ SETTING = Setting(
     recipe="tiny", tokens=500, rows=2, row_tokens=128, validation_rows=8, cases=2,
     length_samples=50, workers=0, mixed_precision="no",
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(architecture.RECIPES, "tiny", TINY)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"), TOKENIZER)
+pytestmark = pytest.mark.usefixtures("tiny_recipe")
 
 
 def test_every_row_but_the_base_changes_the_run() -> None:

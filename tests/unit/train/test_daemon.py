@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from diffusion.alive import is_alive
 from diffusion.errors import TrainingError
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train.daemon import LOG, PID, command_line, environment, start
 from diffusion.train.folder_lock import held
 from diffusion.train.pretrain_cli import app, without_launch
-from diffusion.train.run_log import RunLog, is_alive, read_status
+from diffusion.train.run_log import RunLog, read_status
 from tests.unit.train.corpora import write_corpus
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -21,7 +21,6 @@ from diffusion.train.flex import FLEX
 from diffusion.train.objective import Objective
 from diffusion.train.pretrain import pretrain
 from diffusion.train.stages import plan
-from tests.unit.train.corpora import write_corpus
 from tests.unit.train.tiny import CONFIG
 
 pytestmark = [
@@ -31,11 +30,6 @@ pytestmark = [
 ]
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
 RECIPE = ModelRecipe("thin", width=128, layers=2, inner=192)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"), TOKENIZER)
 
 
 def batch(corpus: Path, causal: bool) -> Batch:

@@ -16,7 +16,6 @@ from diffusion.data.open_corpus import pack_paths
 from diffusion.data.packs import write_packs
 from diffusion.data.shards import ShardSet, write_shard
 from diffusion.errors import ConfigError, CorpusError, TokenizerError, TrainingError
-from diffusion.model import architecture
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train import checkpoints, growing_corpus
@@ -28,21 +27,11 @@ from diffusion.train.run_log import RunLog, read_status
 from diffusion.train.stages import plan
 from diffusion.train.weight_export import newest_export
 from tests.support.disk import smallest_files
-from tests.unit.train.corpora import write_corpus
-from tests.unit.train.tiny import CONFIG, OFTEN, TINY
+from tests.unit.train.tiny import CONFIG, OFTEN
 
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
 BUDGET = Budget(tokens=2_000)
-
-
-@pytest.fixture(autouse=True)
-def _tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(architecture.RECIPES, "tiny", TINY)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"), TOKENIZER)
+pytestmark = pytest.mark.usefixtures("tiny_recipe")
 
 
 class Events(CancelToken):

@@ -16,7 +16,6 @@ from safetensors.torch import load_file
 
 from diffusion.cancel import CancelToken
 from diffusion.errors import ModelError, TrainingError
-from diffusion.model import architecture
 from diffusion.model.manifest import Manifest
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
@@ -30,21 +29,11 @@ from diffusion.train.optimisers import OptimiserConfig, lr_scale
 from diffusion.train.plots import plot_run, read_log
 from diffusion.train.pretrain import pretrain
 from diffusion.train.weight_export import newest_export
-from tests.unit.train.corpora import write_corpus
-from tests.unit.train.tiny import CONFIG, TINY
+from tests.unit.train.tiny import CONFIG
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
-
-
-@pytest.fixture(autouse=True)
-def _tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(architecture.RECIPES, "tiny", TINY)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"), TOKENIZER)
+pytestmark = pytest.mark.usefixtures("tiny_recipe")
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:

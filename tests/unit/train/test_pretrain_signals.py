@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from diffusion.cancel import Cancelled, CancelToken
-from diffusion.model import architecture
 from diffusion.model.architecture import build_model
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
@@ -20,30 +19,20 @@ from diffusion.train import checkpoints
 from diffusion.train.config import Budget
 from diffusion.train.daemon import environment
 from diffusion.train.pretrain import pretrain
+from diffusion.train.pretrain_cli import cancelled_by_signals
 from diffusion.train.sampled_match import SampledMatch
-from diffusion.train.signals import stopped_by_signals
 from diffusion.train.twin import TwinMatch
-from tests.unit.train.corpora import write_corpus
 from tests.unit.train.tiny import CONFIG, TINY
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
-
-
-@pytest.fixture(autouse=True)
-def _tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(architecture.RECIPES, "tiny", TINY)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"), TOKENIZER)
+pytestmark = pytest.mark.usefixtures("tiny_recipe")
 
 
 def test_a_signal_stops_a_run_and_what_comes_after_it_at_once() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     cancel = CancelToken()
-    with stopped_by_signals(cancel.cancel, "stopping"):
+    with cancelled_by_signals(cancel):
         signal.raise_signal(signal.SIGTERM)
         assert cancel.is_cancelled
         with pytest.raises(KeyboardInterrupt):
@@ -51,8 +40,11 @@ def test_a_signal_stops_a_run_and_what_comes_after_it_at_once() -> None:
     assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
 
-def test_a_launched_run_saves_whatever_its_launcher_repeats() -> None:
-    with stopped_by_signals(CancelToken().cancel, "stopping", twice=False):
+def test_a_launched_run_saves_whatever_its_launcher_repeats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with cancelled_by_signals(CancelToken()):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGTERM)
 

@@ -22,16 +22,10 @@ from diffusion.train.daemon import environment
 from diffusion.train.pretrain import pretrain
 from diffusion.train.pretrain_cli import run_config
 from diffusion.train.recipes import rows_per_pass
-from tests.unit.train.corpora import write_corpus
 from tests.unit.train.tiny import CONFIG, TINY
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"), TOKENIZER)
 
 
 def newest_of(out: Path) -> Path:

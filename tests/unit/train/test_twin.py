@@ -12,7 +12,6 @@ import pytest
 from diffusion.data.batches import BatchConfig
 from diffusion.data.fim import FimConfig
 from diffusion.evaluate.twin_filler import is_twin, load_twin
-from diffusion.model import architecture
 from diffusion.model.architecture import ModelRecipe
 from diffusion.model.manifest import FIM, Manifest
 from diffusion.pretrained import bundled_tokenizer_path
@@ -36,11 +35,7 @@ CONFIG = PretrainConfig(
     log_every_steps=1,
     validation_rows=8,
 )
-
-
-@pytest.fixture(autouse=True)
-def _tiny_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(architecture.RECIPES, "tiny", TINY)
+pytestmark = pytest.mark.usefixtures("tiny_recipe")
 
 
 def test_only_the_objective_differs() -> None:

@@ -41,7 +41,8 @@ class BatchConfig:
     row_tokens: int = 512
     seed: int = 0
     language_weights: Mapping[str, float] = field(default_factory=dict)
-    """Relative weight of each language; without an entry, its share of the corpus."""
+    """How many times as often as by its share of the corpus a language is drawn; once without an
+    entry."""
     example: ExampleConfig = field(default_factory=ExampleConfig)
     causal: bool = False
     """Left to right: nothing is masked, every token predicts the next one."""
@@ -81,6 +82,22 @@ def window_tokens(room: int, example: ExampleConfig) -> int:
         middling = sum(example.free_sizes) / len(example.free_sizes)
         spare = copies * middling / 2 * min(example.mix.max_holes, room / _TOKENS_PER_HOLE)
     return int((room - spare) * 0.92 / twins) - 8
+
+
+def drawn_weights(shards: ShardSet, times: Mapping[str, float]) -> dict[str, float]:
+    """The weight of each language for `DocumentSource`, `times` being those of a `BatchConfig`.
+
+    Raises ConfigError for a language that the corpus does not have.
+    """
+    absent = sorted(times.keys() - set(shards.languages))
+    if absent:
+        raise ConfigError(
+            f"the corpus has no {absent[0]}, which is given a weight",
+            fix=f"give weights to some of {', '.join(shards.languages)}",
+        )
+    return {
+        name: times.get(name, 1.0) * int(shards[name].lengths().sum()) for name in shards.languages
+    }
 
 
 class PieceSource(Protocol):
@@ -219,7 +236,9 @@ class BatchStream(IterableDataset[tuple[Batch, ...]]):
         share: Share = Share(),
     ) -> None:
         share.passes(0, config.rows)  # raises where it cannot be shared out
-        self._source = DocumentSource(shards, tokenizer, config.language_weights)
+        self._source = DocumentSource(
+            shards, tokenizer, drawn_weights(shards, config.language_weights)
+        )
         self._tokenizer = tokenizer
         self._config = config
         self._first = first

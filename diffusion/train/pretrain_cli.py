@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
@@ -67,6 +68,10 @@ def pretrain_command(
     noisings: Annotated[
         int, typer.Option(min=1, help="Rows that share an example, each with masks of its own.")
     ] = 1,
+    language_weight: Annotated[
+        list[str] | None,
+        typer.Option(help="LANGUAGE=TIMES: drawn so much more often than by its share."),
+    ] = None,
     decay_share: Annotated[float, typer.Option(help="Last share of the run, rate falling.")] = 0.5,
     optimiser: Annotated[str, typer.Option(help="muon (with AdamW), or adamw.")] = "muon",
     matrix_lr: Annotated[
@@ -141,7 +146,11 @@ def pretrain_command(
         )  # fmt: skip
         config = replace(
             config,
-            batch=replace(config.batch, noisings=noisings),
+            batch=replace(
+                config.batch,
+                noisings=noisings,
+                language_weights=language_weights(language_weight or []),
+            ),
             optimiser=replace(config.optimiser, name=optimiser, decay_share=decay_share),
             attention=attention,
             shard=shard,
@@ -220,6 +229,24 @@ def run_config(
         rows_per_pass=rows_per_pass(in_all, world, rows or defaults.rows_per_pass),
         seed=seed,
     )
+
+
+def language_weights(given: Sequence[str]) -> dict[str, float]:
+    """What `--language-weight` says, as `BatchConfig.language_weights`. Raises ConfigError."""
+    from diffusion.errors import ConfigError
+
+    weights: dict[str, float] = {}
+    for text in given:
+        name, _, times = text.partition("=")
+        try:
+            weights[name.strip()] = float(times)
+        except ValueError:
+            weights[name.strip()] = math.nan
+        if not (math.isfinite(weights[name.strip()]) and weights[name.strip()] > 0):
+            raise ConfigError(
+                f"--language-weight is {text!r}", fix="give LANGUAGE=TIMES, such as java=1.5"
+            )
+    return weights
 
 
 def _has_accelerator() -> bool:

@@ -70,9 +70,8 @@ class Validator:
             rows=_ROWS_PER_BATCH,
             seed=20_261_123,
             example=example,
-            language_weights=dict.fromkeys(shards.languages, 1.0),
         )
-        source = DocumentSource(shards, tokenizer, fixed.language_weights)
+        source = DocumentSource(shards, tokenizer, dict.fromkeys(shards.languages, 1.0))
         self.languages = source.languages
         for number in range(max(1, rows // _ROWS_PER_BATCH)):
             # Left to right there is no mask share: what comes next is unknown, all of it.

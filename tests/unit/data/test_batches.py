@@ -9,7 +9,15 @@ from random import Random
 import pytest
 import torch
 
-from diffusion.data.batches import Batch, BatchConfig, BatchStream, Share, build_rows, window_tokens
+from diffusion.data.batches import (
+    Batch,
+    BatchConfig,
+    BatchStream,
+    Share,
+    build_rows,
+    drawn_weights,
+    window_tokens,
+)
 from diffusion.data.document_source import DocumentSource
 from diffusion.data.examples import ExampleConfig, canvas_size
 from diffusion.data.shards import ShardSet
@@ -61,6 +69,24 @@ def test_passes_cut_the_batch_and_change_nothing(shards: ShardSet) -> None:
 def test_a_batch_that_cannot_be_shared_says_what_would(shards: ShardSet) -> None:
     with pytest.raises(ConfigError, match="a multiple of 6"):
         BatchStream(shards, TOKENIZER, CONFIG, share=Share(0, 3, 2))
+
+
+def test_a_language_is_drawn_more_often_where_asked(shards: ShardSet) -> None:
+    [once, *others] = [
+        drawn_weights(shards, {})[name] / int(shards[name].lengths().sum())
+        for name in shards.languages
+    ]
+    assert once == 1.0 and set(others) <= {1.0}
+    name = shards.languages[0]
+    assert drawn_weights(shards, {name: 3.0})[name] == 3.0 * drawn_weights(shards, {})[name]
+    plain, heavy = (
+        first(shards, replace(CONFIG, rows=64, language_weights=weights), Share())[0]
+        for weights in ({}, {name: 50.0})
+    )
+    index = BatchStream(shards, TOKENIZER, CONFIG).languages.index(name)
+    assert (heavy.group_M == index).float().mean() > (plain.group_M == index).float().mean()
+    with pytest.raises(ConfigError, match="the corpus has no cobol.*; give weights to some of"):
+        BatchStream(shards, TOKENIZER, replace(CONFIG, language_weights={"cobol": 2.0}))
 
 
 def test_another_seed_and_the_next_batch_are_other_rows(source: DocumentSource) -> None:

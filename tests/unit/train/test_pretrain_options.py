@@ -18,7 +18,7 @@ from diffusion.text.tokenizer import Tokenizer
 from diffusion.train.config import Budget
 from diffusion.train.optimisers import OptimiserConfig
 from diffusion.train.pretrain import pretrain
-from diffusion.train.pretrain_cli import app, run_config
+from diffusion.train.pretrain_cli import app, language_weights, run_config
 from tests.unit.train.tiny import CONFIG, TINY
 
 NAN = float("nan")
@@ -33,6 +33,13 @@ def test_budgets() -> None:
     for value in (-1.0, 0.0, float("nan"), float("inf")):
         with pytest.raises(ConfigError, match=f"--minutes is {value}; give a number above 0"):
             Budget(minutes=value)
+
+
+def test_weights_of_languages() -> None:
+    assert language_weights(["java=1.5", "c = 0.5"]) == {"java": 1.5, "c": 0.5}
+    for wrong in ("java", "java=", "java=much", "java=0", "java=-1", "java=inf", "java=nan"):
+        with pytest.raises(ConfigError, match=f"--language-weight is '{wrong}'; give LANGUAGE="):
+            language_weights([wrong])
 
 
 @pytest.mark.parametrize(

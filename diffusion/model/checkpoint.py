@@ -115,6 +115,8 @@ def save_checkpoint(
         with _appears_whole(folder) as part:
             save_file(weights, part / WEIGHTS_FILE, metadata={"format": "pt"})
             config.save_pretrained(part)
+            # safetensors makes files that nobody else may read, and models are there to be shared.
+            shutil.copymode(part / CONFIG_FILE, part / WEIGHTS_FILE)
             shutil.copyfile(tokenizer_path, part / TOKENIZER_FILE)
             if lengths_path is not None:
                 shutil.copyfile(lengths_path, part / LENGTHS_FILE)

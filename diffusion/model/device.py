@@ -58,6 +58,16 @@ def device_for(asked: Place | str, precision: str = "auto") -> torch.device:
     return torch.device(asked)
 
 
+def settle(device: torch.device) -> None:
+    """Prepare this process for passes on `device`.
+
+    cuDNN's attention makes a plan for every shape that it has not seen, which takes longer than a
+    whole answer, and hardly two passes here have one shape. torch's own kernels need none.
+    """
+    if device.type == "cuda":
+        torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def mode_on(device: torch.device, asked: GpuMode | str) -> GpuMode:
     """The precision on a GPU. Raises ConfigError for one that it has not."""
     if asked == "auto":

@@ -14,7 +14,7 @@ from diffusion.adapters.base import base_of
 from diffusion.adapters.merge import load_with_adapter, merged
 from diffusion.errors import AdapterError, CheckpointError, ModelError
 from diffusion.model.caching import CachingDenoiser
-from diffusion.model.device import device_for, mode_on
+from diffusion.model.device import device_for, mode_on, settle
 from diffusion.model.folder import check_vocabulary, verify
 from diffusion.model.lean import LeanShape
 from diffusion.model.lean_denoiser import LeanDenoiser, read_config, read_weights
@@ -65,7 +65,9 @@ def load_served(
             fix="name a diffusion model; `diffill eval` is what measures a twin",
         )
     tokenizer = Tokenizer.load(tokenizer_path)
-    denoiser = _denoiser(folder, precision, adapter, device_for(device, precision))
+    where = device_for(device, precision)
+    settle(where)
+    denoiser = _denoiser(folder, precision, adapter, where)
     if manifest is not None:
         check_vocabulary(tokenizer, denoiser.vocab_size, tokenizer_path)
     lengths = LengthTable.load(lengths_path) if lengths_path.is_file() else LengthTable()

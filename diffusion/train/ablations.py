@@ -135,10 +135,11 @@ ABLATIONS = (
     Ablation(
         "adamw-3e-3", "AdamW alone, twice the rate", _optimiser(name="adamw", adamw_only_lr=3e-3)
     ),
-    Ablation("muon-0.01", "half the rate of Muon", _optimiser(matrix_lr=0.01)),
-    Ablation("muon-0.005", "a quarter of the rate of Muon", _optimiser(matrix_lr=0.005)),
-    Ablation("tables-1.5e-3", "half the rate of what Muon leaves", _optimiser(other_lr=1.5e-3)),
-    Ablation("rates-half", "both at half rate", _optimiser(matrix_lr=0.01, other_lr=1.5e-3)),
+    Ablation("muon-0.02", "twice the rate of Muon", _optimiser(matrix_lr=0.02)),
+    Ablation("muon-0.005", "half the rate of Muon", _optimiser(matrix_lr=0.005)),
+    Ablation("tables-3e-3", "twice the rate of what Muon leaves", _optimiser(other_lr=3e-3)),
+    Ablation("rates-twice", "both twice the rate", _optimiser(matrix_lr=0.02, other_lr=3e-3)),
+    Ablation("rates-half", "both half the rate", _optimiser(matrix_lr=0.005, other_lr=7.5e-4)),
     Ablation("gap-64", "a hole takes 64 positions", _gap(64), gap=64),
     Ablation("gap-256", "a hole takes 256 positions", _gap(256), gap=256),
     Ablation("gap-512", "a hole takes 512 positions", _gap(512), gap=512),

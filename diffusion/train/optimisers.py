@@ -27,9 +27,9 @@ class OptimiserConfig:
 
     name: str = MUON
     """Muon with AdamW, or AdamW alone (the ablation)."""
-    matrix_lr: float = 0.02
+    matrix_lr: float = 0.01
     matrix_decay: float = 0.02
-    other_lr: float = 3e-3
+    other_lr: float = 1.5e-3
     other_decay: float = 0.01
     adamw_only_lr: float = 1.5e-3
     warmup_steps: int = 100

@@ -28,13 +28,13 @@ class TrainingDefaults:
 
 
 _ON_PROCESSOR = {
-    "nano": TrainingDefaults(8_192, 512, 16, 0.02, 3e-3, 100, 0.0),
-    "small": TrainingDefaults(16_384, 512, 16, 0.02, 3e-3, 100, 0.0),
+    "nano": TrainingDefaults(8_192, 512, 16, 0.01, 1.5e-3, 100, 0.0),
+    "small": TrainingDefaults(16_384, 512, 16, 0.01, 1.5e-3, 100, 0.0),
     "base": TrainingDefaults(32_768, 512, 8, 0.015, 2e-3, 100, 0.0),
 }
 _ON_ACCELERATOR = {
-    "nano": TrainingDefaults(65_536, 1024, 64, 0.02, 3e-3, 100, 0.995),
-    "small": TrainingDefaults(131_072, 1024, 128, 0.02, 3e-3, 100, 0.995),
+    "nano": TrainingDefaults(65_536, 1024, 64, 0.01, 1.5e-3, 100, 0.995),
+    "small": TrainingDefaults(131_072, 1024, 128, 0.01, 1.5e-3, 100, 0.995),
     "base": TrainingDefaults(262_144, 1024, 32, 0.015, 2e-3, 300, 0.999),
 }
 

@@ -84,6 +84,11 @@ def test_round_trip(folder: Path) -> None:
     ]
 
 
+def test_who_may_read_one_file_may_read_the_weights(folder: Path) -> None:
+    modes = {path.name: path.stat().st_mode for path in folder.iterdir()}
+    assert modes["model.safetensors"] == modes["config.json"]
+
+
 def test_stored_once_in_bf16(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     assert {weight.dtype for weight in weights.values()} == {torch.bfloat16}

@@ -10,7 +10,7 @@ import torch
 
 from diffusion.errors import ConfigError
 from diffusion.model import device as places
-from diffusion.model.device import device_for, mode_on
+from diffusion.model.device import device_for, mode_on, settle
 from diffusion.model.lean import _turned_as_complex, _turned_by_parts
 from diffusion.model.served import load_served
 from lsp_server.engine.engine import EngineConfig
@@ -41,6 +41,18 @@ def pretend(monkeypatch: pytest.MonkeyPatch, free_gb: float, *, works: bool = Tr
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (int(1e9 * free_gb), int(8e9)))
     monkeypatch.setattr(torch, "ones", ones)
+
+
+def test_a_gpu_attends_without_plans_for_every_shape() -> None:
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    try:
+        torch.backends.cuda.enable_cudnn_sdp(True)
+        settle(places.CPU)
+        assert torch.backends.cuda.cudnn_sdp_enabled()
+        settle(CUDA)
+        assert not torch.backends.cuda.cudnn_sdp_enabled()
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(before)
 
 
 @pytest.mark.parametrize(("free_gb", "expected"), [(0.5, "cpu"), (4.0, "cuda")])

@@ -93,7 +93,7 @@ def test_a_run_goes_on_with_other_rates_and_says_so(corpus: Path, tmp_path: Path
     frozen = replace(CONFIG, optimiser=replace(CONFIG.optimiser, matrix_lr=0.0, other_lr=0.0))
     pretrain(corpus, tmp_path, TOKENIZER, frozen, Budget(tokens=900), report=events.append)
     assert [e["message"] for e in events if e["event"] == "warning"] == [
-        "the run goes on with matrix_lr 0, not 0.02", "the run goes on with other_lr 0, not 0.003",
+        "the run goes on with matrix_lr 0, not 0.01", "the run goes on with other_lr 0, not 0.0015",
     ]  # fmt: skip
     after = weights(tmp_path)
     assert all(torch.equal(before[name], after[name]) for name in before)

@@ -85,7 +85,7 @@ def test_a_language_is_drawn_more_often_where_asked(shards: ShardSet) -> None:
     )
     index = BatchStream(shards, TOKENIZER, CONFIG).languages.index(name)
     assert (heavy.group_M == index).float().mean() > (plain.group_M == index).float().mean()
-    with pytest.raises(ConfigError, match="the corpus has no cobol.*; give weights to some of"):
+    with pytest.raises(ConfigError, match=r"the corpus has no cobol.*; give weights to some of"):
         BatchStream(shards, TOKENIZER, replace(CONFIG, language_weights={"cobol": 2.0}))
 
 

@@ -133,8 +133,14 @@ class LeanEncoder:
     ) -> None:
         """`weights` are a `ModernBertForMaskedLM`'s, in any precision; int8 is for the CPU.
 
-        Raises ModelError naming a weight that is missing or of another shape.
+        Raises ModelError naming a weight that is missing or of another shape, or for weights of a
+        deeper model.
         """
+        if any(name.startswith(f"model.layers.{shape.layers}.") for name in weights):
+            raise ModelError(
+                f"the weights have more layers than the {shape.layers} of config.json",
+                fix=_CONFIG_FIX,
+            )
         self.shape, self.mode, self.device = shape, mode, device
         self.dtype = torch.bfloat16 if mode == "bf16" else torch.float32
         self.attention_dtype = fastest_attention_dtype() if mode == "int8" else self.dtype

@@ -233,6 +233,9 @@ def test_what_does_not_fit_is_named() -> None:
     short = {**weights, "model.final_norm.weight": torch.ones(3)}
     with pytest.raises(ModelError, match="final_norm"):
         LeanEncoder(short, shape, "fp32")
+    deeper = {**weights, f"model.layers.{shape.layers}.attn.Wo.weight": torch.ones(3)}
+    with pytest.raises(ModelError, match=r"more layers than the \d of config\.json"):
+        LeanEncoder(deeper, shape, "fp32")
     with pytest.raises(ConfigError, match="'int4'"):
         lean_of(model, "int4")
 

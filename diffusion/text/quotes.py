@@ -48,6 +48,8 @@ _RENAMED_GAIN: Final = 0.01
 _RENAMED_BY_OTHER_GAIN: Final = 0.005
 _RENAMED_LIKENESS: Final = 0.95
 _RIVAL_GAP: Final = 0.05
+_OPENERS: Final = (b":", b"{", b"(", b"[", b",", b"\\")
+"""What a line ends with below which a deeper one may stand."""
 _CLOSER_OF: Final = {ord("("): ord(")"), ord("["): ord("]"), ord("{"): ord("}")}
 
 
@@ -206,6 +208,7 @@ def _moved(
 ) -> bytes:
     """`lines`, found under `base`, with the indentation that they would have under `before`.
 
+    Who has indented the hole's line has said how deep it is, unless `before` opens a block.
     `here`, `there`: what a level is indented with in the document, and where `lines` are from.
     """
     if here == there:
@@ -218,6 +221,9 @@ def _moved(
             here * max(0, round(_indent(line) / len(there)) + level) + line.strip()
             for line in lines
         ]
+    deeper = _indent(moved[0]) - len(typed)
+    if typed and deeper > 0 and not before.rstrip().endswith(_OPENERS):
+        moved = [line[min(deeper, _indent(line)) :] for line in moved]
     text = b"\n".join(moved)
     if text.startswith(typed):
         return text[len(typed) :]

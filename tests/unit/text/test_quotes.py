@@ -112,6 +112,25 @@ def test_another_way_of_indenting_is_quoted_by_levels(unit: bytes, other: bytes)
     assert all(text == text.lstrip() for text in texts)
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "def h(items):\n    out = []\n    for item in items:\n        out.append(item)\n    ",
+        "class A:\n    def __init__(self, size):\n        self.size = size\n        ",
+    ],
+)
+def test_who_has_indented_a_line_has_said_how_deep_it_is(before: str) -> None:
+    quotes = find_quotes(before.encode(), len(before), len(before))
+    assert quotes and not any(quote.text[:1].isspace() for quote in quotes)
+
+
+def test_below_what_opens_a_block_a_line_may_be_deeper_than_typed() -> None:
+    before = "def f(items):\n    for item in items:\n        out.append(item)\n"
+    before += "    for item in items:\n    "
+    [first, *_] = find_quotes(before.encode(), len(before), len(before))
+    assert first.text == b"    out.append(item)"
+
+
 def test_what_is_far_away_is_not_searched() -> None:
     far = b"value = found()\n" + b"#\n" * REACH
     data = far + b"value = "

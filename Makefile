@@ -13,7 +13,7 @@ BENCHES := benchmarks/lsp_session.py benchmarks/latency.py benchmarks/footprint.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo setup test test-all test-editors bench check fmt clean distclean
+.PHONY: help demo setup test test-all test-editors bench check fmt clean distclean named-python
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' \
@@ -54,22 +54,38 @@ distclean: clean  ## remove .venv too
 	rm -rf $(VENV)
 
 # The stamps are keyed on pyproject.toml: a changed dependency installs again, nothing else does.
-$(VENV)/.installed: pyproject.toml | $(BIN)/python
+$(VENV)/.installed: pyproject.toml | named-python
 	@echo "Installing Diffill into $(VENV); the first time, torch is some hundred megabytes, or gigabytes with the ordinary build on Linux."
 	$(PIP) install --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+$(VENV)/.installed-dev: pyproject.toml | named-python
 	@echo "Installing Diffill and its development tools into $(VENV)."
 	$(PIP) install --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
 
-$(BIN)/python:
-	@command -v $(PYTHON) >/dev/null 2>&1 || { \
-	  echo "error: no '$(PYTHON)' on PATH; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.12" >&2; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "error: $$($(PYTHON) --version 2>&1) is too old, Diffill needs 3.11 or newer; name another: make PYTHON=python3.12" >&2; exit 2; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+# Says what is missing before it makes anything.
+NEW_VENV = command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "error: no '$(PYTHON)' on PATH; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.12" >&2; exit 2; }; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $$($(PYTHON) --version 2>&1) is too old, Diffill needs 3.11 or newer; name another: make PYTHON=python3.12" >&2; exit 2; }; \
+	$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  v=$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
-	  echo "error: this Python $$v has no venv module; on Debian and Ubuntu: sudo apt install python$$v-venv" >&2; exit 2; }
+	  echo "error: this Python $$v has no venv module; on Debian and Ubuntu: sudo apt install python$$v-venv" >&2; exit 2; }; \
 	$(PYTHON) -m venv $(VENV)
+
+$(BIN)/python:
+	@$(NEW_VENV)
+
+# A PYTHON that somebody named is used, or it is said why not: an environment of another version is
+# in its way. One that nothing was installed into, as the first try failed, is made anew.
+named-python: | $(BIN)/python
+ifneq ($(filter command environment,$(origin PYTHON)),)
+	@version='import sys; print("%d.%d" % sys.version_info[:2])'; \
+	there=$$($(BIN)/python -c "$$version"); named=$$($(PYTHON) -c "$$version") || { \
+	  echo "error: '$(PYTHON)' does not run; name another, or none to use the Python $$there of $(VENV)" >&2; exit 2; }; \
+	if [ "$$named" = "$$there" ]; then exit 0; fi; \
+	if [ -e $(VENV)/.installed ] || [ ! -e $(VENV)/pyvenv.cfg ]; then \
+	  echo "error: $(VENV) was made with Python $$there, not $$named; run \`make distclean\` first" >&2; exit 2; fi; \
+	$(NEW_VENV) --clear
+endif

@@ -10,14 +10,13 @@ one JSON document.
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 from diffusion.cancel import CancelToken
-from diffusion.errors import DiffillError
+from diffusion.evaluate.benchmark import as_script, finish
 from diffusion.train.ablation_run import Runner, Setting, read_results
 from diffusion.train.ablation_table import tables
 from diffusion.train.ablations import ABLATIONS, chosen
@@ -26,31 +25,24 @@ from diffusion.train.precision import AUTO, PRECISIONS, precision
 DEFAULT = Setting()
 
 
+@as_script
 def main() -> None:
     arguments = _arguments()
     if arguments.list:
         for row in ABLATIONS:
             print(f"{row.name:16} {row.question}")
     cancel = CancelToken()
-    try:
-        rows = chosen(arguments.only)
-        if arguments.corpus is not None:
-            for wanted in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(wanted, lambda *_: cancel.cancel())
-            first = arguments.first_seed
-            _runner(arguments, cancel).run(rows, range(first, first + arguments.seeds))
-        results = read_results(arguments.out)
-    except DiffillError as error:
-        sys.exit(f"error: {error}")
+    rows = chosen(arguments.only)
+    if arguments.corpus is not None:
+        for wanted in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(wanted, lambda *_: cancel.cancel())
+        first = arguments.first_seed
+        _runner(arguments, cancel).run(rows, range(first, first + arguments.seeds))
+    results = read_results(arguments.out)
     table = tables(results)
-    if results:
-        (arguments.out / "table.md").write_text(table, encoding="utf-8")
     print(table)
-    print(
-        json.dumps(
-            {"benchmark": "ablations", "finished": not cancel.is_cancelled, "results": results}
-        )
-    )
+    report = {"benchmark": "ablations", "finished": not cancel.is_cancelled, "results": results}
+    finish(report, None, ("--out", arguments.out / "table.md" if results else None, table))
 
 
 def _runner(arguments: argparse.Namespace, cancel: CancelToken) -> Runner:

@@ -18,10 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from diffusion.errors import DiffillError
-from diffusion.evaluate.cases import Case, read_case_files
+from diffusion.evaluate.benchmark import as_script, check_places, finish, row_file, row_places
+from diffusion.evaluate.cases import Case, file_name, read_case_files, split_name
 from diffusion.evaluate.compare import compare
-from diffusion.evaluate.infill_eval import Filler, Length, parse_length, totals
+from diffusion.evaluate.eval_cli import told_executor
+from diffusion.evaluate.infill_eval import Executor, Filler, Length, parse_length, totals
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.model_filler import (
     ModelFiller,
@@ -40,42 +41,40 @@ COLUMNS = (
     "ms_p50", "ms_p95",
 )  # fmt: skip
 TWIN = "twin"
+FILLERS = (TWIN, "served", "bare")
 
 Rows = dict[tuple[str, Length], list[dict[str, Any]]]
 
 
+@as_script
 def main() -> None:
     arguments = _arguments()
     if arguments.twin is None:
         print("no --twin: train one with `diffill pretrain --twin --export DIR`", file=sys.stderr)
         print(json.dumps({"benchmark": "ar_twin", "runs": [], "gains": []}))
         return
-    try:
-        report = measure(arguments)
-    except DiffillError as error:
-        sys.exit(f"error: {error}")
+    report = measure(arguments)
     print(table(report))
-    if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(json.dumps(report))
+    finish(report, arguments.out)
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Every filler over every file at every length."""
     lengths = tuple(parse_length(length) for length in arguments.lengths.split(","))
+    paths = [split_name(named)[0] for named in arguments.cases]
+    places = row_places(arguments.rows, map(file_name, paths), FILLERS, lengths)
+    check_places(("--out", arguments.out), *places, read=paths)
+    executor = told_executor() if arguments.execute else None
     fillers = _fillers(arguments)
     runs, gains = [], []
     for file, cases in _read(arguments).items():
         rows: Rows = {}
         for length in lengths:
-            plan = Plan(lengths=(length,), execute=arguments.execute)
-            rows |= _in_turn(plan, fillers, cases)
+            rows |= _in_turn(Plan(lengths=(length,)), fillers, cases, executor)
         for (name, length), found in rows.items():
             runs.append({"file": file, "filler": name, "length": length, **totals(found)})
             if arguments.rows is not None:
-                arguments.rows.mkdir(parents=True, exist_ok=True)
-                with RowFile(arguments.rows / f"{file}.{name}.{length}.jsonl") as out:
+                with RowFile(row_file(arguments.rows, file, name, length)) as out:
                     for row in found:
                         out.write(row)
             if name != TWIN:
@@ -88,6 +87,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "order": arguments.order,
         "lines": arguments.lines,
         "precision": arguments.precision,
+        **({} if executor is None else {"layers": list(executor.layers)}),
         "models": {
             "diffusion": _about(served_dir(arguments.diffusion)),
             "twin": _about(arguments.twin),
@@ -147,10 +147,14 @@ def _infiller(arguments: argparse.Namespace) -> Any:
     )
 
 
-def _in_turn(plan: Plan, fillers: dict[str, Filler], cases: list[Case]) -> Rows:
+def _in_turn(
+    plan: Plan, fillers: dict[str, Filler], cases: list[Case], executor: Executor | None = None
+) -> Rows:
     """Each case is filled by one filler after the other, at one length."""
     [length] = plan.lengths
-    works = {name: Work(plan, filler=filler) for name, filler in fillers.items()}
+    works = {
+        name: Work(plan, filler=filler, executor=executor) for name, filler in fillers.items()
+    }
     rows: Rows = {(name, length): [] for name in works}
     for done, case in enumerate(cases, start=1):
         for name, work in works.items():

@@ -9,14 +9,13 @@ model on the cases made from this project's own examples first.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from diffusion.errors import DiffillError, EvaluationError
+from diffusion.errors import EvaluationError
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.calibration import Reliability, plot, reliability
 from diffusion.evaluate.cases import read_cases
 from diffusion.evaluate.eval_cli import watched
@@ -26,21 +25,21 @@ from diffusion.evaluate.results import read_rows
 OWN_CASES = Path(__file__).parent / "cases" / "examples.jsonl"
 
 
+@as_script
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path, nargs="*", metavar="OUT.jsonl")
-    parser.add_argument("--bins", type=int, default=10, metavar="N")
+    parser.add_argument("--bins", type=_count, default=10, metavar="N")
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
     arguments = parser.parse_args()
-    try:
-        rows = _rows(arguments.results) if arguments.results else _own_rows()
-        result = reliability(rows, bins=arguments.bins)
-    except DiffillError as error:
-        sys.exit(f"error: {error}")
+    read = arguments.results or [OWN_CASES]
+    check_places(("--plot", arguments.plot), read=read, what="a file that is read")
+    rows = _rows(arguments.results) if arguments.results else _own_rows()
+    result = reliability(rows, bins=arguments.bins)
+    print(table(result))
+    finish({"benchmark": "calibration", **asdict(result)}, None)
     if arguments.plot is not None:
         plot(result, arguments.plot, title=f"{sum(b.count for b in result.bins)} completions")
-    print(table(result))
-    print(json.dumps({"benchmark": "calibration", **asdict(result)}))
 
 
 def table(result: Reliability) -> str:
@@ -52,6 +51,12 @@ def table(result: Reliability) -> str:
             f"{b.exact_match:.3f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 up")
+    return int(text)
 
 
 def _rows(paths: Sequence[Path]) -> list[dict[str, Any]]:

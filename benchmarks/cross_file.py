@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from diffusion.data.repository import SourceFile, scan_repository
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.cases import Case
 from diffusion.evaluate.compare import compare, table
 from diffusion.evaluate.machine import describe
@@ -147,8 +148,10 @@ def _times(ms: Sequence[float]) -> dict[str, float]:
     return {"p50": round(statistics.median(known), 2), "p95": round(percentile(known, 95), 2)}
 
 
+@as_script
 def main() -> None:
     arguments = _arguments()
+    check_places(("--out", arguments.out), ("--rows", arguments.rows))
     folder = served_dir(arguments.model)
     infiller = Infiller.load(folder, arguments.threads, device="cpu")
     root = arguments.repository.resolve()
@@ -203,12 +206,8 @@ def main() -> None:
                 report["gains"][f"{name}: {old} to repository"] = {
                     g.metric: {"gain": g.gain, "low": g.low, "high": g.high} for g in gains
                 }
-    if arguments.rows is not None:
-        kept_rows = [json.dumps({"view": view, **row}) for view in VIEWS for row in rows[view]]
-        arguments.rows.write_text("\n".join(kept_rows) + "\n", "utf-8")
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(json.dumps(report))
+    lines_of_rows = [json.dumps({"view": view, **row}) for view in VIEWS for row in rows[view]]
+    finish(report, arguments.out, ("--rows", arguments.rows, "\n".join(lines_of_rows) + "\n"))
 
 
 def _arguments() -> argparse.Namespace:

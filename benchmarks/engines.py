@@ -34,7 +34,7 @@ import torch
 
 from diffusion.cancel import CancelToken
 from diffusion.config import InfillConfig
-from diffusion.errors import DiffillError
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.cases import Case, read_cases
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.model_filler import served_dir
@@ -225,6 +225,7 @@ def table(report: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+@as_script
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--diffusion", type=Path, metavar="DIR", help="by default the bundled one")
@@ -237,15 +238,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, metavar="N")
     parser.add_argument("--out", type=Path, metavar="FILE")
     arguments = parser.parse_args()
-    try:
-        report = measure(arguments)
-    except DiffillError as error:
-        sys.exit(f"error: {error}")
+    check_places(("--out", arguments.out), read=arguments.cases)
+    report = measure(arguments)
     print(table(report))
-    if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(json.dumps(report))
+    finish(report, arguments.out)
 
 
 if __name__ == "__main__":

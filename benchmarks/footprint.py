@@ -10,7 +10,6 @@ The last line on stdout is one JSON document, which --out also writes to a file.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -22,6 +21,7 @@ from typing import Any
 
 from lsp_session import INVOKED, Editor, Server, _initialize, some_file
 
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.machine import describe
 
 Json = dict[str, Any]
@@ -104,6 +104,7 @@ def _ask_all(editor: Editor, lines: list[int]) -> float:
     return statistics.median(row["ms"] for row in editor.rows[done:])
 
 
+@as_script
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", type=Path, default=some_file(), metavar="FILE.py")
@@ -114,16 +115,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if not Path("/proc/self/stat").exists():
         sys.exit("error: this system has no /proc to read from; run it on Linux")
+    check_places(("--out", arguments.out), read=[arguments.file], what="the file of --file")
     result = {
         "benchmark": "footprint",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": describe(),
         **measure(arguments),
     }
-    if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result))
+    finish(result, arguments.out)
 
 
 if __name__ == "__main__":

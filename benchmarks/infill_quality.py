@@ -3,29 +3,29 @@
 Runs fillers (the bundled model, copy-nearest-line, n-grams) over case files at several lengths,
 prints a table and paired gains with bootstrap intervals: the model over each baseline, and its
 lengths against the oracle. `--report` writes one HTML page with plots and sample fills, `--rows`
-the single results (for compare_runs.py). The last line on stdout is one JSON document; `--out`
-saves it. Without arguments: the cases made from this project's own examples.
+the single results (for compare_runs.py) as soon as a filler is done. The last line on stdout is one
+JSON document; `--out` saves it. Without arguments: the cases made from this project's own examples.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from diffusion.errors import DiffillError
-from diffusion.evaluate.cases import Case, read_case_files, to_text
-from diffusion.evaluate.eval_cli import watched
+from diffusion.evaluate.benchmark import as_script, check_places, finish, row_file, row_places
+from diffusion.evaluate.cases import Case, file_name, read_case_files, split_name, to_text
+from diffusion.evaluate.eval_cli import told_executor, watched
 from diffusion.evaluate.infill_eval import Fill, Filler, Length, parse_length
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.report import Run, gains, summary, write_report
-from diffusion.evaluate.results import RowFile, check_file, check_folder
+from diffusion.evaluate.results import RowFile
 from diffusion.evaluate.work import FILLERS, MODEL_FILLERS, Plan, Work, run
 
 OWN_CASES = Path(__file__).parent / "cases" / "examples.jsonl"
@@ -36,47 +36,72 @@ COLUMNS = (
 NGRAM_CORPUS_ORDER = 4
 
 
+@as_script
 def main() -> None:
     arguments = _arguments()
-    try:
-        report = measure(arguments)
-    except DiffillError as error:
-        sys.exit(f"error: {error}")
-    print(table(report))
-    document = json.dumps(report)
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(document)
-
-
-def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Every filler over every file at every length."""
     began = time.monotonic()
-    for path, option in ((arguments.out, "--out"), (arguments.report, "--report")):
-        if path is not None:
-            check_file(path, option)
-    if arguments.rows is not None:
-        check_folder(arguments.rows, "--rows")
+    plans = _plans(arguments)
+    _check_places(arguments, plans)
     files = read_case_files(arguments.cases, limit=arguments.limit, sample=arguments.sample)
+    executor = told_executor() if arguments.execute else None
     runs: list[Run] = []
-    for name in arguments.fillers.split(","):
-        runs += _runs(name, files, arguments)
-    if arguments.rows is not None:
-        for one in runs:
-            with RowFile(arguments.rows / f"{one.file}.{one.filler}.{one.length}.jsonl") as file:
-                for row in one.rows:
-                    file.write(row)
-    model_hash = _model_hash(arguments)
+    for plan in plans:
+        made = _runs(plan, files, arguments)
+        if arguments.rows is not None:
+            _write_rows(arguments.rows, made)
+        runs += made
+    report = summaries(arguments, runs) | {"wall_s": round(time.monotonic() - began, 1)}
+    if executor is not None:
+        report["layers"] = list(executor.layers)
+    print(table(report))
+    finish(report, arguments.out)
     if arguments.report is not None:
-        write_report(arguments.report, runs, files, model_hash)
+        write_report(arguments.report, runs, files, report["model_hash"])
+
+
+def _plans(arguments: argparse.Namespace) -> list[Plan]:
+    """A plan for every filler; one that is unknown is told before any has run."""
+    return [
+        Plan(
+            filler=name,
+            lengths=tuple(parse_length(length) for length in arguments.lengths.split(",")),
+            model=arguments.model,
+            threads=arguments.threads or (1 if arguments.workers > 1 else None),
+            execute=arguments.execute,
+            context_tokens=arguments.context_tokens,
+            device=arguments.device,
+        )
+        for name in arguments.fillers.split(",")
+    ]
+
+
+def _check_places(arguments: argparse.Namespace, plans: list[Plan]) -> None:
+    paths = [split_name(named)[0] for named in arguments.cases]
+    fillers, lengths = [plan.filler for plan in plans], plans[0].lengths
+    check_places(
+        ("--out", arguments.out),
+        ("--report", arguments.report),
+        *row_places(arguments.rows, map(file_name, paths), fillers, lengths),
+        read=paths,
+    )
+
+
+def _write_rows(folder: Path, runs: list[Run]) -> None:
+    for one in runs:
+        with RowFile(row_file(folder, one.file, one.filler, one.length)) as file:
+            for row in one.rows:
+                file.write(row)
+
+
+def summaries(arguments: argparse.Namespace, runs: list[Run]) -> dict[str, Any]:
+    """What the document says of the runs."""
     return {
         "benchmark": "infill_quality",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": describe(),
-        "model_hash": model_hash,
+        "model_hash": _model_hash(arguments),
         "device": arguments.device,
         "workers": arguments.workers,
-        "wall_s": round(time.monotonic() - began, 1),
         "runs": [summary(one) for one in runs],
         "gains": [
             {
@@ -120,17 +145,9 @@ class ByLanguage:
         return self.fillers[case.language].prepare(case, length)
 
 
-def _runs(name: str, files: dict[str, list[Case]], arguments: argparse.Namespace) -> list[Run]:
+def _runs(plan: Plan, files: dict[str, list[Case]], arguments: argparse.Namespace) -> list[Run]:
     """One filler over all files, by one pool of workers: a model is loaded once in each."""
-    plan = Plan(
-        filler=name,
-        lengths=tuple(parse_length(length) for length in arguments.lengths.split(",")),
-        model=arguments.model,
-        threads=arguments.threads or (1 if arguments.workers > 1 else None),
-        execute=arguments.execute,
-        context_tokens=arguments.context_tokens,
-        device=arguments.device,
-    )
+    name = plan.filler
     print(f"{name} on {', '.join(files)}", file=sys.stderr)
     every = [case for cases in files.values() for case in cases]
     work = None
@@ -138,7 +155,8 @@ def _runs(name: str, files: dict[str, list[Case]], arguments: argparse.Namespace
         languages = sorted({case.language for case in every})
         filler = ByLanguage(name, {one: _ngram(arguments, one) for one in languages})
         work = Work(plan, filler=filler)
-    found = list(_watched(run(plan, every, workers=arguments.workers, work=work), len(every)))
+    with closing(run(plan, every, workers=arguments.workers, work=work)) as filled:
+        found = list(_watched(filled, len(every)))
     runs = []
     for file, cases in files.items():
         mine, found = found[: len(cases)], found[len(cases) :]

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import random
 import re
 import statistics
@@ -41,7 +40,7 @@ from typing import Any
 import torch
 
 from diffusion.demo.holes import bundled_examples
-from diffusion.errors import DiffillError
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.model_filler import served_dir, weights_hash
 from diffusion.filling import FillRequest, fill
@@ -291,21 +290,17 @@ def totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {"cases": len(rows), **mean, "ms_p50": round(statistics.median(r["ms"] for r in rows))}
 
 
+@as_script
 def main() -> None:
     arguments = _arguments()
-    try:
-        report = measure(arguments)
-    except DiffillError as error:
-        sys.exit(f"error: {error}")
+    check_places(("--out", arguments.out))
+    report = measure(arguments)
     columns = ("cases", "agree", "exact", "holes_exact", "steps", "ms_p50")
     print(f"| names | filler | {' | '.join(columns)} |\n|---|---{'|---' * len(columns)}|")
     for group, fillers in report["groups"].items():
         for name, row in fillers.items():
             print(f"| {group} | {name} | {' | '.join(str(row.get(c)) for c in columns)} |")
-    if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(json.dumps(report))
+    finish(report, arguments.out)
 
 
 def _arguments() -> argparse.Namespace:

@@ -13,7 +13,6 @@ With the document's votes and without. The last line on stdout is one JSON docum
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ import torch
 from joint_fill import Case, draw
 
 from diffusion.cancel import CancelToken
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.model_filler import served_dir, weights_hash
 from diffusion.infill import Infiller
@@ -84,6 +84,7 @@ def views(infiller: Infiller, case: Case, votes: bool) -> dict[str, list[float]]
     return found
 
 
+@as_script
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, metavar="DIR")
@@ -91,6 +92,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, metavar="FILE", help="save the JSON document here")
     arguments = parser.parse_args()
+    check_places(("--out", arguments.out))
     folder = served_dir(arguments.model)
     infiller = Infiller.load(folder, 1, device="cpu")
     weights = infiller.copy_weights
@@ -118,10 +120,7 @@ def main() -> None:
         "cases": len(cases),
         "rows": rows,
     }
-    if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(json.dumps(report))
+    finish(report, arguments.out)
 
 
 if __name__ == "__main__":

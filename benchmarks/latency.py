@@ -20,7 +20,6 @@ last line on stdout is one JSON document, which --out also writes to a file.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import queue
@@ -37,6 +36,7 @@ from typing import Any
 
 from lsp_session import AUTOMATIC, Server, some_file
 
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.percentile import percentile
 from diffusion.text.languages import language_for_path
@@ -330,6 +330,7 @@ def _times(times: list[float]) -> Json:
     return {f"ms_p{n}": round(percentile(times, n), 1) for n in (50, 95, 99) if times}
 
 
+@as_script
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", type=Path, default=some_file(), metavar="FILE")
@@ -346,6 +347,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the result here too")
     arguments = parser.parse_args()
+    check_places(("--out", arguments.out), read=[arguments.file], what="the file of --file")
     result = {
         "benchmark": "latency",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -353,10 +355,7 @@ def main() -> None:
         "model": Path(arguments.model).name or "bundled",
         **measure(arguments),
     }
-    if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result))
+    finish(result, arguments.out)
 
 
 if __name__ == "__main__":

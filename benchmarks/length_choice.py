@@ -10,13 +10,13 @@ similarity, steps and milliseconds. The last line on stdout is one JSON document
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from diffusion.errors import DiffillError, EvaluationError
+from diffusion.errors import EvaluationError
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.calibrate import calibrate
 from diffusion.evaluate.infill_eval import totals
 from diffusion.evaluate.machine import describe
@@ -43,21 +43,17 @@ POLICIES = {
 """Shares of the lengths that canvases are to cover, and the forks of each canvas."""
 
 
+@as_script
 def main() -> None:
     arguments = _arguments()
-    try:
-        report = measure(arguments)
-    except DiffillError as error:
-        sys.exit(f"error: {error}")
+    check_places(("--out", arguments.out))
+    report = measure(arguments)
     columns = ("by_hand", "fitted", "best", "edit_similarity", "parses", "steps_mean", "ms_p50")
     print(f"| policy | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
     for row in report["policies"]:
         cells = ("" if row[c] is None else f"{row[c]:.3f}" for c in columns)
         print(f"| {row['policy']} | {' | '.join(cells)} |")
-    if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(json.dumps(report))
+    finish(report, arguments.out)
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -29,6 +29,7 @@ import tree_sitter
 from diffusion.bridging import carry_out
 from diffusion.data.repository import SourceFile, scan_repository
 from diffusion.errors import HoleError
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.cases import Case, to_text
 from diffusion.evaluate.compare import compare, table
 from diffusion.evaluate.machine import describe
@@ -198,8 +199,10 @@ def _totals(rows: Sequence[dict[str, Any]]) -> dict[str, float | None]:
     return found
 
 
+@as_script
 def main() -> None:
     arguments = _arguments()
+    check_places(("--out", arguments.out), ("--rows", arguments.rows))
     folder = served_dir(arguments.model)
     infiller = Infiller.load(folder, arguments.threads, device="cpu")
     root = arguments.repository.resolve()
@@ -236,11 +239,7 @@ def main() -> None:
                 title = f"{kind} ({len(questions)}), from the first quote to {view}"
                 print(f"\n{title}\n\n{table(gains)}")
         kept += [json.dumps({"kind": kind, "view": v, **r}) for v in VIEWS for r in rows[v]]
-    if arguments.rows is not None:
-        arguments.rows.write_text("\n".join(kept) + "\n", "utf-8")
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(json.dumps(report))
+    finish(report, arguments.out, ("--rows", arguments.rows, "\n".join(kept) + "\n"))
 
 
 def _arguments() -> argparse.Namespace:

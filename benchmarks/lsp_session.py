@@ -35,6 +35,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.percentile import percentile
 
@@ -117,6 +118,7 @@ class Server:
         return message
 
 
+@as_script
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", type=Path, default=some_file(), metavar="FILE.py")
@@ -126,6 +128,7 @@ def main() -> None:
     parser.add_argument("--engine", default="local", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the result here too")
     options = parser.parse_args()
+    check_places(("--out", options.out), read=[options.file], what="the file of --file")
     command = [sys.executable, "-m", "lsp_server", "--engine", options.engine]
     model = str(Path(options.model).resolve()) if options.model else ""
     text = options.file.read_text("utf-8")
@@ -143,11 +146,8 @@ def main() -> None:
         "initialize_ms": round(statistics.median(starts)) if starts else None,
         **result,
     }
-    if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(table(result))
-    print(json.dumps(result))
+    finish(result, options.out)
 
 
 def some_file() -> Path:

@@ -27,6 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from diffusion.evaluate.benchmark import as_script, check_places, finish  # noqa: E402
 from diffusion.evaluate.machine import describe  # noqa: E402
 from diffusion.evaluate.percentile import percentile  # noqa: E402
 from tests.support.lsp_process import script  # noqa: E402
@@ -160,6 +161,7 @@ def measure(way: str, engine: str, rounds: int, folder: Path) -> dict[str, Any]:
     }
 
 
+@as_script
 def main() -> None:
     """Measure what is asked for and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -168,6 +170,7 @@ def main() -> None:
     parser.add_argument("--engines", nargs="+", default=["scripted", "model"])
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    check_places(("--out", options.out))
     load_before = os.getloadavg()[0]
     results = []
     with tempfile.TemporaryDirectory() as name:
@@ -185,9 +188,7 @@ def main() -> None:
         "load_average_after": round(os.getloadavg()[0], 1),
         "results": results,
     }
-    if options.out is not None:
-        options.out.write_text(json.dumps(document, indent=1) + "\n")
-    print(json.dumps(document))
+    finish(document, options.out)
 
 
 if __name__ == "__main__":

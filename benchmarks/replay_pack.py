@@ -21,6 +21,7 @@ from diffusion.data.documents import without_licence_header
 from diffusion.data.filters import language_of, reason_to_drop, skipped_path
 from diffusion.data.fingerprints import word_hashes
 from diffusion.data.secret_scan import secret_kind
+from diffusion.evaluate.benchmark import as_script
 from diffusion.train.replay import FOLDER, LICENCE_FILE, NOTICE_FILE, PACK_FILE
 
 PACKAGES = {
@@ -61,6 +62,7 @@ def chosen(root: Path, language: str, evaluation: EvaluationSets) -> list[tuple[
     return found
 
 
+@as_script
 def main() -> None:
     """Write the pack, its notice and its licence."""
     parser = argparse.ArgumentParser(description=__doc__)

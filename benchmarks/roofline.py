@@ -12,7 +12,6 @@ stdout is one JSON document.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from typing import Any
 
 import torch
 
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.machine import describe
 from diffusion.model.caching import CachingDenoiser
 from diffusion.model.lean_denoiser import LeanDenoiser, read_config, read_weights
@@ -169,11 +169,13 @@ def draw(path: Path, roof: dict[str, float], found: list[Point]) -> None:
     figure.savefig(path, dpi=110)
 
 
+@as_script
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
     parser.add_argument("--out", type=Path, metavar="FILE")
     arguments = parser.parse_args()
+    check_places(("--out", arguments.out), ("--plot", arguments.plot))
     torch.set_num_threads(1)
     with torch.inference_mode():
         roof = peaks()
@@ -187,8 +189,6 @@ def main() -> None:
     for p in found:
         share = 100 * p.gops / roof[p.mode]
         print(f"| {p.model} | {p.mode} | {p.work} | {p.ms:.1f} | {p.gops:.0f} | {share:.0f} % |")
-    if arguments.plot is not None:
-        draw(arguments.plot, roof, found)
     report = {
         "benchmark": "roofline",
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -196,9 +196,9 @@ def main() -> None:
         "peaks": roof,
         "points": [{**asdict(p), "gops": p.gops, "of_peak": p.gops / roof[p.mode]} for p in found],
     }
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(json.dumps(report))
+    finish(report, arguments.out)
+    if arguments.plot is not None:
+        draw(arguments.plot, roof, found)
 
 
 if __name__ == "__main__":

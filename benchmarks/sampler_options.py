@@ -8,14 +8,13 @@ come from case files or, with `--corpus`, from validation text.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from diffusion.errors import DiffillError
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.cases import Case, read_cases
 from diffusion.evaluate.compare import compare
 from diffusion.evaluate.infill_eval import parse_length, totals
@@ -49,12 +48,11 @@ def variants() -> dict[str, SamplerConfig]:
     }
 
 
+@as_script
 def main() -> None:
     arguments = _arguments()
-    try:
-        report = measure(arguments)
-    except DiffillError as error:
-        sys.exit(f"error: {error}")
+    check_places(("--out", arguments.out), read=() if arguments.corpus else arguments.cases)
+    report = measure(arguments)
     columns = (
         "exact_match", "edit_similarity", "parses", "empty", "repetition", "steps_mean", "ms_p50",
     )  # fmt: skip
@@ -64,10 +62,7 @@ def main() -> None:
         gain = row["gains"]["edit_similarity"]
         said = f"{gain['gain']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
         print(f"| {row['variant']} | {cells} | {said} |")
-    if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(json.dumps(report))
+    finish(report, arguments.out)
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:

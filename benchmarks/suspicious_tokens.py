@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import json
 import math
 import sys
 import sysconfig
@@ -26,6 +25,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.machine import describe
 from diffusion.evaluate.model_filler import served_dir, weights_hash
 from diffusion.infill import Infiller
@@ -81,8 +81,10 @@ RULES: dict[str, Callable[[ScoredWord], float]] = {
 """What is reported is what lies below a threshold."""
 
 
+@as_script
 def main() -> None:
     arguments = _arguments()
+    check_places(("--out", arguments.out))
     report = measure(arguments)
     for rule, curve in report["rules"].items():
         print(f"\n{rule}: recall at so many false alarms per 1000 lines")
@@ -92,9 +94,7 @@ def main() -> None:
             cells = [f"{row['recall'][kind]:.2f}" for kind in ("all", *KINDS)]
             print(f"| {row['alarms']} | {row['threshold']:.1e} | {' | '.join(cells)} "
                   f"| {row['precision']:.2f} |")  # fmt: skip
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(json.dumps(report))
+    finish(report, arguments.out)
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -8,13 +8,13 @@ editor, can be given. The last line on stdout is one JSON document.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.cases import Case, read_cases
 from diffusion.evaluate.compare import compare
 from diffusion.evaluate.machine import describe
@@ -26,11 +26,13 @@ OWN_CASES = Path(__file__).parent / "cases" / "examples.jsonl"
 METRICS = ("exact", "exact_in_3", "parses", "any_parses")
 
 
+@as_script
 def main() -> None:
     arguments = _arguments()
+    check_places(("--out", arguments.out), read=arguments.cases)
+    cases = [c for path in arguments.cases for c in read_cases(path, sample=arguments.count)]
     folder = served_dir(arguments.model)
     infiller = Infiller.load(folder, threads=1, device="cpu")
-    cases = [c for path in arguments.cases for c in read_cases(path, sample=arguments.count)]
     rows: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
     for number, case in enumerate(cases):
         for repair in (False, True):
@@ -54,9 +56,7 @@ def main() -> None:
     }
     for name in ("without", "with"):
         print(name, report[name])
-    if arguments.out is not None:
-        arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(json.dumps(report))
+    finish(report, arguments.out)
 
 
 def _filled(

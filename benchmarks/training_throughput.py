@@ -14,8 +14,6 @@ places. What is computed and masked away is not counted, nor is the optimiser.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -31,7 +29,7 @@ from diffusion.data.batches import Batch, BatchConfig, build_rows, to_device
 from diffusion.data.document_source import DocumentSource
 from diffusion.data.open_corpus import open_corpus
 from diffusion.data.shards import write_shard
-from diffusion.errors import DiffillError
+from diffusion.evaluate.benchmark import as_script, finish
 from diffusion.evaluate.machine import describe
 from diffusion.heap import keep_freed_memory
 from diffusion.model.architecture import ModelRecipe, build_model, recipe_named
@@ -60,19 +58,17 @@ GROUPS = (
 )  # fmt: skip
 
 
+@as_script
 def main() -> None:
     arguments = _arguments()
     keep_freed_memory()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            corpus = arguments.corpus or _own_corpus(Path(folder))
-            results = _measure_all(arguments, device, corpus)
-    except DiffillError as error:
-        sys.exit(f"error: {error}")
-    print(json.dumps({"benchmark": "training_throughput", **results}))
+    with tempfile.TemporaryDirectory() as folder:
+        corpus = arguments.corpus or _own_corpus(Path(folder))
+        results = _measure_all(arguments, device, corpus)
+    finish({"benchmark": "training_throughput", **results}, None)
 
 
 def _arguments() -> argparse.Namespace:

@@ -22,6 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.machine import describe
 
 
@@ -82,6 +83,7 @@ def tune(repository: Path, method: str, rate: float | None, options: Any) -> dic
     }
 
 
+@as_script
 def main() -> None:
     """Run every method on every repository."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -93,6 +95,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    check_places(("--out", options.out))
     runs = []
     for repository in options.repositories:
         for method in options.methods:
@@ -103,10 +106,7 @@ def main() -> None:
         "machine": describe(), "date": date.today().isoformat(), "minutes": options.minutes,
         "threads": options.threads, "runs": runs,
     }  # fmt: skip
-    text = json.dumps(found)
-    if options.out is not None:
-        options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(text)
+    finish(found, options.out)
 
 
 if __name__ == "__main__":

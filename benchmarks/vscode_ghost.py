@@ -23,6 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from diffusion.evaluate.benchmark import as_script, check_places, finish  # noqa: E402
 from diffusion.evaluate.machine import describe  # noqa: E402
 from diffusion.evaluate.percentile import percentile  # noqa: E402
 from tests.editors.vscode.workbench import Workbench  # noqa: E402
@@ -103,11 +104,13 @@ def _spread(times: list[float]) -> Json:
     }
 
 
+@as_script
 def main() -> None:
     """Measure both and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    check_places(("--out", options.out))
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         script = home / "script.json"
@@ -122,10 +125,7 @@ def main() -> None:
         }
     for kind in ("scripted", "model"):
         print(kind, report[kind])
-    text = json.dumps(report)
-    if options.out:
-        options.out.write_text(json.dumps(report, indent=1) + "\n")
-    print(text)
+    finish(report, options.out)
 
 
 if __name__ == "__main__":

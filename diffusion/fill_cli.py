@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diffusion.adapters.chosen import asked_adapter
-from diffusion.document import offset_of, parse_position, range_of, read_document
-from diffusion.errors import ConfigError, DiffillError
+from diffusion.adapters.durable import owned
+from diffusion.document import offset_of, parse_position, range_of
+from diffusion.errors import ConfigError
 from diffusion.infill_cli import (
     MAX_ALTERNATIVES,
     AdapterOption,
     FileArgument,
     RepositoryOption,
+    answered,
     check_range,
     language_of,
     lines_of,
+    read_named,
 )
 from diffusion.text.line_tasks import LineTask, bridge_task, comment_task
 from diffusion.text.parts import MARKER, Span, find_markers, split
@@ -68,7 +71,9 @@ _Language = Annotated[
 
 def fill(
     file: FileArgument,
-    marker: Annotated[str, typer.Option(metavar="TEXT", help="what marks a hole")] = MARKER,
+    marker: Annotated[
+        str | None, typer.Option(metavar="TEXT", help=f"what marks a hole, by default {MARKER}")
+    ] = None,
     hole: Annotated[
         list[str] | None, typer.Option(metavar="L:C-L:C", help="a hole; may be given again")
     ] = None,
@@ -89,6 +94,10 @@ def fill(
     """Fill holes of FILE together."""
 
     def read(data: bytes, chosen: str) -> _Work:
+        if marker is not None and (hole or comment is not None):
+            raise ConfigError(
+                "--marker was given with --hole or --comment", fix="give one or the other"
+            )
         if comment is not None:
             if hole or pin:
                 raise ConfigError(
@@ -98,10 +107,11 @@ def fill(
             return comment_task(tree, data, offset_of(data, parse_position(comment)))
         holes = [range_of(data, text) for text in hole or ()]
         pins = [range_of(data, text) for text in pin or ()]
-        holes = holes or find_markers(data, marker)
+        mark = MARKER if marker is None else marker
+        holes = holes or find_markers(data, mark)
         if not holes:
             raise ConfigError(
-                f"{file} holds no {marker}", fix="mark the holes, or give --hole L:C-L:C"
+                f"{file} holds no {mark}", fix="mark the holes, or give --hole L:C-L:C"
             )
         split(data, holes, pins)
         return holes, pins
@@ -152,8 +162,8 @@ def _run(
     as_json: bool,
     write: bool,
 ) -> None:
-    try:
-        data = read_document(file)
+    with answered(as_json):
+        data = read_named(file)
         check_range("--alternatives", asked.alternatives, 1, MAX_ALTERNATIVES)
         chosen = language_of(file, data, asked.language)
         work = read(data, chosen)
@@ -164,11 +174,6 @@ def _run(
         holes = [(work.start, work.end)] if isinstance(work, LineTask) else work[0]
         if write and result.fills:
             _write(file, data, filled(data, holes, result.fills[0].texts))
-    except DiffillError as error:
-        typer.echo(f"error: {error}", err=True)
-        if as_json:
-            print(json.dumps({"error": str(error)}))
-        raise typer.Exit(2) from error
     if as_json:
         print(json.dumps(as_document(result, holes)))
     else:
@@ -226,14 +231,15 @@ def _answer(
 def _write(file: Path, before: bytes, data: bytes) -> None:
     """Write the file, unless it no longer is what was filled: somebody may have saved it since.
 
-    In place, so that owner, mode and links stay; and beside it first, so that a full disk is met
-    before anything is lost.
+    In place, so that owner, mode and links stay; and beside it first, under a name that nothing
+    has, so that a full disk is met before anything is lost.
     """
-    spare = file.with_name(f".{file.name}.filled")
+    spare = owned(file.parent, f".{file.name[:40]}.filled-")
     if not _holds(file, before):
         raise ConfigError(f"{file} has changed meanwhile", fix="run the command again")
     try:
-        spare.write_bytes(data)
+        with spare.open("xb") as beside:
+            beside.write(data)
     except OSError as error:
         with suppress(OSError):
             spare.unlink()

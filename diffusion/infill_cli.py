@@ -9,6 +9,9 @@ loaded after the input has been checked.
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,8 +94,8 @@ def infill(
     repository: RepositoryOption = None,
 ) -> None:
     """Fill one hole of FILE."""
-    try:
-        data = read_document(file)
+    with answered(as_json):
+        data = read_named(file)
         cursor = offset_of(data, parse_position(at), name=str(file))
         slots = _slots(length)
         check_range("--alternatives", alternatives, 1, MAX_ALTERNATIVES)
@@ -104,15 +107,50 @@ def infill(
         tuned = asked_adapter(adapter, model, file)
         others = None if repository is None else lines_of(repository, file, chosen)
         result = _run(data, cursor, chosen, slots, alternatives, deadline_ms, model, tuned, others)
-    except DiffillError as error:
-        typer.echo(f"error: {error}", err=True)
-        if as_json:
-            print(json.dumps({"error": str(error)}))
-        raise typer.Exit(2) from error
     if as_json:
         print(json.dumps(as_document(result)))  # in ASCII: stdout may have any encoding
     else:
         _show(data, result)
+
+
+@contextmanager
+def answered(as_json: bool) -> Iterator[None]:
+    """While open, a known failure, or the system's, is told in both forms and ends the command.
+
+    For the work only: what goes wrong while the answer is printed cannot be told there.
+    """
+    try:
+        yield
+    except (DiffillError, OSError) as error:
+        said = str(error)
+        if isinstance(error, OSError):
+            where = "a file" if error.filename is None else error.filename
+            said = (
+                f"cannot read or write {where} ({error.strerror or error}); "
+                "check its name, its permissions and the space on the disk"
+            )
+        typer.echo(f"error: {said}", err=True)
+        if as_json:
+            print(json.dumps({"error": said}))
+        raise typer.Exit(2) from error
+
+
+def read_named(file: Path) -> bytes:
+    """The text of FILE. What is ignored is read, since it was named; what holds secrets is not.
+
+    Raises:
+        ConfigError: its name says that it holds secrets.
+        DocumentError: as `read_document` does.
+    """
+    from diffusion.text.ignored import IgnoreRules
+
+    found = IgnoreRules().check(file)
+    if found is not None and found.why == "secret":
+        raise ConfigError(
+            f"{file} is left alone: by its name it holds secrets ({found.pattern})",
+            fix="if it holds none, give it another name",
+        )
+    return read_document(file)
 
 
 def as_document(result: InfillResult) -> dict[str, Any]:
@@ -168,12 +206,13 @@ def _run(
 
 def lines_of(repository: Path, file: Path, language: str) -> LineIndex:
     """What an editor with the folder open would read beside the file; ConfigError for no folder."""
-    if not repository.is_dir():
+    if not os.path.isdir(repository):  # a name that is too long names none, either
         raise ConfigError(f"--repository {repository} is no folder", fix="name an existing folder")
     root, real = repository.resolve(), file.resolve()
     if root not in real.parents:
+        led = f" leads to {real}, which" if file.is_symlink() else ""
         raise ConfigError(
-            f"{file} does not lie in {repository}", fix="name a folder that holds the file"
+            f"{file}{led} does not lie in {repository}", fix="name a folder that holds the file"
         )
     from diffusion.data.secret_scan import holds_key
     from diffusion.text.ignored import IgnoreRules

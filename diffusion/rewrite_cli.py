@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diffusion.adapters.chosen import asked_adapter
-from diffusion.document import offset_of, parse_position, range_of, read_document
-from diffusion.errors import ConfigError, DiffillError
+from diffusion.document import offset_of, parse_position, range_of
+from diffusion.errors import ConfigError
 from diffusion.infill_cli import (
     MAX_ALTERNATIVES,
     AdapterOption,
     FileArgument,
+    answered,
     check_range,
     language_of,
+    read_named,
 )
 from diffusion.threads import follow
 
@@ -65,8 +67,8 @@ def rewrite(
     ] = None,
 ) -> None:
     """Rewrite a selection of FILE."""
-    try:
-        data = read_document(file)
+    with answered(as_json):
+        data = read_named(file)
         start = offset_of(data, parse_position(begin), name=str(file))
         stop = offset_of(data, parse_position(end), name=str(file))
         check_range("--alternatives", alternatives, 1, MAX_ALTERNATIVES)
@@ -80,11 +82,6 @@ def rewrite(
         kept = tuple(_inside(data, text, start, stop) for text in keep or ())
         tuned = asked_adapter(adapter, model, file)
         result = _run(data, (start, stop), chosen, strength, alternatives, model, tuned, kept)
-    except DiffillError as error:
-        typer.echo(f"error: {error}", err=True)
-        if as_json:
-            print(json.dumps({"error": str(error)}))
-        raise typer.Exit(2) from error
     if as_json:
         print(json.dumps(as_document(result, start, stop)))
     else:

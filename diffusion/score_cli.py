@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diffusion.adapters.chosen import asked_adapter
-from diffusion.document import line_spans, read_document
-from diffusion.errors import ConfigError, DiffillError
-from diffusion.infill_cli import AdapterOption, FileArgument, check_range, language_of
+from diffusion.document import line_spans
+from diffusion.errors import ConfigError
+from diffusion.infill_cli import (
+    AdapterOption,
+    FileArgument,
+    answered,
+    check_range,
+    language_of,
+    read_named,
+)
 from diffusion.suspicion import Suspicion, suspicious
 from diffusion.threads import follow
 
@@ -56,19 +63,14 @@ def score(
     ] = None,
 ) -> None:
     """Score the words of FILE."""
-    try:
-        data = read_document(file)
+    with answered(as_json):
+        data = read_named(file)
         check_range("--max-tokens", max_tokens, 1, MOST_TOKENS)
         if not 0.0 <= margin <= 1.0:
             raise ConfigError(f"--margin is {margin:g}", fix="give a number from 0 to 1")
         chosen = language_of(file, data, language)
         tuned = asked_adapter(adapter, model, file)
         result = _run(data, chosen, max_tokens, code_only, model, tuned)
-    except DiffillError as error:
-        typer.echo(f"error: {error}", err=True)
-        if as_json:
-            print(json.dumps({"error": str(error)}))
-        raise typer.Exit(2) from error
     found = suspicious(result.words, margin, len(result.words) if as_json else MOST_SHOWN)
     if as_json:
         print(json.dumps(as_document(result, found, len(data))))

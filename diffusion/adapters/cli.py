@@ -13,7 +13,8 @@ import typer
 from diffusion.adapters.home import home_of
 from diffusion.adapters.manifest import Base
 from diffusion.adapters.store import SUFFIX, AdapterStore, Listed
-from diffusion.errors import ConfigError, DiffillError
+from diffusion.errors import ConfigError
+from diffusion.infill_cli import answered
 
 app = typer.Typer(
     help="List, choose, carry and delete what tuning has made for a repository.",
@@ -27,13 +28,8 @@ Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 
 def _answer(as_json: bool, work: Callable[[], tuple[dict[str, Any], list[str]]]) -> None:
     """Do the work and print its document or its lines; a known failure is one line."""
-    try:
+    with answered(as_json):
         document, lines = work()
-    except DiffillError as error:
-        if as_json:
-            print(json.dumps({"error": str(error)}))
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
     if as_json:
         print(json.dumps(document))
     else:

@@ -1,7 +1,8 @@
 """Files and folders that appear whole, and are on the disk once they have appeared.
 
 Everything is written under another name, forced to the disk, and renamed; then the folder that
-holds the name is forced too. A power cut leaves the old state or the new one.
+holds the name is forced too. A power cut leaves the old state or the new one. What a link leads to
+is replaced, never the link; what is no file (`is_stream`) is written to as it is.
 
 Names of what is being written hold the process's number, so that what a killed process has left can
 be told from what another is writing.
@@ -19,6 +20,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from diffusion.alive import is_alive
 
@@ -28,6 +30,7 @@ _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 _OWNED = re.compile(r"-(\d+)-\w+$")
 _ABANDONED_S = 86_400.0
 """Nothing takes so long to write; the number may be another process's by then."""
+_MOST_LINKS = 40
 
 
 def sync_folder(folder: Path) -> None:
@@ -44,11 +47,46 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def is_stream(path: Path) -> bool:
+    """Whether a name is no file's: a pipe, a device, /dev/stdout, even if that is in a file now.
+
+    Such a name is the system's, and another file must not take it. Raises OSError.
+    """
+    return _descriptor(path) is not None or (path.exists() and not path.is_file())
+
+
+def open_stream(path: Path) -> BinaryIO:
+    """Write to what `is_stream` says is one; a descriptor goes on where it is. Raises OSError."""
+    number = _descriptor(path)
+    return open(path if number is None else os.dup(number), "wb")
+
+
+def _descriptor(path: Path) -> int | None:
+    """The open descriptor of this process that a name stands for, itself or through links."""
+    own = re.compile(rf"/(?:dev|proc/{os.getpid()}(?:/task/\d+)?)/fd/(\d+)")
+    name = os.path.abspath(path)
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(os.path.dirname(name))
+        name = os.path.join(folder, os.path.basename(name))
+        found = own.fullmatch(name)
+        if found is not None:
+            return int(found[1])
+        if not os.path.islink(name):
+            return None
+        name = os.path.join(folder, os.readlink(name))
+    return None
+
+
 def write_file(path: Path, data: bytes) -> None:
-    """Write or replace one file, with the mode that new files have.
+    """Write or replace one file, with the mode that new files have, or write to a stream.
 
     Raises OSError, with what was there untouched.
     """
+    if is_stream(path):
+        with open_stream(path) as stream:
+            stream.write(data)
+        return
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     part = owned(path.parent, PART)  # mkstemp's mode is for its owner only
     try:

@@ -16,6 +16,8 @@ from typing import Annotated
 
 import typer
 
+from diffusion.errors import ConfigError
+
 HELP = """Cut pieces out of eight example programs and watch the model fill them in.
 
 Each hole starts out masked and is unmasked step by step; a committed token has the colour of
@@ -46,6 +48,10 @@ def demo(
     ] = None,
 ) -> None:
     """Watch holes being filled."""
+    if record is not None and (plain or fast):
+        raise ConfigError(
+            "--plain and --fast would do nothing with --record", fix="leave them out, or --record"
+        )
     from diffusion.demo.show import show
 
     show(model=model, plain=plain, fast=fast, limit=limit, examples=examples, film=record)

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from diffusion.demo.screen import Outcome, facts, picture
 from diffusion.errors import ConfigError
+from diffusion.evaluate.results import check_file
 
 STEP_S = 0.35
 REST_S = 2.5
@@ -32,11 +33,12 @@ class Film:
     """A `Screen` that draws nothing until the end, and then one file."""
 
     def __init__(self, path: Path) -> None:
-        """Raises ConfigError where the file could not be written later."""
+        """Raises ConfigError or EvaluationError where the file could not be written later."""
         if path.suffix != ".svg" or not path.parent.is_dir():
             raise ConfigError(
                 f"{path} cannot become a film", fix="name a file.svg in a folder that is there"
             )
+        check_file(path, "--record")
         self._path = path
         self._scenes: list[tuple[float, list[Text]]] = []
 

@@ -3,14 +3,16 @@
 Invariants: only validation text of a corpus is looked at, other documents for each of the two fits
 (a half of them each); the second one is made with the first in force, in a copy of the model
 folder; the folder itself gets `copying.json` and `ranking.json` (and its manifest a record of each)
-when both are done; what cannot be written is told before anything is fitted; stdout ends with one
-line of JSON.
+when both are done, with the lengths that were tried in the second fit; what cannot be written, or
+would take the place of another file, is told before anything is fitted; stdout ends with one line
+of JSON. SIGTERM leaves no worker and no copy.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,7 +50,10 @@ def calibrate_model(
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="processes")] = 1,
     quantiles: Annotated[
         str | None,
-        typer.Option(metavar="Q,...", help="lengths to try: shares of the lengths to be covered"),
+        typer.Option(
+            metavar="Q,...",
+            help="lengths to try: shares of the lengths to be covered; by default the model's own",
+        ),
     ] = None,
     forks: Annotated[
         int, typer.Option(metavar="N", min=0, help="rows that may be split off each canvas")
@@ -86,15 +91,17 @@ def calibrate_model(
     from diffusion.evaluate.work import Plan, run
     from diffusion.infill import Infiller
     from diffusion.model.manifest import TOKENIZER_FILE
-    from diffusion.text.hole_length import QUANTILES
     from diffusion.text.tokenizer import Tokenizer
+    from diffusion.train.signals import ended_by_sigterm
 
     folder = served_dir(model)
     tokenizer = Tokenizer.load(folder / TOKENIZER_FILE)
-    shares = None if quantiles is None else _shares(quantiles)
+    asked = None if quantiles is None else _shares(quantiles)
     _check_places(rows_file, plot, None if dry_run else folder)
+    infiller = Infiller.load(folder, threads=1, device="cpu")
+    shares = asked or infiller.ranking.quantiles
     copied = fit_copying(
-        Infiller.load(folder, threads=1, device="cpu"),
+        infiller,
         track(
             validation_holes(corpus, tokenizer, copy_cases, seed=_COPY_SEED, half=_COPY_HALF),
             description="copying",
@@ -108,15 +115,15 @@ def calibrate_model(
     }
     copying = replace(copied.weights, facts=copy_facts)
     cases = validation_holes(corpus, tokenizer, count, half=_RANKING_HALF)
-    with TemporaryDirectory(prefix="diffill-calibrate-") as scratch:
+    with ended_by_sigterm(), TemporaryDirectory(prefix="diffill-calibrate-") as scratch:
         with_copying = Path(shutil.copytree(folder, Path(scratch) / folder.name))
         store(with_copying, copying=copying)
         plan = Plan(
             model=with_copying, threads=1, evidence=True, quantiles=shares, forks=forks,
             quotes=quotes, votes=votes,
         )  # fmt: skip
-        found = (row for [row] in run(plan, cases, workers=workers))
-        rows = list(watched(found, len(cases)))
+        with closing(run(plan, cases, workers=workers)) as filled:
+            rows = list(watched((row for [row] in filled), len(cases)))
     if rows_file is not None:
         with RowFile(rows_file) as file:
             for row in rows:
@@ -146,22 +153,24 @@ def calibrate_model(
         ranking = replace(
             result.ranking if looked is None else looked.ranking,
             facts=facts,
-            quantiles=shares or QUANTILES,
+            quantiles=shares,
             forks=forks,
             quotes=quotes if result.kept == "fitted" else 0,
             votes=votes,
         )
         store(folder, ranking, copying=copying)
         typer.echo(f"stored in {folder}", err=True)
+    print(json.dumps(facts))  # before what may still fail
     if plot is not None:
         _draw(plot, result)
-    print(json.dumps(facts))
 
 
 def _check_places(rows_file: Path | None, plot: Path | None, folder: Path | None) -> None:
-    """Whether all that is to be written can be."""
-    from diffusion.evaluate.results import check_file, check_folder, partial_of
+    """Whether all that is to be written can be, each in a place of its own."""
+    from diffusion.evaluate.results import check_apart, check_file, check_folder, partial_of
 
+    partial = None if rows_file is None else partial_of(rows_file)
+    check_apart([("--rows", rows_file), ("--rows", partial), ("--plot", plot)])
     if rows_file is not None:
         check_file(partial_of(rows_file), "--rows")
     if plot is not None:

@@ -120,18 +120,27 @@ def read_case_files(
     paths: dict[str, str] = {}
     found: dict[str, list[Case]] = {}
     for one in named:
-        path, _, count = one.rpartition(":")
-        if not (path and count.isdigit()):
-            path, count = one, ""
-        name = Path(path).name.removesuffix(".gz").removesuffix(".jsonl")
+        path, count = split_name(one)
+        name = file_name(path)
         if name in paths:
             raise EvaluationError(
                 f"{paths[name]} and {path} would both go by the name '{name}'",
                 fix="rename one of them, or measure them one by one",
             )
         paths[name] = path
-        found[name] = read_cases(path, limit=limit, sample=int(count) if count else sample)
+        found[name] = read_cases(path, limit=limit, sample=sample if count is None else count)
     return found
+
+
+def split_name(named: str) -> tuple[str, int | None]:
+    """The path of `FILE` or `FILE:N`, and N."""
+    path, _, count = named.rpartition(":")
+    return (path, int(count)) if path and count.isdigit() else (named, None)
+
+
+def file_name(path: Path | str) -> str:
+    """What a case file goes by: its name without its ending."""
+    return Path(path).name.removesuffix(".gz").removesuffix(".jsonl")
 
 
 def parse_case(line: str, *, where: str) -> Case:

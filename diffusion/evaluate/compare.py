@@ -64,6 +64,12 @@ def pairs(old: Sequence[Row], new: Sequence[Row]) -> list[tuple[Row, Row]]:
     return found
 
 
+def unmatched(old: Sequence[Row], new: Sequence[Row]) -> tuple[int, int]:
+    """How many rows of each run the other has no row for: `compare` leaves them out."""
+    in_old, in_new = set(_keys(old)), set(_keys(new))
+    return len(in_old - in_new), len(in_new - in_old)
+
+
 def compare(old: Sequence[Row], new: Sequence[Row], metrics: Sequence[str] = METRICS) -> list[Gain]:
     """A gain for every metric that both runs know; cases where one does not are left out."""
     gains = []

@@ -1,27 +1,33 @@
 """`diffill eval`: measure infilling on a file of cases.
 
 Invariants: stdout ends with one line of JSON, the totals (keys are only ever added); the
-progress bar and every message go to stderr; `--out` is replaced only by a complete run. A case
-that fails is a row with `error`, not the end of the run; only if every case failed is the exit
-status 1. torch is loaded after the case file has been checked.
+progress bar and every message go to stderr; `--out` is replaced only by a complete run, and no file
+takes the place of another. A case that fails is a row with `error`, not the end of the run; only if
+every case failed is the exit status 1. SIGTERM leaves what Ctrl-C does: the rows so far, and no
+worker. torch is loaded after the case file has been checked.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from diffusion.errors import EvaluationError
-from diffusion.evaluate.cases import duplicate_ids, read_cases
-from diffusion.evaluate.infill_eval import Executor, parse_length, totals
-from diffusion.evaluate.results import RowFile, check_file
+from diffusion.evaluate.cases import duplicate_ids, file_name, read_cases
+from diffusion.evaluate.infill_eval import parse_length, totals
+from diffusion.evaluate.results import RowFile, check_apart, check_file, partial_of
 from diffusion.evaluate.work import Plan, Work, load_filler, run
+from diffusion.train.signals import ended_by_sigterm
+
+if TYPE_CHECKING:
+    from diffusion.evaluate.executor import PythonExecutor
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -78,10 +84,9 @@ def eval_cases(
     and more; benchmarks/README.md says how each is defined.
     """
     mode = parse_length(length)
-    if out.exists() and out.samefile(cases_file):
-        raise EvaluationError(
-            f"--out {out} is the file of cases, which it would replace", fix="give another --out"
-        )
+    check_apart(
+        [("--out", out), ("--out", partial_of(out)), ("--report", report)], [cases_file]
+    )
     if report is not None:
         check_file(report, "--report")
     cases = read_cases(cases_file, limit=limit, sample=sample)
@@ -91,32 +96,35 @@ def eval_cases(
         lengths=(mode,), model=model, threads=threads, device=device, execute=execute,
         cpu_s=timeout,
     )  # fmt: skip
+    executor = told_executor(timeout) if execute else None
     work = None
     if workers == 1:
-        executor = _executor(timeout) if execute else None
         work = Work(plan, filler=load_filler(plan), executor=executor)
     model_hash = _model_hash(model)
     rows: list[dict[str, Any]] = []
     file = RowFile(out)
+    filled = run(plan, cases, workers=workers, work=work)
     try:
-        with file:
-            found = (row for [row] in run(plan, cases, workers=workers, work=work))
-            for row in watched(found, len(cases)):
+        with ended_by_sigterm(), closing(filled), file:
+            for row in watched((row for [row] in filled), len(cases)):
                 file.write(row)
                 rows.append(row)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stop:
         typer.echo(f"stopped after {len(rows)} cases; they are in {file.partial}", err=True)
-        raise typer.Exit(130) from None
+        number = signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM
+        raise typer.Exit(128 + number) from None
     summary = totals(rows) | {
         "length": mode, "model_hash": model_hash, "device": device,
     }  # fmt: skip
+    if executor is not None:
+        summary["layers"] = list(executor.layers)
+    print(json.dumps(summary))  # before what may still fail
     if report is not None:
         from diffusion.evaluate.report import Run, write_report
 
-        name = cases_file.name.removesuffix(".gz").removesuffix(".jsonl")
+        name = file_name(cases_file)
         write_report(report, [Run("diffill", name, mode, rows)], {name: cases}, model_hash)
         typer.echo(f"report: {report}", err=True)
-    print(json.dumps(summary))
     if summary["errors"]:
         first = next(row for row in rows if "error" in row)
         typer.echo(
@@ -151,7 +159,8 @@ def _model_hash(model: Path | None) -> str | None:
     return weights_hash(served_dir(model))
 
 
-def _executor(cpu_s: int) -> Executor:
+def told_executor(cpu_s: int = 3) -> PythonExecutor:
+    """What runs programs, here as in every worker; what they run under is told on stderr."""
     from diffusion.evaluate.executor import PythonExecutor
 
     executor = PythonExecutor(cpu_s=cpu_s)

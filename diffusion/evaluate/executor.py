@@ -2,8 +2,10 @@
 
 A program is prefix + completion + suffix, then the test, then (for `humaneval` cases)
 `check(entry_point)`, then one line that prints a fresh random token. It passes only if it
-exits with 0 and that token is the last thing on its standard output: an early `exit(0)` in a
-completion proves nothing. Python only; other languages and test kinds are not executed.
+exits with 0 and that token is on its standard output, as a line: an early `exit(0)` in a
+completion proves nothing, and neither does a program that prints its own source, where the token
+stands in two halves. What a thread or an exit handler says after it changes nothing. Sets have one
+order. Python only; other languages and test kinds are not executed.
 
 Every program runs in its own `jail` (see there for the layers and for what they are not).
 `PythonExecutor.layers` says which are in force. A program that does not even compile is told
@@ -38,13 +40,17 @@ _MOST_OUTPUT_BYTES: Final = 1 << 20
 _GRACE_S: Final = 5.0
 _WALL_FACTOR: Final = 5.0
 _ENVIRONMENT: Final = {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
+_FLAGS: Final[tuple[str, ...]] = ("-P", "-s", "-S", "-B")
+"""As isolated as `-I`, in an environment that is bare, but that the hash seed counts."""
+_OLD_FLAGS: Final[tuple[str, ...]] = ("-I", "-S", "-B")
+"""Before Python 3.11, which knows no `-P`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
     report: dict[str, Any]
-    stdout_end: bytes
-    stderr_end: bytes
+    stdout: bytes
+    stderr: bytes
     flooded: bool
 
 
@@ -72,7 +78,7 @@ class PythonExecutor:
         self._wall_s = cpu_s * _WALL_FACTOR if wall_s is None else wall_s
         self._memory_bytes = memory_mb << 20
         self._python = os.path.realpath(sys.executable)
-        self._program_python = self._python
+        self._program_python, self._flags = self._python, _FLAGS
         self._drop_user = False
         self._folder = _folder_for_all() if os.geteuid() == 0 else None
         self.layers: tuple[str, ...] = ()
@@ -93,6 +99,10 @@ class PythonExecutor:
             return Execution(False, f"failed: {wrong}")
         return _verdict(self._run(data), token)
 
+    def runs(self, case: Case) -> bool:
+        """Whether `execute` has a program for this case."""
+        return program(case, "", "") is not None
+
     def _settle(self) -> None:
         """Find the most confined way to run a program that is known to pass.
 
@@ -101,17 +111,24 @@ class PythonExecutor:
         """
         token = secrets.token_hex(16)
         said = b""
-        system_python = shutil.which("python3", path=os.defpath) or self._python
-        ways = [(self._python, True), (os.path.realpath(system_python), True)]
-        for python, drop_user in [*ways, (self._python, False)]:
-            self._program_python, self._drop_user = python, drop_user
+        system_python = os.path.realpath(
+            shutil.which("python3", path=os.defpath) or self._python
+        )
+        ways = (
+            (self._python, _FLAGS, True), (system_python, _FLAGS, True),
+            (system_python, _OLD_FLAGS, True), (self._python, _FLAGS, False),
+        )  # fmt: skip
+        for python, flags, drop_user in ways:
+            self._program_python, self._flags, self._drop_user = python, flags, drop_user
             run = self._run(_announce(token).encode())
             if _verdict(run, token).passed:
                 self.layers = tuple(run.report["layers"])
                 if python != self._python:  # its modules and its version decide what passes
                     self.layers += (f"interpreter {python}",)
+                if flags is _OLD_FLAGS:
+                    self.layers += ("sets in random order",)
                 return
-            said = run.stderr_end
+            said = run.stderr
         raise EvaluationError(
             "a program that only prints does not run in the jail "
             f"({said.decode('utf-8', 'replace').strip() or 'no message'})",
@@ -126,7 +143,7 @@ class PythonExecutor:
             main.chmod(0o644)
             report_out, report_in = os.pipe()
             options = {
-                "command": [self._program_python, "-I", "-S", "-B", str(main)],
+                "command": [self._program_python, *self._flags, str(main)],
                 "directory": directory,
                 "environment": _ENVIRONMENT,
                 "cpu_s": self._cpu_s,
@@ -155,17 +172,18 @@ class PythonExecutor:
         return _Run(_report(said), out, err, flooded)
 
     def _drain(self, jail: subprocess.Popen[bytes]) -> tuple[bytes, bytes, bool]:
-        """Read both streams to their end, keeping only the last bytes of each.
+        """Read both streams to their end.
 
-        Kills the jail when it floods, or outlives its own clock.
+        Kills the jail when it floods (so that no more than that is ever kept), or outlives its own
+        clock.
         """
         assert jail.stdout is not None and jail.stderr is not None
         out, err = jail.stdout.fileno(), jail.stderr.fileno()
-        ends = {out: b"", err: b""}
+        said = {out: bytearray(), err: bytearray()}
         deadline = time.monotonic() + self._wall_s + _GRACE_S
         total = 0
         with selectors.DefaultSelector() as selector:
-            for fd in ends:
+            for fd in said:
                 selector.register(fd, selectors.EVENT_READ)
             while selector.get_map():
                 for key, _ in selector.select(max(0.0, deadline - time.monotonic())):
@@ -173,11 +191,11 @@ class PythonExecutor:
                     if not chunk:
                         selector.unregister(key.fd)
                     total += len(chunk)
-                    ends[key.fd] = (ends[key.fd] + chunk)[-4096:]
+                    said[key.fd] += chunk
                 if total > _MOST_OUTPUT_BYTES or time.monotonic() >= deadline:
                     os.killpg(jail.pid, signal.SIGKILL)
                     break
-        return ends[out], ends[err], total > _MOST_OUTPUT_BYTES
+        return bytes(said[out]), bytes(said[err]), total > _MOST_OUTPUT_BYTES
 
 
 def _folder_for_all() -> str | None:
@@ -226,7 +244,10 @@ def program(case: Case, completion: str, token: str) -> str | None:
 
 
 def _announce(token: str) -> str:
-    return f"\nimport sys as _sys\n_sys.stdout.write('\\n{token}')\n"
+    """Code that prints the token, of which it shows no more than halves."""
+    half = len(token) // 2
+    halves = f"'{token[:half]}', '{token[half:]}'"
+    return f"\nimport sys as _sys\n_sys.stdout.write('\\n%s%s\\n' % ({halves}))\n"
 
 
 def _verdict(run: _Run, token: str) -> Execution:
@@ -236,9 +257,9 @@ def _verdict(run: _Run, token: str) -> Execution:
         return Execution(False, "failed: the jail was ended from inside")
     if run.report["timed_out"]:
         return Execution(False, "timed out")
-    if run.report["exit"] == 0 and run.stdout_end.endswith(b"\n" + token.encode()):
+    if run.report["exit"] == 0 and f"\n{token}\n".encode() in run.stdout:
         return Execution(True, "passed")
-    lines = run.stderr_end.decode("utf-8", "replace").strip().splitlines()
+    lines = run.stderr.decode("utf-8", "replace").strip().splitlines()
     if run.report["exit"] == 0:
         return Execution(False, "failed: it ended before its tests did")
     ended = f"signal {run.report['signal']}" if run.report["signal"] else "no message"

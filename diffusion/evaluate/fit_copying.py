@@ -3,19 +3,21 @@
 On holes of validation text, every token of the middle is predicted with all before it known, as
 the sampler does from the left: once by the model, once by the votes. For each bucket of votes the
 best share in the mixture is found by expectation maximisation, which for one weight and two fixed
-parts climbs to the one optimum of the likelihood.
+parts climbs to the one optimum of the likelihood. What the mixture is worth is cross-validated: no
+token is judged with weights that were fitted to it, or to another hole of its document.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from diffusion.evaluate.cases import Case, to_bytes
+from diffusion.evaluate.groups import folds_of, groups_of
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.process.copying import CopyWeights
 from diffusion.text.canvas import canvas_ids
@@ -27,11 +29,19 @@ _FEWEST = 20
 _MOST_SHARE = 0.98
 _LONGEST_MIDDLE = 48
 _SPARE_SLOTS = 3
+_FOLDS = 5
+
+Prediction = tuple[tuple[int, int] | None, float, float]
+"""Of a token: the bucket of the votes (None: there are none), its probability by the model and by
+the votes."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopyFit:
-    """Weights, and the mean negative log-likelihood of a token in nats without and with them."""
+    """Weights, and the mean negative log-likelihood of a token in nats without and with votes.
+
+    `nats_after` is with weights that are fitted to the other documents.
+    """
 
     weights: CopyWeights
     tokens: int
@@ -41,33 +51,53 @@ class CopyFit:
 
 def fit_copying(infiller: Infiller, cases: Iterable[Case]) -> CopyFit:
     """Fit the weights of `infiller`'s model to `cases` of validation text."""
-    pairs: dict[tuple[int, int], list[tuple[float, float]]] = defaultdict(list)
-    alone: list[float] = []
+    found, known = [], []
     for case in cases:
-        for bucket, p_model, p_votes in _predictions(infiller, case):
-            if bucket is None:
-                alone.append(p_model)
-            else:
+        found.append(_predictions(infiller, case))
+        known.append({"task_id": case.task_id, "group": case.group})
+    weights = fitted(found)
+    before = [p for predictions in found for _, p, _ in predictions]
+    after = mixed(found, folds_of(groups_of(known), _FOLDS))
+    return CopyFit(weights, len(before), _nats(before), _nats(after))
+
+
+def fitted(cases: Iterable[Sequence[Prediction]]) -> CopyWeights:
+    """The best weights for the predictions of some cases."""
+    pairs: dict[tuple[int, int], list[tuple[float, float]]] = defaultdict(list)
+    for predictions in cases:
+        for bucket, p_model, p_votes in predictions:
+            if bucket is not None:
                 pairs[bucket].append((p_model, p_votes))
     shares = {bucket: _best_share(found) for bucket, found in pairs.items()}
-    empty = CopyWeights()
     table = tuple(
         tuple(round(shares.get((r, c), 0.0), 4) for c in range(len(row)))
-        for r, row in enumerate(empty.table)
+        for r, row in enumerate(CopyWeights().table)
     )
-    before = [p for found in pairs.values() for p, _ in found] + alone
-    after = [
-        (1 - shares[bucket]) * p + shares[bucket] * q
-        for bucket, found in pairs.items()
-        for p, q in found
-    ] + alone
-    return CopyFit(CopyWeights(table), len(before), _nats(before), _nats(after))
+    return CopyWeights(table)
 
 
-def _predictions(
-    infiller: Infiller, case: Case
-) -> list[tuple[tuple[int, int] | None, float, float]]:
-    """(bucket, probability by the model, by the votes) of every token of a case's middle."""
+def mixed(cases: Sequence[Sequence[Prediction]], folds: Sequence[int]) -> list[float]:
+    """The probability of every token, with weights fitted to the cases of other folds."""
+    weights = {
+        fold: fitted(case for case, at in zip(cases, folds, strict=True) if at != fold)
+        for fold in set(folds)
+    }
+    return [
+        p_model if bucket is None else _mixture(weights[fold], bucket, p_model, p_votes)
+        for predictions, fold in zip(cases, folds, strict=True)
+        for bucket, p_model, p_votes in predictions
+    ]
+
+
+def _mixture(
+    weights: CopyWeights, bucket: tuple[int, int], p_model: float, p_votes: float
+) -> float:
+    share = weights.table[bucket[0]][bucket[1]]
+    return (1 - share) * p_model + share * p_votes
+
+
+def _predictions(infiller: Infiller, case: Case) -> list[Prediction]:
+    """Every token of a case's middle, predicted."""
     text, cursor = case.text_without_middle, case.cursor
     site = infiller.open(InfillRequest(text, cursor, case.language))
     # A line end that the insertion implies is no part of the canvas.
@@ -91,7 +121,7 @@ def _predictions(
     wanted_BN[range(len(rows)), at] = True
     lengths_B = torch.full((len(rows),), len(slots))
     p_BV = torch.softmax(site.model(ids_BN, lengths_B, wanted_BN), dim=-1)
-    found: list[tuple[tuple[int, int] | None, float, float]] = []
+    found: list[Prediction] = []
     for b, (row, slot, target) in enumerate(zip(rows, at, targets[first:], strict=True)):
         votes = site.copying.votes(row, slot)
         p_model = float(p_BV[b, target])

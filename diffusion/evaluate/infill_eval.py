@@ -3,8 +3,9 @@
 A `Filler` is anything that fills a hole: the bundled model, or a baseline. The harness owns
 the clock (so every filler is timed alike, from the closed-up document to the text, nothing
 cached from an earlier case), the scoring and the totals. A filler that raises spoils its own
-case only: that row carries `error`, counts as an empty completion, and the run goes on. A
-wrong completion is data; only a filler that cannot be loaded stops a run.
+case only: that row carries `error`, counts as an empty completion that is wrong (also where nothing
+was to be filled in) and fails its tests, and the run goes on. A wrong completion is data; only a
+filler that cannot be loaded stops a run.
 """
 
 from __future__ import annotations
@@ -82,6 +83,10 @@ class Executor(Protocol):
 
     def execute(self, case: Case, completion: str) -> Execution | None: ...
 
+    def runs(self, case: Case) -> bool:
+        """Whether the case has tests that can be run."""
+        ...
+
 
 def parse_length(text: str) -> Length:
     """Read `predicted`, `oracle` or a number of slots from a command line.
@@ -129,9 +134,9 @@ def evaluate_case(
         "ms": round(ms, 2),
         "confidence": _finite(fill.confidence),
         "parses": measures.parses,
-        "exact_match": measures.exact_match,
-        "exact_match_strict": measures.exact_match_strict,
-        "edit_similarity": round(measures.edit_similarity, 4),
+        "exact_match": measures.exact_match and error is None,
+        "exact_match_strict": measures.exact_match_strict and error is None,
+        "edit_similarity": round(measures.edit_similarity, 4) if error is None else 0.0,
         "empty": measures.empty,
         "repetition": measures.repetition,
         "suffix_echo": measures.suffix_echo,
@@ -157,11 +162,18 @@ def evaluate_case(
     if error is not None:
         row["error"] = error
     if executor is not None and case.canonical_ok:
-        execution = executor.execute(case, fill.completion)
+        execution = _executed(executor, case, None if error is not None else fill.completion)
         if execution is not None:
             row["passed"] = execution.passed
             row["outcome"] = execution.outcome
     return row
+
+
+def _executed(executor: Executor, case: Case, completion: str | None) -> Execution | None:
+    """How the case ended with a completion; without one nothing is run, and nothing passes."""
+    if completion is not None:
+        return executor.execute(case, completion)
+    return Execution(False, "error") if executor.runs(case) else None
 
 
 def totals(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

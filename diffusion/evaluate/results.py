@@ -2,19 +2,25 @@
 
 Rows go to `OUT.partial` next to `OUT`, each flushed as it comes, and the file takes its name
 when the run is over: `OUT` is never half a run, and an interrupted run can be read in the
-partial file. Something that is no regular file (a pipe, /dev/stdout) is written to directly.
-Whoever writes only after long work asks first whether it can (`check_file`, `check_folder`).
+partial file. Where `OUT` is a link, all of this happens where it leads to. Something that is no
+regular file (a pipe, /dev/stdout, also if that is in a file) is written to directly.
+Whoever writes only after long work asks first whether it can (`check_file`, `check_folder`), and
+whether nothing takes the place of another file of the run (`check_apart`).
 """
 
 from __future__ import annotations
 
 import codecs
 import json
+import os
+from collections.abc import Iterable
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any
 
+from diffusion.adapters.durable import is_stream, open_stream
 from diffusion.errors import EvaluationError
 
 
@@ -22,11 +28,12 @@ class RowFile:
     """A context manager; `write` takes one row."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._direct = is_stream(path)
+        self.path = path if self._direct else Path(os.path.realpath(path))
         self.partial = partial_of(path)
-        self._direct = self.partial == path
         try:
-            self._file = self.partial.open("w", encoding="utf-8")
+            file = open_stream(path) if self._direct else self.partial.open("wb")
+            self._file = TextIOWrapper(file, encoding="utf-8")
         except OSError as error:
             raise EvaluationError(
                 f"cannot write {self.partial} ({error.strerror})", fix="give another --out"
@@ -53,8 +60,10 @@ class RowFile:
 
 def partial_of(path: Path) -> Path:
     """Where rows for `path` are written until they are all there."""
-    direct = path.exists() and not path.is_file()
-    return path if direct else path.with_name(path.name + ".partial")
+    if is_stream(path):
+        return path
+    real = Path(os.path.realpath(path))
+    return real.with_name(real.name + ".partial")
 
 
 def check_file(path: Path, option: str) -> None:
@@ -78,6 +87,44 @@ def check_file(path: Path, option: str) -> None:
         raise EvaluationError(
             f"cannot write {path} ({error.strerror})", fix=f"give another {option}"
         ) from error
+
+
+def check_apart(
+    written: Iterable[tuple[str, Path | None]],
+    read: Iterable[Path] = (),
+    what: str = "the file of cases",
+) -> None:
+    """Make sure that no file is written in the place of one that is read, or written already.
+
+    Args:
+        written: options, each with a file that is written for it (None: not asked for).
+        read: files that the run reads.
+        what: what they are.
+
+    Raises:
+        EvaluationError: two are the same file, by whatever names.
+    """
+    known = [(what, path) for path in read]
+    for option, path in written:
+        if path is None:
+            continue
+        for name, other in known:
+            if _same_file(path, other):
+                raise EvaluationError(
+                    f"{option} {path} is {name}, which it would replace",
+                    fix=f"give another {option}",
+                )
+        known.append((f"the file of {option}", path))
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether two names stand for one file, which need not be there; pipes and devices do not."""
+    if is_stream(one):
+        return False
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return os.path.realpath(one) == os.path.realpath(other)
 
 
 def check_folder(folder: Path, option: str) -> None:

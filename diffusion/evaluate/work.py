@@ -5,21 +5,23 @@ reference's syntax errors, the same completion run twice) is done once. A worker
 interpreter with one thread of its own for the model; it never shares torch's state.
 
 Invariants: rows are the same whatever the number of workers, but for times. A plan is plain
-data, so it can be sent to a process.
+data, so it can be sent to a process. No worker outlives the process that started it, however that
+ended. What a worker cannot load is told as one error, as without workers.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diffusion.errors import EvaluationError
+from diffusion.errors import DiffillError, EvaluationError
 from diffusion.evaluate.cases import Case
 from diffusion.evaluate.infill_eval import Execution, Executor, Filler, Length, evaluate_case
 from diffusion.libraries import offline_and_quiet
@@ -103,6 +105,9 @@ class _Once:
             self._known[completion] = self._executor.execute(case, completion)
         return self._known[completion]
 
+    def runs(self, case: Case) -> bool:
+        return self._executor.runs(case)
+
 
 def load_filler(plan: Plan) -> Filler:
     """The filler of a plan.
@@ -146,8 +151,8 @@ def load_filler(plan: Plan) -> Filler:
 
 def run(
     plan: Plan, cases: Sequence[Case], *, workers: int = 1, work: Work | None = None
-) -> Iterator[list[dict[str, Any]]]:
-    """For each case in order, its rows, one for each length.
+) -> Generator[list[dict[str, Any]], None, None]:
+    """For each case in order, its rows, one for each length. Closed, it stops its workers.
 
     Args:
         plan: see `Plan`.
@@ -156,7 +161,8 @@ def run(
         work: the plan, ready made, for when it is done here.
 
     Raises:
-        EvaluationError: `workers` is less than 1, or one could not start.
+        EvaluationError: `workers` is less than 1, or one ended early.
+        DiffillError: what `Work` raises where one could not start.
     """
     if workers < 1:
         raise EvaluationError(f"--workers is {workers}", fix="give 1 or more")
@@ -182,16 +188,31 @@ def run(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-_here: list[Work] = []
-"""The worker process's own work: set once when it starts."""
+_here: list[Work | DiffillError] = []
+"""The worker process's own work, or why there is none: set once when it starts."""
 
 
 def _start(plan: Plan) -> None:
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(plan.threads or 1)
     offline_and_quiet()
-    _here.append(Work(plan))
+    try:
+        _here.append(Work(plan))
+    except DiffillError as error:  # raised here it would be a traceback, and no word to the parent
+        _here.append(error)
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent is gone, which leaves nobody to stop it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _rows(case: Case) -> list[dict[str, Any]]:
-    return _here[0].rows(case)
+    work = _here[0]
+    if isinstance(work, DiffillError):
+        raise work
+    return work.rows(case)

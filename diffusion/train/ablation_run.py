@@ -5,7 +5,8 @@ the base setting at three mask shares, and validation holes filled by the facade
 document's votes) at oracle and predicted length.
 
 Invariants: a result is written once, under a digest of everything that shaped it, and a row whose
-digest is known is not trained again; a row that was interrupted goes on from its checkpoint.
+digest is known is not trained again; a row that was interrupted goes on from its checkpoint. A
+result tells the digest of its setting, which rows that may be compared share, whatever their seed.
 """
 
 from __future__ import annotations
@@ -152,10 +153,20 @@ class Runner:
     def result(self, row: Ablation, seed: int) -> dict[str, Any] | None:
         """The figures of one row; None if it was cancelled."""
         config = row.change(self.setting.config(seed))
-        digest = self._digest(row, config)
-        for known in read_results(self._out):
-            if known["digest"] == digest:
-                return known
+        digest = self._digest(config, row.gap)
+        told = {
+            "setting": self._digest(self.setting.config(0), GAP),
+            "rows": self.setting.rows,
+            "precision": self.setting.mixed_precision,
+        }
+        earlier = read_results(self._out)
+        for number, known in enumerate(earlier):
+            if known["digest"] != digest:
+                continue
+            if "setting" not in known:  # of before results told it; the digest vouches for it
+                earlier[number] = known | told
+                _write(self._out, earlier)
+            return earlier[number]
         started = time.monotonic()
         self._report({"event": "row", "name": row.name, "seed": seed})
         folder = self._out / f"{row.name}-seed{seed}-{digest[:8]}"
@@ -175,24 +186,25 @@ class Runner:
             **{name: getattr(self.setting, name) for name in ("recipe", "tokens", "row_tokens")},
             "stages": self.setting.stages,
             "start": self._start,
+            **told,
             **_validation(self._common, self._tokenizer, model, row, config, self.setting),
             **_filled(self._common, self._tokenizer, model, row, config),
             "minutes": round((time.monotonic() - started) / 60, 1),
             "machine": _machine(),
         }
-        _append(self._out, result)
+        _write(self._out, [*read_results(self._out), result])
         self._report({"event": "result", **result})
         if not self._keep:
             shutil.rmtree(folder)
         return result
 
-    def _digest(self, row: Ablation, config: PretrainConfig) -> str:
+    def _digest(self, config: PretrainConfig, gap: int) -> str:
         measured = asdict(self.setting)
         del measured["workers"], measured["attention"]
         measured["start_from"] = self._start
         shaped = {
             "config": config.fingerprint(),
-            "gap": row.gap,
+            "gap": gap,
             "setting": measured,
             "corpus": [
                 {name: len(shards[name]) for name in shards.languages}
@@ -289,11 +301,10 @@ def _machine() -> str:
     return f"{torch.cuda.get_device_name()}, {describe()}"
 
 
-def _append(out: Path, result: dict[str, Any]) -> None:
-    """Add a result; the file is replaced whole, so no crash leaves half a line."""
+def _write(out: Path, results: Sequence[dict[str, Any]]) -> None:
+    """Keep these results; the file is replaced whole, so no crash leaves half a line."""
     partial = out / f"{RESULTS}.part"
-    lines = [json.dumps(one) + "\n" for one in (*read_results(out), result)]
-    partial.write_text("".join(lines), encoding="utf-8")
+    partial.write_text("".join(json.dumps(one) + "\n" for one in results), encoding="utf-8")
     partial.replace(out / RESULTS)
 
 

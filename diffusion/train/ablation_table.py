@@ -1,7 +1,8 @@
 """Results of ablations as one Markdown table: means over seeds, their spread, and the difference.
 
-Rows are compared with the base run of the same recipe, tokens and row length; the difference is
-taken seed by seed, since a seed gives all rows the same first weights and documents.
+Rows are compared with the base run of the same setting, of which results tell a digest (older ones
+do not: there the same is what they do tell); the difference is taken seed by seed, since a seed
+gives all rows the same first weights and documents.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 
 from diffusion.train.ablations import BASE
 
-_SETTING = ("recipe", "tokens", "row_tokens", "stages", "start")
+_TOLD = ("recipe", "tokens", "row_tokens", "stages", "start", "cases")
+"""What an older result tells of its setting."""
 _HEAD = (
     "row", "what is changed", "seeds", "loss", "t = 1", "t = 0.5", "t = 0.15", "loss over base",
     "next slot", "over base",
@@ -22,18 +24,28 @@ _HEAD = (
 
 def tables(results: Sequence[dict[str, Any]]) -> str:
     """A table for each setting among the results, those with the most tokens first."""
-    settings = sorted({tuple(r[name] for name in _SETTING) for r in results}, key=str)
-    parts = []
-    for setting in sorted(settings, key=lambda found: -found[1]):
-        rows = [r for r in results if tuple(r[name] for name in _SETTING) == setting]
-        recipe, tokens, row_tokens, stages, start = setting
-        parts.append(
-            f"{recipe}, {tokens / 1e6:g} million tokens a run from {start}, stages {stages}, "
-            f"rows of {row_tokens}, "
-            f"{rows[0]['cases']} validation holes; mean and standard deviation over seeds\n\n"
-            + _table(rows)
-        )
-    return "\n".join(parts)
+    settings: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        settings.setdefault(_setting(result), []).append(result)
+    found = sorted(settings.items(), key=lambda item: (-item[1][0]["tokens"], item[0]))
+    return "\n".join(f"{_title(rows[0])}\n\n{_table(rows)}" for _, rows in found)
+
+
+def _setting(result: dict[str, Any]) -> str:
+    """What the results that may be compared have in common."""
+    return result.get("setting") or str([result.get(name) for name in _TOLD])
+
+
+def _title(result: dict[str, Any]) -> str:
+    """The setting of a result in words."""
+    told = dict.fromkeys(_TOLD, "?") | result
+    batch = f"{told['rows']} rows" if "rows" in told else "rows"
+    known = f" in {told['precision']}, setting {told['setting']}" if "setting" in told else ""
+    return (
+        f"{told['recipe']}, {told['tokens'] / 1e6:g} million tokens a run from {told['start']}, "
+        f"stages {told['stages']}, {batch} of {told['row_tokens']}{known}, "
+        f"{told['cases']} validation holes; mean and standard deviation over seeds"
+    )
 
 
 def mean_spread(values: Sequence[float]) -> tuple[float, float | None]:
@@ -59,7 +71,7 @@ def _table(results: Sequence[dict[str, Any]]) -> str:
         cells += [_of([r["next_slot_loss"] for r in runs], 3)]
         cells.append(_over(seeds, base, "next_slot_loss", 3))
         for key in ("exact_match_oracle", "exact_match_predicted"):
-            if key not in runs[-1]:
+            if not all(key in run for run in runs):
                 cells += ["", ""]
                 continue
             cells += [_of([100 * r[key] for r in runs], 1, " %"), _over(seeds, base, key, 1, 100)]
@@ -80,8 +92,9 @@ def _over(
     digits: int,
     factor: float = 1.0,
 ) -> str:
-    """The paired difference to the base run over the seeds that both have."""
-    gains = [factor * (run[key] - base[s][key]) for s, run in seeds.items() if s in base]
+    """The paired difference to the base run over the seeds for which both tell it."""
+    known = [(run, base[s]) for s, run in seeds.items() if s in base and key in base[s]]
+    gains = [factor * (run[key] - other[key]) for run, other in known]
     if not gains or seeds is base:
         return ""
     mean, spread = mean_spread(gains)

@@ -16,6 +16,7 @@ import typer
 
 from diffusion.train.run_lines import event_line, status_text
 from diffusion.train.signals import stopped_by_signals
+from diffusion.train.tune_cli import check_given
 
 if TYPE_CHECKING:
     from diffusion.cancel import CancelToken
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Train a base model from scratch on a built corpus.", add_completion=False)
 
 _OF_THE_LAUNCH = ("--daemon", "--processes")
+_FOR_STATUS = frozenset({"status"})
+_TO_SERVE = frozenset({"corpus", "resume_from_export", "export", "tokenizer", "twin"})
 _MEASURING = "the lengths of 20,000 holes of the corpus are measured now"
 
 
 @app.callback(invoke_without_command=True)
 def pretrain_command(
+    context: typer.Context,
     corpus: Annotated[
         Path | None, typer.Option(help="Folder of shards, folder of packs, or one pack.")
     ] = None,
@@ -121,12 +125,14 @@ def pretrain_command(
 
     from diffusion.errors import ConfigError, DiffillError
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
     try:
         if status is not None:
+            check_given(context, _FOR_STATUS)
             print(status_text(status))
             return
         if corpus and out is None and resume_from_export and export:
+            check_given(context, _TO_SERVE)
             console.print(f"{_MEASURING}, for {export}", highlight=False)
             _serve_carried(corpus, resume_from_export, export, tokenizer, twin=twin)
             console.print(f"model written to {export}", highlight=False)

@@ -111,7 +111,7 @@ def train(
             raise ConfigError(
                 "--install-hook and --remove-hook are opposites", fix="give one of them"
             )
-        _check_given(context, given, _of_use(action, given))
+        check_given(context, _of_use(action, given))
         _check_times(minutes, minutes_per_day, probe_s)
         if action is not None:
             _look_after(action, repository, out, as_json=as_json)
@@ -199,13 +199,13 @@ def _check_times(minutes: float, per_day: float, probe_s: float) -> None:
             raise ConfigError(f"{option} is {value:g}", fix="give a time from 0 up")
 
 
-def _check_given(context: typer.Context, given: frozenset[str], of_use: frozenset[str]) -> None:
-    """Raises ConfigError for an option that would do nothing."""
+def check_given(context: typer.Context, of_use: frozenset[str]) -> None:
+    """Raises ConfigError for an option that would do nothing; `of_use`: those that would."""
     options = {
         str(p.name): "/".join((max(p.opts, key=len), *p.secondary_opts))
         for p in context.command.params
     }
-    useless = [options[name] for name in options if name in given - of_use]
+    useless = [options[name] for name in options if name in _given(context) - of_use]
     if useless:
         raise ConfigError(f"{' and '.join(useless)} would do nothing here", fix="leave it out")
 
@@ -218,7 +218,7 @@ def _read(words: list[str]) -> tuple[str | None, Path]:
             f"{' '.join(rest)} is more than one repository", fix="train on one at a time"
         )
     repository = Path(rest[0] if rest else ".").expanduser()
-    if not repository.is_dir():
+    if not os.path.isdir(repository):  # a name that is too long names none, either
         raise ConfigError(f"{repository} is no folder", fix="name a repository")
     return action, repository
 

@@ -44,7 +44,7 @@ class Screen:
             )
             return
         for line in event_lines(event):
-            self._console.print(line, highlight=False, markup=False)
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def event_lines(event: dict[str, Any]) -> Iterator[str]:

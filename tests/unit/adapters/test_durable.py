@@ -49,6 +49,34 @@ def test_what_is_being_written_is_named_after_its_process(
     assert (tmp_path / "control.json").read_bytes() == b"{}"
 
 
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    real, link = tmp_path / "there" / "real.zip", tmp_path / "link.zip"
+    link.symlink_to("there/real.zip")
+    for data in (b"first", b"second"):
+        write_file(link, data)
+        assert link.is_symlink() and real.read_bytes() == data
+    assert [*real.parent.iterdir()] == [real]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
+    """A pipe stands for a device; a folder's link for /dev/stdout that is in a file."""
+    pipe, link, taken = tmp_path / "pipe", tmp_path / "stdout", tmp_path / "out.txt"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_file(pipe, b"packed")
+        assert os.read(reader, 100) == b"packed" and pipe.is_fifo()
+    finally:
+        os.close(reader)
+    with taken.open("wb", buffering=0) as stdout:
+        link.symlink_to(f"/dev/fd/{stdout.fileno()}")
+        stdout.write(b"before ")
+        write_file(link, b"packed")
+        stdout.write(b" after")
+    assert taken.read_bytes() == b"before packed after" and link.is_symlink()
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc, which refuses to be synced")
 def test_a_folder_that_cannot_be_forced_to_the_disk_fails_no_write() -> None:
     folder = os.open("/proc", os.O_RDONLY)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from diffusion import fill_cli
 from diffusion.filling import Fill, FillResult
 from lsp_server.commands import app
+from tests.support.disk import smallest_files
 
 PROGRAM = "é = 1\ndef f(___):\n    return ___ + é\n\n# doubles\nx = 2\n"
 
@@ -58,43 +59,50 @@ def test_what_was_saved_meanwhile_is_not_written_over(
     assert program.read_bytes() == PROGRAM.encode() + b"# saved by the editor\n"
 
 
-def test_a_full_disk_takes_nothing_away(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the program becomes, whose holes get an answer without a model."""
+    fill = Fill(("x", "y"), 0.5, ((), ()), True)
+    monkeypatch.setattr(fill_cli, "_answer", lambda *_: FillResult((fill,), 1.0, 1))
+    return PROGRAM.replace("___", "x", 1).replace("___", "y", 1)
+
+
+def test_a_full_disk_takes_nothing_away(program: Path, answered: str) -> None:
+    with smallest_files(10):
+        code, out, said = run("fill", program, "--write", "--json")
+    assert code == 2 and said == f"error: {json.loads(out)['error']}\n"
+    assert f"cannot write {program.parent}" in said and "where the text goes first: File" in said
+    assert "the folder's permissions" in said
+    assert program.read_bytes() == PROGRAM.encode() and [*program.parent.iterdir()] == [program]
+
+
+def test_what_an_earlier_failure_left_stays(
+    program: Path, answered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = Path.write_bytes
 
-    def answer(data: bytes, *_: object) -> FillResult:
-        return FillResult((Fill(("x", "y"), 0.5, ((), ()), True),), 1.0, 1)
-
     def full(path: Path, data: bytes) -> int:
-        if path != tight:
-            return write(path, data)
         write(path, data[: len(data) // 2])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    spare = program.with_name(f".{program.name}.filled")
-    monkeypatch.setattr(fill_cli, "_answer", answer)
-    monkeypatch.setattr(Path, "write_bytes", full)
-    tight = spare
-    code, _, said = run("fill", program, "--write")
-    assert code == 2 and f"cannot write {spare}, where the text goes first: No space left" in said
-    assert program.read_bytes() == PROGRAM.encode() and not spare.exists()
-    tight = program
-    code, _, said = run("fill", program, "--write")
-    assert code == 2 and f"the text is in {spare}" in said
-    assert spare.read_text("utf-8") == PROGRAM.replace("___", "x", 1).replace("___", "y", 1)
+    own = program.with_name(f".{program.name}.filled")
+    own.write_text("keep me")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        code, _, said = run("fill", program, "--write")
+    assert code == 2 and "; the text is in " in said
+    spare = Path(said.strip().rpartition("the text is in ")[2])
+    assert spare.read_text("utf-8") == answered
+    program.write_bytes(PROGRAM.encode())
+    assert run("fill", program, "--write")[0] == 0
+    assert program.read_text("utf-8") == spare.read_text("utf-8") == answered
+    assert own.read_text() == "keep me" and {*program.parent.iterdir()} == {program, spare, own}
 
 
-def test_a_folder_that_takes_no_file_is_named(
-    program: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        fill_cli, "_answer", lambda *_: FillResult((Fill(("x", "y"), 0.5, ((), ()), True),), 1.0, 1)
-    )
-    spare = program.with_name(f".{program.name}.filled")
-    spare.mkdir()
-    code, out, said = run("fill", program, "--write", "--json")
-    assert code == 2 and f"cannot write {spare}" in said and "the folder's permissions" in said
-    assert said == f"error: {json.loads(out)['error']}\n"
-    assert program.read_bytes() == PROGRAM.encode()
+def test_a_file_with_the_longest_name_is_written(program: Path, answered: str) -> None:
+    file = program.rename(program.with_name(f"{'ü' * 126}.py"))
+    assert run("fill", file, "--write")[0] == 0
+    assert file.read_text("utf-8") == answered and [*file.parent.iterdir()] == [file]
 
 
 def test_ranges_pins_and_a_diff_for_people(program: Path, tiny_model_dir: Path) -> None:
@@ -127,6 +135,8 @@ def test_lines_have_the_same_document(
         (("fill", "--pin", "1:0-1:1"), "lies in no hole"),
         (("fill", "--comment", "1:0"), "no comment or docstring"),
         (("fill", "--comment", "5:0", "--pin", "1:0-1:1"), "one or the other"),
+        (("fill", "--hole", "3:4-3:16", "--marker", "XYZ"), "--marker was given with --hole or"),
+        (("fill", "--comment", "5:3", "--marker", "___"), "give one or the other"),
         (("fill", "--alternatives", "0"), "1 to 8"),
         (("bridge", "--at", "9:0"), "lines run from 1 to 7"),
         (("bridge", "--at", "4:0", "--repository", "nowhere"), "nowhere is no folder"),

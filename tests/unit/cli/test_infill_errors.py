@@ -108,6 +108,59 @@ def test_a_bad_file_is_named_in_both_forms(
     assert str(file) in json.loads(line)["error"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("infill", "--at", "1:0"), ("rewrite", "--from", "1:0", "--to", "1:1"), ("score",),
+        ("fill", "--hole", "1:0-1:1"), ("bridge", "--at", "1:0"),
+    ],
+)  # fmt: skip
+def test_what_the_system_refuses_is_told_in_both_forms(
+    program: Path, words: tuple[str, ...]
+) -> None:
+    model = "m" * 300  # longer than a name may be
+    asked = [words[0], str(program), *words[1:], "--model", model, "--json"]
+    answer = CliRunner().invoke(app, asked)
+    assert answer.exit_code == 2 and answer.stderr.count("\n") == 1
+    assert answer.stderr == f"error: {json.loads(answer.stdout)['error']}\n"
+    assert model in answer.stderr and "File name too long" in answer.stderr
+
+
+def test_a_repository_with_too_long_a_name_is_none(program: Path) -> None:
+    answer = _run(program, "--at", "1:0", "--json", "--repository", "r" * 300)
+    assert answer.exit_code == 2 and "rrr is no folder" in json.loads(answer.stdout)["error"]
+
+
+def test_a_link_out_of_the_repository_is_named_with_where_it_leads(
+    program: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "repo" / "sub" / "link.py"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("../../program.py")
+    answer = _run(link, "--at", "1:0", "--repository", tmp_path / "repo")
+    assert answer.exit_code == 2
+    assert f"{link} leads to {program}, which does not lie in {tmp_path / 'repo'}" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("infill", "--at", "1:0"), ("rewrite", "--from", "1:0", "--to", "1:1"), ("score",),
+        ("fill", "--hole", "1:0-1:1"), ("bridge", "--at", "1:0"),
+    ],
+)  # fmt: skip
+def test_what_holds_secrets_is_left_alone(tmp_path: Path, words: tuple[str, ...]) -> None:
+    secret, link = tmp_path / ".env", tmp_path / "settings.py"
+    secret.write_text("TOKEN = 1\n")
+    link.symlink_to(secret)
+    for file in (secret, link):
+        asked = [words[0], str(file), *words[1:], "--language", "python", "--json"]
+        answer = CliRunner().invoke(app, asked)
+        assert answer.exit_code == 2
+        said = json.loads(answer.stdout)["error"]
+        assert f"{file} is left alone: by its name it holds secrets (*.env)" in said
+
+
 @pytest.mark.parametrize("make", ["missing", "empty", "a file"])
 def test_a_bad_model_folder_is_named(program: Path, tmp_path: Path, make: str) -> None:
     folder = tmp_path / "model"

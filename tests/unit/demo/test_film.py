@@ -7,9 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 from rich.text import Text
+from typer.testing import CliRunner
 
 from diffusion.demo.film import REST_S, STEP_S, Film, drawn
-from diffusion.errors import ConfigError
+from diffusion.errors import ConfigError, DiffillError
+from lsp_server.commands import app
 from tests.unit.demo.test_screen import OUTCOMES
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -61,6 +63,18 @@ def test_a_name_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path
     for path in (tmp_path / "film.gif", tmp_path / "nowhere" / "film.svg"):
         with pytest.raises(ConfigError, match="cannot become a film"):
             Film(path)
+    (tmp_path / "folder.svg").mkdir()
+    with pytest.raises(DiffillError, match="give another --record"):
+        Film(tmp_path / "folder.svg")
+    Film(tmp_path / "film.svg")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.svg"], "none is made yet"
+
+
+@pytest.mark.parametrize("option", ["--plain", "--fast"])
+def test_an_option_that_says_nothing_of_a_film_is_refused(tmp_path: Path, option: str) -> None:
+    answer = CliRunner().invoke(app, ["demo", "--record", str(tmp_path / "film.svg"), option])
+    assert isinstance(answer.exception, ConfigError)
+    assert "--plain and --fast would do nothing with --record" in str(answer.exception)
 
 
 def test_a_line_of_one_style_keeps_it() -> None:

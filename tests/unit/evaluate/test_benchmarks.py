@@ -11,8 +11,22 @@ from typing import Any
 
 import pytest
 
-from benchmarks import calibration, cross_file, engines, infill_quality, line_tasks, syntax_repair
+from benchmarks import (
+    calibration,
+    compare_runs,
+    cross_file,
+    engines,
+    infill_quality,
+    line_tasks,
+    roofline,
+    suspicious_tokens,
+    syntax_repair,
+    tune_repository,
+)
 from diffusion.data.shards import write_shard
+from diffusion.errors import EvaluationError
+from diffusion.evaluate.benchmark import finish
+from diffusion.evaluate.results import read_rows
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
 
@@ -87,6 +101,121 @@ def test_a_place_that_cannot_be_written_is_told_before_cases_are_read(
     words = ("--cases", tmp_path / "none.jsonl", option, tmp_path / "file" / "x")
     with pytest.raises(SystemExit, match=option):
         called(monkeypatch, infill_quality, *words)
+
+
+@pytest.mark.parametrize("option", ["--out", "--report"])
+def test_infill_quality_does_not_replace_its_cases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    cases = case_file(tmp_path / "c.jsonl", {})
+    before = cases.read_bytes()
+    words = ("--fillers", "copy", "--cases", f"{cases}:1", option, cases)
+    with pytest.raises(SystemExit, match=f"{option} .* is the file of cases"):
+        called(monkeypatch, infill_quality, *words)
+    assert cases.read_bytes() == before
+
+
+def test_an_unknown_filler_is_told_before_the_others_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(infill_quality, "run", lambda *_, **__: pytest.fail("one was run"))
+    words = ("--cases", case_file(tmp_path / "c.jsonl", {}), "--fillers", "copy,magic")
+    with pytest.raises(SystemExit, match="'magic'"):
+        called(monkeypatch, infill_quality, *words)
+
+
+def test_rows_of_a_filler_are_kept_when_a_later_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("--cases", case_file(tmp_path / "c.jsonl", {}), "--lengths", "predicted")
+    words += ("--fillers", "copy,diffill", "--model", tmp_path / "no", "--rows", tmp_path / "rows")
+    with pytest.raises(SystemExit, match=f"error: .*{tmp_path / 'no'}"):
+        called(monkeypatch, infill_quality, *words)
+    [row] = read_rows(tmp_path / "rows" / "c.copy.predicted.jsonl")
+    assert row["task_id"] == "t"
+
+
+def test_what_programs_run_under_is_in_the_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--cases", case_file(tmp_path / "c.jsonl", {}), "--fillers", "copy", "--execute")
+    called(monkeypatch, infill_quality, *words)
+    told = capsys.readouterr()
+    layers = json.loads(told.out.splitlines()[-1])["layers"]
+    assert "limits" in layers and f"programs run under: {', '.join(layers)}" in told.err
+
+
+def test_what_was_measured_is_told_before_it_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--cases", case_file(tmp_path / "c.jsonl", {}), "--fillers", "copy")
+    with pytest.raises(SystemExit, match=r"cannot write /dev/full .*; give another --out"):
+        called(monkeypatch, infill_quality, *words, "--out", "/dev/full")
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["benchmark"] == "infill_quality"
+
+
+def test_a_file_that_cannot_be_saved_takes_no_other_along(tmp_path: Path) -> None:
+    rows = ("--rows", tmp_path / "rows.jsonl", "{}\n")
+    with pytest.raises(EvaluationError, match="--out"):
+        finish({}, tmp_path, rows)
+    assert (tmp_path / "rows.jsonl").read_text("utf-8") == "{}\n"
+    with pytest.raises(EvaluationError, match="--rows"):
+        finish({}, tmp_path / "out.json", ("--rows", tmp_path, ""))
+    assert (tmp_path / "out.json").read_text("utf-8") == "{}\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (cross_file, ("DIR",)), (line_tasks, ("DIR",)), (suspicious_tokens, ()),
+        (syntax_repair, ()), (tune_repository, ("DIR",)), (roofline, ()),
+    ],
+)  # fmt: skip
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: Any, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    with pytest.raises(SystemExit, match=r"error: cannot write .* give another --out"):
+        called(monkeypatch, script, *words, "--out", tmp_path / "file" / "x")
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "said"),
+    [
+        (syntax_repair, ("--cases", "none"), "there is no case file none"),
+        (cross_file, ("DIR", "--model", "none"), "none"),
+        (line_tasks, ("DIR", "--model", "none"), "none"),
+        (suspicious_tokens, ("--model", "none"), "none"),
+    ],
+)
+def test_a_known_error_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, script: Any, words: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SystemExit, match=f"^error: .*{said}"):
+        called(monkeypatch, script, *words)
+
+
+@pytest.mark.parametrize("bins", ["0", "-1", "x"])
+def test_bins_are_a_number_from_1_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bins: str
+) -> None:
+    monkeypatch.setattr(calibration, "_own_rows", lambda: pytest.fail("the model was run"))
+    with pytest.raises(SystemExit):
+        called(monkeypatch, calibration, f"--bins={bins}")
+    assert "no number from 1 up" in capsys.readouterr().err
+
+
+def test_cases_of_one_run_only_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, tasks in (("old", "abc"), ("new", "bcde")):
+        rows = [json.dumps({"task_id": task, "exact_match": True}) for task in tasks]
+        (tmp_path / name).write_text("\n".join(rows), "utf-8")
+    called(monkeypatch, compare_runs, tmp_path / "old", tmp_path / "new")
+    told = capsys.readouterr().out
+    report = json.loads(told.splitlines()[-1])
+    assert [report[key] for key in ("cases", "only_old", "only_new")] == [2, 1, 2]
+    assert "left out: 1 of 3 cases" in told and "2 of 4" in told
 
 
 def test_ngrams_of_a_corpus_have_a_table_for_each_language_among_the_cases(

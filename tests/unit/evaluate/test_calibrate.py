@@ -219,6 +219,39 @@ def test_holes_of_one_document_are_in_one_fold() -> None:
         calibrate(few)
 
 
+@pytest.mark.parametrize(
+    ("words", "wanted"), [((), (0.6, 0.9)), (("--quantiles", "0.3,0.7"), (0.3, 0.7))]
+)
+def test_the_lengths_that_are_fitted_with_are_those_that_are_stored(
+    tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...], wanted: tuple[float, ...],
+) -> None:  # fmt: skip
+    folder = Path(shutil.copytree(tiny_model_dir, tmp_path / "model"))
+    store(folder, Ranking(quantiles=(0.6, 0.9)))
+    tried: list[tuple[float, ...] | None] = []
+
+    def filled(plan: Plan, cases: list[Case], *, workers: int) -> Iterator[list[dict[str, Any]]]:
+        tried.append(plan.quantiles)
+        yield from ([row | {"exact_match": True}] for row in drawn_rows(100, truth="consensus"))
+
+    nothing = CopyFit(CopyWeights(), 0, 0.0, 0.0)
+    monkeypatch.setattr("diffusion.evaluate.fit_copying.fit_copying", lambda *_: nothing)
+    monkeypatch.setattr("diffusion.evaluate.work.run", filled)
+    corpus = write_corpus(tmp_path / "corpus", Tokenizer.load(folder / "tokenizer.json"))
+    named = ["--corpus", corpus, "--model", folder, "--cases", 20, "--copy-cases", 20, *words]
+    result = CliRunner().invoke(app, [*map(str, named)])
+    assert result.exit_code == 0, result.exception
+    assert tried == [wanted] and Ranking.load(folder / RANKING_FILE).quantiles == wanted
+
+
+def test_rows_and_plot_are_two_files(tiny_model_dir: Path, tmp_path: Path) -> None:
+    words = ["--corpus", tmp_path, "--model", tiny_model_dir, "--dry-run"]
+    words += ["--rows", tmp_path / "x", "--plot", tmp_path / "x"]
+    result = CliRunner().invoke(app, [*map(str, words)])
+    assert isinstance(result.exception, EvaluationError)
+    assert "is the file of --rows" in str(result.exception)
+
+
 def test_the_two_fits_see_different_documents_and_a_fit_is_stored_before_it_is_drawn(
     tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from diffusion.errors import EvaluationError
-from diffusion.evaluate.compare import compare, pairs, table
+from diffusion.evaluate.compare import compare, pairs, table, unmatched
 
 
 def row(task: str, exact: bool, **more: object) -> dict[str, object]:
@@ -56,5 +56,6 @@ def test_cases_of_one_run_only_are_left_out_and_repeated_ids_keep_their_turn() -
     old = [row("a", True, n=1), row("a", False, n=2), row("b", True)]
     new = [row("a", True, n=1), row("c", True), row("a", True, n=2)]
     assert [(a["n"], b["n"]) for a, b in pairs(old, new)] == [(1, 1), (2, 2)]
+    assert unmatched(old, new) == (1, 1) and unmatched(old[:2], new) == (0, 1)
     with pytest.raises(EvaluationError, match="share no task id"):
         compare([row("x", True)], [row("y", True)])

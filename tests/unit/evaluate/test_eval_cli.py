@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from diffusion.errors import EvaluationError
-from diffusion.evaluate import eval_cli, model_filler
+from diffusion.evaluate import eval_cli, model_filler, work
+from diffusion.evaluate.cases import Case
 from diffusion.evaluate.results import read_rows
+from diffusion.evaluate.work import Plan, Work
 from tests.unit.evaluate.scripted import ScriptedFiller
 
 RECORD = {"language": "python", "prefix": "x = ", "middle": "1", "suffix": "\n"}
@@ -101,6 +105,71 @@ def test_results_do_not_take_the_place_of_the_cases(cases: Path, filler: Loaded)
     assert isinstance(result.exception, EvaluationError)
     assert "is the file of cases" in str(result.exception)
     assert cases.read_bytes() == before and filler.lengths == []
+
+
+@pytest.mark.parametrize(
+    ("out", "report"),
+    [("o", "cases.jsonl"), ("o", "o"), ("o", "o.partial"), ("cases.jsonl", "r.html")],
+)
+def test_no_file_takes_the_place_of_another(
+    cases: Path, filler: Loaded, out: str, report: str
+) -> None:
+    before = cases.read_bytes()
+    result = run(cases, "--out", cases.parent / out, "--report", cases.parent / report)
+    assert isinstance(result.exception, EvaluationError)
+    assert "which it would replace" in str(result.exception)
+    assert cases.read_bytes() == before and filler.lengths == []
+
+
+def test_a_misspelt_case_file_is_named_also_where_results_are_there(tmp_path: Path) -> None:
+    (tmp_path / "o").write_text("", "utf-8")
+    result = run(tmp_path / "none.jsonl", "--out", tmp_path / "o")
+    assert isinstance(result.exception, EvaluationError)
+    assert "there is no case file" in str(result.exception)
+
+
+def test_sigterm_keeps_the_partial_rows_as_ctrl_c_does(
+    cases: Path, filler: Loaded, tmp_path: Path
+) -> None:
+    class Stopped(dict[str, str | BaseException]):
+        def __getitem__(self, task: str) -> str | BaseException:
+            if task == "t1":
+                signal.raise_signal(signal.SIGTERM)
+            return super().__getitem__(task)
+
+    filler.answers = Stopped(ANSWERS)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a run that is deaf to it goes on
+    try:
+        result = run(cases, "--out", tmp_path / "o")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert result.exit_code == 143 and "stopped after 1 cases" in result.stderr
+    assert [row["task_id"] for row in read_rows(tmp_path / "o.partial")] == ["t0"]
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no jail on Windows")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_programs_run_under_is_told_and_in_the_totals(
+    cases: Path, filler: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    in_this_process = work.run
+
+    def filled(plan: Plan, cases: list[Case], *, workers: int, work: Work | None) -> Any:
+        yield from in_this_process(plan, cases, work=work)
+
+    monkeypatch.setattr(eval_cli, "run", filled)
+    result = run(cases, "--out", tmp_path / "o", "--execute", "--workers", workers)
+    layers = json.loads(result.stdout.splitlines()[-1])["layers"]
+    assert "limits" in layers and f"programs run under: {', '.join(layers)}" in result.stderr
+
+
+def test_the_totals_are_told_before_the_report_is_written(
+    cases: Path, filler: Loaded, tmp_path: Path
+) -> None:
+    result = run(cases, "--out", tmp_path / "o", "--report", "/dev/full")
+    assert isinstance(result.exception, EvaluationError) and "--report" in str(result.exception)
+    assert json.loads(result.stdout.splitlines()[-1])["cases"] == 3
 
 
 def test_a_broken_case_file_is_told_before_the_model_is_loaded(

@@ -70,15 +70,39 @@ def test_our_own_cases_pass_with_their_references(executor: PythonExecutor) -> N
         ("", "failed: AssertionError"),
         ("a + b\nimport os; os._exit(0)", "failed: it ended before its tests did"),
         ("a + b\nraise SystemExit(0)", "failed: it ended before its tests did"),
-        ("a + b\nimport atexit; atexit.register(print, 'more')", "failed: it ended before"),
         ("a + b\nx = bytearray(1 << 31)", "failed: MemoryError"),
         ("a + b\nopen('new', 'w').write('x')", "failed: "),
         ("\ud800", "failed: the program is not UTF-8"),
         ("a + b\nwhile True: print('x' * 1000)", "failed: too much output"),
+        (
+            "a - b\nimport re\n"
+            "for word in re.findall('[0-9a-f]+', open(__file__).read()): print(word)\n"
+            "raise SystemExit(0)",
+            "failed: it ended before its tests did",
+        ),
     ],
 )
 def test_these_fail(executor: PythonExecutor, completion: str, said: str) -> None:
     assert outcome(executor, completion).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "import atexit; atexit.register(print, 'more')",
+        "import atexit; atexit.register(print, 'x' * 9000)",
+        "import threading as t\nmain = t.current_thread()\n"
+        "t.Thread(target=lambda: (main.join(), print('more'))).start()",
+    ],
+)
+def test_what_is_said_after_the_tests_changes_nothing(executor: PythonExecutor, more: str) -> None:
+    assert outcome(executor, f"a + b\n{more}") == "passed"
+    assert outcome(executor, f"a - b\n{more}").startswith("failed: AssertionError")
+
+
+def test_a_set_has_the_same_order_in_every_run(executor: PythonExecutor) -> None:
+    code = "a + b\nraise RuntimeError(list({'a', 'b', 'c', 'd', 'e', 'f'}))"
+    assert len({outcome(executor, code) for _ in range(12)}) == 1
 
 
 def test_waiting_for_ever_is_ended_by_the_clock() -> None:
@@ -153,7 +177,8 @@ def test_cases_without_a_python_test_are_not_run(executor: PythonExecutor) -> No
         replace(ADD, test_kind="stdio"),
         replace(ADD, test_kind="humaneval", entry_point=None),
     ):
-        assert executor.execute(case, case.middle) is None
+        assert executor.execute(case, case.middle) is None and not executor.runs(case)
+    assert executor.runs(ADD)
 
 
 def test_an_append_case_runs_its_test_as_it_stands() -> None:

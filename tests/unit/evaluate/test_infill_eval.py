@@ -38,6 +38,9 @@ ANSWERS: dict[str, str | BaseException] = {
 
 
 class AlwaysPasses:
+    def runs(self, case: Case) -> bool:
+        return case.language != "text"
+
     def execute(self, case: Case, completion: str) -> Execution | None:
         passed = completion == case.middle
         return (
@@ -67,6 +70,17 @@ def test_a_filler_that_raises_is_an_empty_row_with_the_error() -> None:
     assert rows[3]["error"] == "RuntimeError: boom"
     assert (rows[3]["completion"], rows[3]["empty"]) == ("", True)
     assert [("error" in row) for row in rows] == [False, False, False, True]
+
+
+def test_a_filler_that_raises_is_wrong_also_where_nothing_is_to_be_filled_in() -> None:
+    nothing = replace(ADD, task_id="bad", middle="")
+    executor = AlwaysPasses()
+    row = evaluate_case(ScriptedFiller(ANSWERS), nothing, "predicted", executor=executor)
+    assert (row["exact_match"], row["exact_match_strict"], row["edit_similarity"]) == (0, 0, 0)
+    assert (row["passed"], row["outcome"]) == (False, "error")
+    other = replace(nothing, language="text")
+    row = evaluate_case(ScriptedFiller(ANSWERS), other, "predicted", executor=executor)
+    assert "passed" not in row and "outcome" not in row
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), Cancelled()])
@@ -109,7 +123,7 @@ def test_execution_adds_pass_at_1_over_the_cases_that_can_run() -> None:
     got = totals(rows)
     assert got["pass_at_1"] == pytest.approx(1 / 3, abs=1e-3)
     assert got["executed"] == 3
-    assert got["outcomes"] == {"passed": 1, "failed": 2}
+    assert got["outcomes"] == {"passed": 1, "failed": 1, "error": 1}
 
 
 def test_a_confidence_that_is_no_number_becomes_null() -> None:

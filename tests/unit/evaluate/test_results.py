@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from diffusion.errors import EvaluationError
-from diffusion.evaluate.results import RowFile, check_file, check_folder, partial_of, read_rows
+from diffusion.evaluate.results import (
+    RowFile,
+    check_apart,
+    check_file,
+    check_folder,
+    partial_of,
+    read_rows,
+)
 
 ODD = {"task_id": "t", "completion": "\ud800\u2028\0"}
 
@@ -25,6 +32,34 @@ def test_rows_are_flushed_one_by_one_and_any_text_is_written(tmp_path: Path) -> 
 def test_an_unwritable_place_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="cannot write"):
         RowFile(tmp_path / "no" / "such" / "folder.jsonl")
+
+
+def test_rows_go_where_a_link_leads_and_the_link_stays(tmp_path: Path) -> None:
+    real, link = tmp_path / "runs" / "real.jsonl", tmp_path / "link.jsonl"
+    real.parent.mkdir()
+    link.symlink_to("runs/real.jsonl")
+    for _ in range(2):  # to a file that is to be made, and to one that is there
+        with RowFile(link) as file:
+            file.write(ODD)
+            assert file.partial == partial_of(link) == real.with_name("real.jsonl.partial")
+        assert link.is_symlink() and read_rows(real) == [ODD]
+    assert [*real.parent.iterdir()] == [real]
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="no names for descriptors here")
+def test_an_output_that_is_in_a_file_is_written_to_where_it_is(tmp_path: Path) -> None:
+    """As /dev/stdout is after `> FILE`: what others write there before and after stays."""
+    taken, stands_for_stdout = tmp_path / "out.txt", tmp_path / "stdout"
+    with taken.open("wb", buffering=0) as stdout:
+        stands_for_stdout.symlink_to(f"/dev/fd/{stdout.fileno()}")
+        stdout.write(b"before\n")
+        with RowFile(stands_for_stdout) as file:
+            file.write({"task_id": "a"})
+        stdout.write(b"after\n")
+        assert partial_of(stands_for_stdout) == stands_for_stdout
+        assert stands_for_stdout.is_symlink()
+    assert taken.read_text() == 'before\n{"task_id": "a"}\nafter\n'
+    assert {*tmp_path.iterdir()} == {taken, stands_for_stdout}
 
 
 @pytest.mark.parametrize(
@@ -75,3 +110,16 @@ def test_what_cannot_be_written_names_the_option(tmp_path: Path) -> None:
             check_file(path, "--report")
     with pytest.raises(EvaluationError, match="--rows"):
         check_folder(tmp_path / "file", "--rows")
+
+
+def test_no_file_is_written_in_the_place_of_another(tmp_path: Path) -> None:
+    cases, link, new = (tmp_path / name for name in ("cases", "link", "new"))
+    cases.write_text("kept", "utf-8")
+    link.hardlink_to(cases)
+    check_apart([("--out", new), ("--report", None), ("--plot", tmp_path / "other")], [cases])
+    with pytest.raises(EvaluationError, match=f"--out {link} is the file of cases"):
+        check_apart([("--out", link)], [cases])
+    with pytest.raises(EvaluationError, match=r"--report .*new is the file of --out"):
+        check_apart([("--out", new), ("--report", tmp_path / "." / "new")], [cases])
+    check_apart([("--out", Path(os.devnull)), ("--report", Path(os.devnull))])
+    check_apart([("--out", new)], [tmp_path / "misspelt"])

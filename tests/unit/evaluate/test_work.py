@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from diffusion.errors import EvaluationError
+from diffusion.alive import is_alive
+from diffusion.errors import DiffillError, EvaluationError
 from diffusion.evaluate.cases import Case, read_cases
 from diffusion.evaluate.infill_eval import Execution
 from diffusion.evaluate.work import Plan, Work, run
 from tests.unit.evaluate.scripted import ADD, ScriptedFiller
 
-EXAMPLES = Path(__file__).parents[3] / "benchmarks" / "cases" / "examples.jsonl"
+ROOT = Path(__file__).parents[3]
+EXAMPLES = ROOT / "benchmarks" / "cases" / "examples.jsonl"
 
 
 class CountingExecutor:
+    def runs(self, case: Case) -> bool:
+        return True
+
     def __init__(self) -> None:
         self.ran: list[tuple[str, str]] = []
 
@@ -50,10 +58,41 @@ def test_two_processes_give_the_rows_of_one() -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_that_cannot_load_its_model_ends_the_run_with_advice(tmp_path: Path) -> None:
+def test_what_a_worker_cannot_load_is_told_as_without_workers(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     plan = Plan(model=tmp_path)
-    with pytest.raises(EvaluationError, match="--workers 1"):
+    with pytest.raises(DiffillError) as alone:
+        list(run(plan, [ADD, ADD]))
+    with pytest.raises(type(alone.value)) as among_others:
         list(run(plan, [ADD, ADD], workers=2))
+    assert str(among_others.value) == str(alone.value) and str(tmp_path) in str(alone.value)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL on Windows")
+def test_no_worker_outlives_who_started_it() -> None:
+    """Not even where that was killed, and could stop none of them."""
+    program = (
+        "import os, signal\n"
+        "from multiprocessing import active_children\n"
+        "from diffusion.evaluate.cases import read_cases\n"
+        "from diffusion.evaluate.work import Plan, run\n"
+        "if __name__ == '__main__':\n"
+        f"    cases = read_cases({str(EXAMPLES)!r}) * 40\n"
+        "    filled = run(Plan(filler='copy'), cases, workers=2)\n"
+        "    next(filled)\n"
+        "    print(*(worker.pid for worker in active_children()), flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    # Workers hold stdout, too: it comes to its end when all of them have.
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, timeout=60, check=False
+    )
+    started = [int(pid) for pid in done.stdout.split()]
+    assert done.returncode == -signal.SIGKILL and started
+    assert not [pid for pid in started if is_alive(pid)]
 
 
 def test_no_filler_and_no_worker_are_refused() -> None:

@@ -110,8 +110,14 @@ def test_rows_are_trained_once_and_measured_alike(corpus: Path, tmp_path: Path) 
     before = len(events)
     again = Runner(corpus, tmp_path, TOKENIZER, SETTING, report=events.append).run(rows, [0])
     assert again == results and len(events) == before
+    assert len({r["setting"] for r in results}) == 1
+    older = [{k: v for k, v in r.items() if k != "setting"} for r in results]
+    (tmp_path / RESULTS).write_text("".join(json.dumps(r) + "\n" for r in older), "utf-8")
+    assert Runner(corpus, tmp_path, TOKENIZER, SETTING).run(rows[:2], [0]) == results[:2]
+    assert read_results(tmp_path) == [*results[:2], older[2]]
     other = replace(SETTING, tokens=700)
-    assert Runner(corpus, tmp_path, TOKENIZER, other).result(rows[0], 0) not in results
+    changed = Runner(corpus, tmp_path, TOKENIZER, other).result(rows[0], 0)
+    assert changed is not None and changed["setting"] != results[0]["setting"]
 
 
 def test_a_cancelled_row_leaves_its_checkpoint_and_no_result(corpus: Path, tmp_path: Path) -> None:
@@ -137,6 +143,29 @@ def result(name: str, seed: int, loss: float, exact: float) -> dict[str, Any]:
         "loss_by_t": {"1.0": loss, "0.5": loss, "0.15": loss}, "exact_match_predicted": exact,
         "next_slot_loss": loss,
     }  # fmt: skip
+
+
+def test_runs_of_unlike_settings_are_not_compared() -> None:
+    unlike = [
+        result(BASE, 0, 5.0, 0.1) | {"setting": "a" * 16, "rows": 16, "precision": "no"},
+        result("adamw", 0, 5.5, 0.2) | {"setting": "b" * 16, "rows": 32, "precision": "bf16"},
+    ]
+    text = tables(unlike)
+    assert text.count("| row |") == 2
+    assert "16 rows of 512 in no, setting aaaa" in text and "in bf16, setting bbbb" in text
+    assert text.splitlines()[-1].split(" | ")[7] == ""
+    alike = [dict(one, setting="a" * 16) for one in unlike]
+    assert tables(alike).splitlines()[-1].split(" | ")[7] == "+0.500"
+
+
+def test_older_results_with_holes_and_without_are_not_mixed() -> None:
+    lossy = {"exact_match_oracle", "exact_match_predicted"}
+    without = {k: v for k, v in result(BASE, 0, 5.0, 0.1).items() if k not in lossy}
+    filled = [result("adamw", 0, 5.5, 0.2), result("adamw", 1, 5.5, 0.2)]
+    assert tables([without | {"cases": 0}, *filled]).count("| row |") == 2
+    # Should a row tell less than its setting lets expect, what it lacks is left out.
+    [line] = [one for one in tables([without, *filled]).splitlines() if one.startswith("| adamw")]
+    assert line.split(" | ")[10:12] == ["20.0 ± 0.0 %", ""] and line.split(" | ")[7] == "+0.500"
 
 
 def test_the_table_has_means_spreads_and_paired_differences() -> None:

@@ -92,7 +92,7 @@ def test_the_command_refuses_them_by_name(option: str) -> None:
 
 def test_the_rate_of_adamw_alone_follows_too() -> None:
     assert run_config("nano").optimiser.adamw_only_lr == OptimiserConfig().adamw_only_lr
-    half = run_config("nano", matrix_lr=0.01).optimiser
+    half = run_config("nano", matrix_lr=OptimiserConfig().matrix_lr / 2).optimiser
     assert half.adamw_only_lr == OptimiserConfig().adamw_only_lr / 2
 
 
@@ -111,3 +111,25 @@ def test_a_corpus_without_anything_to_learn_ends_the_run(
 def test_an_unknown_optimiser_is_none() -> None:
     with pytest.raises(ConfigError, match=r"no optimiser 'sgd'.* muon, adamw"):
         OptimiserConfig(name="sgd")
+
+
+@pytest.mark.parametrize(
+    ("words", "useless"),
+    [
+        (["--status", "R", "--daemon"], "--daemon"),
+        (["--status", "R", "--corpus", "C", "--seed", "0"], "--corpus and --seed"),
+        (["--corpus", "C", "--resume-from-export", "E", "--export", "M", "--tokens", "9"],
+         "--tokens"),
+    ],
+)  # fmt: skip
+def test_an_option_that_would_do_nothing_is_refused(words: list[str], useless: str) -> None:
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 2 and answer.stdout == ""
+    assert f"error: {useless} would do nothing here; leave it out" in answer.stderr
+
+
+def test_lines_are_not_broken_inside_a_path(tmp_path: Path) -> None:
+    folder = tmp_path / "nowhere" / "/".join(["a folder with a name"] * 8)
+    answer = CliRunner().invoke(app, ["--status", str(folder)])
+    assert answer.exit_code == 2 and str(folder) in answer.stderr
+    assert answer.stderr.count("\n") == 1

@@ -62,6 +62,11 @@ def test_an_option_that_would_do_nothing_is_refused(
     assert not (repository / ".git" / "hooks").exists() and not home_of(repository).run.exists()
 
 
+def test_a_name_that_is_too_long_is_no_repository() -> None:
+    code, events, errors = call("r" * 300)
+    assert code == 2 and [e["event"] for e in events] == ["failed"] and "rrr is no folder" in errors
+
+
 def test_what_is_asked_of_a_run_takes_no_options_of_a_run(repository: Path) -> None:
     for action in ("status", "stop", "report"):
         code, _, errors = call(action, str(repository), "--fresh", "--minutes", "3")

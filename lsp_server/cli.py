@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `serve`."""
     parser.add_argument("--stdio", action="store_true", help="talk over stdio (the default)")
     parser.add_argument("--tcp", action="store_true", help="listen on a loopback port instead")
-    parser.add_argument("--host", default="127.0.0.1", help="loopback address for --tcp")
-    parser.add_argument("--port", type=int, default=0, help="port for --tcp; 0 takes a free one")
+    parser.add_argument("--host", help="loopback address for --tcp; 127.0.0.1 if none is given")
+    parser.add_argument("--port", type=int, help="port for --tcp; a free one if it is 0 or none")
     parser.add_argument("--log-file", type=Path, help="write the log here too")
     parser.add_argument("--log-level", choices=_LEVELS, default="info")
     parser.add_argument("--check", action="store_true", help="check the installation and exit")
@@ -58,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[:1] == ["serve"]:
         del words[0]
     options = parser.parse_args(words)
+    if not options.tcp and (options.host, options.port) != (None, None):
+        parser.error("--host and --port would do nothing without --tcp; give it, too")
     if options.check:
         return _check()
     try:
@@ -77,7 +79,7 @@ def serve(options: argparse.Namespace) -> int:
     server = _build(engine, options)
     try:
         if options.tcp:
-            server.start_tcp(options.host, options.port)
+            server.start_tcp(options.host or "127.0.0.1", options.port or 0)
         else:
             server.parents.add(options.clientProcessId)
             server.start_io(stdin, stdout)

@@ -19,6 +19,8 @@ What pygls 2.1 gets wrong for a server that computes for long, and what is done 
   response that says `"error": null` is a result;
 - a request that is refused (bad params, a changed document) is an error of the server's with two
   stacks in the log: it is one line;
+- an unknown method is an error of the server's with a stack, and a cancel that crossed the answer a
+  warning, and neither line names it: a request is one line with its method, the rest is silent;
 - a progress token can never be used twice: it is forgotten at its end;
 - documents are kept with `str.splitlines` and positions that fail at the end: pygls keeps no
   documents here, `document` and `convert` do.
@@ -42,6 +44,7 @@ from pygls.exceptions import (
     JsonRpcInternalError,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
+    JsonRpcMethodNotFound,
     JsonRpcParseError,
     JsonRpcServerNotInitialized,
 )
@@ -262,6 +265,25 @@ class DiffillProtocol(LanguageServerProtocol):
         return None
 
     # Running
+
+    def _handle_request(self, msg_id: MessageId, method_name: str, params: Any) -> None:
+        if self._is_served(method_name):
+            super()._handle_request(msg_id, method_name, params)
+            return
+        logger.warning("a request of an unknown method was refused: %.80r", method_name)
+        self._refuse(msg_id, JsonRpcMethodNotFound.of(method_name))
+
+    def _handle_notification(self, method_name: str, params: Any) -> None:
+        if method_name == types.CANCEL_REQUEST:
+            if params.id in self._request_futures:  # else its answer crossed the cancel
+                super()._handle_notification(method_name, params)
+        elif self._is_served(method_name):
+            super()._handle_notification(method_name, params)
+        else:
+            logger.debug("a notification of an unknown method is ignored: %.80r", method_name)
+
+    def _is_served(self, method: str) -> bool:
+        return method in self.fm.builtin_features or method in self.fm.features
 
     def _execute_handler(
         self,

@@ -10,12 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from diffusion.cancel import CancelToken
 from diffusion.suspicion import Suspicion
@@ -30,6 +28,7 @@ from lsp_server.engine.engine import Engine, EngineConfig
 from lsp_server.neighbours import Neighbours
 from lsp_server.observe.log import LogControl
 from lsp_server.observe.trace import TraceRing
+from lsp_server.paths import path_of
 from lsp_server.pause import Pause
 from lsp_server.reasons import Reason
 from lsp_server.settings import Problem, Settings, merge, read, section
@@ -119,6 +118,7 @@ class Session:
         self.settings, self._problems = settings, problems
         self._set_rules()
         self._look_around()
+        self.stop_where_off()
         self.log.log_code(settings.privacy.log_code)
         self.choose_adapter()
         return tuple(problem for problem in self.problems if problem not in known)
@@ -155,12 +155,14 @@ class Session:
         self.folders = tuple(uris)
         self._set_rules()
         self._look_around()
+        self.stop_where_off()
 
     def forget_ignored(self) -> None:
         """An ignore file has changed, and with it what may be read."""
         self._check_again()
         self.neighbours.set_rules(self._roots(), self._new_rules())
         self._look_around()
+        self.stop_where_off()
 
     def _look_around(self) -> None:
         """Have the files around the document at hand read, if they are wanted and were not."""
@@ -357,6 +359,14 @@ class Session:
         if self._flights.get((uri, method)) is token:
             del self._flights[uri, method]
 
+    def stop_where_off(self) -> None:
+        """End what is under way in documents in which nothing is done any more."""
+        for (uri, _), token in self._flights.items():
+            document = self.documents.get(uri)
+            off = None if document is None else self.off(document, automatic=False)
+            if off is not None:
+                token.cancel(off.reason)
+
     async def idle(self) -> None:
         """Come back once it is worth beginning something in the background."""
         await asyncio.sleep(self.idle_s)
@@ -379,15 +389,3 @@ class Session:
             task.cancel()
         self.neighbours.close()
         self.engine.close()
-
-
-def path_of(uri: str) -> Path | None:
-    """The file that a URI names, of any scheme (a notebook's cell is in its file); else None."""
-    try:
-        path = unquote(urlsplit(uri).path)
-    except ValueError:
-        return None
-    if not path.startswith("/") or "\0" in path:
-        return None
-    drive = re.match(r"/[A-Za-z]:", path)
-    return Path(path[1:] if drive else path)

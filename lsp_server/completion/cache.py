@@ -5,7 +5,8 @@ that text with a beginning of the suggestion typed in at the hole, and nothing e
 answer is the rest of the suggestion. Invariants: a hit replaces the same bytes as a fresh
 answer would; what is answered is never empty; who asks by key does not get what was left for
 one who did not (fewer texts, held back more strictly, perhaps without the model); entries are
-dropped oldest first, and hold no syntax tree.
+dropped oldest first, and hold no syntax tree; what began before something was forgotten is not
+kept, since it may be what another model or other settings say.
 """
 
 from __future__ import annotations
@@ -35,10 +36,14 @@ class ForwardCache:
 
     def __init__(self, entries: int = ENTRIES) -> None:
         self._entries: deque[_Entry] = deque(maxlen=entries)
+        self.generation = 0
+        """Grows whenever something is forgotten."""
 
-    def store(self, request: CompletionRequest, suggestions: tuple[Suggestion, ...]) -> None:
-        """Keep what was shown for a request."""
-        if suggestions:
+    def store(
+        self, request: CompletionRequest, suggestions: tuple[Suggestion, ...], generation: int
+    ) -> None:
+        """Keep what was shown for a request that began in a generation."""
+        if suggestions and generation == self.generation:
             self._entries.append(
                 _Entry(
                     request.document.uri, request.document.data, suggestions,
@@ -62,6 +67,7 @@ class ForwardCache:
 
     def forget(self, uri: str | None = None) -> None:
         """Drop the entries of a document; of all without one (settings or model changed)."""
+        self.generation += 1
         kept = [] if uri is None else [e for e in self._entries if e.uri != uri]
         self._entries = deque(kept, maxlen=self._entries.maxlen)
 

@@ -54,6 +54,7 @@ async def complete(
         return ()
 
     # 2. Has the user been typing along an earlier answer?
+    generation = cache.generation
     with trace.stage("cache"):
         known = cache.lookup(request)
     trace.facts["cacheHit"] = bool(known)
@@ -77,7 +78,7 @@ async def complete(
         return ()
     if not shown:
         trace.nothing(Reason.ALL_FILTERED, _fates(trace.fates))
-    cache.store(request, shown)
+    cache.store(request, shown, generation)
 
     # 7. While the person looks: what they may ask for next.
     if settings.performance.encode_ahead:

@@ -5,10 +5,11 @@ order of arrival; a request whose token is set before its turn is never started,
 once and lets go of its text; whatever loading or filling raises ends in that request's future and
 never ends the thread; work ahead of need is dropped as soon as a request arrives that has no use
 for it, and never loads a model; what a cancelled request has begun to encode may go on for the next
-one (`encoding`). A model with another adapter is loaded beside the one at hand and takes its place
-between two requests. A request at which a GPU fails is answered by the processor, which serves from
-then on. When nothing has come for a while, memory that requests have freed goes back to the system,
-once.
+one (`encoding`). A model with another adapter is loaded beside the one at hand (`loading`) and
+takes its place between two requests; any other configuration is made ready at once, unless nobody
+has asked for anything yet. A request at which a GPU fails is answered by the processor, which
+serves from then on. When nothing has come for a while, memory that requests have freed goes back to
+the system, once.
 
 The thread is our own and a daemon: pygls reads stdin from its pool, which inference must not
 fill, and the threads of a `ThreadPoolExecutor` are joined at interpreter exit, which would hang
@@ -29,7 +30,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from diffusion.cancel import Cancelled, CancelToken
-from diffusion.errors import AdapterError, DiffillError
+from diffusion.errors import AdapterError
 from diffusion.heap import give_back_freed_memory
 from lsp_server.engine.encoding import Encoding, Newest
 from lsp_server.engine.engine import (
@@ -45,6 +46,7 @@ from lsp_server.engine.engine import (
     Filler,
     Load,
 )
+from lsp_server.engine.loading import Beside, LoadsBeside, why_not
 from lsp_server.engine.tasks import (
     EngineAlternativesAnswer,
     EngineAlternativesRequest,
@@ -52,7 +54,7 @@ from lsp_server.engine.tasks import (
     EngineFillRequest,
     OnDraft,
 )
-from lsp_server.errors import DeviceFailed, EngineUnavailable, ServerError
+from lsp_server.errors import DeviceFailed, EngineUnavailable
 
 logger = logging.getLogger(__name__)
 StateListener = Callable[[EngineStatus], None]
@@ -86,15 +88,6 @@ class _Job:
 
 
 @dataclass(frozen=True, slots=True)
-class _Swap:
-    """A model that was loaded beside the one that is served, to take its place."""
-
-    filler: Filler
-    config: EngineConfig
-    load_ms: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Ahead:
     request: EngineRequest
     cancel: CancelToken
@@ -112,10 +105,11 @@ class WorkerEngine:
         rest_after_s: float = _REST_AFTER_S,
     ) -> None:
         self._load = load
+        self._beside = LoadsBeside(load)
         self._rest, self._rest_after_s = rest, rest_after_s
         self._config = EngineConfig()
         self._on_state: StateListener | None = None
-        self._jobs: queue.SimpleQueue[_Job | _Ahead | _Swap | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | _Ahead | Beside | None] = queue.SimpleQueue()
         self._ahead = CancelToken()
         self._newest = Newest()
         self._filler: Filler | None = None
@@ -197,50 +191,37 @@ class WorkerEngine:
         return replace(self._status, queue=self._jobs.qsize())
 
     def configure(self, config: EngineConfig) -> None:
-        loaded = self._loaded_config
-        if self._filler is not None and loaded is not None and _only_adapter(loaded, config):
-            self._load_beside(config)
-            return
-        self._config = self._wanted = config
-        self._lost_device = ""
-        if self._status.state is EngineState.FAILED:
-            self._change(EngineStatus(EngineState.IDLE))
-
-    def _load_beside(self, config: EngineConfig) -> None:
-        """Load a model with another adapter while the one at hand goes on to serve.
-
-        It takes its place between two requests; if it cannot be loaded, nothing changes but the
-        problem that the status tells.
-        """
         with self._lock:
             self._wanted = config
+            is_ready = self._filler is not None and self._loaded_config == self._config
+            goes_on = is_ready and replace(self._config, adapter=config.adapter) == config
+            if not goes_on:
+                self._config, self._lost_device = config, ""
+        if goes_on and config.adapter != self._config.adapter:
+            self._beside.begin(config, self._placed(config), self._put, self._not_beside)
+        elif goes_on and self._status.problem != self._lost_device:
+            self._change(replace(self._status, problem=self._lost_device))
+        elif not goes_on:
+            if self._status.state is EngineState.FAILED:
+                self._change(EngineStatus(EngineState.IDLE))
+            if self._thread is not None:
+                self._jobs.put(None)
 
-        def work() -> None:
-            begun = time.perf_counter()
-            try:
-                filler = self._load(self._placed(config))
-            except Exception as error:
-                # A border, too: whatever a load raises, the model at hand goes on to serve.
-                known = isinstance(error, (DiffillError, ServerError))
-                logger.error("an adapter was refused", exc_info=None if known else error)
-                if self._wanted is config:
-                    self._change(replace(self._status, problem=str(error)))
-                return
-            with self._lock:
-                if self._wanted is not config:
-                    return  # another one was asked for meanwhile
-            self._put(_Swap(filler, config, 1000 * (time.perf_counter() - begun)))
+    def _not_beside(self, config: EngineConfig, why: str) -> None:
+        """A model could not be loaded beside the one at hand, which goes on to serve."""
+        if self._wanted is config:
+            self._change(replace(self._status, problem=why))
 
-        threading.Thread(target=work, name="diffill-reload", daemon=True).start()
-
-    def _swap(self, swap: _Swap) -> None:
-        if self._wanted is not swap.config or self._config.model_path != swap.config.model_path:
-            return
-        self._filler, self._config, self._loaded_config = swap.filler, swap.config, swap.config
+    def _swap(self, there: Beside) -> None:
+        with self._lock:
+            if self._wanted is not there.config:
+                return  # another one was asked for meanwhile
+            self._filler = there.filler
+            self._config = self._loaded_config = there.config
         self._change(
             EngineStatus(
-                EngineState.READY, "", swap.filler.model, load_ms=swap.load_ms,
-                adapter=swap.config.adapter, problem=self._lost_device,
+                EngineState.READY, "", there.filler.model, load_ms=there.load_ms,
+                adapter=there.config.adapter, problem=self._lost_device,
             )
         )  # fmt: skip
 
@@ -251,12 +232,14 @@ class WorkerEngine:
         self._jobs.put(None)
 
     def join(self, timeout_s: float) -> bool:
-        if self._thread is None:
-            return True
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        due_s = time.monotonic() + timeout_s
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                return False
+        return self._beside.join(max(0.0, due_s - time.monotonic()))
 
-    def _put(self, job: _Job | _Ahead | _Swap | None) -> None:
+    def _put(self, job: _Job | _Ahead | Beside | None) -> None:
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(
@@ -277,14 +260,14 @@ class WorkerEngine:
                     return
             elif job is None:
                 self._ready()
-            elif isinstance(job, _Swap):
+            elif isinstance(job, Beside):
                 self._swap(job)
             elif isinstance(job, _Ahead):
                 self._prepare(job)
             else:
                 self._answer(job)
 
-    def _next(self, worked: bool) -> _Job | _Ahead | _Swap | None:
+    def _next(self, worked: bool) -> _Job | _Ahead | Beside | None:
         """The next job. After work, if none comes for a while, there is a rest first."""
         if worked:
             try:
@@ -352,30 +335,36 @@ class WorkerEngine:
         self._change(EngineStatus(EngineState.LOADING, model=config.model_path))
         begun = time.perf_counter()
         problem, placed = self._lost_device, self._placed(config)
-        refused = False
         try:
             try:
                 filler = self._load(placed)
             except AdapterError as error:
                 # A bad adapter must cost nobody the completions of the base model.
-                logger.error("the adapter is not served: %s", error)
-                problem, refused = str(error), True
+                problem = why_not(f"the adapter {config.adapter} is not served", error)
                 filler = self._load(replace(placed, adapter=""))
+                config = self._without_adapter(config)
         except Exception as error:
-            known = isinstance(error, (DiffillError, ServerError))
-            logger.error("the model could not be loaded", exc_info=None if known else error)
-            detail = str(error) if known else f"{type(error).__name__}: {error}"
-            self._change(EngineStatus(EngineState.FAILED, detail))
+            what = f"the model {config.model_path or 'that is bundled'} could not be loaded"
+            self._change(EngineStatus(EngineState.FAILED, why_not(what, error)))
             return None
         self._filler = filler
         load_ms = 1000 * (time.perf_counter() - begun)
         self._change(
             EngineStatus(
                 EngineState.READY, "", filler.model, load_ms=load_ms,
-                adapter="" if refused else config.adapter, problem=problem,
+                adapter=config.adapter, problem=problem,
             )
         )  # fmt: skip
         return filler
+
+    def _without_adapter(self, config: EngineConfig) -> EngineConfig:
+        """What is loaded instead of `config`, whose adapter was refused; it may be chosen anew."""
+        base = replace(config, adapter="")
+        with self._lock:
+            if self._config is config:
+                self._config = base
+            self._loaded_config = base
+        return base
 
     def _change(self, status: EngineStatus) -> None:
         if self._status.state is EngineState.CLOSED:
@@ -388,8 +377,3 @@ class WorkerEngine:
 def _overtake(job: weakref.ref[_Job]) -> None:
     if (there := job()) is not None:
         there.overtaken()
-
-
-def _only_adapter(one: EngineConfig, other: EngineConfig) -> bool:
-    """Whether two configurations differ in the adapter, and in nothing else."""
-    return one != other and replace(one, adapter=other.adapter) == other

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
 
 
-class _Others(TypedDict):
+class Quotable(TypedDict):
     elsewhere: tuple[bytes, ...]
     repository: LineIndex | None
 
@@ -56,7 +56,7 @@ def fill(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
         pins=pins,
         alternatives=params.count_of(raw, "n", 1),
         deadline_ms=params.DEADLINE_MS,
-        **_others(ls, document),
+        **quotable(ls, document),
     )
     return (yield from _asked(ls, document, FILL, request, raw))
 
@@ -80,12 +80,12 @@ def _lines(
         at=params.offset_of(ls, document, raw.get("position"), "position"),
         alternatives=params.count_of(raw, "n", 1),
         deadline_ms=params.DEADLINE_MS,
-        **_others(ls, document),
+        **quotable(ls, document),
     )
     return (yield from _asked(ls, document, method, request, raw))
 
 
-def _others(ls: DiffillServer, document: Document) -> _Others:
+def quotable(ls: DiffillServer, document: Document) -> Quotable:
     """What else may be quoted, as for a completion."""
     session = ls.session
     opened = session.others(document) if session.settings.context.open_files else ()

@@ -17,6 +17,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from diffusion.text.ignored import GITIGNORE, OWN_IGNORE
+from lsp_server.features import suspicious
 from lsp_server.features.train import open_folder
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def did_change_folders(ls: DiffillServer, params: types.DidChangeWorkspaceFolder
     uris = [uri for uri in ls.session.folders if uri not in gone]
     _set(ls, [*uris, *_uris(params.event.added, uris)])
     ls.session.choose_adapter()
+    suspicious.look_again(ls)
 
 
 def _uris(folders: Iterable[types.WorkspaceFolder], known: list[str]) -> list[str]:
@@ -63,6 +65,7 @@ def did_change_watched_files(ls: DiffillServer, params: types.DidChangeWatchedFi
     """A client tells of what other servers want to hear of, too."""
     if any(change.uri.endswith(_IGNORE_FILES) for change in params.changes):
         ls.session.forget_ignored()
+        suspicious.look_again(ls)
 
 
 async def watch(ls: DiffillServer) -> None:

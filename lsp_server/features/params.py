@@ -158,7 +158,8 @@ async def answered_unless_cancelled(
         logger.exception("%s failed", what)
         reason = SENTENCES[Reason.ENGINE_FAILED]
     else:
-        return Answered(answer)
+        off = ls.session.off(document, automatic=False)  # it may have been turned off meanwhile
+        return Answered(answer) if off is None else Answered(None, SENTENCES[off.reason])
     return Answered(None, reason)
 
 

@@ -45,6 +45,7 @@ def snooze(ls: Any, *arguments: Any) -> dict[str, Any]:
 
 
 def _changed(ls: DiffillServer) -> None:
+    ls.session.stop_where_off()
     status.push(ls)
     suspicious.look_again(ls)
 

@@ -29,6 +29,7 @@ from lsp_server.document import Document
 from lsp_server.engine.engine import EngineRewriteRequest
 from lsp_server.engine.tasks import EngineFillRequest
 from lsp_server.features import asking, params
+from lsp_server.features.fill import quotable
 from lsp_server.reasons import SENTENCES, Reason
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _begin(ls: DiffillServer, data: dict[str, Any]) -> _Chosen:
         raise JsonRpcInvalidParams(f"digest is {digest!r}; send an action's data as it is")
     if digest != ls.session.snapshot(document).digest:
         raise JsonRpcContentModified("the document has another text now; ask again")
-    task = _read(document, data)
+    task = _read(ls, document, data)
     # An editor may resolve all actions at once, and then none takes another's place.
     flight = f"{PERFORM} {json.dumps(data, sort_keys=True)}"
     return _Chosen(document, task, flight, ls.session.take_off(document.uri, flight))
@@ -127,7 +128,7 @@ def _end(ls: DiffillServer, chosen: _Chosen) -> None:
     chosen.token.cancel(Reason.CANCELLED)  # for the engine, if it is still at work
 
 
-def _read(document: Document, data: dict[str, Any]) -> Task:
+def _read(ls: DiffillServer, document: Document, data: dict[str, Any]) -> Task:
     """What an action's data ask for. Raises JsonRpcInvalidParams that names what is wrong."""
     text, size, do = document.data, len(document.data), data.get("do")
     if do == "replace":
@@ -144,8 +145,9 @@ def _read(document: Document, data: dict[str, Any]) -> Task:
     if do == "comment":
         at, _ = _span([data.get("at"), size], "at", size)
         return EngineFillRequest(
-            text, document.grammar, "comment", at=at, deadline_ms=params.DEADLINE_MS
-        )
+            text, document.grammar, "comment", at=at, deadline_ms=params.DEADLINE_MS,
+            **quotable(ls, document),
+        )  # fmt: skip
     if do != "fill":
         raise JsonRpcInvalidParams(f"do is {do!r}; give rewrite, fill, comment or replace")
     raw = data.get("holes")
@@ -156,7 +158,10 @@ def _read(document: Document, data: dict[str, Any]) -> Task:
         split(text, holes)
     except HoleError as error:
         raise JsonRpcInvalidParams(str(error)) from error
-    return EngineFillRequest(text, document.grammar, holes=holes, deadline_ms=params.DEADLINE_MS)
+    return EngineFillRequest(
+        text, document.grammar, holes=holes, deadline_ms=params.DEADLINE_MS,
+        **quotable(ls, document),
+    )  # fmt: skip
 
 
 def _span(raw: Any, name: str, size: int) -> Span:

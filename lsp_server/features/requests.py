@@ -104,6 +104,9 @@ async def answer(session: Session, asked: Asked) -> tuple[Suggestion, ...]:
         # Too late for the model to hear of it, not too late for the client.
         asked.trace.nothing(Reason(asked.cancel.reason))
         return ()
+    if (off := session.off(asked.request.document, automatic=asked.trace.automatic)) is not None:
+        asked.trace.nothing(off.reason, off.note)  # turned off, or snoozed, while the model worked
+        return ()
     asked.trace.end(len(suggestions))
     return suggestions
 

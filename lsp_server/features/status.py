@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import statistics
 import uuid
 from functools import partial
@@ -23,7 +24,7 @@ from lsp_server.engine.engine import EngineState, EngineStatus
 from lsp_server.engine.worker import WorkerEngine
 from lsp_server.features import suspicious
 from lsp_server.protocol import STATUS, STATUS_DID_CHANGE
-from lsp_server.reasons import SENTENCES
+from lsp_server.reasons import SENTENCES, Reason
 
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
@@ -48,7 +49,7 @@ def report(ls: DiffillServer) -> dict[str, Any]:
     if not session.settings.enable:
         kind, message = "Inactive", "diffill.enable is off"
     elif (paused := session.pause.reason(automatic=True)) is not None:
-        kind, message = "Inactive", SENTENCES[paused]
+        kind, message = "Inactive", _said(paused, session.pause.snooze_left_s())
     times = session.traces.latencies_ms()
     last = session.traces.last()
     return {
@@ -68,6 +69,12 @@ def report(ls: DiffillServer) -> dict[str, Any]:
         "adapter": Path(engine.adapter).name or None,
         "adapterProblem": engine.problem or session.adapter.problem,
     }
+
+
+def _said(paused: Reason, left_s: float) -> str:
+    if paused is not Reason.SNOOZED:
+        return SENTENCES[paused]
+    return f"suggestions are snoozed: {math.ceil(left_s / 60)} min left"
 
 
 def status(ls: DiffillServer, params: Any) -> dict[str, Any]:

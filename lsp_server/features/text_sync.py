@@ -15,7 +15,7 @@ from lsprotocol import types
 
 from lsp_server import convert
 from lsp_server.features import changes, suspicious
-from lsp_server.session import path_of
+from lsp_server.paths import path_of
 
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer

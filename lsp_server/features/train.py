@@ -154,8 +154,10 @@ class Training:
         if _wants_events(server):
             server.protocol.notify(TRAIN_PROGRESS, event)
         kind = event.get("event")
+        if kind == "done":
+            server.session.choose_adapter()  # between two requests, and only if it can be served
         if kind in _OVER:
-            self._end_progress(_sentence(event))
+            self._end_progress(self._made(event) or _sentence(event))
         elif self._is_drawn and self._token is not None:
             share = event.get("progress")
             server.work_done_progress.report(
@@ -170,8 +172,18 @@ class Training:
         elif kind == "failed":
             text = f"Diffill could not train: {event.get('message')}"
             server.window_show_message(types.ShowMessageParams(types.MessageType.Error, text))
-        elif kind == "done":
-            server.session.choose_adapter()  # between two requests, and only if it can be served
+
+    def _made(self, event: dict[str, Any]) -> str | None:
+        """What becomes of the adapter that a run has made; None where it has made none."""
+        name, chosen = event.get("adapter"), self._server.session.adapter
+        if event.get("event") != "done" or not name or self.repository is None:
+            return None
+        if Path(chosen.folder) == home_of(self.repository).adapters / str(name):
+            return f"adapter {name} is made and will be served"
+        return (
+            f"adapter {name} is made and not served: "
+            "diffill.model.adapter or the open folder says otherwise"
+        )
 
     def cancel(self, token: types.ProgressToken) -> None:
         """The client took a progress bar away: if it is the run's, the run saves and stops."""
@@ -314,8 +326,6 @@ def _sentence(event: dict[str, Any]) -> str:
         return f"loss {event['loss']:.2f}, {event['eta_minutes']:.0f} min left"
     if kind == "validation" and event.get("loss") is not None:
         return f"held-out loss {event['loss']:.2f}"
-    if kind == "done" and event.get("adapter"):
-        return f"adapter {event['adapter']} is served"
     return str(event.get("message") or kind)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
+import os
 import platform
 import sys
 import time
@@ -88,6 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="leave the model alone")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     options = parser.parse_args(argv)
+    if options.quick and options.model:
+        parser.error("--model would do nothing with --quick; leave one of them out")
     checks = []
     for check in run_checks(options.model, load=not options.quick):
         checks.append(check)
@@ -141,13 +144,19 @@ def _model(path: str, loaded: list[Filler]) -> Check:
 
 
 def _device() -> Check:
-    """Where `diffill.performance.device` "auto" puts the model."""
+    """Where `diffill.performance.device` "auto" puts the model, with $DIFFILL_DEVICE."""
     import torch
 
-    from diffusion.model.device import gpu_serves
+    from diffusion.model.device import device_for
 
-    if gpu_serves():
-        return Check("device", "ok", torch.cuda.get_device_name())
+    place = device_for("auto")
+    asked = os.environ.get("DIFFILL_DEVICE")
+    said = f" ($DIFFILL_DEVICE is {asked})" if asked else ""
+    if place.type != "cpu":
+        name = torch.cuda.get_device_name() if place.type == "cuda" else "the GPU of this Mac"
+        return Check("device", "ok", name + said)
+    if asked == "cpu":
+        return Check("device", "ok", f"the processor{said}")
     why = "without room, or not usable by this torch" if torch.cuda.is_available() else "not there"
     return Check("device", "ok", f"the processor (a CUDA GPU is {why})")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,3 +16,12 @@ def wire(request: pytest.FixtureRequest) -> Iterator[Wire]:
     yield wire
     wire.server.session.close()
     assert wire.engine.join(WAIT_S)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty one, whose adapters are kept beside it."""
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    root = tmp_path / "repository"
+    (root / ".git").mkdir(parents=True)
+    return root

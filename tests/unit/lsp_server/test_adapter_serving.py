@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from diffusion.cancel import CancelToken
-from diffusion.errors import AdapterError
+from diffusion.errors import AdapterError, CheckpointError
 from lsp_server.engine.engine import (
     EngineCandidate,
     EngineConfig,
@@ -124,6 +124,105 @@ def test_the_last_choice_counts(served: Served, models: Models) -> None:
     assert served.text() == "two"
 
 
+def test_who_joins_hears_that_an_adapter_is_still_loaded(served: Served, models: Models) -> None:
+    """Around native code that loads a model, the interpreter would end with SIGABRT."""
+    served.text()
+    models.gate.clear()
+    served.engine.configure(EngineConfig(adapter="one"))
+    served.engine.close()
+    thread = served.engine._thread
+    assert thread is not None
+    thread.join(WAIT_S)
+    assert not served.engine.join(0)
+    models.gate.set()
+    assert served.engine.join(WAIT_S)
+
+
+def test_a_problem_goes_with_the_adapter_that_had_it(served: Served) -> None:
+    served.text()
+    served.engine.configure(EngineConfig(adapter="bad"))
+    served.until(problem="holds NaN")
+    served.engine.configure(EngineConfig())
+    assert served.engine.status().problem == ""
+    served.engine.configure(EngineConfig(adapter="bad"))
+    served.until(problem="holds NaN")
+
+
+def test_an_adapter_that_was_refused_at_the_start_may_be_chosen_anew(models: Models) -> None:
+    served = Served(models, "bad")
+    assert served.text() == "base"
+    for adapter in ("bad too", "bad"):
+        served.engine.configure(EngineConfig(adapter=adapter))
+        served.until(problem=f"{adapter} holds NaN")
+    served.engine.configure(EngineConfig())
+    assert served.engine.status().problem == ""
+    served.engine.configure(EngineConfig(adapter="one"))
+    assert served.until(adapter="one").problem == ""
+    served.engine.close()
+    assert served.engine.join(WAIT_S)
+
+
+class Places(Models):
+    """Models that say where they lie, too."""
+
+    def load(self, config: EngineConfig) -> ScriptedFiller:
+        filler = super().load(config)
+        if config.model_path == "/damaged":
+            raise CheckpointError("/damaged has no weights", fix="copy it again")
+        filler.model = f"{config.model_path or 'bundled'} + {config.adapter or 'none'}"
+        return filler
+
+
+@pytest.fixture
+def placed() -> Iterator[Served]:
+    served = Served(Places())
+    yield served
+    served.engine.close()
+    assert served.engine.join(WAIT_S)
+
+
+def test_a_model_path_that_is_taken_back_leaves_the_model_that_is_chosen(placed: Served) -> None:
+    """Also where it was only the adapter that changed in the end."""
+    placed.engine.configure(EngineConfig(adapter="one"))
+    placed.text()
+    at_work = threading.Event()
+    placed.engine._submit(lambda filler: at_work.wait(WAIT_S), CancelToken())
+    placed.engine.configure(EngineConfig("/other", adapter="one"))
+    placed.engine.configure(EngineConfig())
+    at_work.set()
+    placed.until(model="bundled + none", state=EngineState.READY)
+    placed.text()
+    assert placed.engine.status().model == "bundled + none"
+
+
+def test_another_model_is_ready_before_the_next_request(placed: Served) -> None:
+    placed.text()
+    placed.engine.configure(EngineConfig("/other"))
+    placed.until(model="/other + none", state=EngineState.READY)
+    placed.engine.configure(EngineConfig("/damaged"))
+    assert "copy it again" in placed.until(state=EngineState.FAILED).detail
+    placed.engine.configure(EngineConfig(threads=1))
+    placed.until(model="bundled + none", state=EngineState.READY)
+
+
+def test_who_asked_for_nothing_gets_no_model_loaded(placed: Served) -> None:
+    placed.engine.configure(EngineConfig("/other"))
+    assert placed.engine.status().state is EngineState.IDLE
+    assert placed.engine._thread is None
+
+
+def test_the_log_names_what_is_not_served_and_the_fix(
+    placed: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    placed.text()
+    placed.engine.configure(EngineConfig(adapter="/team/bad"))
+    placed.until(problem="holds NaN")
+    placed.engine.configure(EngineConfig("/damaged"))
+    placed.until(state=EngineState.FAILED)
+    assert "the adapter /team/bad is not served: /team/bad holds NaN" in caplog.text
+    assert "the model /damaged could not be loaded: /damaged has no weights; copy it" in caplog.text
+
+
 # What the client is told
 
 PULL = {"textDocument": {"uri": URI}}
@@ -207,3 +306,22 @@ async def test_what_another_model_was_still_scoring_is_not_kept(wire: Wire) -> N
     await wire.response(pulled)
     await until(wire, "workspace/diagnostic/refresh", lambda _: True)
     assert (await wire.ask("textDocument/diagnostic", PULL))["items"] == []
+
+
+@pytest.mark.parametrize("wire", [True], indirect=True)
+async def test_what_another_model_was_still_writing_is_not_offered_again(wire: Wire) -> None:
+    await wire.initialize({"experimental": {"diffillStatus": True}})
+    wire.open("x = ")
+    started = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    wire.engine.filler.on_event = lambda event: loop.call_soon_threadsafe(started.set)
+    asked = wire.ask_inline(0, 4)
+    async with asyncio.timeout(WAIT_S):
+        await started.wait()
+        wire.engine.configure(EngineConfig(adapter="one"))
+        while not wire.engine.status().queue:  # the new model waits for the old one's answer
+            await asyncio.sleep(0)
+    wire.engine.filler.release(1)
+    assert (await wire.response(asked))["result"]["items"][0]["insertText"] == "x = a"
+    await until(wire, "diffill/statusDidChange", lambda status: status["adapter"] == "one")
+    assert await wire.inline(0, 4) == ["x = one"]

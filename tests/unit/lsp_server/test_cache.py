@@ -25,6 +25,7 @@ def stored(drawn: str, *texts: str, replaces: int = 0) -> ForwardCache:
     cache.store(
         asked,
         tuple(Suggestion(text, asked.cursor, asked.cursor + replaces, 0.9) for text in texts),
+        cache.generation,
     )
     return cache
 
@@ -72,7 +73,7 @@ def test_who_asks_by_key_does_not_get_what_was_left_for_one_who_did_not() -> Non
     cache = stored("x = ¦", "foo")
     assert texts(cache, "x = f¦", automatic=False) == []
     by_key = request("x = ¦", automatic=False)
-    cache.store(by_key, (Suggestion("far", by_key.cursor, by_key.cursor, 0.9),))
+    cache.store(by_key, (Suggestion("far", by_key.cursor, by_key.cursor, 0.9),), cache.generation)
     assert texts(cache, "x = f¦", automatic=False) == ["ar"]
     assert texts(cache, "x = f¦") == ["ar"], "the other way round it is no loss"
 
@@ -85,11 +86,19 @@ def test_forgetting() -> None:
     assert texts(cache, "x = ¦") == []
 
 
+def test_what_began_before_something_was_forgotten_is_not_kept() -> None:
+    cache, asked = ForwardCache(), request("x = ¦")
+    began = cache.generation
+    cache.forget()
+    cache.store(asked, (Suggestion("foo", asked.cursor, asked.cursor, 0.9),), began)
+    assert texts(cache, "x = ¦") == []
+
+
 def test_the_oldest_answers_are_dropped() -> None:
     cache = stored("x = ¦", "foo")
     for number in range(ENTRIES):
         other = request(f"y{number} = ¦")
-        cache.store(other, (Suggestion("1", other.cursor, other.cursor, 0.9),))
+        cache.store(other, (Suggestion("1", other.cursor, other.cursor, 0.9),), cache.generation)
     assert texts(cache, "x = ¦") == []
 
 

@@ -47,6 +47,17 @@ def test_refusals(options: list[str], says: str, capsys: pytest.CaptureFixture[s
     assert gc.isenabled()
 
 
+@pytest.mark.parametrize("option", [("--port", "4000"), ("--port", "0"), ("--host", "127.0.0.1")])
+def test_a_port_without_tcp_is_refused(
+    option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--engine", "scripted:/nowhere/none.json", *option])
+    captured = capsys.readouterr()
+    assert ended.value.code == 2 and captured.out == ""
+    assert "--host and --port would do nothing without --tcp" in captured.err
+
+
 def test_a_log_file_that_cannot_be_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

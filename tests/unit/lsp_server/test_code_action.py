@@ -335,3 +335,16 @@ async def test_nothing_is_offered_where_diffill_is_off(wire: Wire) -> None:
     assert await actions(wire, 0, 2, 8) == []
     assert await wire.ask("textDocument/codeAction", {
         **asked(0, 2, 8), "textDocument": {"uri": "file:///other"}}) == []  # fmt: skip
+
+
+async def test_what_is_filled_may_be_quoted_from_other_documents(wire: Wire) -> None:
+    await wire.initialize(MODERN)
+    wire.open("other = 1\n", uri="file:///work/b.py")
+    wire.open(TEXT)
+    fill, comment = await actions(wire, 0, 2, 2)
+    assert [action["data"]["do"] for action in (fill, comment)] == ["fill", "comment"]
+    for chosen in (fill, comment):
+        wire.engine.filler.asked = None
+        assert (await wire.ask("codeAction/resolve", chosen))["edit"]
+        asked = wire.engine.filler.asked
+        assert asked is not None and asked.elsewhere == (b"other = 1\n",)

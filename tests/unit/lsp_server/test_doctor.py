@@ -46,6 +46,28 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert document["checks"][0]["name"] == "python"
 
 
+def test_a_model_is_not_passed_over_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        doctor.main(["--quick", "--model", "/nowhere"])
+    assert ended.value.code == 2
+    assert "--model would do nothing with --quick" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("variable", "state", "said"),
+    [
+        ("cpu", "ok", "the processor ($DIFFILL_DEVICE is cpu)"),
+        ("telepathy", "failed", "no device is called 'telepathy'"),
+    ],
+)
+def test_the_device_is_the_one_that_a_model_would_get(
+    monkeypatch: pytest.MonkeyPatch, variable: str, state: str, said: str
+) -> None:
+    monkeypatch.setenv("DIFFILL_DEVICE", variable)
+    check = doctor._guarded("device", doctor._device)
+    assert check.state == state and said in check.detail
+
+
 @pytest.mark.slow  # a random model never ends a hole, so it takes every step there is
 def test_a_model_is_loaded_and_asked(
     tiny_model_dir: Path, capsys: pytest.CaptureFixture[str]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lsp_server.session import path_of
-from tests.support.lsp_wire import Wire, answer
+from lsp_server.paths import path_of
+from tests.support.lsp_wire import WAIT_S, Wire, answer
 
 SCRIPT = [answer("a + b", before="return ")]
 
@@ -105,6 +106,67 @@ async def test_a_changed_ignore_file_counts_when_the_client_tells(
     assert await wire.reason() == "ignoredFile"
 
 
+@pytest.mark.parametrize("pulls", [False, True])
+async def test_marks_come_and_go_with_ignore_files_and_folders(
+    wire: Wire, tmp_path: Path, pulls: bool
+) -> None:
+    wire.engine.filler.suspects = {"bad": "good"}
+    wire.server.session.idle_s = 0
+    client: dict[str, Any] = {"workspace": {"diagnostics": {"refreshSupport": True}}}
+    if pulls:
+        client["textDocument"] = {"diagnostic": {}}
+    await wire.initialize(
+        client,
+        workspaceFolders=[folder(tmp_path)],
+        initializationOptions={"diagnostics": {"enable": True}},
+    )
+    (tmp_path / "sub").mkdir()
+    ignore, uri = tmp_path / ".gitignore", (tmp_path / "sub" / "a.py").as_uri()
+    told = "workspace/diagnostic/refresh" if pulls else "textDocument/publishDiagnostics"
+    wire.open("x = bad\n", uri=uri)
+    seen = 0
+
+    async def marks() -> int:
+        """How many words are marked, once the client was told of a change."""
+        nonlocal seen
+        async with asyncio.timeout(WAIT_S):
+            while len(new := [m for m in wire.sent if m.get("method") == told]) == seen:
+                wire._changed.clear()
+                await wire._changed.wait()
+        seen = len(new)
+        if not pulls:
+            return len(new[-1]["params"]["diagnostics"])
+        report = await wire.ask("textDocument/diagnostic", {"textDocument": {"uri": uri}})
+        return len(report["items"])
+
+    def change(text: str) -> None:
+        ignore.write_text(text)
+        changes = {"changes": [{"uri": ignore.as_uri(), "type": 2}]}
+        wire.notify("workspace/didChangeWatchedFiles", changes)
+
+    def folders(**event: Any) -> None:
+        both = {"event": {"added": [], "removed": [], **event}}
+        wire.notify("workspace/didChangeWorkspaceFolders", both)
+
+    if not pulls:
+        assert await marks() == 1
+    change("sub/\n")
+    assert await marks() == 0
+    folders(removed=[folder(tmp_path)])  # an ignore file counts in an open folder
+    assert await marks() == 1
+    folders(added=[folder(tmp_path)])
+    assert await marks() == 0
+    change("")
+    assert await marks() == 1
+
+
+async def test_a_document_whose_name_no_disk_takes_is_served(wire: Wire) -> None:
+    await wire.initialize()
+    uri = "file:///work/\ud800.py"
+    wire.open("return ", uri=uri)
+    assert await wire.inline(0, 7, uri=uri) == ["return a + b"]
+
+
 @pytest.mark.parametrize("uri", [None, ""])
 async def test_a_client_from_before_uris_names_its_folder_by_a_path(
     wire: Wire, tmp_path: Path, uri: str | None
@@ -141,6 +203,7 @@ async def test_nothing_is_quoted_from_a_file_that_is_left_alone(wire: Wire, tmp_
         ("untitled:1", None),
         ("file:///a%00b", None),
         ("http://[", None),
+        ("file:///a/\ud800.py", None),
         ("", None),
     ],
 )

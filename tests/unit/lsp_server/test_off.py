@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from diffusion.cancel import CancelToken
+from lsp_server.engine.engine import EngineRequest
 from lsp_server.engine.scripted import ScriptedEngine, ScriptedFiller
 from lsp_server.reasons import SENTENCES, Reason
 from tests.support.lsp_wire import URI, WAIT_S, Wire, answer
@@ -155,6 +157,78 @@ async def test_no_hover_where_nothing_is_marked(
     wire.open(TEXT + 200 * "# long\n", uri=uri, language=language)
     assert await wire.ask("textDocument/hover", {**AT, "textDocument": {"uri": uri}}) is None
     assert wire.engine.filler.requests == 0
+
+
+# What is under way
+
+
+@pytest.fixture
+def gated() -> Iterator[Wire]:
+    wire = Wire(ScriptedEngine(ScriptedFiller((answer("y"),), gated=True)))
+    yield wire
+    wire.engine.filler.release(1000)
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
+
+
+async def begun(wire: Wire, ask: Callable[[], int]) -> int:
+    """Send a request; its id, when the model works on it."""
+    started, loop = asyncio.Event(), asyncio.get_running_loop()
+    wire.engine.filler.on_event = lambda event: loop.call_soon_threadsafe(started.set)
+    msg_id = ask()
+    async with asyncio.timeout(WAIT_S):
+        await started.wait()
+    return msg_id
+
+
+@pytest.mark.parametrize("way", [*WAYS, "ignoredFile"])
+async def test_what_is_under_way_ends(gated: Wire, way: str) -> None:
+    await gated.initialize(CLIENT)
+    gated.open(TEXT)
+    switch_off = WAYS[way][0] if way in WAYS else configured(privacy={"ignore": ["*.py"]})
+    msg_id = await begun(gated, lambda: gated.ask_inline(1, 8))
+    await switch_off(gated)
+    gated.engine.filler.release(1)
+    assert (await gated.response(msg_id))["result"]["items"] == []
+    assert await gated.reason() == way
+    assert gated.engine.filler.steps == 0, "the model is told to stop, too"
+
+
+async def test_a_snooze_holds_back_what_comes_after_it_began(gated: Wire) -> None:
+    await gated.initialize()
+    gated.open(TEXT)
+    for automatic in (True, False):
+        msg_id = await begun(gated, lambda auto=automatic: gated.ask_inline(1, 8, automatic=auto))
+        await run(gated, "diffill.snooze", 5)
+        gated.engine.filler.release(1)
+        assert bool((await gated.response(msg_id))["result"]["items"]) is not automatic
+        await run(gated, "diffill.snooze", 0)
+
+
+async def fill_action(wire: Wire) -> Any:
+    await wire.initialize({"workspace": {"applyEdit": True}})
+    wire.open(TEXT)
+    return next(action for action in await actions(wire) if action["title"] == "Fill the hole")
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+async def test_an_action_edits_nothing_that_was_turned_off_meanwhile(
+    gated: Wire, is_there: bool
+) -> None:
+    """Also where the model's answer is there, and the loop has not got to it."""
+    fill = await fill_action(gated)
+    asked = {"command": fill["command"], "arguments": fill["arguments"]}
+    msg_id = await begun(gated, lambda: gated.request("workspace/executeCommand", asked))
+    if is_there:
+        gated.engine.filler.release(2)
+        later = EngineRequest(b"", 0, "python")
+        assert gated.engine.submit(later, CancelToken()).result(WAIT_S).candidates
+    gated.notify("workspace/didChangeConfiguration", {"settings": {"enable": False}})
+    gated.engine.filler.release(1)
+    await gated.response(msg_id)
+    [shown] = await sent(gated, "window/showMessage", 1)
+    assert SENTENCES[Reason.DISABLED] in shown["message"]
+    assert not [m for m in gated.sent if m.get("method") == "workspace/applyEdit"]
 
 
 # What is shown already

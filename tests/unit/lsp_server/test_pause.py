@@ -63,10 +63,13 @@ async def test_a_snooze_ends_by_itself_and_spares_what_is_asked_for(wire: Wire) 
     clock = await open_document(wire)
     status = await command(wire, "diffill.snooze", 10)
     assert status["kind"] == "Inactive" and status["snoozedForS"] == 600
+    assert status["message"] == "suggestions are snoozed: 10 min left"
     assert await wire.inline(0, 7) == []
     assert await wire.reason() == "snoozed"
     assert await wire.inline(0, 7, automatic=False) == ["return a + b"]
-    clock.now_s += 599
+    clock.now_s += 590
+    assert (await wire.ask("diffill/status"))["message"] == "suggestions are snoozed: 1 min left"
+    clock.now_s += 9
     assert await wire.inline(0, 7) == []
     clock.now_s += 2
     assert await wire.inline(0, 7) == ["return a + b"]

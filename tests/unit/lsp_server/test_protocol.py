@@ -300,6 +300,21 @@ async def test_an_unknown_request_is_refused_and_the_server_lives(wire: Wire) ->
     assert await wire.inline(1, 11) == ["    return a + b"]
 
 
+async def test_what_is_unknown_is_a_line_with_its_method_or_none(
+    wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await wire.initialize()
+    for method in ("$/foo", "textDocument/didSave"):
+        wire.notify(method, {"textDocument": {"uri": URI}})
+    wire.cancel(999)
+    response = await wire.response(wire.request("textDocument/foo", {}))
+    assert response["error"]["code"] == -32601 and "foo" in response["error"]["message"]
+    [record] = [record for record in caplog.records if record.levelno > logging.INFO]
+    assert "'textDocument/foo'" in record.getMessage()
+    assert (record.levelno, record.exc_info) == (logging.WARNING, None)
+
+
 @pytest.mark.parametrize(("shut_down", "code"), [(True, 0), (False, 1)])
 async def test_the_exit_code_says_whether_shutdown_came_first(
     wire: Wire, shut_down: bool, code: int

@@ -9,24 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.numpy import save
 
-from diffusion.adapters.base import base_of
-from diffusion.adapters.home import NOTE_FILE, home_of, note_repository
-from diffusion.adapters.manifest import LORA, WEIGHTS_FILE, AdapterManifest
-from diffusion.adapters.store import AdapterStore
+from diffusion.adapters.home import home_of
+from diffusion.adapters.manifest import WEIGHTS_FILE
 from lsp_server.features import train
-from lsp_server.training.reload import Chosen, chosen_adapter
+from lsp_server.training.reload import Chosen
+from tests.support.adapters import publish
 from tests.support.lsp_wire import WAIT_S, Wire, scripted
 from tests.support.runs import over, program
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
-    root = tmp_path / "repository"
-    (root / ".git").mkdir(parents=True)
-    return root
 
 
 @pytest.fixture
@@ -43,19 +33,6 @@ async def begin(wire: Wire, repository: Path, model: Path, **experimental: bool)
         rootUri=repository.as_uri(),
         initializationOptions={"model": {"path": str(model)}},
     )
-
-
-def publish(repository: Path, model: Path, *names: str) -> AdapterStore:
-    base, store = base_of(model), AdapterStore(home_of(repository))
-    for number, name in enumerate(names):
-        store.publish(
-            AdapterManifest(
-                name, f"2026-01-0{number + 1}", LORA, 1.0, base.weights_sha256,
-                base.tokenizer_hash, "", {"held_out": {"cases": 0}},
-            ),
-            save({}),
-        )  # fmt: skip
-    return store
 
 
 async def test_a_run_shows_its_events_and_its_adapter_is_served(
@@ -115,6 +92,38 @@ async def test_who_takes_the_progress_bar_away_stops_the_run_and_sees_its_end(
     assert [shown[0]["kind"], shown[-1]] == ["begin", {"kind": "end", "message": "saved"}]
     assert [value["kind"] for value in shown].count("end") == 1
     assert wire.server.work_done_progress.tokens == {}
+
+
+MAKES_ONE_WHEN_TOLD = (
+    "sys.stdin.read()\nprint('{\"event\": \"done\", \"adapter\": \"new\"}', flush=True)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [("auto", "adapter new is made and will be served"), ("none", "made and not served")],
+)
+async def test_the_end_of_a_run_says_whether_its_adapter_is_served(
+    wire: Wire, repository: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch,
+    setting: str, said: str,
+) -> None:  # fmt: skip
+    publish(repository, tiny_model_dir, "new").select("new")
+    run = program({"event": "scanning"}, after=MAKES_ONE_WHEN_TOLD)
+    monkeypatch.setattr(train, "command", lambda *_: run)
+    await wire.initialize(
+        {"window": {"workDoneProgress": True}},
+        rootUri=repository.as_uri(),
+        initializationOptions={"model": {"path": str(tiny_model_dir), "adapter": setting}},
+    )
+    started = wire.request("diffill/train/start")
+    create = await arrived(wire, "window/workDoneProgress/create")
+    wire.message({"id": create["id"], "result": None})
+    await wire.response(started)
+    await arrived(wire, "$/progress")
+    wire.server.training.close()
+    await over(wire.server.training.job)
+    shown = [m["params"]["value"] for m in wire.sent if m.get("method") == "$/progress"]
+    assert shown[-1]["kind"] == "end" and said in shown[-1]["message"]
 
 
 @pytest.mark.parametrize("options", [{}, {"keepUp": True}, {"begun": True}])
@@ -363,38 +372,3 @@ async def test_what_is_null_is_left_out(
     params = {"repository": None, "minutes": None, "method": None, "probeSeconds": None}
     answer = await wire.response(wire.request("diffill/train/status", params))
     assert answer["result"]["state"] == "none"
-
-
-def test_another_repository_in_the_folder_inherits_no_adapter(
-    repository: Path, tiny_model_dir: Path
-) -> None:
-    publish(repository, tiny_model_dir, "one").select("one")
-    for name in ("a.py", "b.py", "c.py"):
-        (repository / name).write_text("pass\n")
-    note_repository(home_of(repository), ["a.py", "b.py", "c.py"])
-    (repository / "a.py").unlink()
-    assert chosen_adapter("auto", repository).name == "one", "most files are still there"
-    (repository / "b.py").unlink()
-    chosen = chosen_adapter("auto", repository)
-    assert chosen.folder == "" and "most files that adapter one was tuned on are gone" in str(
-        chosen.problem
-    )
-    assert chosen_adapter("one", repository).name == "one", "who names it, gets it"
-    (home_of(repository).folder / NOTE_FILE).write_text("[]")
-    assert chosen_adapter("auto", repository).name == "one", "nothing is known of its files"
-
-
-def test_the_setting_says_which_adapter(repository: Path, tiny_model_dir: Path) -> None:
-    store = publish(repository, tiny_model_dir, "one", "two")
-    store.select("one")
-    assert chosen_adapter("auto", repository).name == "one"
-    assert chosen_adapter("two", repository).name == "two"
-    assert chosen_adapter("none", repository) == chosen_adapter("auto", None) == Chosen()
-    assert chosen_adapter(str(store.folder / "two"), None).name == "two"
-    assert "no folder is open" in str(chosen_adapter("two", None).problem)
-    assert "no adapter called three" in str(chosen_adapter("three", repository).problem)
-    for text in ("~nobody-of-that-name/two", "two\0/two"):
-        assert "write the path out" in str(chosen_adapter(text, repository).problem)
-    (store.folder / "one" / WEIGHTS_FILE).write_bytes(b"\0" * len(save({})))
-    assert "SHA-256" not in (chosen_adapter("two", repository).problem or "")
-    assert "SHA-256 differs" in str(chosen_adapter("auto", repository).problem)

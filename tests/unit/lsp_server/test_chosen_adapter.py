@@ -1,0 +1,47 @@
+"""Which adapter the settings mean, for the folder that is open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors.numpy import save
+
+from diffusion.adapters.home import NOTE_FILE, home_of, note_repository
+from diffusion.adapters.manifest import WEIGHTS_FILE
+from lsp_server.training.reload import Chosen, chosen_adapter
+from tests.support.adapters import publish
+
+
+def test_another_repository_in_the_folder_inherits_no_adapter(
+    repository: Path, tiny_model_dir: Path
+) -> None:
+    publish(repository, tiny_model_dir, "one").select("one")
+    for name in ("a.py", "b.py", "c.py"):
+        (repository / name).write_text("pass\n")
+    note_repository(home_of(repository), ["a.py", "b.py", "c.py"])
+    (repository / "a.py").unlink()
+    assert chosen_adapter("auto", repository).name == "one", "most files are still there"
+    (repository / "b.py").unlink()
+    chosen = chosen_adapter("auto", repository)
+    assert chosen.folder == "" and "most files that adapter one was tuned on are gone" in str(
+        chosen.problem
+    )
+    assert chosen_adapter("one", repository).name == "one", "who names it, gets it"
+    (home_of(repository).folder / NOTE_FILE).write_text("[]")
+    assert chosen_adapter("auto", repository).name == "one", "nothing is known of its files"
+
+
+def test_the_setting_says_which_adapter(repository: Path, tiny_model_dir: Path) -> None:
+    store = publish(repository, tiny_model_dir, "one", "two")
+    store.select("one")
+    assert chosen_adapter("auto", repository).name == "one"
+    assert chosen_adapter("two", repository).name == "two"
+    assert chosen_adapter("none", repository) == chosen_adapter("auto", None) == Chosen()
+    assert chosen_adapter(str(store.folder / "two"), None).name == "two"
+    assert "no folder is open" in str(chosen_adapter("two", None).problem)
+    assert "no adapter called three" in str(chosen_adapter("three", repository).problem)
+    for text in ("~nobody-of-that-name/two", "two\0/two"):
+        assert "write the path out" in str(chosen_adapter(text, repository).problem)
+    (store.folder / "one" / WEIGHTS_FILE).write_bytes(b"\0" * len(save({})))
+    assert "SHA-256" not in (chosen_adapter("two", repository).problem or "")
+    assert "SHA-256 differs" in str(chosen_adapter("auto", repository).problem)

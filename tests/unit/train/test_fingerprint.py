@@ -65,7 +65,7 @@ def test_rates_may_change_and_are_told() -> None:
     lower = PretrainConfig(optimiser=OptimiserConfig(matrix_lr=0.001, other_lr=0.002))
     assert not differences(old, lower.fingerprint())
     assert other_rates(old, lower.fingerprint()) == {
-        "matrix_lr": (0.02, 0.001), "other_lr": (0.003, 0.002),
+        "matrix_lr": (0.01, 0.001), "other_lr": (0.0015, 0.002),
     }  # fmt: skip
     assert old == stored(PretrainConfig())
     warmer = PretrainConfig(optimiser=OptimiserConfig(matrix_lr=0.001, warmup_steps=7))

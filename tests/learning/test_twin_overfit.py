@@ -43,7 +43,7 @@ def test_a_tiny_twin_learns_one_program_by_heart(
     config = PretrainConfig(
         recipe="tiny",
         batch=BatchConfig(rows=4, row_tokens=160),
-        optimiser=OptimiserConfig(warmup_steps=20, decay_share=0.3),
+        optimiser=OptimiserConfig(matrix_lr=0.02, other_lr=3e-3, warmup_steps=20, decay_share=0.3),
         mixed_precision="no",
         workers=0,
         validation_rows=8,

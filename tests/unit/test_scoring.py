@@ -199,22 +199,35 @@ def test_sorts(text: str, sort: str | None) -> None:
     assert sort_of(text) == sort
 
 
+FAULTS = (
+    ("while lo <", "while lo >", "<"),
+    ("lo + hi", "lo - hi", "+"),
+    ("mid + 1", "mid - 1", "+"),
+    ("len(a)", "len(x)", "a"),
+    ("return lo", "return hi", "lo"),
+    ("if a[mid] <", "if a[mid] >", "<"),
+    ("// 2", "// 3", "2"),
+)
+"""What stands in a function, what a copy of it has instead, and the word that belongs there."""
+
+
 @pytest.mark.model
 @pytest.mark.slow
-def test_the_bundled_model_finds_a_loop_that_runs_the_wrong_way(
-    bundled_infiller: Infiller,
-) -> None:
+def test_the_bundled_model_finds_most_faults_of_a_copy(bundled_infiller: Infiller) -> None:
     text = (
         "def find(a, x, lo=0, hi=None):\n    if hi is None:\n        hi = len(a)\n"
         "    while lo < hi:\n        mid = (lo + hi) // 2\n        if a[mid] < x:\n"
         "            lo = mid + 1\n        else:\n            hi = mid\n    return lo\n\n\n"
     )
-    wrong = text + text.replace("find", "seek").replace("while lo <", "while lo >")
-    result = score(bundled_infiller, ScoreRequest(wrong, "python", code_only=True))
-    found = suspicious(result.words, 0.2, 40)
-    at = wrong.index("while lo >") + len("while lo ")
-    [turned] = [s for s in found if s.word.start == at]
-    assert turned.instead[0].text == "<" and turned.instead[0].p > 2 * turned.word.p
+    copy = text.replace("find", "seek")
+    mended = []
+    for right, wrong, word in FAULTS:
+        at = len(text) + copy.index(right)
+        at += next(i for i, (a, b) in enumerate(zip(right, wrong, strict=True)) if a != b)
+        request = ScoreRequest(text + copy.replace(right, wrong), "python", code_only=True)
+        found = suspicious(score(bundled_infiller, request).words, 0.2, 40)
+        mended += [s.instead[0].text == word for s in found if s.word.start == at]
+    assert sum(mended) >= 5
 
 
 @pytest.mark.model

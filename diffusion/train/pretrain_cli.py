@@ -245,13 +245,14 @@ def language_weights(given: Sequence[str]) -> dict[str, float]:
     for text in given:
         name, _, times = text.partition("=")
         try:
-            weights[name.strip()] = float(times)
+            weight = float(times)
         except ValueError:
-            weights[name.strip()] = math.nan
-        if not (math.isfinite(weights[name.strip()]) and weights[name.strip()] > 0):
+            weight = math.nan
+        if not (math.isfinite(weight) and weight > 0):
             raise ConfigError(
                 f"--language-weight is {text!r}", fix="give LANGUAGE=TIMES, such as java=1.5"
             )
+        weights[name.strip()] = weight
     return weights
 
 

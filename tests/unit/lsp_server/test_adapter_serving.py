@@ -285,6 +285,24 @@ async def test_marks_are_those_of_the_model_that_is_served(wire: Wire) -> None:
     await until(wire, method, lambda shown: not shown["diagnostics"])
 
 
+def begun(wire: Wire) -> asyncio.Event:
+    """Set when the model begins with the next request."""
+    started = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    wire.engine.filler.on_event = lambda event: loop.call_soon_threadsafe(started.set)
+    return started
+
+
+async def choose_another(wire: Wire, started: asyncio.Event) -> None:
+    """Choose another adapter while the model is at work, and let it finish."""
+    async with asyncio.timeout(WAIT_S):
+        await started.wait()
+        wire.engine.configure(EngineConfig(adapter="one"))
+        while not wire.engine.status().queue:  # the new model waits for the old one's answer
+            await asyncio.sleep(0)
+    wire.engine.filler.release(1)
+
+
 @pytest.mark.parametrize("wire", [True], indirect=True)
 async def test_what_another_model_was_still_scoring_is_not_kept(wire: Wire) -> None:
     client = {
@@ -293,16 +311,9 @@ async def test_what_another_model_was_still_scoring_is_not_kept(wire: Wire) -> N
     }
     await wire.initialize(client, **MARKING)
     wire.open("x = lenght\n")
-    started = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    wire.engine.filler.on_event = lambda event: loop.call_soon_threadsafe(started.set)
+    started = begun(wire)
     pulled = wire.request("textDocument/diagnostic", PULL)
-    async with asyncio.timeout(WAIT_S):
-        await started.wait()
-        wire.engine.configure(EngineConfig(adapter="one"))
-        while not wire.engine.status().queue:  # the new model waits for the old one's answer
-            await asyncio.sleep(0)
-    wire.engine.filler.release(1)
+    await choose_another(wire, started)
     await wire.response(pulled)
     await until(wire, "workspace/diagnostic/refresh", lambda _: True)
     assert (await wire.ask("textDocument/diagnostic", PULL))["items"] == []
@@ -312,16 +323,9 @@ async def test_what_another_model_was_still_scoring_is_not_kept(wire: Wire) -> N
 async def test_what_another_model_was_still_writing_is_not_offered_again(wire: Wire) -> None:
     await wire.initialize({"experimental": {"diffillStatus": True}})
     wire.open("x = ")
-    started = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    wire.engine.filler.on_event = lambda event: loop.call_soon_threadsafe(started.set)
+    started = begun(wire)
     asked = wire.ask_inline(0, 4)
-    async with asyncio.timeout(WAIT_S):
-        await started.wait()
-        wire.engine.configure(EngineConfig(adapter="one"))
-        while not wire.engine.status().queue:  # the new model waits for the old one's answer
-            await asyncio.sleep(0)
-    wire.engine.filler.release(1)
+    await choose_another(wire, started)
     assert (await wire.response(asked))["result"]["items"][0]["insertText"] == "x = a"
     await until(wire, "diffill/statusDidChange", lambda status: status["adapter"] == "one")
     assert await wire.inline(0, 4) == ["x = one"]

@@ -2,9 +2,10 @@
 
 Types lines of a real file again, into the real server over stdio: keys with gaps drawn from a
 log-normal distribution around 150 ms, pauses before a line, mistypings that are taken back, Enter
-with the editor's indentation, and a suggestion accepted where it is the rest of the line. Every
-key sends the change and asks for an inline completion, as VS Code and Neovim do; a request that
-is still open when the next key comes is cancelled. The same seed types the same keys.
+with the editor's indentation, and a suggestion accepted where it is right: the rest of the line, or
+a start of it that saves three characters. Every key sends the change and asks for an inline
+completion, as VS Code and Neovim do; a request that is still open when the next key comes is
+cancelled. The same seed types the same keys.
 
 Answers are split by what the server had to do:
 
@@ -13,8 +14,9 @@ Answers are split by what the server had to do:
 - `same_line`: a later key on a line, so the context is there;
 - `cache_hit`: the key continued the suggestion that was shown.
 
-A cancelled request counts as `overtaken`; its time, to the reply that says so, is told apart. The
-last line on stdout is one JSON document, which --out also writes to a file.
+`offers`: what was on the screen when the next key came, each text once, and how much of it was
+right. A cancelled request counts as `overtaken`; its time, to the reply that says so, is told
+apart. The last line on stdout is one JSON document, which --out also writes to a file.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ WORK = ("cold", "new_line", "same_line", "cache_hit")
 KEY_MEDIAN_MS, KEY_SPREAD = 150.0, 0.45
 PAUSE_MS = (500.0, 1600.0)
 TYPO_SHARE, LINES_AT_A_PLACE = 0.03, 3
+WORTH_A_KEY = 3  # characters that an acceptance saves at least
 Json = dict[str, Any]
 
 
@@ -150,7 +153,10 @@ class Typist:
         self._connection = connection
         self._version = 1
         self.asked: list[Asked] = []
-        self.accepted = 0
+        self.accepted: list[int] = []
+        """Characters of each acceptance."""
+        self.offers: list[tuple[str, bool]] = []
+        """What was seen, and whether it was right, but for what was only typed along."""
         self._open: tuple[int, Asked] | None = None
         text, language = file.read_text("utf-8"), language_for_path(file.name)
         document = {"uri": self.uri, "languageId": language, "version": 1, "text": text}
@@ -175,14 +181,27 @@ class Typist:
                 self._change(end, end, "\n")
 
     def _type(self, line: int, column: int, target: str, keys: list[Key]) -> int:
-        """Type a line, or accept what is offered for the rest of it; the column reached."""
-        for key in keys:
+        """Type a line, but for what is accepted; the column reached."""
+        there = 0  # characters that were accepted, whose keys are not pressed
+        for number, key in enumerate(keys):
+            mistyped = keys[number + 1 : number + 2] and keys[number + 1].character == "\b"
+            if there > 0:
+                there -= key.character != "\b" and not mistyped
+                continue
             time.sleep(key.gap_ms / 1000)
-            rest = target[column:]
-            if key.character != "\b" and rest and self._offered() == target:
-                self._change((line, column), (line, column), rest)
-                self.accepted += 1
-                return column + len(rest)
+            offered = None if key.character == "\b" else self._offered()
+            if offered is not None and len(offered) > column:
+                right = target.startswith(offered)
+                self._see(offered[column:], right)
+                if right and len(offered) >= column + min(WORTH_A_KEY, len(target) - column):
+                    there = len(offered) - column
+                    self._change((line, column), (line, column), offered[column:])
+                    self.accepted.append(there)
+                    column = len(offered)
+                    if column < len(target):
+                        self._ask((line, column), "same_line")
+                    there -= not mistyped  # this key is one of them
+                    continue
             if key.character == "\b":
                 self._change((line, column - 1), (line, column), "")
                 column -= 1
@@ -191,6 +210,11 @@ class Typist:
                 column += 1
             self._ask((line, column), "same_line")
         return column
+
+    def _see(self, text: str, right: bool) -> None:
+        """Note what is on the screen, unless it is the rest of what was."""
+        if not (self.offers and self.offers[-1][0].endswith(text)):
+            self.offers.append((text, right))
 
     def _offered(self) -> str | None:
         """The line as it would be: an item replaces the whole of it."""
@@ -254,9 +278,10 @@ def measure(arguments: argparse.Namespace) -> Json:
     with Path(os.devnull).open("wb") as log:
         server = Server([sys.executable, "-m", "lsp_server"], log)
         options: Json = {"performance": {"encodeAhead": not arguments.no_ahead}}
+        options["inline"] = {"extent": arguments.extent}
         if arguments.debounce != "0":
             wait = arguments.debounce
-            options["inline"] = {"debounceMs": int(wait) if wait.isdigit() else wait}
+            options["inline"]["debounceMs"] = int(wait) if wait.isdigit() else wait
         if arguments.model:
             options["model"] = {"path": str(Path(arguments.model).resolve())}
         server.ask(
@@ -283,6 +308,7 @@ def measure(arguments: argparse.Namespace) -> Json:
         "file": arguments.file.name,
         "encode_ahead": not arguments.no_ahead,
         "debounce": arguments.debounce,
+        "extent": arguments.extent,
         "pause_ms": arguments.pause_ms,
     }
     return facts | summary(typist, memory_mb)
@@ -304,7 +330,14 @@ def summary(typist: Typist, memory_mb: float | None) -> Json:
         "answered": len(answered),
         "overtaken": sum(asked.overtaken for asked in rows),
         "offered": sum(bool(asked.items) for asked in answered),
-        "accepted_lines": typist.accepted,
+        "accepted": len(typist.accepted),
+        "accepted_characters": sum(typist.accepted),
+        "offers": {
+            "texts": len(typist.offers),
+            "right": sum(right for _, right in typist.offers),
+            "characters": sum(len(text) for text, _ in typist.offers),
+            "right_characters": sum(len(text) for text, right in typist.offers if right),
+        },
         **_times([asked.ms for asked in answered]),
         "overtaken_reply": _times([asked.ms for asked in rows if asked.overtaken]),
         "by_work": {
@@ -344,6 +377,9 @@ def main() -> None:
     parser.add_argument("--no-ahead", action="store_true", help="encode nothing ahead of need")
     parser.add_argument(
         "--debounce", default="0", metavar="MS|adaptive", help="diffill.inline.debounceMs"
+    )
+    parser.add_argument(
+        "--extent", choices=("sure", "whole"), default="sure", help="diffill.inline.extent"
     )
     parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the result here too")
     arguments = parser.parse_args()

@@ -1,10 +1,9 @@
 """The typed settings tree: every key of `diffill.*` that the server reads, with its default.
 
-The single source of truth for names, types, bounds and defaults; docs and editor schemas are
-checked against it (`describe`). Invariants: reading never raises, a value of the wrong type or
-out of bounds is reported with its path and only that key takes its default, null and, for an
-object, `[]` (an empty table of Lua's) are "not set"; an unknown key is reported with the nearest
-known one; keys on the wire are camelCase, attributes snake_case.
+Docs and editor schemas are checked against it (`describe`). Invariants: reading never raises, a
+value of the wrong type or out of bounds is reported with its path and only that key takes its
+default, null and, for an object, `[]` (Lua's empty table) are "not set"; an unknown key is reported
+with the nearest known one; keys on the wire are camelCase, attributes snake_case.
 """
 
 from __future__ import annotations
@@ -50,6 +49,9 @@ class InlineSettings:
         0.06,
         "candidates that are less likely to be right than this are only shown when asked for",
         validator=_between(0.0, 1.0),
+    )
+    extent: Literal["sure", "whole"] = _setting(
+        "sure", "while typing; sure: as far as a suggestion is worth a look; whole: all of it"
     )
     disabled_in: tuple[Literal["string", "comment"], ...] = _setting(
         ("comment",), "where nothing is offered unless asked for: string, comment"
@@ -330,8 +332,7 @@ def _why(error: Exception) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:39] + "…"
+    return text if len(text := repr(value)) <= 40 else text[:39] + "…"
 
 
 def _camel(name: str) -> str:

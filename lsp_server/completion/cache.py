@@ -2,11 +2,12 @@
 
 An entry holds the text a suggestion was made for. It answers a later request whose document is
 that text with a beginning of the suggestion typed in at the hole, and nothing else changed; the
-answer is the rest of the suggestion. Invariants: a hit replaces the same bytes as a fresh
-answer would; what is answered is never empty; who asks by key does not get what was left for
-one who did not (fewer texts, held back more strictly, perhaps without the model); entries are
-dropped oldest first, and hold no syntax tree; what began before something was forgotten is not
-kept, since it may be what another model or other settings say.
+answer is the rest of the suggestion, scored as one that is right up to there.
+
+Invariants: a hit replaces the same bytes as a fresh answer would; what is answered is never empty;
+who asks by key does not get what was left for one who did not (fewer texts, perhaps without the
+model); entries are dropped oldest first, and hold no syntax tree; what began before something was
+forgotten is not kept, since it may be what another model or other settings say.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from lsp_server.completion.candidate import Suggestion
-from lsp_server.completion.confidence import without_start
+from lsp_server.completion.confidence import likelihood, without_start
 from lsp_server.completion.trigger import CompletionRequest
 from lsp_server.document import to_bytes, to_text
 
@@ -84,10 +85,12 @@ def _rest(suggestion: Suggestion, entry: _Entry, request: CompletionRequest) -> 
     if new[:start] != old[:start] or new[request.cursor :] != old[start:]:
         return None
     rest = to_text(text[typed:])
-    left = without_start(suggestion.pieces, len(suggestion.text) - len(rest))
-    end = suggestion.end + typed
-    return (
-        replace(suggestion, text=rest, start=request.cursor, end=end, pieces=left)
-        if rest.strip()
-        else None
-    )
+    if not rest.strip():
+        return None
+    characters = len(suggestion.text) - len(rest)
+    p = likelihood(suggestion.pieces, characters)
+    score = min(1.0, suggestion.score / p) if p > 0 else suggestion.score
+    return replace(
+        suggestion, text=rest, start=request.cursor, end=suggestion.end + typed, score=score,
+        pieces=without_start(suggestion.pieces, characters),
+    )  # fmt: skip

@@ -40,6 +40,28 @@ def without_start(of: Iterable[Piece], characters: int) -> tuple[Piece, ...]:
     return tuple(left)
 
 
+def likelihood(of: Iterable[Piece], characters: int) -> float:
+    """How likely the pieces within so many characters are right together; 1 where unknown."""
+    p, at = 1.0, 0
+    for piece in of:
+        at += len(piece.text)
+        if at > characters or piece.p is None:
+            break
+        p *= piece.p
+    return p
+
+
+def without_end(of: Iterable[Piece], characters: int) -> tuple[Piece, ...]:
+    """The first so many characters of pieces."""
+    kept = []
+    for piece in of:
+        text = piece.text[:characters]
+        characters -= len(text)
+        if text:
+            kept.append(Piece(text, piece.p))
+    return tuple(kept)
+
+
 def _matched(text: str, said: list[tuple[str, float]]) -> Iterator[float | None]:
     """For every character of a text its probability; None for blanks and what was not said."""
     at = 0

@@ -35,7 +35,6 @@ class Surroundings:
     indent_width: int
     automatic: bool
     max_lines: int
-    min_confidence: float
     multiline: bool = True
     check_syntax: bool = True
 
@@ -66,7 +65,6 @@ def gather(
         indent_width=width,
         automatic=automatic,
         max_lines=settings.inline.max_lines,
-        min_confidence=settings.inline.min_confidence,
         multiline=multiline,
         check_syntax=settings.syntax.check != "off",
     )

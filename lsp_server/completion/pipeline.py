@@ -1,4 +1,4 @@
-"""One request through its stages: trigger, cache, debounce, engine, context, filters, ahead.
+"""One request through its stages, from trigger to ahead.
 
 The engine chooses the hole (`diffusion.text.span`, the same code that training uses), fills it
 and says which bytes it replaces. Invariants: nothing is raised for unusual text or a failing
@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 from diffusion.cancel import Cancelled, CancelToken
-from lsp_server.completion import ahead, context, filters, trigger
+from lsp_server.completion import ahead, context, extent, filters, trigger
 from lsp_server.completion.cache import ForwardCache
 from lsp_server.completion.candidate import Drop, Suggestion
 from lsp_server.completion.confidence import pieces
@@ -56,7 +56,7 @@ async def complete(
     # 2. Has the user been typing along an earlier answer?
     generation = cache.generation
     with trace.stage("cache"):
-        known = cache.lookup(request)
+        known = extent.choose(cache.lookup(request), request, settings).shown
     trace.facts["cacheHit"] = bool(known)
     if known:
         return known
@@ -69,20 +69,22 @@ async def complete(
             trace.nothing(Reason(cancel.reason))
             return ()
 
-    # 4. The model, or what stands elsewhere, at once; 5. what surrounds the hole; 6. the filters.
+    # 4. The model, or what stands elsewhere, at once; 5. what surrounds the hole; 6. the filters;
+    # 7. how far it goes.
     offer = partial(_offer, request, settings, engine, cancel, trace, pace)
-    answer, shown = await offer(at_once=request.automatic)
+    answer, whole, shown = await offer(at_once=request.automatic)
     if answer is not None and answer.at_once and not shown:
-        answer, shown = await offer(at_once=False)
+        answer, whole, shown = await offer(at_once=False)
     if answer is None:
         return ()
     if not shown:
         trace.nothing(Reason.ALL_FILTERED, _fates(trace.fates))
-    cache.store(request, shown, generation)
+    cache.store(request, whole, generation)
 
-    # 7. While the person looks: what they may ask for next.
+    # 8. While the person looks: what they may ask for next.
     if settings.performance.encode_ahead:
-        engine.ahead(ahead.next_requests(request, shown, at_once=answer.at_once))
+        likely = whole if shown else ()
+        engine.ahead(ahead.next_requests(request, likely, at_once=answer.at_once))
     return shown
 
 
@@ -95,18 +97,26 @@ async def _offer(
     pace: Pace,
     *,
     at_once: bool,
-) -> tuple[EngineAnswer | None, tuple[Suggestion, ...]]:
-    """The engine's answer and what the filters leave of it; None for nothing to filter."""
+) -> tuple[EngineAnswer | None, tuple[Suggestion, ...], tuple[Suggestion, ...]]:
+    """The engine's answer (None for nothing to filter), what is left of it, what is shown."""
     with trace.stage("infill"):
         answer = await _ask(request, settings, engine, cancel, trace, at_once=at_once)
     if answer is None:
-        return None, ()
+        return None, (), ()
     if not answer.at_once:
         pace.answered(trace.stages[-1].ms)
     if not _expressible(answer, request.document, trace):
-        return None, ()
+        return None, (), ()
     with trace.stage("filters"):
-        return answer, _filtered(request, answer, settings, trace)
+        left = _filtered(request, answer, settings, trace)
+        chosen = extent.choose([suggestion for suggestion, _ in left], request, settings)
+    for place, drop in chosen.dropped.items():
+        at = left[place][1]
+        trace.fates[at] = replace(trace.fates[at], dropped_by="extent", why=drop.why)
+    if chosen.start_of is not None:
+        characters = len(chosen.shown[0].text)
+        trace.facts["start"] = {"characters": characters, "of": chosen.start_of}
+    return answer, tuple(suggestion for suggestion, _ in left), chosen.shown
 
 
 async def _ask(
@@ -170,7 +180,8 @@ def _expressible(answer: EngineAnswer, document: Document, trace: Trace) -> bool
 
 def _filtered(
     request: CompletionRequest, answer: EngineAnswer, settings: Settings, trace: Trace
-) -> tuple[Suggestion, ...]:
+) -> list[tuple[Suggestion, int]]:
+    """What the filters leave, each with the place of its fate in the trace."""
     around = context.gather(
         request.document,
         answer.start,
@@ -187,24 +198,27 @@ def _filtered(
             candidate.text, answer.start, answer.end, candidate.score, candidate.parses
         )
         found.append((candidate, *filters.run(suggestion, around)))
+    least = settings.inline.min_confidence if request.automatic else 0.0
     sound = settings.syntax.check != "off" and any(
-        candidate.parses and isinstance(outcome, Suggestion) for candidate, outcome, _ in found
+        candidate.parses and isinstance(outcome, Suggestion) and outcome.score >= least
+        for candidate, outcome, _ in found
     )
-    shown: list[Suggestion] = []
+    kept: list[tuple[Suggestion, int]] = []
     for candidate, filtered, by in found:
         left = filtered
         if isinstance(left, Suggestion) and sound and not candidate.parses:
             left = Drop("adds a syntax error, and another one does not")
-        if isinstance(left, Suggestion) and any(s.text == left.text for s in shown):
+        if isinstance(left, Suggestion) and any(s.text == left.text for s, _ in kept):
             left = Drop("is the same as an earlier one")
         lines = candidate.text.count("\n") + 1
         fate = Fate(candidate.score, len(candidate.text), lines, quoted=candidate.quoted)
         if isinstance(left, Drop):
             fate = replace(fate, dropped_by=by or "compared", why=left.why)
         else:
-            shown.append(replace(left, pieces=pieces(left.text, candidate.tokens)))
+            said = pieces(left.text, candidate.tokens)
+            kept.append((replace(left, pieces=said), len(trace.fates)))
         trace.fates.append(fate)
-    return tuple(shown[: max(request.alternatives, 1)])
+    return kept[: max(request.alternatives, 1)]
 
 
 def _fates(fates: Iterable[Fate]) -> str:

@@ -33,7 +33,8 @@ class CompletionRequest:
 
     `elsewhere`: other open documents in its language, the last touched first. `repository`: the
     lines of files around it, None where they are not read. `refusal`: what the session has against
-    it whatever the text (a pause, a file that is left alone).
+    it whatever the text (a pause, a file that is left alone). `sure`: a suggestion need not be
+    whole (`completion.extent`).
     """
 
     document: Document
@@ -43,6 +44,7 @@ class CompletionRequest:
     elsewhere: tuple[Document, ...] = ()
     repository: LineIndex | None = None
     refusal: Refusal | None = None
+    sure: bool = False
 
 
 def decide(request: CompletionRequest, settings: Settings) -> Refusal | None:

@@ -33,6 +33,7 @@ def inline_completion(
         params.text_document.uri,
         params.position,
         automatic=params.context.trigger_kind is _Kind.Automatic,
+        sure=ls.session.settings.inline.extent == "sure",
         selected=params.context.selected_completion_info,
     )
     try:

@@ -46,9 +46,13 @@ def begin(
     position: types.Position,
     *,
     automatic: bool,
+    sure: bool = False,
     selected: types.SelectedCompletionInfo | None = None,
 ) -> Asked:
-    """Take the snapshot; an earlier request for the same document and method is stopped."""
+    """Take the snapshot; an earlier request for the same document and method is stopped.
+
+    `sure`: see `CompletionRequest`.
+    """
     document = session.documents.get(uri)
     trace = session.traces.add(
         Trace(method, uri, None, position.line, position.character, automatic)
@@ -76,7 +80,7 @@ def begin(
     others = session.others(document) if session.settings.context.open_files else ()
     around = None if refusal is not None else session.repository(document)
     asked.request = CompletionRequest(
-        document, cursor, automatic, alternatives, others, around, refusal
+        document, cursor, automatic, alternatives, others, around, refusal, sure
     )
     return asked
 

@@ -14,7 +14,6 @@ from typing import Final
 
 from lsp_server.completion.candidate import Drop, Suggestion
 from lsp_server.completion.context import Surroundings
-from lsp_server.completion.filters.confidence import drop_unlikely
 from lsp_server.completion.filters.duplicate_line import trim_duplicate_lines
 from lsp_server.completion.filters.indentation import match_indentation
 from lsp_server.completion.filters.length import limit_lines
@@ -38,7 +37,6 @@ FILTERS: Final[tuple[Filter, ...]] = (
     trim_suffix_overlap,
     match_indentation,
     trim_whitespace,
-    drop_unlikely,
     drop_broken_syntax,
 )
 

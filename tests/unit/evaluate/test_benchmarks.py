@@ -16,6 +16,7 @@ from benchmarks import (
     compare_runs,
     cross_file,
     engines,
+    extent,
     infill_quality,
     line_tasks,
     roofline,
@@ -26,6 +27,7 @@ from benchmarks import (
 from diffusion.data.shards import write_shard
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.benchmark import finish
+from diffusion.evaluate.cases import Case
 from diffusion.evaluate.results import read_rows
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
@@ -254,3 +256,25 @@ print(big.stdout.strip(), small.stderr.strip(), big.peak_mb, small.peak_mb)
     length, told, big, small = done.stdout.split()
     assert (length, told) == ("200000000", "no")
     assert int(big) > 190 and 0 < int(small) < 100
+
+
+def test_a_start_is_right_where_nothing_of_it_would_have_to_go() -> None:
+    tokens = [["items", 0.95], [".sort()", 0.9], ["[0]", 0.1]]
+    row = {
+        "completion": "items.sort()[0]", "token_p": tokens, "confidence": 0.08,
+        "exact_match": False,
+    }  # fmt: skip
+    for middle, whole, start in (("items.sort()", 0, 1), ("zip(a)", 0, 0), ("items.so", 0, 0)):
+        case = Case("t", "python", "x = ", middle, "\n")
+        filled = [extent.Filled.of(case, row)]
+        assert extent.outcome(filled, extent.whole(0.06)) == {
+            "shown": 1, "right": whole, "starts": 0,
+            "right_characters": 0, "wrong_characters": 15,
+        }  # fmt: skip
+        assert extent.outcome(filled, extent.sure(0.06)) == {
+            "shown": 1, "right": start, "starts": 1,
+            "right_characters": 12 * start, "wrong_characters": 12 - 12 * start,
+        }  # fmt: skip
+    bins = extent.reliability(filled)  # of "items.so"
+    assert [(one["starts"], one["right"]) for one in bins] == [(1, 0), (1, 0), (1, 1)]
+    assert extent.outcome(filled, extent.whole(0.1))["shown"] == 0

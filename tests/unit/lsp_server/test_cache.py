@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.completion.cache import ENTRIES, ForwardCache
-from lsp_server.completion.candidate import Suggestion
+from lsp_server.completion.candidate import Piece, Suggestion
 from lsp_server.completion.trigger import CompletionRequest
 from lsp_server.document import Document, to_bytes
 
@@ -57,6 +57,21 @@ def test_the_bytes_after_the_cursor_that_the_hole_takes_stay_in_it() -> None:
     cache = stored("f(¦)", "a, b)", replaces=1)
     (rest,) = cache.lookup(request("f(a¦)"))
     assert (rest.text, rest.start, rest.end) == (", b)", 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("typed", "score"),
+    [("", 0.2), ("fo", 0.2), ("foo", 0.25), ("foo(a, ", 0.5), ("foo(a, b)", 1.0)],
+)
+def test_what_is_left_is_scored_as_right_up_to_there(typed: str, score: float) -> None:
+    cache, asked = ForwardCache(), request("x = ¦")
+    tokens = (("foo", 0.8), ("(a, ", 0.5), ("b)", 0.1), (".c()", 0.9))
+    said = tuple(Piece(text, p) for text, p in tokens)
+    text = "".join(piece.text for piece in said)
+    suggestion = Suggestion(text, asked.cursor, asked.cursor, 0.2, pieces=said)
+    cache.store(asked, (suggestion,), cache.generation)
+    (rest,) = cache.lookup(request(f"x = {typed}¦"))
+    assert rest.score == pytest.approx(score)
 
 
 def test_blanks_alone_are_not_offered() -> None:

@@ -176,12 +176,6 @@ def test_blanks(drawn: str, text: str, left: str) -> None:
     assert run(drawn, text) == left
 
 
-def test_low_confidence() -> None:
-    assert run("x = ¦", "1", score=0.02) == "dropped by drop_unlikely"
-    assert run("x = ¦", "1", score=0.02, min_confidence=0.01) == "1"
-    assert run("x = ¦", "1", score=0.02, automatic=False) == "1"
-
-
 @pytest.mark.parametrize(
     ("drawn", "text", "options", "left"),
     [

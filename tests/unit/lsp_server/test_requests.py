@@ -150,7 +150,7 @@ async def test_a_selection_elsewhere_says_nothing(wire: Wire) -> None:
         ("x = ¦", "plaintext", "languageUnknown", "not one that Diffill reads: one of python"),
         ("x\0 = ¦", "python", "binary", "NUL"),
         ("multi ¦ab\ncd", "python", "notExpressible", "over lines"),
-        ("unsure ¦", "python", "allFiltered", "drop_unlikely: confidence 0.01, 0.06 wanted"),
+        ("unsure ¦", "python", "allFiltered", "extent: no start of it is worth a look"),
         ("none ¦", "python", "noCandidate", "every canvas came out empty"),
         ("fails ¦", "python", "engineFailed", "DiffillError"),
         ("nowhere ¦", "python", "noCandidate", "no answer for this place"),

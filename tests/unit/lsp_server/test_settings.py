@@ -37,6 +37,7 @@ def test_every_key_can_be_set() -> None:
             "maxLatencyMs": 250,
             "alternatives": 2,
             "minConfidence": 0.5,
+            "extent": "whole",
             "maxLines": 1,
             "disabledIn": ["string", "comment"],
             "multiline": "never",

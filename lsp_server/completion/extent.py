@@ -1,0 +1,109 @@
+"""How far a suggestion goes, and whether it is worth the look of somebody who types.
+
+A line is often right up to some place and a guess behind it. Ghost text that is taken with one key
+is worth the characters that it saves if all of it is right, and costs a look, and a key to be rid
+of it, if it is not. So of all starts of the best suggestion, and of the whole, the one with the
+highest expected gain is shown, if that is a gain at all (maximising expected utility over what the
+user may mean: Johnson et al. 2023, "R-U-SURE?", arXiv 2303.00732). The rest is not lost: it stays
+in the forward cache, and comes when the start is accepted or typed.
+
+How likely a start is to be right is the product of its tokens' probabilities; for the whole it is
+the suggestion's score. Both were found to be true to what happens (docs/lab-notebook.md).
+
+Who asks by key, a list, and `inline.extent: "whole"` get suggestions as they are.
+
+Invariants: what is shown is the beginning of a suggestion, or one as it is; a start ends where no
+word goes on, and replaces nothing of the document; pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from lsp_server.completion.candidate import Drop, Suggestion
+from lsp_server.completion.confidence import without_end
+from lsp_server.completion.trigger import CompletionRequest
+from lsp_server.settings import Settings
+
+WRONG_COSTS = 4.0
+"""Characters that a wrong suggestion costs. With 4, four fifths of the holes show something, of
+which half is right; whole suggestions above 0.06 showed two thirds, of which three eighths were."""
+FEWEST = 3
+"""Characters that a start has at least, blanks aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is shown, and why the others, by their place, are not.
+
+    `start_of`: how many characters the suggestion has that the first one is a start of.
+    """
+
+    shown: tuple[Suggestion, ...] = ()
+    dropped: dict[int, Drop] = field(default_factory=dict)
+    start_of: int | None = None
+
+
+def choose(
+    suggestions: Sequence[Suggestion], request: CompletionRequest, settings: Settings
+) -> Chosen:
+    """What of these, best first, is shown to who asked."""
+    if not request.automatic:
+        return Chosen(tuple(suggestions))
+    least = settings.inline.min_confidence
+    dropped = {
+        place: Drop(f"confidence {suggestion.score:.2f}, {least:.2f} wanted")
+        for place, suggestion in enumerate(suggestions)
+        if suggestion.score < least
+    }
+    likely = [s for place, s in enumerate(suggestions) if place not in dropped]
+    if not request.sure or not suggestions:
+        return Chosen(tuple(likely), dropped)
+    first = worth_showing(suggestions[0], least)
+    if first is None:
+        why = Drop(f"no start of it is worth a look, confidence {suggestions[0].score:.2f}")
+        behind = dict.fromkeys(range(1, len(suggestions)), Drop("stands behind one that is not"))
+        return Chosen(dropped={**behind, **dropped, 0: why})
+    dropped.pop(0, None)
+    whole = len(suggestions[0].text)
+    others = (suggestion for suggestion in likely if suggestion.text != first.text)
+    return Chosen((first, *others), dropped, None if len(first.text) == whole else whole)
+
+
+def worth_showing(suggestion: Suggestion, least: float = 0.0) -> Suggestion | None:
+    """The start, or the whole, of the highest expected gain; None where nothing gains.
+
+    `least`: the smallest probability of being right that is wanted.
+    """
+    best = suggestion if suggestion.score >= least else None
+    gain = _gain(suggestion.text, suggestion.score) if best is not None else 0.0
+    for length, p in _starts(suggestion):
+        text = suggestion.text[:length].rstrip()
+        if p >= least and len(text.lstrip()) >= FEWEST and _gain(text, p) > gain:
+            gain = _gain(text, p)
+            best = replace(
+                suggestion, text=text, end=suggestion.start, score=p, parses=None,
+                pieces=without_end(suggestion.pieces, len(text)),
+            )  # fmt: skip
+    return best if gain > 0.0 else None
+
+
+def _gain(text: str, p: float) -> float:
+    """Expected characters saved."""
+    return p * len(text.strip()) - (1.0 - p) * WRONG_COSTS
+
+
+def _starts(suggestion: Suggestion) -> Iterator[tuple[int, float]]:
+    """Where a suggestion may end before its end, and how likely it is right up to there."""
+    text, at, p = suggestion.text, 0, 1.0
+    for piece in suggestion.pieces:
+        if piece.p is None:
+            return
+        at, p = at + len(piece.text), p * piece.p
+        if at < len(text) and not (_is_word(text[at - 1]) and _is_word(text[at])):
+            yield at, p
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"

@@ -12,20 +12,20 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
 from operator import mul
 from pathlib import Path
-from typing import Any
 
 from diffusion.evaluate.benchmark import as_script, check_places, finish
 from diffusion.evaluate.cases import Case, read_cases
 from diffusion.evaluate.machine import describe
-from diffusion.evaluate.model_filler import served_dir, weights_hash
+from diffusion.evaluate.model_filler import inserted, measuring_config, served_dir, weights_hash
 from diffusion.evaluate.validation_holes import validation_holes
-from diffusion.evaluate.work import Plan, run
+from diffusion.infill import Candidate, Infiller, InfillRequest
 from diffusion.model.manifest import TOKENIZER_FILE
 from diffusion.text.tokenizer import Tokenizer
 from lsp_server.completion.candidate import Suggestion
@@ -38,37 +38,39 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A hole's text and what was suggested for it."""
+    """A hole's text and what was suggested for it, best first."""
 
     middle: str
-    suggestion: Suggestion
-    exact: bool
+    suggestions: tuple[Suggestion, ...]
 
     @classmethod
-    def of(cls, case: Case, row: dict[str, Any]) -> Filled:
-        text = row["completion"]
-        said = pieces(text, [(word, p) for word, p in row["token_p"]])
-        score = row["confidence"] or 0.0
-        return cls(case.middle, Suggestion(text, 0, 0, score, pieces=said), row["exact_match"])
+    def of(cls, case: Case, candidates: Sequence[Candidate], replaced: str = "") -> Filled:
+        """`replaced`: what of the document the candidates take the place of."""
+        found = []
+        for candidate in candidates:
+            text = inserted(candidate.text, replaced)
+            said = pieces(text, [(token.text, token.p) for token in candidate.tokens])
+            found.append(Suggestion(text, 0, 0, candidate.score, pieces=said))
+        return cls(case.middle, tuple(found))
 
     def is_right(self, shown: Suggestion) -> bool:
-        """Whether nothing of it would have to be deleted."""
-        if shown.text == self.suggestion.text:
-            return self.exact
+        """Whether nothing of it would have to be deleted, and of a whole one nothing is missing."""
+        if shown.text == self.suggestions[0].text:
+            return shown.text.strip() == self.middle.strip()
         return self.middle.startswith(shown.text)
 
 
-Policy = Callable[[Suggestion], Suggestion | None]
+Policy = Callable[[Sequence[Suggestion]], Suggestion | None]
 
 
 def whole(least: float) -> Policy:
     """All of a suggestion, from this score on."""
-    return lambda suggestion: suggestion if suggestion.score >= least else None
+    return lambda suggestions: suggestions[0] if suggestions[0].score >= least else None
 
 
 def sure(least: float) -> Policy:
     """What is served."""
-    return lambda suggestion: worth_showing(suggestion, least)
+    return lambda suggestions: worth_showing(suggestions, least)
 
 
 def outcome(filled: Sequence[Filled], policy: Policy) -> dict[str, float]:
@@ -76,11 +78,11 @@ def outcome(filled: Sequence[Filled], policy: Policy) -> dict[str, float]:
     shown = right = partial = 0
     right_characters = wrong_characters = 0
     for one in filled:
-        found = policy(one.suggestion) if one.suggestion.text.strip() else None
+        found = policy(one.suggestions) if one.suggestions else None
         if found is None:
             continue
         shown += 1
-        partial += found.text != one.suggestion.text
+        partial += found.text != one.suggestions[0].text
         if one.is_right(found):
             right += 1
             right_characters += len(found.text.strip())
@@ -99,7 +101,8 @@ def reliability(filled: Sequence[Filled]) -> list[dict[str, float]]:
     """By tenths of the product: how many starts, their mean product, the share that was right."""
     found: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
     for one in filled:
-        known = [piece for piece in one.suggestion.pieces if piece.p is not None]
+        said = one.suggestions[0].pieces if one.suggestions else ()
+        known = [piece for piece in said if piece.p is not None]
         texts = accumulate(piece.text for piece in known)
         products = accumulate((piece.p or 0.0 for piece in known), mul)
         for text, p in zip(texts, products, strict=True):
@@ -115,6 +118,19 @@ def reliability(filled: Sequence[Filled]) -> list[dict[str, float]]:
     ]
 
 
+def fill(infiller: Infiller, case: Case) -> Filled:
+    """As somebody who types at the hole is answered."""
+    document = case.text_without_middle
+    result = infiller.infill(
+        InfillRequest(
+            document, case.cursor, case.language, at_once=True, keep_slots=True,
+            alternatives=InlineSettings().alternatives,
+        )
+    )
+    replaced = document[result.hole.start : result.hole.end]
+    return Filled.of(case, result.candidates, replaced.decode())
+
+
 @as_script
 def main() -> None:
     arguments = _arguments()
@@ -127,9 +143,12 @@ def main() -> None:
         cases = validation_holes(
             arguments.corpus, tokenizer, arguments.count, seed=arguments.seed
         )
-    plan = Plan(filler="typing", model=folder, threads=1)
-    rows = [row for [row] in run(plan, cases, workers=arguments.workers)]
-    filled = [Filled.of(case, row) for case, row in zip(cases, rows, strict=True)]
+    infiller = Infiller.load(folder, device="cpu", config=measuring_config())
+    filled = []
+    for number, case in enumerate(cases):
+        filled.append(fill(infiller, case))
+        if number % 50 == 49:
+            print(f"{number + 1} of {len(cases)}", file=sys.stderr)
     served = InlineSettings().min_confidence
     policies = {
         **{f"whole from {least}": whole(least) for least in (0.0, served, 0.1, 0.2, 0.3)},
@@ -159,7 +178,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=600, metavar="N", help="of the corpus")
     parser.add_argument("--seed", type=int, default=11, help="0 and 1 are fitted to")
     parser.add_argument("--model", type=Path, metavar="DIR")
-    parser.add_argument("--workers", type=int, default=1, metavar="N")
     parser.add_argument("--out", type=Path, metavar="FILE", help="save the JSON document here")
     return parser.parse_args()
 

@@ -24,6 +24,7 @@ from benchmarks import (
     syntax_repair,
     tune_repository,
 )
+from diffusion.candidates import Candidate, TokenScore
 from diffusion.data.shards import write_shard
 from diffusion.errors import EvaluationError
 from diffusion.evaluate.benchmark import finish
@@ -259,17 +260,14 @@ print(big.stdout.strip(), small.stderr.strip(), big.peak_mb, small.peak_mb)
 
 
 def test_a_start_is_right_where_nothing_of_it_would_have_to_go() -> None:
-    tokens = [["items", 0.95], [".sort()", 0.9], ["[0]", 0.1]]
-    row = {
-        "completion": "items.sort()[0]", "token_p": tokens, "confidence": 0.08,
-        "exact_match": False,
-    }  # fmt: skip
-    for middle, whole, start in (("items.sort()", 0, 1), ("zip(a)", 0, 0), ("items.so", 0, 0)):
-        case = Case("t", "python", "x = ", middle, "\n")
-        filled = [extent.Filled.of(case, row)]
+    tokens = (("items", 0.95), (".sort()", 0.9), ("[0]", 0.1))
+    text = "".join(word for word, _ in tokens)
+    said = tuple(TokenScore(word, p) for word, p in tokens)
+    candidate = Candidate(text, 0.08, said, parses=True, canvas_slots=8)
+    for middle, start in (("items.sort()", 1), ("zip(a)", 0), ("items.so", 0)):
+        filled = [extent.Filled.of(Case("t", "python", "x = ", middle, "\n"), [candidate])]
         assert extent.outcome(filled, extent.whole(0.06)) == {
-            "shown": 1, "right": whole, "starts": 0,
-            "right_characters": 0, "wrong_characters": 15,
+            "shown": 1, "right": 0, "starts": 0, "right_characters": 0, "wrong_characters": 15,
         }  # fmt: skip
         assert extent.outcome(filled, extent.sure(0.06)) == {
             "shown": 1, "right": start, "starts": 1,

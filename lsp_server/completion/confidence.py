@@ -15,14 +15,17 @@ from lsp_server.completion.candidate import Piece
 
 _BROKEN = "\ufffd"
 """What half a character of a token is decoded to."""
+_Token = tuple[int, tuple[str, float]]
+"""Its number, its text, its probability."""
 
 
 def pieces(text: str, tokens: Sequence[tuple[str, float]]) -> tuple[Piece, ...]:
-    """A text in runs of one probability each."""
+    """A text by its tokens; what no token says is a piece of its own."""
     if not text:
         return ()
-    found = list(_matched(text, [(c, p) for word, p in tokens for c in word if not c.isspace()]))
-    first = next((p for c, p in zip(text, found, strict=True) if not c.isspace()), None)
+    said = [(c, token) for token in enumerate(tokens) for c in token[1][0] if not c.isspace()]
+    found = list(_matched(text, said))
+    first = next((token for c, token in zip(text, found, strict=True) if not c.isspace()), None)
     for at, character in enumerate(text):
         if character.isspace():
             found[at] = found[at - 1] if at else first
@@ -62,8 +65,8 @@ def without_end(of: Iterable[Piece], characters: int) -> tuple[Piece, ...]:
     return tuple(kept)
 
 
-def _matched(text: str, said: list[tuple[str, float]]) -> Iterator[float | None]:
-    """For every character of a text its probability; None for blanks and what was not said."""
+def _matched(text: str, said: list[tuple[str, _Token]]) -> Iterator[_Token | None]:
+    """For every character of a text its token; None for blanks and what was not said."""
     at = 0
     for character in text:
         if character.isspace():
@@ -82,8 +85,8 @@ def _matched(text: str, said: list[tuple[str, float]]) -> Iterator[float | None]
             at = len(said)
 
 
-def _runs(each: Iterable[tuple[str, float | None]]) -> tuple[Piece, ...]:
+def _runs(each: Iterable[tuple[str, _Token | None]]) -> tuple[Piece, ...]:
     return tuple(
-        Piece("".join(character for character, _ in run), p)
-        for p, run in groupby(each, key=lambda pair: pair[1])
+        Piece("".join(character for character, _ in run), None if token is None else token[1][1])
+        for token, run in groupby(each, key=lambda pair: pair[1])
     )

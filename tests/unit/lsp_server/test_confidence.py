@@ -32,6 +32,12 @@ def test_pieces(text: str, expected: list[tuple[str, float | None]]) -> None:
     assert pieces(text, TOKENS) == tuple(Piece(*each) for each in expected)
 
 
+def test_tokens_of_one_probability_stay_apart() -> None:
+    assert pieces("a.b", (("a", 0.9), (".", 0.9), ("b", 0.9))) == (
+        Piece("a", 0.9), Piece(".", 0.9), Piece("b", 0.9),
+    )  # fmt: skip
+
+
 def test_characters_that_two_tokens_share() -> None:
     halves = (("'", 0.9), ("\ufffd", 0.2), ("\ufffd", 0.7), ("é", 0.6), ("'", 0.8))
     assert pieces("'漢é'", halves) == (

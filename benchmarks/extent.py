@@ -70,7 +70,7 @@ def whole(least: float) -> Policy:
 
 def sure(least: float) -> Policy:
     """What is served."""
-    return lambda suggestions: worth_showing(suggestions, least)
+    return lambda suggestions: worth_showing(suggestions[0], least)
 
 
 def outcome(filled: Sequence[Filled], policy: Policy) -> dict[str, float]:

@@ -7,10 +7,8 @@ highest expected gain is shown, if that is a gain at all (maximising expected ut
 user may mean: Johnson et al. 2023, "R-U-SURE?", arXiv 2303.00732). The rest is not lost: it stays
 in the forward cache, and comes when the start is accepted or typed.
 
-How likely a start is to be right is the product of its tokens' probabilities, or the sum of the
-scores of all suggestions that begin so, whichever is more: only one of them can be right, and each
-says at least as much. For the whole it is the suggestion's score. These were found to be true to
-what happens, the sum rather too low (docs/decisions/0024).
+How likely a start is to be right is the product of its tokens' probabilities; for the whole it is
+the suggestion's score. Both were found to be true to what happens (docs/decisions/0024).
 
 Who asks by key, a list, and `inline.extent: "whole"` get suggestions as they are.
 
@@ -62,7 +60,7 @@ def choose(
     likely = [s for place, s in enumerate(suggestions) if place not in dropped]
     if not request.sure or not suggestions:
         return Chosen(tuple(likely), dropped)
-    first = worth_showing(suggestions, least)
+    first = worth_showing(suggestions[0], least)
     if first is None:
         why = Drop(f"no start of it is worth a look, confidence {suggestions[0].score:.2f}")
         behind = dict.fromkeys(range(1, len(suggestions)), Drop("stands behind one that is not"))
@@ -73,21 +71,20 @@ def choose(
     return Chosen((first, *others), dropped, None if len(first.text) == whole else whole)
 
 
-def worth_showing(suggestions: Sequence[Suggestion], least: float = 0.0) -> Suggestion | None:
-    """The start of the first, or all of it, by the highest expected gain; None where none gains.
+def worth_showing(suggestion: Suggestion, least: float = 0.0) -> Suggestion | None:
+    """The start, or the whole, of the highest expected gain; None where none gains.
 
     `least`: the smallest probability of being right that is wanted.
     """
-    whole = suggestions[0]
-    best = whole if whole.score >= least else None
-    gain = _gain(whole.text, whole.score) if best is not None else 0.0
-    for length, p in _starts(suggestions):
-        text = whole.text[:length].rstrip()
+    best = suggestion if suggestion.score >= least else None
+    gain = _gain(suggestion.text, suggestion.score) if best is not None else 0.0
+    for length, p in _starts(suggestion):
+        text = suggestion.text[:length].rstrip()
         if p >= least and len(text.lstrip()) >= FEWEST and _gain(text, p) > gain:
             gain = _gain(text, p)
             best = replace(
-                whole, text=text, end=whole.start, score=p, parses=None,
-                pieces=without_end(whole.pieces, len(text)),
+                suggestion, text=text, end=suggestion.start, score=p, parses=None,
+                pieces=without_end(suggestion.pieces, len(text)),
             )  # fmt: skip
     return best if gain > 0.0 else None
 
@@ -97,25 +94,15 @@ def _gain(text: str, p: float) -> float:
     return p * len(text.strip()) - (1.0 - p) * WRONG_COSTS
 
 
-def _starts(suggestions: Sequence[Suggestion]) -> Iterator[tuple[int, float]]:
-    """Where the first may end before its end, and how likely it is right up to there."""
-    text = suggestions[0].text
-    said = dict(_said(suggestions[0]))
-    for at in range(FEWEST, len(text)):
-        if _is_word(text[at - 1]) and _is_word(text[at]):
-            continue
-        alike = (one.score for one in suggestions if one.text.startswith(text[:at]))
-        yield at, max(said.get(at, 0.0), min(1.0, sum(alike)))
-
-
-def _said(suggestion: Suggestion) -> Iterator[tuple[int, float]]:
-    """Where tokens end, and the product of their probabilities up to there."""
-    at, p = 0, 1.0
+def _starts(suggestion: Suggestion) -> Iterator[tuple[int, float]]:
+    """Where a suggestion may end before its end, and how likely it is right up to there."""
+    text, at, p = suggestion.text, 0, 1.0
     for piece in suggestion.pieces:
         if piece.p is None:
             return
         at, p = at + len(piece.text), p * piece.p
-        yield at, p
+        if at < len(text) and not (_is_word(text[at - 1]) and _is_word(text[at])):
+            yield at, p
 
 
 def _is_word(character: str) -> bool:

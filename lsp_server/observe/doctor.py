@@ -39,7 +39,7 @@ PACKAGES = (
     "transformers",
 )
 OLDEST_PYTHON = (3, 11)
-_INSTALL = "install again: pip install diffill"
+_INSTALL = "install again: `make setup` in the checkout of Diffill"
 _SAMPLE = b"def add(a, b):\n    return \n\n\nprint(add(1, 2))\n"
 _CURSOR = _SAMPLE.index(b"return ") + len(b"return ")
 SLOW_MS = 1500.0

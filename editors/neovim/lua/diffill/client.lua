@@ -174,9 +174,11 @@ end
 ---@param params lsp.InitializeParams
 ---@param config vim.lsp.ClientConfig
 function M.before_init(params, config)
-  local given = params.initializationOptions or {}
+  local bare = vim.deepcopy(params.initializationOptions or {})
+  local given = bare.diffill or {}
+  bare.diffill = nil
   local settings = vim.tbl_get(config, "settings", "diffill") or {}
-  params.initializationOptions = { diffill = vim.tbl_deep_extend("force", given.diffill or given, settings) }
+  params.initializationOptions = { diffill = vim.tbl_deep_extend("force", bare, given, settings) }
   local can = vim.deepcopy(params.capabilities)
   can.experimental = vim.tbl_extend("force", can.experimental or {}, { diffillStatus = true, diffillTraining = true })
   can.textDocument.inlineCompletion = options.current.ghost ~= "off" and { dynamicRegistration = false } or nil

@@ -22,13 +22,15 @@ from diffusion.cancel import CancelToken
 from diffusion.drafts import Draft, OnDraft, joined
 from diffusion.filling import Fill, FillRequest, FillResult, fill
 from diffusion.infill import Infiller
+from diffusion.text.comments import marks_of
+from diffusion.text.languages import canonical
 from diffusion.text.line_tasks import LineTask
 
 SIZES = (12, 24, 48)
 """Slots tried: about one line, two or three, five."""
 _MOST_FILLS = 6
 _NEAR_LINES = 5
-_NO_CODE = re.compile(r"#(?!\[)(?!include)|//|/\*|\*|[\"']+$")
+_STARRED = rb"\*(?:\s|/|$)"  # a line of a block comment; `*p` is code
 
 
 def carry_out(
@@ -51,7 +53,8 @@ def carry_out(
         infiller, replace(asked, sizes=SIZES, deadline_ms=left_ms), cancel=cancel, on_draft=watch
     )
     both = (lines.fills, typed.fills) if task.code else (typed.fills, lines.fills)
-    fills = _told(task, (found for found in chain(*zip_longest(*both)) if found is not None))
+    found = (found for found in chain(*zip_longest(*both)) if found is not None)
+    fills = _told(task, found, canonical(request.language))
     return FillResult(
         fills=tuple(fills[: request.alternatives]),
         ms=(time.perf_counter() - started) * 1000,
@@ -60,12 +63,13 @@ def carry_out(
     )
 
 
-def _told(task: LineTask, fills: Iterable[Fill]) -> list[Fill]:
-    """The fills that say something, each once, with what belongs around them."""
+def _told(task: LineTask, fills: Iterable[Fill], language: str) -> list[Fill]:
+    """The fills that say something, each once, with what belongs around them: who shows one
+    alone shows the first, so those that parse come before those that do not."""
     told: dict[str, Fill] = {}
-    for found in fills:
+    for found in sorted(fills, key=lambda fill: not fill.parses):
         text = _tidy(task, found.texts[0])
-        if text.strip() and not _repeats(task, text):
+        if text.strip() and not _repeats(task, text, language):
             told.setdefault(text.strip(), replace(found, texts=(task.before + text + task.after,)))
     return list(told.values())
 
@@ -82,13 +86,15 @@ def _tidy(task: LineTask, text: str) -> str:
     return text.rstrip().lstrip("\r\n") if begins_line else text.strip()
 
 
-def _repeats(task: LineTask, text: str) -> bool:
+def _repeats(task: LineTask, text: str, language: str) -> bool:
     """Whether `text` says nothing new: see the module."""
     start, end = task.hole
     above = task.text[:start].splitlines()[-_NEAR_LINES:]
     near = above + task.text[end:].splitlines()[:_NEAR_LINES]
     known = {line.strip() for line in near}
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if task.code and all(_NO_CODE.match(line) for line in lines):
+    lines = [line.strip().encode() for line in text.splitlines() if line.strip()]
+    starred = b"(?!)" if language == "python" else _STARRED
+    no_code = re.compile(rb"%b|%b|[\"']+$" % (marks_of(language), starred))
+    if task.code and all(no_code.match(line) for line in lines):
         return True
-    return all(line.encode() in known for line in lines)
+    return all(line in known for line in lines)

@@ -38,6 +38,9 @@ GROUPS: dict[str, tuple[str, str]] = {
 TRAIN_MODULES = frozenset(("accelerate", "peft", "datasketch", "detect_secrets", "matplotlib"))
 """What the extra `train` installs (pyproject.toml): training needs it, serving does not."""
 
+_HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+"""Of the context of an app; a command takes over those of the app above it."""
+
 
 def add_commands(app: typer.Typer) -> None:
     """Register every command of this package on `app`."""
@@ -59,7 +62,7 @@ def add_group(app: typer.Typer, name: str, module: str, summary: str) -> None:
 
     def forward(context: typer.Context) -> None:
         group = importlib.import_module(module).app
-        group(args=list(context.args), prog_name=f"diffill {name}")
+        group(args=list(context.args), prog_name=f"diffill {name}", **_HELP_OPTIONS)
 
     app.command(
         name,
@@ -120,7 +123,7 @@ def new_app() -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=_HELP_OPTIONS,
     )
 
     @app.callback()

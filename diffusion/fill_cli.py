@@ -7,7 +7,6 @@ the input has been checked.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -269,18 +268,15 @@ def _show(data: bytes, holes: list[Span], result: FillResult, name: str) -> None
     from rich.console import Console
     from rich.text import Text
 
-    from diffusion.terminal import forgive_encoding, printable
+    from diffusion.shown_diff import show_diff
+    from diffusion.terminal import forgive_encoding
 
     forgive_encoding()
     console = Console(highlight=False, soft_wrap=True)
     if not result.fills:
         console.print(f"nothing to offer: {result.reason or 'unknown'}", markup=False)
-    old = data.decode("utf-8", "replace").splitlines()
     for number, found in enumerate(result.fills, start=1):
         parses = "parses" if found.parses else "does not parse"
         console.print(Text(f"{number}. score {found.score:.3f}, {parses}", style="bold"))
-        new = filled(data, holes, found.texts).decode("utf-8", "replace").splitlines()
-        for line in difflib.unified_diff(old, new, name, "filled", n=1, lineterm=""):
-            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
-            console.print(Text(printable(line), style=style))
+        show_diff(console, data, filled(data, holes, found.texts), name, "filled")
     console.print(f"{len(holes)} holes, {result.steps} steps, {result.ms:.0f} ms", markup=False)

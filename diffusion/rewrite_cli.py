@@ -7,7 +7,6 @@ been checked.
 
 from __future__ import annotations
 
-import difflib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -143,24 +142,19 @@ def _show(data: bytes, start: int, end: int, result: RewriteResult, name: str) -
     from rich.console import Console
     from rich.text import Text
 
-    from diffusion.terminal import forgive_encoding, printable
+    from diffusion.shown_diff import show_diff
+    from diffusion.terminal import forgive_encoding
 
     forgive_encoding()
     console = Console(highlight=False, soft_wrap=True)
     if not result.rewrites:
         console.print(f"nothing to offer: {result.reason or 'unknown'}", markup=False)
-    old = data.decode("utf-8", "replace").splitlines()
     for number, found in enumerate(result.rewrites, start=1):
         new = data[:start] + found.text.encode("utf-8") + data[end:]
         parses = "parses" if found.parses else "does not parse"
         facts = f"{number}. {found.changed:.0%} changed, score {found.score:.3f}, {parses}"
         console.print(Text(facts, style="bold"))
-        lines = difflib.unified_diff(
-            old, new.decode("utf-8", "replace").splitlines(), name, "rewritten", n=1, lineterm=""
-        )
-        for line in lines:
-            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
-            console.print(Text(printable(line), style=style))
+        show_diff(console, data, new, name, "rewritten")
     console.print(
         f"{result.masked} tokens masked, {result.steps} steps, {result.ms:.0f} ms", markup=False
     )

@@ -4,17 +4,17 @@ Corrupt and restore, the two passes of diffusion, on text that is there already.
 the selection is judged first; the least probable share of them, the strength, is masked, and the
 sampler fills the slots. At low strength only what the model finds oddest is touched; at strength
 1 all of it is written anew, in several lengths. Below that a run of masked slots may gain or lose
-one, so that a name of two tokens can become one of three.
+one, so that a name of two tokens can become one of three. On the canvas lines end in newlines
+alone, as the model writes them.
 
-Invariants: what is masked at one strength is masked at every higher one; a token that is not
-masked comes back as it was, and none that holds a byte of a range to be kept is; nothing outside
-the selection changes; a rewrite that says what is there already is not offered.
+Invariants: what is masked at one strength is masked at every higher one, and a character whole; a
+token that is not masked comes back as it was, and none that holds a byte of a range to be kept is;
+nothing outside the selection changes; a rewrite that says what is there already is not offered.
 """
 
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ from diffusion.text.byte_order_mark import mark_before
 from diffusion.text.canvas import MAX_CANVAS, canvas_ids, constrained_slots
 from diffusion.text.hole_length import SLOT_COUNTS
 from diffusion.text.line_ends import line_end_of
-from diffusion.text.tokenizer import MASK
+from diffusion.text.tokenizer import MASK, Tokenizer
 from diffusion.written import OUT_OF_TIME, Written, read_canvas
 
 _TEMPERATURE = 0.8
@@ -85,6 +85,21 @@ class RewriteResult:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """The selection on its canvas: `ids`, the constraint's included, and of each its `spans`.
+
+    A span is what of the document the token stands for; a token of the constraint has an empty one.
+    `given`: how many of the first ids are not judged, and masked only with all the others: they
+    finish the word that the selection begins in. `joined`: those that begin inside a character.
+    """
+
+    ids: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+    given: int
+    joined: frozenset[int]
+
+
 def rewrite(
     infiller: Infiller,
     request: RewriteRequest,
@@ -107,23 +122,27 @@ def rewrite(
         request, data = replace(request, start=start, end=end, keep=keep), data[mark:]
     opened = infiller.open_range(data, request.start, request.end, request.language, cancel)
     placement = opened.placement
-    original = placement.slots_needed(infiller.tokenizer, data[request.start : request.end])
+    selected = _select(infiller.tokenizer, placement.constraint, data, request)
+    original = selected.ids
     if len(original) > opened.room:
         raise CanvasError(
             f"the selection takes {len(original)} tokens, {opened.room} fit a canvas; select less"
         )
-    # The first slots finish the word that the selection begins in; only all of it is worth that.
-    given = constrained_slots(infiller.tokenizer, original, placement.constraint)
-    kept = _kept_slots(infiller, placement.constraint, data, request)
-    anew = not kept and (request.strength >= 1 or given == len(original))
-    given = 0 if anew else given
+    kept = frozenset(
+        slot
+        for slot, (start, end) in enumerate(selected.spans)
+        if any(max(start, low) < min(end, high) for low, high in request.keep)
+    )
+    anew = not kept and (request.strength >= 1 or selected.given == len(original))
+    given = 0 if anew else selected.given
     filled = FilledCanvas(placement.pins, original, given=given)
     [judgement] = judge(opened.model, [filled], infiller.vocabulary)
     log_p = [0.0] * given + list(judgement.log_p)
-    masked = masked_slots(log_p, given, 1.0 if anew else request.strength, kept)
+    strength = 1.0 if anew else request.strength
+    masked = masked_slots(log_p, given, strength, kept, selected.joined)
     if not masked:
         raise HoleError("all of the selection is kept", fix="keep less of it, or select more")
-    canvases = _canvases(opened, original, masked, request)
+    canvases = _canvases(infiller.tokenizer, opened, original, masked, request)
     steps = 1
     watch = None
     if on_draft is not None:
@@ -149,8 +168,7 @@ def rewrite(
         deadline_s=None if request.deadline_ms is None else started + request.deadline_ms / 1000,
         on_step=count,
     )
-    found = _read(infiller, opened, request, data, original, canvases, results)
-    reason = OUT_OF_TIME if any(r.late for r in results) else "the model would leave it as it is"
+    found, reason = _read(infiller, opened, request, data, selected, masked, canvases, results)
     return RewriteResult(
         rewrites=tuple(found[: request.alternatives]),
         masked=len(masked),
@@ -161,31 +179,51 @@ def rewrite(
 
 
 def masked_slots(
-    log_p: Sequence[float], given: int, strength: float, kept: frozenset[int] = frozenset()
+    log_p: Sequence[float],
+    given: int,
+    strength: float,
+    kept: frozenset[int] = frozenset(),
+    joined: frozenset[int] = frozenset(),
 ) -> list[int]:
     """The slots to mask: the least probable share of those that are neither given nor kept.
 
-    At least one, where there is one.
+    At least one, where there is one. A slot that is `joined` goes with the one before it.
     """
-    order = sorted(
-        (slot for slot in range(given, len(log_p)) if slot not in kept),
-        key=lambda slot: (log_p[slot], slot),
-    )
-    return sorted(order[: max(1, math.ceil(strength * len(order)))])
+    units: list[list[int]] = []
+    for slot in range(given, len(log_p)):
+        if slot in joined and units:
+            units[-1].append(slot)
+        else:
+            units.append([slot])
+    units = [unit for unit in units if kept.isdisjoint(unit)]
+    wanted = max(1, math.ceil(strength * sum(map(len, units))))
+    masked: list[int] = []
+    for unit in sorted(units, key=lambda unit: (min(log_p[slot] for slot in unit), unit)):
+        if len(masked) < wanted:
+            masked += unit
+    return sorted(masked)
 
 
-def _kept_slots(
-    infiller: Infiller, constraint: bytes, data: bytes, request: RewriteRequest
-) -> frozenset[int]:
-    """The slots that hold a byte of what is to be kept."""
-    _, ends = infiller.tokenizer.encode_with_ends(constraint + data[request.start : request.end])
-    shift = request.start - len(constraint)
-    starts = [0, *ends[:-1]]
-    return frozenset(
-        slot
-        for slot, (start, end) in enumerate(zip(starts, ends, strict=True))
-        if any(low < end + shift and start + shift < high for low, high in request.keep)
+def _select(
+    tokenizer: Tokenizer, constraint: bytes, data: bytes, request: RewriteRequest
+) -> _Selected:
+    text = data[request.start : request.end]
+    spelled = constraint + text.replace(b"\r\n", b"\n")
+    ids, ends = tokenizer.encode_with_ends(spelled)
+    # Of every byte of it that is selected, and of its end, the place in the document.
+    places = [at for at in range(len(text)) if text[max(0, at - 1) : at + 1] != b"\r\n"]
+    places.append(len(text))
+    behind = [request.start + places[max(0, end - len(constraint))] for end in ends]
+    joined = frozenset(
+        slot for slot, at in enumerate(ends[:-1], 1) if 0x80 <= spelled[at] < 0xC0
     )
+    given = constrained_slots(tokenizer, ids, constraint)
+    typed = [end for end in ends if end <= len(constraint)]
+    if not constraint.strip() and len(constraint) - max(typed, default=0) <= 1:
+        given = len(typed)  # a blank is spelled by the one slot, whatever else it holds
+    while 0 < given < len(ids) and given in joined:
+        given += 1
+    return _Selected(tuple(ids), tuple(pairwise([request.start, *behind])), given, joined)
 
 
 def _checked(request: RewriteRequest) -> bytes:
@@ -207,20 +245,24 @@ def _checked(request: RewriteRequest) -> bytes:
 
 
 def _canvases(
-    opened: OpenRange, original: tuple[int, ...], masked: list[int], request: RewriteRequest
+    tokenizer: Tokenizer,
+    opened: OpenRange,
+    original: tuple[int, ...],
+    masked: list[int],
+    request: RewriteRequest,
 ) -> list[CanvasState]:
     """Greedy ones of several lengths, then bolder ones of the original's."""
     pins = opened.placement.pins
+    due = opened.placement.constraint[len(tokenizer.decode(original[: masked[0]])) :]
     if len(masked) == len(original):
         sizes = [size for size in SLOT_COUNTS if size >= len(original)][:2]
         sizes = sorted({len(original), *(min(size, opened.room) for size in sizes)})
         greedy = [
-            CanvasState(canvas_ids(pins, size), len(pins), opened.placement.constraint)
-            for size in sizes
+            CanvasState(canvas_ids(pins, size), len(pins), due) for size in sizes
         ]
     else:
-        greedy = [  # what the constraint needs is none of the masks
-            CanvasState((*pins, *slots), len(pins), ends_early=False)
+        greedy = [
+            CanvasState((*pins, *slots), len(pins), due, ends_early=False)
             for slots in _lengths(original, masked, MAX_CANVAS - len(pins))
         ]
     bold = [replace(greedy[0], temperature=_TEMPERATURE)] * request.alternatives
@@ -251,43 +293,72 @@ def _read(
     opened: OpenRange,
     request: RewriteRequest,
     data: bytes,
-    original: tuple[int, ...],
+    selected: _Selected,
+    masked: Sequence[int],
     canvases: Sequence[CanvasState],
     results: Sequence[CanvasResult],
-) -> list[Rewrite]:
+) -> tuple[list[Rewrite], str]:
+    """The rewrites, best first, and what to say where there are none."""
     site = Site(opened.tree, data, request.start, request.end, opened.language, "inline")
     best: dict[str, Rewrite] = {}
     pins, constraint = len(opened.placement.pins), opened.placement.constraint
-    selected = data[request.start : request.end].replace(b"\r\n", b"\n")
+    before = data[request.start : request.end].replace(b"\r\n", b"\n")
+    hidden = set(masked)
+    kept = [data[a:b] for slot, (a, b) in enumerate(selected.spans) if slot not in hidden]
+    against: list[str] = []
+
+    def spelled(ids: Sequence[int]) -> list[bytes]:
+        return [infiller.tokenizer.token_bytes(i).replace(b"\r\n", b"\n") for i in ids]
+
     for canvas, result in zip(canvases, results, strict=True):
         said = read_canvas(infiller.tokenizer, result, pins, constraint, b"")
-        if isinstance(said, str) or not result.finished:
+        if isinstance(said, str):
+            against.append(said)
             continue
-        if said.data.replace(b"\r\n", b"\n") == selected or not said.data.strip():
+        if not result.finished:
+            against.append(OUT_OF_TIME)
             continue
-        text = _with_line_ends(infiller, said, canvas.ids[pins:], len(constraint), data)
+        if not said.data.strip():
+            against.append("the model would leave nothing of it")
+            continue
+        text = _text(infiller.tokenizer, said, canvas.ids[pins:], kept, len(constraint), data)
+        if text.replace(b"\r\n", b"\n") == before:
+            against.append("the model would leave it as it is")
+            continue
         found = Rewrite(
             text=text.decode("utf-8"),
             score=math.exp(result.mean_log_p),
-            changed=float(Indel.normalized_distance(original, said.slots)),
+            changed=float(Indel.normalized_distance(spelled(selected.ids), spelled(said.slots))),
             parses=adds_no_error(site, text),
         )
         if found.text not in best or best[found.text].score < found.score:
             best[found.text] = found
-    return sorted(best.values(), key=lambda r: (not r.parses, -r.score))
+    late = any(result.late for result in results)
+    reason = OUT_OF_TIME if late else next(iter(against), "")
+    return sorted(best.values(), key=lambda r: (not r.parses, -r.score)), reason
 
 
-def _with_line_ends(
-    infiller: Infiller, said: Written, canvas: Sequence[int], constraint_bytes: int, data: bytes
+def _text(
+    tokenizer: Tokenizer,
+    said: Written,
+    canvas: Sequence[int],
+    kept: Sequence[bytes],
+    constraint_bytes: int,
+    data: bytes,
 ) -> bytes:
-    """The text with the document's line ends in what was written; what was kept is as it was."""
-    if line_end_of(data) == b"\n":
-        return said.data
-    at, written = -constraint_bytes, set[int]()
+    """The text with the document's line ends in what was written; what was `kept` is as it was."""
+    line_end, as_it_was = line_end_of(data), iter(kept)
+    text, written, typed = b"", b"", constraint_bytes
     for token, was in zip(said.slots, canvas, strict=False):
-        width = len(infiller.tokenizer.token_bytes(token))
-        written.update(range(at, at + width) if was == MASK else ())
-        at += width
-    return re.sub(
-        rb"(?<!\r)\n", lambda end: b"\r\n" if end.start() in written else b"\n", said.data
-    )
+        spelled = tokenizer.token_bytes(token)
+        if was == MASK:
+            written += spelled[typed:]
+        else:
+            text += _with_line_end(written, line_end) + next(as_it_was)
+            written = b""
+        typed = max(0, typed - len(spelled))
+    return text + _with_line_end(written, line_end)
+
+
+def _with_line_end(written: bytes, line_end: bytes) -> bytes:
+    return written.replace(b"\r\n", b"\n").replace(b"\n", line_end)

@@ -8,12 +8,15 @@ Scoring", at the price of a batch instead of one pass a token). All tokens of a 
 together, since half of a name gives the other half away (Kauf and Ivanova, 2023).
 
 Invariants: nothing is changed; at most `max_tokens` tokens are looked at, and `ScoreResult.end`
-says how far it came; words are in document order and never overlap; blanks, and with `code_only`
-words inside strings and comments, are not scored; `Cancelled` is raised between two stretches.
+says how far it came; words are in document order and never overlap; blanks, words of which a part
+lies outside the range, and with `code_only` words inside strings and comments, are not scored; an
+alternative never runs into the letters beside its word; `Cancelled` is raised between two
+stretches.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -37,6 +40,7 @@ STRETCH: Final = 112
 STRIDE: Final = 5
 MAX_TOKENS: Final = 4000
 _ALTERNATIVES: Final = 3
+_LETTER: Final = re.compile(rb"[A-Za-z0-9_\x80-\xff]")
 _LONGEST_WORD: Final = 8
 """Words of more tokens are not scored: that they are improbable says nothing."""
 
@@ -170,6 +174,8 @@ def _score_stretch(
         word
         for word in _words(spelled, ends, start - len(constraint))
         if word.start >= start
+        and not (word.start == start and _parts_word(data, start))
+        and not (word.end == end and _parts_word(data, end))
         and word.last - word.first <= _LONGEST_WORD
         and (tree is None or prose_at(tree, data, word.end) is None)
     ]
@@ -194,6 +200,12 @@ def _words(spelled: bytes, ends: list[int], shift: int) -> Iterator[_Word]:
         if visible and slot > first:
             yield _Word(first, slot, stop - len(visible) + shift, stop + shift)
         at = stop
+
+
+def _parts_word(data: bytes, at: int) -> bool:
+    """Whether the bytes on both sides of a place are of one word."""
+    beside = data[max(0, at - 1) : at + 1]
+    return len(beside) == 2 and pretoken_ends(beside) == [2] and beside.strip() == beside
 
 
 @torch.inference_mode()
@@ -235,8 +247,12 @@ def _judge(
                     word.end,
                     data[word.start : word.end].decode("utf-8", "replace"),
                     p,
-                    _alternatives(
-                        tokenizer, [top_ids[i] for i in span], [top_log_p[i] for i in span]
+                    tuple(
+                        other
+                        for other in _alternatives(
+                            tokenizer, [top_ids[i] for i in span], [top_log_p[i] for i in span]
+                        )
+                        if not _runs_on(other.text.encode(), word, data)
                     ),
                 )
             )
@@ -257,6 +273,16 @@ def _alternatives(
         if text and "\ufffd" not in text:
             found.append(Alternative(text, _mean_p(log_p)))
     return tuple(found)
+
+
+def _runs_on(text: bytes, word: _Word, data: bytes) -> bool:
+    """Whether a text in place of a word would touch a letter with a letter, where it does not."""
+    before, after = data[max(0, word.start - 1) : word.start], data[word.end : word.end + 1]
+    old = data[word.start : word.end]
+    return any(
+        _LETTER.match(beside) and _LETTER.match(new) and not _LETTER.match(now)
+        for beside, now, new in ((before, old[:1], text[:1]), (after, old[-1:], text[-1:]))
+    )
 
 
 def _mean_p(log_p: list[float]) -> float:

@@ -106,7 +106,7 @@ class Session:
         `initial` are the initialization options: what later settings are laid on.
         """
         if initial:
-            self._initial = raw
+            raw = self._initial = section(raw, alone=True)
         settings, problems = read(merge(section(self._initial), section(raw)))
         known = self.problems
         for problem in problems:

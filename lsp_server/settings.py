@@ -237,10 +237,12 @@ def read(raw: object) -> tuple[Settings, tuple[Problem, ...]]:
     return settings, (*problems, *_misnamed(settings.languages))
 
 
-def section(raw: object) -> object:
-    """Our part of what a client sent, with or without a "diffill" key or dots around it."""
+def section(raw: object, *, alone: bool = False) -> object:
+    """Our part of what a client sent: below "diffill", if that is there; `alone` also beside it."""
     raw = _nested(raw)
-    return raw[SECTION] if isinstance(raw, Mapping) and SECTION in raw else raw
+    if not isinstance(raw, Mapping) or SECTION not in raw:
+        return raw
+    return merge({key: raw[key] for key in raw if alone and key != SECTION}, raw[SECTION])
 
 
 def _nested(raw: object) -> object:
@@ -321,12 +323,10 @@ def _misnamed(names: Iterable[str]) -> Iterator[Problem]:
 
 
 def _why(error: Exception) -> str:
-    inner = getattr(error, "exceptions", None)
-    if inner:
+    if inner := getattr(error, "exceptions", None):
         return _why(inner[0])
     text = str(error.args[0]) if error.args else type(error).__name__
-    bound = re.match(r"'\w+' must be ([<>]=) ([\d.]+)", text)
-    if bound:
+    if bound := re.match(r"'\w+' must be ([<>]=) ([\d.]+)", text):
         return f"must be {bound[1]} {bound[2]}"
     return "out of bounds" if text.startswith("None of") else text
 

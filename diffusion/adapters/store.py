@@ -252,6 +252,13 @@ def _unpacked(file: Path) -> Mapping[str, bytes]:
             if sum(item.file_size for item in archive.infolist()) > _MOST_BYTES:
                 raise AdapterError(f"{file.name} is too large for an adapter", fix="export again")
             return {name: archive.read(name) for name in FILES}
+    except FileNotFoundError as error:
+        raise AdapterError(f"there is no file {file}", fix="check its name") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise AdapterError(
+            f"{file} cannot be read ({error.strerror})",
+            fix="name a file that `diffill adapters export` wrote, and that you may read",
+        ) from error
     except (
         OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError
     ) as error:  # fmt: skip

@@ -128,7 +128,7 @@ _ALL = (
         "//",
         variants={"tsx": "tsx", "typescriptreact": "tsx"},
     ),
-    _language("go", "go", "go", "//"),
+    _language("go", "go", "go golang", "//"),
     _language("rust", "rs", "rust", "//"),
     _language("java", "java", "java", "//"),
     _language("c", "c h", "c", "//"),

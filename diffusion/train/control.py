@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -26,6 +27,7 @@ from diffusion.errors import TrainingError
 CONTROL_FILE, LOCK_FILE = "control.json", "run.lock"
 RUN, PAUSE, STOP = "run", "pause", "stop"
 WANTED = (RUN, PAUSE, STOP)
+_YIELD = re.compile(r"yield ([0-9]{1,9})")
 _LOOK_EVERY_S = 0.5
 _LOCK_TRIES, _LOCK_EVERY_S = 11, 0.01
 """Who only asks whether there is a run holds the lock for an instant, too."""
@@ -67,8 +69,8 @@ class Control:
     def tell(self, line: str) -> None:
         """Take a word from stdin; what is no such word is passed over."""
         words = line.split()
-        if words[:1] == ["yield"] and len(words) == 2 and words[1].isdigit():
-            self._yield_until_s = max(self._yield_until_s, self._clock() + int(words[1]) / 1000)
+        if found := _YIELD.fullmatch(" ".join(words)):
+            self._yield_until_s = max(self._yield_until_s, self._clock() + int(found[1]) / 1000)
         elif words == ["resume"]:
             self._told, self._yield_until_s = RUN, 0.0
         elif words in (["pause"], ["stop"]):

@@ -107,6 +107,8 @@ def given(params: dict[str, Any], key: str, default: Any) -> Any:
 def count_of(params: dict[str, Any], key: str, default: int) -> int:
     """How many are wanted, 1 to MAX_ALTERNATIVES."""
     count = given(params, key, default)
+    if isinstance(count, float) and count.is_integer():
+        count = int(count)  # Lua has one number type
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_ALTERNATIVES:
         raise JsonRpcInvalidParams(
             f"{key} is {count!r}; give a number from 1 to {MAX_ALTERNATIVES}"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
+import typer
 from typer.testing import CliRunner
 
+from diffusion.cli import GROUPS
 from lsp_server.commands import app
 from tests.repo.tracked import ROOT
 
@@ -14,15 +18,26 @@ COMMANDS = sorted(
 )
 
 
+def below(name: str) -> list[str]:
+    """The subcommands of a command."""
+    if name not in GROUPS:
+        return []
+    group = typer.main.get_command(importlib.import_module(GROUPS[name][0]).app)
+    return [*getattr(group, "commands", ())]
+
+
 def test_there_are_commands() -> None:
     assert {"infill", "serve", "demo"} <= set(COMMANDS)
+    assert "import" in below("adapters")
 
 
+@pytest.mark.parametrize("option", ["--help", "-h"])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_answers_help(name: str) -> None:
-    answer = CliRunner().invoke(app, [name, "--help"])
-    assert answer.exit_code == 0, answer.output
-    assert "usage" in answer.output.lower()
+def test_every_command_answers_help(name: str, option: str) -> None:
+    for words in ([name], *([name, word] for word in below(name))):
+        answer = CliRunner().invoke(app, [*words, option])
+        assert answer.exit_code == 0, answer.output
+        assert "usage" in answer.output.lower()
 
 
 @pytest.mark.parametrize("name", COMMANDS)

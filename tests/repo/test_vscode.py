@@ -87,11 +87,30 @@ def test_the_extension_has_the_version_of_the_server(package: dict[str, Any]) ->
     assert package["version"] == VERSION
 
 
+def test_nothing_is_installed_by_a_name_that_is_on_no_index(package: dict[str, Any]) -> None:
+    """Whoever registered it would be run on the users' machines."""
+    properties = package["contributes"]["configuration"]["properties"]
+    assert properties["diffill.server.package"]["default"] == ""
+
+
+def test_what_a_trace_needs_is_said(package: dict[str, Any]) -> None:
+    """The client writes messages only into a log whose level is Trace, whatever is set here."""
+    properties = package["contributes"]["configuration"]["properties"]
+    assert "Set Log Level" in properties["diffill.trace.server"]["description"]
+
+
+def test_what_tunes_is_off_in_a_folder_that_is_not_trusted(package: dict[str, Any]) -> None:
+    commands = {one["command"]: one for one in package["contributes"]["commands"]}
+    for name in ("diffill.tune", "diffill.tuneControl"):
+        assert commands[name].get("enablement") == "isWorkspaceTrusted"
+
+
 def test_what_a_folder_may_not_set_is_restricted(package: dict[str, Any]) -> None:
     properties = package["contributes"]["configuration"]["properties"]
     restricted = set(package["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"])
     runs_something = {p for p in properties if p.startswith("diffill.server.")}
     loads_something = {"diffill.model.path", "diffill.model.adapter"}
     tunes_by_itself = {"diffill.train.autoResume", "diffill.train.keepUp"}
-    assert runs_something | loads_something | tunes_by_itself <= restricted
+    lets_code_out = {p for p in properties if p.startswith("diffill.privacy.")}
+    assert runs_something | loads_something | tunes_by_itself | lets_code_out <= restricted
     assert restricted <= set(properties)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,8 +14,11 @@ from hypothesis import strategies as st
 from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import CanvasError, HoleError
 from diffusion.infill import Infiller
+from diffusion.open_hole import OpenRange
 from diffusion.rewriting import RewriteRequest, masked_slots, rewrite
+from diffusion.text.tokenizer import DEL, MASK
 from diffusion.written import OUT_OF_TIME
+from tests.support.denoisers import Distribution, ScriptedDenoiser, oracle
 from tests.support.drawn import read_drawn
 from tests.support.reference import example_holes
 
@@ -31,6 +35,27 @@ def infiller(tiny_model_dir: Path) -> Infiller:
     return Infiller.load(tiny_model_dir, threads=1, precision="fp32")
 
 
+class Scripted(Infiller):
+    """An infiller whose model is a script, or, given a text, knows that for the selection."""
+
+    said: ScriptedDenoiser | bytes
+
+    def open_range(self, *asked: Any, **more: Any) -> OpenRange:
+        opened = super().open_range(*asked, **more)
+        typed = opened.placement
+        if isinstance(self.said, bytes):
+            slots = self.tokenizer.encode(typed.constraint + self.said)
+            self.said = oracle((*typed.pins, *slots), self.vocabulary.size)
+        return replace(opened, model=self.said, copying=self.said)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def scripted(tiny_model_dir: Path) -> Scripted:
+    loaded = Scripted.load(tiny_model_dir, threads=1, precision="fp32")
+    assert isinstance(loaded, Scripted)
+    return loaded
+
+
 @given(st.lists(st.floats(-20, 0), min_size=1, max_size=40), st.integers(0, 1))
 def test_what_is_masked_grows_with_the_strength(log_p: list[float], given: int) -> None:
     given = min(given, len(log_p) - 1)
@@ -39,6 +64,15 @@ def test_what_is_masked_grows_with_the_strength(log_p: list[float], given: int) 
     assert chosen[0] and chosen[-1] == set(range(given, len(log_p)))
     kept = set(range(given, len(log_p))) - chosen[1]
     assert all(log_p[k] >= log_p[m] for k in kept for m in chosen[1]), "the oddest first"
+
+
+@given(st.lists(st.floats(-20, 0), min_size=1, max_size=20), st.sets(st.integers(1, 19)))
+def test_a_character_of_several_tokens_is_masked_whole(log_p: list[float], cut: set[int]) -> None:
+    joined = frozenset(slot for slot in cut if slot < len(log_p))
+    chosen = [set(masked_slots(log_p, 0, strength, joined=joined)) for strength in STRENGTHS]
+    assert all(low <= high for low, high in pairwise(chosen)), "each is part of the next"
+    for masked in chosen:
+        assert masked and all((slot in masked) == (slot - 1 in masked) for slot in joined)
 
 
 def test_alternatives_differ_from_the_text_and_from_each_other(infiller: Infiller) -> None:
@@ -100,6 +134,78 @@ def test_line_ends_that_are_kept_stay_and_no_text_is_offered_for_them(infiller: 
     unlike = {text.replace("\r\n", "\n") for text in texts}
     assert len(unlike) == len(texts)
     assert data[start:end].decode().replace("\r\n", "\n") not in unlike
+
+
+@pytest.mark.parametrize("gap", [b" ", b"\t", b"(", b"\n", b"\n    "])
+def test_the_first_word_of_a_selection_is_masked_as_any_other(
+    scripted: Scripted, gap: bytes
+) -> None:
+    text = b"return" + gap + b"name * height\n"
+    scripted.said = b"width * height"
+    asked = RewriteRequest(text, text.index(b"name"), len(text) - 1, "python", 0.3)
+    result = rewrite(scripted, asked)
+    assert result.masked == 1 and result.rewrites[0].text == "width * height"
+
+
+@pytest.mark.parametrize("strength", [0.3, 1.0])
+@pytest.mark.parametrize(
+    ("selected", "kept"),
+    [(b"pute", b"com"), (b"compute(x)", b" "), (b"compute(x)", b"value"), (b"compute(x)", b"\n")],
+)
+def test_outside_the_selection_what_is_kept_says_nothing(
+    infiller: Infiller, selected: bytes, kept: bytes, strength: float
+) -> None:
+    text = b"value = compute(x)\n"
+    start, low = text.index(selected), text.rindex(kept)
+    asked = RewriteRequest(text, start, start + len(selected), "python", strength, alternatives=1)
+    plain = rewrite(infiller, asked)
+    for keep in ((low, low + len(kept)), (start + 2, start + 2)):
+        same = rewrite(infiller, replace(asked, keep=(keep,)))
+        assert (same.rewrites, same.masked) == (plain.rewrites, plain.masked)
+
+
+@pytest.mark.parametrize("strength", STRENGTHS[:3])
+def test_no_canvas_begins_with_half_of_a_character(scripted: Scripted, strength: float) -> None:
+    text = "name = '日本語のグラフ größe'\n".encode()
+    scripted.said = asked = ScriptedDenoiser(scripted.vocabulary.size, lambda *at: {})
+    start = text.index(b"'")
+    rewrite(scripted, RewriteRequest(text, start, len(text) - 1, "python", strength))
+    for ids in asked.calls[1].ids:
+        for stretch in "".join(chr(i) for i in ids).split(chr(MASK)):
+            scripted.tokenizer.decode(map(ord, stretch)).decode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("é".encode()[:1], "the model wrote half of a character"),
+        (b"name", "the model would leave it as it is"),
+    ],
+)
+def test_it_says_why_there_is_no_rewrite(scripted: Scripted, said: bytes, reason: str) -> None:
+    slots = scripted.tokenizer.encode(b"\n" + said)
+
+    def script(call: int, ids: tuple[int, ...], position: int) -> Distribution:
+        return {slots[position] if position < len(slots) else DEL: 1 - 1e-9}
+
+    scripted.said = ScriptedDenoiser(scripted.vocabulary.size, script)
+    result = rewrite(scripted, RewriteRequest(b"\nname", 1, 5, "python", 1.0))
+    assert not result.rewrites and result.reason == reason
+
+
+@pytest.mark.parametrize("strength", [0.05, 0.3])
+def test_line_ends_of_two_tokens_are_neither_odd_nor_parted(
+    scripted: Scripted, strength: float
+) -> None:
+    text = b"func f() {\n\tsum := 0\n\tfor i := 0; i < 9; i++ {\n\t\tsum += i\n\t}\n}\n"
+    text = text.replace(b"\n", b"\r\n")
+    start, end = text.index(b"sum"), text.index(b"}\r\n}")
+    wanted = text[start:end].replace(b"i < 9", b"i > 9")
+    assert len(scripted.tokenizer.encode(b"\r\n\t")) == 2
+    scripted.said = wanted.replace(b"\r\n", b"\n")
+    result = rewrite(scripted, RewriteRequest(text, start, end, "go", strength))
+    assert result.rewrites[0].text == wanted.decode()
+    assert result.rewrites[0].changed < 0.1, "a line end in other bytes is no change"
 
 
 def test_it_says_that_the_time_was_up(infiller: Infiller) -> None:

@@ -60,6 +60,17 @@ def test_a_range_scores_its_words_only_as_the_whole_does(infiller: Infiller) -> 
     assert score(infiller, replace(REQUEST, start=3, end=3)).words == ()
 
 
+@pytest.mark.parametrize("cut", ["items", "total", "def", "(items", "items)", '"""', ")", "1"])
+def test_words_that_a_range_cuts_are_left_out(infiller: Infiller, cut: str) -> None:
+    whole = [(w.start, w.end) for w in score(infiller, REQUEST).words]
+    start = CODE.rindex(cut.encode())
+    for at in range(start, start + len(cut) + 1):
+        left = [(w.start, w.end) for w in score(infiller, replace(REQUEST, end=at)).words]
+        right = [(w.start, w.end) for w in score(infiller, replace(REQUEST, start=at)).words]
+        assert left == [(low, high) for low, high in whole if high <= at]
+        assert right == [(low, high) for low, high in whole if low >= at]
+
+
 def test_the_cost_is_bounded_and_said(infiller: Infiller) -> None:
     text = b"".join(b"value_%d = compute(%d, other)\n" % (n, n) for n in range(60))
     result = score(infiller, ScoreRequest(text, "python", max_tokens=2 * STRETCH))
@@ -157,6 +168,33 @@ def test_a_word_is_masked_whole_and_seen_beside_the_others() -> None:
         slot for first, last in places for slot in range(first, last)
     ]
     assert masked[0] == [0, 1, 13], "a word and the fifth after it"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "instead", "offered"),
+    [
+        ("a==b", (1, 3), " in", False), ("a==(b)", (1, 3), " in", False),
+        ("(a)==b", (3, 5), "in", False), ("(a)==(b)", (3, 5), "in", True),
+        ("a == b", (2, 4), " in", True), ("a==b", (1, 3), " >=", True),
+        ("é==b", (2, 4), "or(", False), ("a==b", (0, 1), "key", True),
+        ("a1", (0, 1), "key", True), ("a1", (1, 2), "2", True), ("3==1", (1, 3), "in", False),
+    ],
+)  # fmt: skip
+def test_an_alternative_runs_into_no_letter(
+    text: str, place: tuple[int, int], instead: str, offered: bool
+) -> None:
+    vocabulary = byte_vocabulary(instead.encode(), *([text.encode()[slice(*place)]]))
+    other, own = vocabulary.size - 2, vocabulary.size - 1
+    start, end = place
+    data = text.encode()
+    slots = [*(32 + b for b in data[:start]), own, *(32 + b for b in data[end:])]
+    found = _judge(
+        ScriptedDenoiser(vocabulary.size, lambda *at: {other: 0.7, own: 0.2}),
+        ByteTokenizer(vocabulary), vocabulary, (), slots,  # type: ignore[arg-type]
+        [_Word(start, start + 1, start, end)], data,
+    )  # fmt: skip
+    assert (instead.strip() in {a.text for a in found[0].alternatives}) is offered
+    assert found[0].text in {a.text for a in found[0].alternatives}
 
 
 def word(text: str, p: float, **others: float) -> ScoredWord:

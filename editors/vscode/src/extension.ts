@@ -5,12 +5,12 @@ import { confidenceHover } from "./features/confidence.ts";
 import { Explanation } from "./features/explain.ts";
 import { BODY, LINES, fillMarked, writeLines } from "./features/fill.ts";
 import { openMenu } from "./features/menu.ts";
-import { snooze, toggle } from "./features/pause.ts";
+import { snooze, staysQuiet, toggle } from "./features/pause.ts";
 import { Pins } from "./features/pins.ts";
 import { rewriteSelection } from "./features/rewrite.ts";
 import { Tuning } from "./features/tune.ts";
 import { onActiveChange } from "./server/active.ts";
-import { createEnvironment } from "./server/environment.ts";
+import { createEnvironment, oneAtATime } from "./server/environment.ts";
 import { Server } from "./server/server.ts";
 import { turnVersion } from "./ui/chooser.ts";
 import { Drafts } from "./ui/drafts.ts";
@@ -25,7 +25,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
   const drafts = new Drafts();
   const explanation = new Explanation(running);
   const tuning = new Tuning(running);
-  context.subscriptions.push(log, pins, drafts, explanation, tuning, confidenceHover(running), ...statusItem(running));
+  context.subscriptions.push(log, pins, drafts, explanation, tuning, confidenceHover(running), ...staysQuiet(running), ...statusItem(running));
 
   const suggest = (name: string) => () => commands.executeCommand(`editor.action.inlineSuggest.${name}`);
   const register = (name: string, does: () => unknown) =>
@@ -52,9 +52,10 @@ export async function activate(context: ExtensionContext): Promise<void> {
   register("explainLast", () => explanation.show());
   register("showLog", () => log.show());
   register("restartServer", () => running.restart());
-  register("createEnvironment", async () => {
+  const environment = oneAtATime(async () => {
     if (await createEnvironment(context, log, () => running.stop())) await running.restart();
   });
+  register("createEnvironment", environment);
   register("openWalkthrough", () =>
     commands.executeCommand("workbench.action.openWalkthrough", `${context.extension.id}#start`),
   );

@@ -1,6 +1,6 @@
 // Every failure that a person sees: what happened, and the buttons that mend it.
 
-import type { Found, Source } from "./server/find.ts";
+import { type Found, type Source, quoted } from "./server/find.ts";
 import { OLDEST_SERVER } from "./server/version.ts";
 
 export type Fix = "Create Environment" | "Open Settings" | "Show Log" | "Restart Server";
@@ -10,16 +10,18 @@ export interface Failure {
   fixes: Fix[];
 }
 
-const byPip = (python: string) => `Update it with "${python} -m pip install --upgrade diffill" and restart it.`;
+const PULL = 'with "git pull && make setup"';
+const byPip = (python: string) =>
+  `Update the checkout that it came from ${PULL}; where it is not that checkout's .venv, install the checkout there again: ${quoted(python)} -m pip install /path/to/checkout. Then restart it.`;
 
 /** How a server is brought up to date, by where it was found. */
 const UPDATES: Record<Source, (command: string) => string> = {
   "diffill.server.path": (command) => `Update ${command} where it was installed from, or name another in diffill.server.path, and restart it.`,
   "diffill.server.interpreter": byPip,
   "the active Python environment": byPip,
-  "uv tool or pipx": () => 'Update it with "uv tool upgrade diffill" or "pipx upgrade diffill", whichever it came with, and restart it.',
+  "uv tool or pipx": () => `Update the checkout that it came from ${PULL}, install it again with "uv tool install --force /path/to/checkout" or "pipx install --force /path/to/checkout", whichever it came with, and restart it.`,
   PATH: (command) => `Update ${command} where it was installed from, and restart it.`,
-  "the environment made by this extension": () => "Create the environment again, which installs what diffill.server.package names.",
+  "the environment made by this extension": () => `Update the checkout that it came from ${PULL}, and create the environment again, which installs what diffill.server.package names.`,
 };
 
 const update = (found: Found): Failure => ({
@@ -31,7 +33,7 @@ export const failures = {
   noServer: (problem: string, setting?: string): Failure => ({
     text: setting
       ? `Diffill: ${problem}`
-      : `Diffill: ${problem} It can make a Python environment of its own and install there what diffill.server.package names (a name, a checkout or a wheel), or you name a Python that has it.`,
+      : `Diffill: ${problem} The extension can make a Python environment of its own and install a checkout or a wheel of Diffill there, or you name a Python that has it.`,
     fixes: setting ? ["Open Settings"] : ["Create Environment", "Open Settings"],
   }),
   noPython: (): Failure => ({
@@ -46,8 +48,12 @@ export const failures = {
   environmentFailed: (step: string, lastLine: string, installed?: string): Failure => ({
     text:
       `Diffill: the environment could not be made: ${step} failed: ${lastLine.replace(/\.$/, "")}. The log has all of it.` +
-      (installed === undefined ? "" : ` What is installed is diffill.server.package (${installed}); it may be a checkout or a wheel, too.`),
+      (installed === undefined ? "" : ` What is installed is diffill.server.package (${installed}), which must be a checkout or a wheel of Diffill.`),
     fixes: installed === undefined ? ["Show Log", "Create Environment"] : ["Show Log", "Open Settings", "Create Environment"],
+  }),
+  notUsed: (setting: string, value: string): Failure => ({
+    text: `Diffill: the environment is made but not used, because ${setting} names another server (${value}). Empty that setting to use it.`,
+    fixes: ["Open Settings"],
   }),
   notStarted: (command: string, why: string): Failure => ({
     text: `Diffill: the server (${command}) did not start: ${why}. The log has what it said.`,

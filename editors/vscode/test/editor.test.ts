@@ -23,7 +23,7 @@ const opened = document as unknown as TextDocument;
 test("a chooser that takes another one's place keeps the keys for versions", async () => {
   const versions = ["one", "two"].map((summary) => ({ edits: [], summary }));
   const choose = async (title: string): Promise<Promise<boolean>[]> => {
-    const chosen = chooseAndApply(opened, new Range(0, 1) as never, title, [{ label: title, versions: async () => versions }]);
+    const chosen = chooseAndApply({ document: opened, version: 1, at: new Range(0, 0, 0, 1) as never }, title, [{ label: title, versions: async () => versions }]);
     for (let turns = 0; turns < 5; turns++) await turn(); // the versions are asked for and drawn
     return [chosen];
   };

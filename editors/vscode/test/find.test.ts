@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { commandLine, findServer, type Found, type Probe, type Wanted } from "../src/server/find.ts";
+import { exists } from "../src/server/processes.ts";
 import { onPath, pythonIn, toolLocations, type Machine } from "../src/server/locations.ts";
 
 const machine: Machine = { env: { PATH: "/usr/local/bin:/usr/bin" }, home: "/people/ada", platform: "linux" };
@@ -21,7 +25,8 @@ test("each place is looked at in its turn", async () => {
   const order: [Partial<Wanted>, string, string][] = [
     [{}, "/set/diffill", "diffill.server.path"],
     [{ path: "" }, "/set/python", "diffill.server.interpreter"],
-    [{ interpreter: "" }, "/active/python", "the active Python environment"],
+    [{ interpreter: "" }, "/own/python", "the environment made by this extension"],
+    [{ own: "" }, "/active/python", "the active Python environment"],
     [{ active: [] }, "/people/ada/.local/bin/diffill", "uv tool or pipx"],
   ];
   let now = wanted;
@@ -33,8 +38,42 @@ test("each place is looked at in its turn", async () => {
   }
   const path = await findServer(now, probe(["/usr/bin/diffill"], pythons));
   assert.ok("found" in path && path.found.source === "PATH");
-  const own = await findServer(now, probe([], pythons));
-  assert.ok("found" in own && own.found.command === "/own/python");
+});
+
+test("an environment of ours that cannot run the server is passed over", async () => {
+  const search = await findServer({ ...nothing, own: "/own/python" }, probe(["/own/python", "/usr/bin/diffill"]));
+  assert.ok("found" in search && search.found.source === "PATH");
+});
+
+test("a program is set by its full path, by one from the home folder, or by a name on PATH", async () => {
+  const files = ["/people/ada/x/bin/diffill", "/usr/bin/diffill"];
+  const pythons = ["/people/ada/x/bin/python", "/usr/bin/python3"];
+  const settings: [Partial<Wanted>, string][] = [
+    [{ path: "~/x/bin/diffill" }, "/people/ada/x/bin/diffill"],
+    [{ path: "diffill" }, "/usr/bin/diffill"],
+    [{ interpreter: "~/x/bin/python" }, "/people/ada/x/bin/python"],
+    [{ interpreter: "python3" }, "/usr/bin/python3"],
+  ];
+  for (const [setting, command] of settings) {
+    const search = await findServer({ ...nothing, ...setting }, probe(files, pythons));
+    assert.ok("found" in search, JSON.stringify(setting));
+    assert.equal(search.found.command, command);
+  }
+  for (const setting of [{ path: "x/bin/diffill" }, { interpreter: "./x/bin/python" }]) {
+    const search = await findServer({ ...nothing, ...setting }, probe(["x/bin/diffill"], ["./x/bin/python"]));
+    assert.ok("problem" in search);
+    assert.match(search.problem, /Write the full path of a program \(not of its folder\)/);
+  }
+});
+
+test("a folder is no program, nor is a file that cannot be run", { skip: process.platform === "win32" }, async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), "diffill-"));
+  context.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, "diffill");
+  await writeFile(file, "");
+  assert.deepEqual([await exists(folder), await exists(file)], [false, false]);
+  await chmod(file, 0o755);
+  assert.equal(await exists(file), true);
 });
 
 test("an interpreter is run so that the folder cannot put modules in the way", async () => {
@@ -59,7 +98,7 @@ test("an interpreter that will not do is named with what is wrong with it", asyn
     ["/no/python", /there is no such program/],
     ["/bin/cat", /does not run as a Python\. Name a Python 3\.11 or newer/],
     ["/old/python", /is version 3\.10\.12, and Diffill needs 3\.11 or newer\. Name another one/],
-    ["/bare/python", /has no Diffill\. Install it there with "pip install diffill"/],
+    ["/bare/python", /has no Diffill\..* \/bare\/python -m pip install \/path\/to\/checkout$/],
   ];
   for (const [interpreter, said] of cases) {
     const search = await findServer({ ...nothing, interpreter }, probe(["/bin/cat", ...Object.keys(versions)], [], versions));
@@ -98,6 +137,7 @@ test("uv and pipx are followed where their variables point", () => {
 test("on Windows programs end in .exe and environments have Scripts", () => {
   const windows: Machine = { env: { Path: "C:\\a;C:\\b" }, home: "C:\\Users\\ada", platform: "win32" };
   assert.deepEqual(onPath("diffill", windows), ["C:\\a\\diffill.exe", "C:\\b\\diffill.exe"]);
+  assert.deepEqual(onPath("diffill.exe", windows), onPath("diffill", windows));
   assert.equal(pythonIn("C:\\e", windows), "C:\\e\\Scripts\\python.exe");
   assert.ok(toolLocations(windows).every((place) => place.endsWith("diffill.exe")));
 });

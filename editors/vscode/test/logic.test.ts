@@ -10,7 +10,8 @@ import { leveller } from "../src/server/logLines.ts";
 import { isTooOld } from "../src/server/version.ts";
 import { WrongSetting, forServer, textOf, textsOf } from "../src/settings.ts";
 import { draftedHoles, inOneLine } from "../src/ui/draftText.ts";
-import { applyEdits, holds, kept, moved } from "../src/ui/edits.ts";
+import { between } from "../src/ui/between.ts";
+import { applyEdits, kept, moved } from "../src/ui/edits.ts";
 import { view } from "../src/ui/statusView.ts";
 
 test("a server that keeps ending is given up, one that ends now and then is not", () => {
@@ -76,10 +77,29 @@ test("edits are applied together, wherever they stand", () => {
 });
 
 test("pinned texts are looked for in their order", () => {
-  assert.equal(holds("a = f(x) + g(x)", ["f(x)", "g(x)"]), true);
-  assert.equal(holds("a = g(x) + f(x)", ["f(x)", "g(x)"]), false);
-  assert.equal(holds("f(x)", ["f(x)", "f(x)"]), false);
-  assert.equal(holds("anything", []), true);
+  const all = { start: 0, end: 11 };
+  const pieces = [{ start: 0, end: 4 }, { start: 7, end: 11 }];
+  const holds = (text: string) => between(all, pieces, "f(x) + g(x)", text) !== undefined;
+  assert.equal(holds("a = f(x) + g(x)"), true);
+  assert.equal(holds("a = g(x) + f(x)"), false);
+  assert.equal(holds("f(x)"), false);
+  assert.notEqual(between(all, [], "f(x) + g(x)", "anything"), undefined);
+});
+
+test("only what lies between pinned pieces is edited, and each piece is the one that was pinned", () => {
+  const rewritten = (old: string, pieces: [number, number][], text: string): string => {
+    const spans = pieces.map(([start, end]) => ({ start: start + 3, end: end + 3 }));
+    const edits = between({ start: 3, end: 3 + old.length }, spans, old, text) ?? [];
+    for (const { start, end } of edits) for (const span of spans) assert.ok(end <= span.start || start >= span.end);
+    assert.equal(applyEdits(`>> ${old} <<`, edits), `>> ${text} <<`);
+    return edits.map((edit) => `${edit.start - 3}-${edit.end - 3} ${edit.text}`).join(", ");
+  };
+  assert.equal(rewritten("a = f(x) + 1", [[4, 8]], "sum = f(x) * 2"), "0-4 sum = , 8-12  * 2");
+  assert.equal(rewritten("f(x) + x", [[7, 8]], "g(x) * x"), "0-7 g(x) * , 8-8 ");
+  assert.equal(rewritten("x + f(x)", [[0, 1]], "x * g(x)"), "1-8  * g(x)");
+  assert.equal(rewritten("ab", [[0, 1], [1, 2]], "a, b"), "1-1 , , 2-2 ");
+  assert.equal(rewritten("xx", [[0, 1], [1, 2]], "xx"), "2-2 ");
+  assert.equal(rewritten("a b a b", [[0, 1], [4, 5]], "(a - a)"), "0-0 (, 1-4  - , 5-7 )");
 });
 
 test("pins made out of order, or one in another, are kept in the order of the text", () => {
@@ -91,7 +111,6 @@ test("pins made out of order, or one in another, are kept in the order of the te
   const text = "f(g(x)) + h(y)";
   const texts = kept([{ start: 10, end: 14 }, { start: 2, end: 6 }, { start: 0, end: 7 }], { start: 0, end: 14 }).map(({ start, end }) => text.slice(start, end));
   assert.deepEqual(texts, ["f(g(x))", "h(y)"]);
-  assert.equal(holds("f(g(x)) - h(y)", texts), true);
 });
 
 test("pins move with the text, and one that is edited is gone", () => {
@@ -116,6 +135,7 @@ test("the status item says state, model, time and reason", () => {
   assert.equal(view("running", { kind: "Error" }, undefined, "paused").text, "$(error) Diffill paused");
   assert.equal(view("running", { kind: "SomethingNew" }, undefined).text, "$(sparkle) Diffill");
   assert.equal(view("failed", status, 1).level, "error");
+  assert.deepEqual([view("running", undefined, 12), view("stopped", status, 12)].map(({ tooltip }) => tooltip), ["Diffill: running", "Diffill: stopped"]);
 });
 
 test("a trail becomes a page", () => {
@@ -156,6 +176,9 @@ test("a plan names its files, its time and what is left out", () => {
   const plan = describePlan({ files: 12, tokens: 3400, held_out_files: 3, expected_minutes: 4.4, excluded: { too_large: 2 }, notes: ["few files"] });
   for (const part of ["12 files, 3400 tokens", "3 files held out", "about 4 minutes", "left out: 2 too large", "few files"])
     assert.ok(plan.detail.includes(part), part);
+  const paths = ["a", "b", "c", "d"].map((path) => ({ path, reason: "too_large", detail: "" }));
+  const { detail } = describePlan({ root: "/r", excluded: { too_large: 9, secret: 1 }, excluded_paths: [...paths, { path: ".env", reason: "secret" }] });
+  assert.equal(detail, "/r\nleft out: 9 too large (a, b, c, ...)\nleft out: 1 secret (.env)");
   assert.equal(plan.possible, true);
   assert.equal(describePlan({ files: 0 }).possible, false);
 });
@@ -190,9 +213,11 @@ const found = (source: Source): Found => ({ command: "/c/it", args: [], source }
 
 test("how a server is updated depends on where it came from", () => {
   const said = sources.map((source) => failures.cannot("fill", "0.0.1", found(source)).text);
-  const must = [/diffill\.server\.path/, /"\/c\/it -m pip install --upgrade/, /"\/c\/it -m pip install --upgrade/, /uv tool upgrade/, /\/c\/it/, /Create the environment again/];
+  const must = [/diffill\.server\.path/, /git pull && make setup.*: \/c\/it -m pip install \/path/, /: \/c\/it -m pip install \/path/, /uv tool install --force \/path/, /\/c\/it/, /create the environment again/];
   for (const [index, text] of said.entries()) assert.match(text, must[index] ?? /^$/);
-  assert.equal(said.filter((text) => text.includes("pip install")).length, 2);
+  for (const text of said) assert.doesNotMatch(text, /(install|upgrade) (--upgrade )?diffill\b/, "on no index is one of that name");
+  const spaced = { ...found("the active Python environment"), command: "/my code/bin/python" };
+  assert.match(failures.tooOld("0.0.9", spaced).text, /: "\/my code\/bin\/python" -m pip install/);
   assert.deepEqual(failures.tooOld("0.0.1", found("the environment made by this extension")).fixes, ["Create Environment", "Open Settings"]);
 });
 
@@ -207,7 +232,7 @@ test("every failure offers at least one way on", () => {
   const all = [
     failures.noServer("No server."), failures.noServer("No file.", "diffill.server.path"), failures.noPython(),
     failures.noFolder("/f", "EACCES"), failures.environmentFailed("pip", "no space"), failures.notStarted("diffill", "exit 1"), failures.notLaunched("no reason"), failures.crashed(4),
-    failures.environmentFailed("pip", "no match.", "diffill"), failures.notRunning(),
+    failures.environmentFailed("pip", "no match.", "diffill"), failures.notUsed("diffill.server.path", "/p"), failures.notRunning(),
     ...sources.flatMap((source) => [failures.tooOld("0.0.1", found(source)), failures.cannot("fill", "0.0.1", found(source))]),
   ];
   for (const { text, fixes } of all) assert.ok(text.startsWith("Diffill: ") && fixes.length > 0, text);

@@ -26,6 +26,13 @@ test("a folder takes the place of another, and nothing is left beside it", async
   }
 });
 
+test("a replacement that was ended halfway is undone before the next one", async (context) => {
+  const folder = await home(context, "server.old");
+  await assert.rejects(putInPlace(join(folder, "server.new"), join(folder, "server")), { code: "ENOENT" });
+  assert.equal(await was(folder), "server.old");
+  assert.deepEqual(await readdir(folder), ["server"]);
+});
+
 test("where that fails, the other stays", async (context) => {
   const folder = await home(context, "server");
   await assert.rejects(putInPlace(join(folder, "server.new"), join(folder, "server")), { code: "ENOENT" });

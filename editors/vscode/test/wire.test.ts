@@ -86,7 +86,7 @@ test("a trail becomes a page", () => {
 
 test("a plan, a run and its events are told", () => {
   const plan = describePlan(of(`${wire.TRAIN}plan`).result);
-  for (const part of ["7 files, 2310 tokens", "1 files held out", "about 4 minutes", "left out: 1 secret"])
+  for (const part of ["/work/shop", "7 files, 2310 tokens", "1 files held out", "about 4 minutes", "left out: 1 secret (.env)"])
     assert.ok(plan.detail.includes(part), part);
   assert.equal(describeRun(of(`${wire.TRAIN}status`).result), "runs, loss 2.04, 4 min left");
   const ends = of(wire.TRAIN_PROGRESS).notifications.map(describeEnd).filter((end) => end !== undefined);

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.editors.vscode.workbench import BASE, ROOT, VSIX, Workbench, environment
+from tests.editors.vscode.workbench import BASE, NODE, ROOT, VSIX, Workbench, environment
 
 PACKAGE_LIMIT_S = 180
 
@@ -58,8 +58,17 @@ SCRIPT = {
 
 
 @pytest.fixture(scope="session")
+def node() -> Path:
+    """The node that the editor runs on, and the extension's own tests; skips without it."""
+    program = NODE / "bin" / "node"
+    if not program.is_file():
+        pytest.skip("no node 24: run `make test-editors`")
+    return program
+
+
+@pytest.fixture(scope="session")
 def programs() -> None:
-    """Skips where the editor, and the node that it runs on, are not installed."""
+    """Skips where the editor is not installed."""
     said = BASE / "unavailable.txt"
     if not list(BASE.glob(".installed-*")) or said.is_file():
         reason = said.read_text().strip() if said.is_file() else "run `make test-editors`"

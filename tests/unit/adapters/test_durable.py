@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from diffusion.adapters.durable import PART, owned, remove_parts, sync_folder, write_file
+from diffusion.adapters.durable import (
+    PART,
+    owned,
+    remove_parts,
+    sync_folder,
+    write_file,
+    write_folder,
+)
 
 _A_DAY_S = 86_400.0
 
@@ -47,6 +55,29 @@ def test_what_is_being_written_is_named_after_its_process(
     monkeypatch.setattr(os, "replace", tidied)
     write_file(tmp_path / "control.json", b"{}")
     assert (tmp_path / "control.json").read_bytes() == b"{}"
+
+
+def test_a_folder_is_on_the_disk_before_it_appears_and_others_may_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, files = tmp_path / "one", {"a": b"1", "b": b"2"}
+    synced: set[int] = set()
+    rename, fsync = os.rename, os.fsync
+
+    def forced(descriptor: int) -> None:
+        synced.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def whole(part: Path, path: Path) -> None:
+        assert {part.stat().st_ino, *((part / name).stat().st_ino for name in files)} <= synced
+        rename(part, path)
+
+    monkeypatch.setattr(os, "fsync", forced)
+    monkeypatch.setattr(os, "rename", whole)
+    write_folder(folder, files)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
+    assert [*tmp_path.iterdir()] == [folder] and tmp_path.stat().st_ino in synced
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
 
 
 def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from diffusion.adapters.home import RepositoryHome, home_of
+from diffusion.adapters import store as under_test
+from diffusion.adapters.home import RepositoryHome, holds_another, home_of, note_repository
 from diffusion.adapters.manifest import (
     LONGEST_NAME,
     LORA,
@@ -75,17 +76,38 @@ def test_rollback_goes_back_step_by_step_and_delete_leaves_the_base(store: Adapt
         store.select("two", BASE)
 
 
+def test_what_is_deleted_is_not_gone_back_to_under_its_name(store: AdapterStore) -> None:
+    for name in ("one", "two"):
+        store.publish(manifest(name), WEIGHTS)
+        store.select(name, BASE)
+    store.delete("one")
+    store.publish(manifest("one"), WEIGHTS)
+    assert store.rollback() is None
+
+
 def test_what_is_chosen_twice_is_not_what_was_served_before(store: AdapterStore) -> None:
     for name in ("one", "two"):
         store.publish(manifest(name), WEIGHTS)
         store.select(name, BASE)
-    store.select("two", BASE)
+    for _ in range(25):  # more often than what was served is remembered
+        store.select("two", BASE)
     assert store.rollback() == "one"
     store.select(None)
     store.select(None)
     assert store.rollback() == "one"
     # As an earlier version may have written it.
     (store.folder / CURRENT_FILE).write_text('{"selected": "two", "history": ["one", "two"]}')
+    assert store.rollback() == "one"
+
+
+def test_of_what_was_served_the_last_ones_are_remembered(store: AdapterStore) -> None:
+    for name in ("one", "two"):
+        store.publish(manifest(name), WEIGHTS)
+    served = [None, "one"] * 20
+    (store.folder / CURRENT_FILE).write_text(json.dumps({"selected": "one", "history": served}))
+    store.select("two", BASE)
+    remembered = json.loads((store.folder / CURRENT_FILE).read_text())["history"]
+    assert remembered == [*served, "one"][-len(remembered) :] and len(remembered) == 20
     assert store.rollback() == "one"
 
 
@@ -133,6 +155,7 @@ def test_damaged_weights_are_refused(store: AdapterStore, damage, said: str) -> 
     [
         ({"format_version": 99}, "update Diffill"),
         ({"name": "../out"}, "cannot be called"),
+        ({"name": "one."}, "cannot be called"),  # Windows takes the dot away
         ({"method": "magic"}, "no known method"),
         ({"files": 3}, "no adapter's manifest"),
         ({"scale": "much"}, "no adapter's manifest"),
@@ -235,7 +258,9 @@ def test_a_bad_file_is_refused_and_leaves_nothing(store: AdapterStore, tmp_path:
         archive.writestr(WEIGHTS_FILE, b"\0" * len(WEIGHTS))
     for file, said in (
         (cut, "cut short"), (sneaky, "no exported adapter"), (swapped, "SHA-256 differs"),
-        (tmp_path / "none", "cannot be read"), (damaged, "cannot be read"), (other, "another way"),
+        (tmp_path / "none", "there is no file .*none; check its name"),
+        (tmp_path, "cannot be read .*; name a file that"),
+        (damaged, "cannot be read"), (other, "another way"),
     ):  # fmt: skip
         with pytest.raises(AdapterError, match=said):
             store.import_file(file, BASE, "bad")
@@ -243,6 +268,20 @@ def test_a_bad_file_is_refused_and_leaves_nothing(store: AdapterStore, tmp_path:
         store.import_file(good, replace(BASE, weights_sha256="c" * 64), "bad")
     assert store.import_file(packed, BASE, "packed") == "packed"
     assert {item.name for item in store.entries()} == {"one", "packed"}
+
+
+def test_what_would_fill_the_memory_is_not_unpacked(
+    store: AdapterStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = store.publish(manifest("one"), WEIGHTS)
+    file = store.export("one", tmp_path / "one.diffill-adapter")
+    most = sum(part.stat().st_size for part in folder.iterdir())
+    monkeypatch.setattr(under_test, "_MOST_BYTES", most - 1)
+    with pytest.raises(AdapterError, match="too large for an adapter"):
+        store.import_file(file, BASE)
+    assert [item.name for item in store.entries()] == ["one"]
+    monkeypatch.setattr(under_test, "_MOST_BYTES", most)
+    assert store.import_file(file, BASE) == "one-2"
 
 
 def test_a_full_disk_leaves_no_half_adapter(store: AdapterStore) -> None:
@@ -258,6 +297,21 @@ def test_a_damaged_choice_serves_the_base_model(store: AdapterStore) -> None:
     store.select("one", BASE)
     (store.folder / CURRENT_FILE).write_text("{")
     assert store.selected() is None
+
+
+def test_a_home_is_of_another_repository_where_most_of_the_files_are_gone(tmp_path: Path) -> None:
+    home = RepositoryHome(tmp_path / "repo", tmp_path / "home")
+    home.root.mkdir()
+    files = [home.root / f"{name}.py" for name in "abcd"]
+    for file in files:
+        file.write_text("")
+    assert not holds_another(home), "nothing is known of them"
+    note_repository(home, [file.name for file in files])
+    found = [holds_another(home)]
+    for file in files:
+        file.unlink()
+        found.append(holds_another(home))
+    assert found == [False, False, False, True, True]
 
 
 def test_a_home_is_outside_of_its_repository(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,28 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> str:
     fill = Fill(("x", "y"), 0.5, ((), ()), True)
     monkeypatch.setattr(fill_cli, "_answer", lambda *_: FillResult((fill,), 1.0, 1))
     return PROGRAM.replace("___", "x", 1).replace("___", "y", 1)
+
+
+def test_the_diff_in_a_pipe_is_one_that_patch_takes(
+    program: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Tabs, line ends, form feeds and a last line without an end; whatever the width."""
+    data = b"\tx := ___\r\n\x0c\n\ty := \"\xe2\x80\xa8" + b"[red]z" * 40 + b" ___\""
+    program.write_bytes(data)
+    fill = Fill(("1", "\t2"), 0.5, ((), ()), True)
+    monkeypatch.setattr(fill_cli, "_answer", lambda *_: FillResult((fill,), 1.0, 1))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    fill_cli.fill(program)
+    out = capfdbinary.readouterr().out
+    old, new = data.split(b"\n"), data.replace(b"___", b"1", 1).replace(b"___", b"\t2").split(b"\n")
+    nothing = b"\\ No newline at end of file"
+    assert b"\n".join(
+        [b"--- program.py", b"+++ filled", b"@@ -1,3 +1,3 @@", b"-" + old[0], b"+" + new[0],
+         b" " + old[1], b"-" + old[2], nothing, b"+" + new[2], nothing, b""]
+    ) in out  # fmt: skip
+    if (patch := shutil.which("patch")) is not None:
+        subprocess.run([patch, "--binary", str(program)], input=out, check=True, timeout=10)
+        assert program.read_bytes() == b"\n".join(new)
 
 
 def test_a_full_disk_takes_nothing_away(program: Path, answered: str) -> None:

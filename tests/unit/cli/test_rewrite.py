@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from diffusion import rewrite_cli
+from diffusion.rewriting import Rewrite, RewriteResult
 from lsp_server.commands import app
 
 PROGRAM = "def f(x):\n    é = x + 1\n    return é\n"
@@ -44,6 +46,18 @@ def test_people_get_a_diff(program: Path, tiny_model_dir: Path) -> None:
     assert code == 0
     assert "-    é = x + 1" in out and "+    é = " in out
     assert "tokens masked" in out
+
+
+def test_the_diff_in_a_pipe_has_the_tabs_of_the_file(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.write_bytes(b"if x {\n\ty\t= 1\n}\n")
+    found = RewriteResult((Rewrite("2", 0.5, 1.0, True),), 1, 1.0, 1)
+    monkeypatch.setattr(rewrite_cli, "_run", lambda *_: found)
+    code, out, _ = run(program, "--from", "2:5", "--to", "2:6")
+    assert code == 0
+    assert "--- program.py\n+++ rewritten\n" in out
+    assert " if x {\n-\ty\t= 1\n+\ty\t= 2\n }\n" in out
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ async def test_while_typing_what_is_known_may_be_the_answer(
     explained = await wire.ask("diffill/explainLast")
     assert explained["atOnce"] is (offered == "known")
     assert explained["steps"] == (0 if offered == "known" else 1)
+    pace = wire.server.session.pace
+    assert (pace._answer_ms is None) is (offered == "known"), "how fast the model is, it says not"
 
 
 async def test_who_asks_by_key_after_it_gets_the_model(wire: Wire) -> None:

@@ -78,6 +78,13 @@ async def test_what_is_offered_depends_on_the_place(wire: Wire) -> None:
     assert wire.engine.filler.requests == 0, "to list actions asks no model"
 
 
+async def test_a_body_is_offered_in_comments_of_the_language_only(wire: Wire) -> None:
+    await wire.initialize(MODERN)
+    wire.open("#include <a.h>\n// sets\nvoid f(int *p) {\n  *p = 3;\n}\n", language="c")
+    offered = [await actions(wire, line, 3, 3) for line in range(4)]
+    assert [len(found) for found in offered] == [0, 1, 0, 0]
+
+
 async def test_an_action_is_resolved_to_an_edit_of_that_version(wire: Wire) -> None:
     await wire.initialize(MODERN)
     wire.open(TEXT)

@@ -23,6 +23,7 @@ TOKENS = (("if", 0.9), (" x", 0.5), (":\n", 0.8), ("    y", 0.4))
         ("if x", [("if ", 0.9), ("x", 0.5)]),
         ("  if", [("  if", 0.9)]),
         ("if z:", [("if ", 0.9), ("z:", None)]),
+        ("if zx:", [("if ", 0.9), ("zx:", None)]),
         ("if x:\n    yes", [("if ", 0.9), ("x", 0.5), (":\n    ", 0.8), ("y", 0.4), ("es", None)]),
         (" ", [(" ", None)]),
         ("", []),
@@ -43,6 +44,7 @@ def test_characters_that_two_tokens_share() -> None:
     assert pieces("'漢é'", halves) == (
         Piece("'", 0.9), Piece("漢", 0.2), Piece("é", 0.6), Piece("'", 0.8),
     )  # fmt: skip
+    assert pieces("xa", (("\ufffd", 0.2), ("a", 0.9))) == (Piece("xa", None),), "x has no halves"
 
 
 @given(st.text(), st.lists(st.tuples(st.text(), st.floats(0, 1))), st.integers(0, 20))

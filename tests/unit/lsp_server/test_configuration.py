@@ -45,6 +45,25 @@ async def test_initialization_options(wire: Wire) -> None:
     assert await wire.reason() == "disabled"
 
 
+async def test_options_with_and_without_the_prefix_are_all_read(wire: Wire) -> None:
+    options = {
+        "diffill.inline.maxLines": 2,
+        "inline": {"maxLine": 3, "maxLines": 4, "alternatives": 1},
+        "enabel": True,
+    }
+    await wire.initialize(initializationOptions=options)
+    await settled(lambda: shown(wire))
+    inline = wire.server.session.settings.inline
+    assert (inline.max_lines, inline.alternatives) == (2, 1)
+    assert "diffill.inline.maxLine: unknown setting" in shown(wire)[0]
+    assert "diffill.enabel: unknown setting" in shown(wire)[0]
+    mixed = {"diffill": {"enable": False}, "languages": {"python": False}}
+    wire.notify("workspace/didChangeConfiguration", {"settings": mixed})
+    await wire.ask("diffill/status")
+    settings = wire.server.session.settings
+    assert not settings.enable and settings.serves("python"), "what is pushed may be another's"
+
+
 async def test_problems_are_shown_with_their_path_and_only_once(wire: Wire) -> None:
     await wire.initialize(initializationOptions={"inline": {"maxLines": "many"}})
     await settled(lambda: shown(wire))

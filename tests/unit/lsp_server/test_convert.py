@@ -71,8 +71,16 @@ def test_a_position_inside_a_character_is_its_beginning(
     assert {offset_at("a😀b", 0, column, encoding) for column in inside} == {1}
 
 
-def test_a_lone_surrogate_is_one_unit_of_utf16() -> None:
-    assert offset_at("\ud83dx", 0, 1, "utf-16") == 3
+@pytest.mark.parametrize(("text", "bytes_"), [("\ud83dx", 3), ("é\udc00", 2)])
+def test_a_lone_surrogate_is_one_unit_of_utf16(text: str, bytes_: int) -> None:
+    assert offset_at(text, 0, 1, "utf-16") == bytes_
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_an_offset_inside_a_line_end_is_before_it(encoding: str) -> None:
+    document = open_document("a\r\nb")
+    found = [convert.position_at(n, document.data, document.lines, encoding) for n in range(1, 4)]
+    assert found == [types.Position(0, 1), types.Position(0, 1), types.Position(1, 0)]
 
 
 @given(documents, encodings, st.data())

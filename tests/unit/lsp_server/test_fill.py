@@ -49,6 +49,14 @@ async def test_markers_are_holes_and_a_fill_is_one_list_of_edits(wire: Wire) -> 
     }
 
 
+async def test_numbers_from_lua_are_floats(wire: Wire) -> None:
+    await wire.initialize()
+    wire.open(TEXT)
+    for number, count in ((1.0, 1), (2.0, 2)):
+        result = await wire.ask("diffill/fill", {**DOCUMENT, "n": number})
+        assert len(result["fills"]) == count
+
+
 async def test_ranges_and_another_marker_are_holes_too(wire: Wire) -> None:
     await wire.initialize()
     wire.open(TEXT)
@@ -98,6 +106,8 @@ async def test_alternatives_for_one_token(wire: Wire) -> None:
         ("fill", {**DOCUMENT, "holes": [{"start": FAR, "end": FAR}]}, "is not a position"),
         ("fill", {**DOCUMENT, "marker": "%%"}, "no %% stands in the document"),
         ("fill", {**DOCUMENT, "n": 9}, "from 1 to 8"),
+        ("fill", {**DOCUMENT, "n": 1.5}, "from 1 to 8"),
+        ("fill", {**DOCUMENT, "n": float("inf")}, "from 1 to 8"),
         ("bridge", DOCUMENT, "position is not a position"),
         ("bridge", {**DOCUMENT, "position": FAR}, "position is not a position"),
         ("fromComment", {**DOCUMENT, "position": {"line": 9, "character": 0}}, "at line 9"),

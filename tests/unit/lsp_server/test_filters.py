@@ -65,8 +65,9 @@ def test_lines_end_as_in_the_document(drawn: str, line_end: str) -> None:
     )
 
 
-def test_most_lines_decide_in_a_mixed_document() -> None:
-    assert run("a = 1\r\nb = 2\r\nc = ¦\n", "3\nd = 4") == "3\r\nd = 4"
+@pytest.mark.parametrize("drawn", ["a = 1\r\nb = 2\r\nc = ¦\n", "a = 1\r\nb = 2\rc = ¦"])
+def test_most_lines_decide_in_a_mixed_document(drawn: str) -> None:
+    assert run(drawn, "3\nd = 4") == "3\r\nd = 4"
 
 
 @pytest.mark.parametrize(
@@ -127,6 +128,7 @@ def test_lines_beyond_the_limit_are_cut() -> None:
         ("if a:\n    ¦\n    return total", "total = 1\n    return total", "total = 1"),
         ("if a:\n    ¦\n\n    b = 2\n    c = 3", "x = 1\n    b = 2\n    c = 3", "x = 1"),
         ("{\n  a();\n  ¦\n}", "b();\n}", "b();\n}"),
+        ("f(¦)\nother = 1", "a,\nother = 1", "a,\nother = 1"),  # the bracket goes on with it
     ],
 )
 def test_lines_that_are_there_already(drawn: str, text: str, left: str) -> None:
@@ -155,6 +157,9 @@ def test_overlap_with_the_suffix(drawn: str, text: str, parses: bool, left: str)
         ("if a:\n  b = 1\n  ¦", "if c:\n\t\td = 1", "if c:\n    d = 1"),
         ("if a:\n    b = 1\n    ¦", "if c:\n        d = 1", "if c:\n        d = 1"),
         ("if a:\n\tb = 1\nif c:\n    d = 1\n¦", "if e:\n    f = 1", "if e:\n    f = 1"),
+        ("if a:\n\tb = 1\n\t¦", "if c:\n\t\t\t\td = 1", "if c:\n\t\t\t\td = 1"),
+        ("if a:\n\tb = 1\n\t¦", "f(c,\n\t\t    d)", "f(c,\n\t\t    d)"),  # alignment
+        ("if a:\n b = 1\n ¦", "if c:\n\t\td = 1", "if c:\n    d = 1"),  # one blank is no width
     ],
 )
 def test_indentation_follows_the_document(drawn: str, text: str, left: str) -> None:
@@ -168,6 +173,7 @@ def test_indentation_follows_the_document(drawn: str, text: str, left: str) -> N
         ("return ¦", "a  \n\t\n", "a"),
         ("f(¦ , b)", "a", "a"),
         ("¦x = 1", "y = 2\n", "y = 2\n"),
+        ("if a:\n  ¦", "  b = 1", "  b = 1"),  # it goes on indenting
         ("x = ¦", "   ", "dropped by trim_whitespace"),
         ("x = ¦", "\n\n", "dropped by trim_whitespace"),
     ],

@@ -32,6 +32,7 @@ def stream(data: bytes, limit: int = 1 << 16) -> asyncio.StreamReader:
         b"\r\n\nContent-Length: %d\r\n\r\n",
         b"Content-Length: %d\r\nContent-Type: application/vscode-jsonrpc; charset=utf8\r\n\r\n",
         b"content-type: a\r\nX-Other:\r\nContent-Length: %d\r\n\r\n",
+        b"Content-Length: %d\r\nContent-Length: 1\r\n\r\n",  # the first one counts
     ],
 )
 async def test_every_way_to_write_the_header(header: bytes) -> None:

@@ -74,6 +74,35 @@ def test_what_is_old_is_read_again(
     assert read(neighbours, tmp_path / "a.py") == ["a.py", "b.py"]
 
 
+def test_a_reading_that_new_rules_overtake_is_not_kept(
+    neighbours: Neighbours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").write_text("a = 1\n")
+
+    def overtaken(place: Any, file: Path, rules: IgnoreRules, _: object) -> Reading:
+        found = index_around(file, place.root, rules)
+        neighbours.set_rules([tmp_path], IgnoreRules([tmp_path]))
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(under_test, "read", overtaken)
+        neighbours.around(tmp_path / "a.py", "python")
+        assert neighbours.settle(WAIT_S)
+    assert neighbours.around(tmp_path / "a.py", "python") is None
+    assert read(neighbours, tmp_path / "a.py") == ["a.py"]
+
+
+def test_in_nested_folders_the_inner_one_is_read(neighbours: Neighbours, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("a.py", "sub/b.py"):
+        (tmp_path / name).write_text("a = 1\n")
+    roots = [tmp_path, tmp_path / "sub"]
+    for order in (roots, roots[::-1]):
+        neighbours.set_rules(order, IgnoreRules(order))
+        assert read(neighbours, tmp_path / "sub" / "b.py") == ["b.py"]
+        assert read(neighbours, tmp_path / "a.py") == ["a.py", "b.py"]
+
+
 def test_only_so_many_are_remembered(tmp_path: Path) -> None:
     found = Neighbours()
     roots = [tmp_path / str(n) for n in range(MOST_READINGS + 1)]

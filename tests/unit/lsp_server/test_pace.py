@@ -13,6 +13,7 @@ from lsp_server.completion.pace import LONGEST_MS, Pace
 from lsp_server.completion.pipeline import complete
 from lsp_server.completion.trigger import CompletionRequest
 from lsp_server.document import Document
+from lsp_server.engine.scripted import ScriptedEngine
 from lsp_server.observe.trace import Trace
 from lsp_server.settings import InlineSettings, Settings
 from tests.support.lsp_wire import WAIT_S, answer, scripted
@@ -56,6 +57,17 @@ def test_the_wait_counts_from_the_last_key_and_a_pause_has_none() -> None:
     assert typist.after(200) == 0.0
 
 
+def test_the_first_key_after_a_pause_begins_a_burst_of_its_own() -> None:
+    typist = Typist(100, 200)
+    typist.now_s += 2.0
+    typist.pace.key()
+    assert typist.after(0) == 0.0
+    for _ in range(2):
+        typist.now_s += 0.05
+        typist.pace.key()
+    assert typist.after(0) == pytest.approx(65.0), "the gap of the burst before is forgotten"
+
+
 def test_how_long_ago_the_last_key_was() -> None:
     typist = Typist(100, None)
     assert typist.after(400) == 0.0 and typist.pace.since_key_s == pytest.approx(0.4)
@@ -74,8 +86,8 @@ def test_answers_that_get_faster_end_the_wait() -> None:
     assert typist.after(0) == 0.0
 
 
-async def ask(automatic: bool, cancel: CancelToken) -> tuple[list[float], Trace, int]:
-    """One request under a debounce of 80 ms; what it waited, its trace, what the engine got."""
+async def ask(automatic: bool, cancel: CancelToken) -> tuple[list[float], Trace, ScriptedEngine]:
+    """One request under a debounce of 80 ms; what it waited, its trace, what was asked."""
     engine, waited = scripted([answer("1", before="x = ")]), []
     trace = Trace("inline", "file:///a.py")
 
@@ -93,14 +105,15 @@ async def ask(automatic: bool, cancel: CancelToken) -> tuple[list[float], Trace,
     )  # fmt: skip
     engine.close()
     assert engine.join(WAIT_S)
-    return waited, trace, engine.filler.requests
+    return waited, trace, engine
 
 
 async def test_a_request_that_is_overtaken_while_it_waits_never_reaches_the_model() -> None:
-    waited, trace, requests = await ask(True, CancelToken())
-    assert (waited, trace.reason, requests) == ([0.08], "superseded", 0)
+    waited, trace, engine = await ask(True, CancelToken())
+    assert (waited, trace.reason, engine.filler.requests) == ([0.08], "superseded", 0)
+    assert engine._thread is None, "not even the queue, whose work ahead goes on"
 
 
 async def test_who_asks_by_key_does_not_wait() -> None:
-    waited, trace, requests = await ask(False, CancelToken())
-    assert (waited, trace.reason, requests) == ([], None, 1)
+    waited, trace, engine = await ask(False, CancelToken())
+    assert (waited, trace.reason, engine.filler.requests) == ([], None, 1)

@@ -148,7 +148,9 @@ def test_keys_may_be_written_with_dots(raw: object) -> None:
 @pytest.mark.parametrize(
     ("name", "meant"),
     [("pyhton", "python"), ("Go", "go"), ("typescriptreact", "typescript"), ("c++", "cpp"),
-     ("*", None), ("rust", None), ("markdown", None), ("shellscript", None)],
+     ("golang", "go"), ("js", "javascript"), ("ts", "typescript"), ("tsx", "typescript"),
+     ("py", "python"), ("rs", "rust"), ("*", None), ("rust", None), ("lua", None),
+     ("markdown", None), ("shellscript", None)],
 )  # fmt: skip
 def test_a_language_of_another_name_is_reported(name: str, meant: str | None) -> None:
     settings, problems = read({"languages": {name: False}})

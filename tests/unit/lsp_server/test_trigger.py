@@ -35,6 +35,20 @@ def test_offers(drawn: str, automatic: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("drawn", "raw"),
+    [
+        ("x " * 1000 + "¦", None),
+        ("x " * 1000 + "¦\ny", {"performance": {"maxLineLength": 2000}}),
+        ("x\n" * 512 + "¦", {"performance": {"maxFileKB": 1}}),
+    ],
+)
+def test_offers_up_to_a_limit(drawn: str, raw: dict[str, Any] | None) -> None:
+    assert reason(drawn, raw) is None
+    refused = reason(drawn.replace("¦", "x¦"), raw)
+    assert refused in (Reason.LINE_TOO_LONG, Reason.FILE_TOO_LARGE)
+
+
+@pytest.mark.parametrize(
     ("drawn", "raw", "wanted"),
     [
         ("x¦", {"enable": False}, Reason.DISABLED),

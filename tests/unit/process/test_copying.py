@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffusion.errors import ConfigError
-from diffusion.process.copying import CopyIndex, CopyingDenoiser, CopyWeights, Votes
+from diffusion.process.copying import (
+    LONGEST_MATCH,
+    CopyIndex,
+    CopyingDenoiser,
+    CopyWeights,
+    Votes,
+)
 from diffusion.text.tokenizer import DEL, MASK
 
 NEWLINE = 100
@@ -114,9 +120,10 @@ def test_behind_the_end_of_the_hole_nothing_is_settled() -> None:
     torch.testing.assert_close(p_SV[1], torch.full((VOCAB,), 1 / VOCAB))
 
 
-def test_history_reaches_back_into_the_context() -> None:
+@pytest.mark.parametrize("before", [(D,), (E,) * LONGEST_MATCH + (D,)])
+def test_history_reaches_back_into_the_context(before: tuple[int, ...]) -> None:
     index = CopyIndex([[D, A, B], [E, A, C]])
-    denoise = CopyingDenoiser(uniform, index, HALF, before=(D,), line_ends=frozenset())
+    denoise = CopyingDenoiser(uniform, index, HALF, before, line_ends=frozenset())
     assert int(p_of_slots(denoise, [A, MASK])[0].argmax()) == B
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -98,13 +99,17 @@ def test_pins_never_change_and_a_cancel_stops_it() -> None:
         sample_jointly(Agreeing(), [[slots(1)]], ONE_SLOT, vocabulary=VOCABULARY, cancel=token)
 
 
-def test_a_draft_with_a_hole_that_cannot_be_spelled_is_given_up_whole() -> None:
+@pytest.mark.parametrize("race_nats", [None, 0.1])
+def test_a_draft_with_a_hole_that_cannot_be_spelled_is_given_up_whole(
+    race_nats: float | None,
+) -> None:
+    model, config = Agreeing(), replace(ONE_SLOT, race_nats=race_nats)
     hopeless = CanvasState((MASK,), constraint=b"\xff\xff", ends_early=False)
-    impossible, fine = sample_jointly(
-        Agreeing(), [[hopeless, slots(1)], [slots(1), slots(1)]], ONE_SLOT, vocabulary=VOCABULARY
-    )
-    assert not impossible[0].constraint_met
-    assert all(result.finished for result in fine)
+    drafts = [[hopeless, slots(1)], [slots(1), slots(1)]]
+    impossible, fine = sample_jointly(model, drafts, config, vocabulary=VOCABULARY)
+    assert not impossible[0].constraint_met and impossible[1].reason == "outrun"
+    assert all(seen == [1, 1] for _, _, seen in model.calls)
+    assert all(result.finished for result in fine), "what was given up has won no race"
 
 
 def test_what_one_hole_says_votes_in_another() -> None:

@@ -109,6 +109,18 @@ def test_text_that_only_spells_the_constraint_is_empty() -> None:
         assert spelled(result.ids, VOCABULARY) == text
 
 
+@pytest.mark.parametrize(("allow_empty", "text"), [(True, b"re"), (False, b"retx")])
+def test_where_slots_are_scarce_one_is_kept_for_what_is_added(
+    allow_empty: bool, text: bytes
+) -> None:
+    denoise = by_position(
+        {byte_id("r"): 0.9, WORD_ID[b"ret"]: 0.05}, {byte_id("x"): 0.6, byte_id("e"): 0.3}
+    )
+    config = SamplerConfig(allow_empty=allow_empty)
+    [result] = sample(denoise, [blank(2, constraint=b"re")], config, vocabulary=VOCABULARY)
+    assert spelled(result.ids, VOCABULARY) == text
+
+
 def test_pins_right_of_a_del_stay() -> None:
     canvas = CanvasState((MASK, MASK, byte_id(")")), (False, False, True))
     denoise = by_position({byte_id("a"): 0.9}, {DEL: 0.9}, {})
@@ -344,51 +356,3 @@ def test_a_request_cancelled_beforehand_costs_no_pass() -> None:
     with pytest.raises(Cancelled):
         sample(denoise, [blank(9)], SamplerConfig(), vocabulary=VOCABULARY, cancel=token)
     assert denoise.calls == []
-
-
-# Re-scoring
-
-
-def doubting(calls_until_done: int, second: str = "y") -> ScriptedDenoiser:
-    """Spells `abc` and ends; then doubts the `b` and says `second` instead."""
-
-    def script(call: int, ids: tuple[int, ...], position: int) -> Distribution:
-        if call < calls_until_done:
-            return {byte_id("abc"[position]) if position < 3 else DEL: 0.8}
-        if position == 1:
-            return {byte_id(second): 0.7, byte_id("b"): 0.2}
-        return {ids[position]: 0.5} if ids[position] != MASK else {byte_id(second): 0.7}
-
-    return ScriptedDenoiser(SIZE, script)
-
-
-def test_rescoring_takes_back_what_fell_by_more_than_half() -> None:
-    seen: list[StepSnapshot] = []
-    denoise = doubting(4)
-    config = SamplerConfig(remask=True, max_steps=20)
-    [result] = sample(denoise, [blank(5)], config, vocabulary=VOCABULARY, on_step=seen.append)
-    assert spelled(result.ids, VOCABULARY) == b"ayc"
-    assert result.reason == "ended" and result.steps == 6
-    assert denoise.calls[4].wanted == [[0, 1, 2]]
-    assert seen[4].remasked == ((1,),)
-    assert result.token_p == pytest.approx([0.8, 0.7, 0.8, 0.8, 0.8], abs=1e-3)
-
-
-def test_rescoring_is_off_by_default_and_spares_pins_and_the_constraint() -> None:
-    denoise = doubting(4)
-    sample(denoise, [blank(5)], SamplerConfig(), vocabulary=VOCABULARY)
-    assert len(denoise.calls) == 4
-    denoise = doubting(3)
-    canvas = CanvasState((byte_id("a"), *[MASK] * 4), 1, b"b")
-    [result] = sample(denoise, [canvas], SamplerConfig(remask=True), vocabulary=VOCABULARY)
-    assert denoise.calls[3].wanted == [[2]]
-    assert spelled(result.ids, VOCABULARY) == b"abc"
-
-
-def test_a_row_that_cannot_be_refilled_in_time_keeps_its_text() -> None:
-    [result] = sample(
-        doubting(4), [blank(5)], SamplerConfig(remask=True, max_steps=5), vocabulary=VOCABULARY
-    )
-    assert spelled(result.ids, VOCABULARY) == b"abc"
-    assert result.finished and result.reason == "ended"
-    assert result.token_p[1] == pytest.approx(0.8, abs=1e-3)

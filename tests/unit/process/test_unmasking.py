@@ -46,6 +46,7 @@ def test_leftmost_takes_certain_followers_up_to_the_limit_and_the_first_doubt() 
     assert choose(LeftmostFirst(), row(0.3, 0.99, 0.99, 0.99, 0.99)) == [0, 1, 2, 3]
     assert choose(LeftmostFirst(), row(0.3, 0.99, 0.9, 0.99)) == [0, 1]
     assert choose(LeftmostFirst(), row(0.3, 0.99, slots=(4, 6))) == [4]
+    assert choose(LeftmostFirst(extra_p=0.5), row(0.3, 0.5)) == [0]
 
 
 def test_leftmost_extras_share_an_entropy_budget() -> None:

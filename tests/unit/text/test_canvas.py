@@ -66,6 +66,8 @@ def test_a_long_line_keeps_its_end_on_the_canvas() -> None:
     placed = place(TOKENIZER, data, len(data), len(data))
     assert 0 < len(placed.pins) <= MAX_PINS
     assert data.endswith(TOKENIZER.decode(placed.pins) + placed.constraint)
+    words = b"call(" + b" a" * 200
+    assert len(place(TOKENIZER, words, len(words), len(words)).pins) == MAX_PINS
 
 
 def test_a_long_word_of_another_script_is_context() -> None:
@@ -125,15 +127,25 @@ def test_a_hole_outside_the_document_is_refused() -> None:
         place(TOKENIZER, b"abc", 2, 4)
 
 
-def test_window_stays_within_its_budget_and_starts_at_lines() -> None:
-    data = b"".join(b"value_%d = %d\n" % (i, i) for i in range(400))
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_window_stays_within_its_budget_and_starts_at_lines(line_end: bytes) -> None:
+    data = b"".join(b"value_%d = %d%b" % (i, i, line_end) for i in range(400))
     start = data.index(b"200 = 200")
     placed = place(TOKENIZER, data, start, start)
     low, high = window_around(TOKENIZER, data, placed, 100)
     assert 0 < low < placed.anchor < high < len(data)
-    assert data[low : low + 1] == b"\n" and data[high : high + 1] == b"\n"
+    assert data[low:].startswith(line_end) and data[high:].startswith(line_end)
     assert len(TOKENIZER.encode(data[low : placed.anchor])) <= 65
     assert len(TOKENIZER.encode(data[placed.end : high])) <= 35
+
+
+def test_what_one_side_of_the_window_leaves_over_goes_to_the_other() -> None:
+    data = b"".join(b"value_%d = %d\n" % (i, i) for i in range(400))
+    first, last = data.index(b"1 = 1"), data.index(b"398 = 398")
+    low, high = window_around(TOKENIZER, data, place(TOKENIZER, data, first, first), 100)
+    assert low == 0 and 70 < len(TOKENIZER.encode(data[first:high])) <= 100
+    low, high = window_around(TOKENIZER, data, place(TOKENIZER, data, last, last), 100)
+    assert high == len(data) and 70 < len(TOKENIZER.encode(data[low:last])) <= 100
 
 
 def test_a_short_document_is_taken_whole() -> None:

@@ -78,6 +78,22 @@ def test_ignore_files_above_the_top_do_not_count_below_it_they_do(tmp_path: Path
     assert rules.check(tmp_path / "one/b.py") is None
 
 
+@pytest.mark.parametrize(
+    ("roots", "repository"), [(("", "in"), None), (("",), "in"), (("in",), "."), ((), ".")]
+)
+def test_of_roots_and_repositories_in_one_another_the_highest_counts(
+    tmp_path: Path, roots: tuple[str, ...], repository: str | None
+) -> None:
+    write(tmp_path, {".gitignore": "private.py\n/in/b.py\n", "in/a.py": ""})
+    if repository is not None:
+        write(tmp_path, {f"{repository}/.git/HEAD": ""})
+    for order in (roots, roots[::-1]):
+        rules = IgnoreRules([tmp_path / root for root in order])
+        assert rules.check(tmp_path / "in/private.py") is not None
+        assert rules.check(tmp_path / "in/b.py") is not None
+        assert rules.check(tmp_path / "in/a.py") is None
+
+
 def test_a_repository_counts_without_a_root(tmp_path: Path) -> None:
     write(tmp_path, {".git/HEAD": "", ".gitignore": "/out\n", ".git/info/exclude": "mine.py\n"})
     rules = IgnoreRules()

@@ -49,6 +49,7 @@ def test_language_of_a_path(path: str, language: str, grammar: str) -> None:
         ("tsx", "typescript", "tsx"),
         ("typescript", "typescript", "typescript"),
         ("javascriptreact", "javascript", "javascript"),
+        ("golang", "go", "go"),
         ("cpp", "cpp", "cpp"),
         ("cuda-cpp", "cpp", "cpp"),
         ("plaintext", "text", "text"),

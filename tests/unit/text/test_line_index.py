@@ -36,6 +36,11 @@ def test_above_a_like_line_stands_what_was_above_the_other() -> None:
     assert b"account = find_account()" in found[0].splitlines()[1]
 
 
+def test_the_first_line_of_a_file_stands_below_nothing() -> None:
+    index = LineIndex.of([("a.py", b"import os\nstart()\n")])
+    assert excerpts(index, b"|\nstart()\n") == ()
+
+
 def test_what_was_typed_is_found_with_the_lines_around_it() -> None:
     found = excerpts(LineIndex.of(FILES), b"    total = cart|\n")
     assert found == (b"def pay(cart):\n    total = cart.total()\n    charge(total)\n",)

@@ -8,24 +8,10 @@ import pytest
 
 from diffusion.errors import HoleError
 from diffusion.text import languages
-from diffusion.text.line_tasks import LineTask, bridge_task, comment_task
+from diffusion.text.line_tasks import bridge_task, comment_task
 from diffusion.text.syntax import SyntaxTree
 from tests.support.drawn import read_drawn
-
-
-def from_comment(text: str, language: str = "python") -> tuple[LineTask, bytes]:
-    drawn = read_drawn(text)
-    assert drawn.cursor is not None
-    tree = SyntaxTree.parse(drawn.data, language)
-    return comment_task(tree, drawn.data, drawn.cursor), drawn.data
-
-
-def with_fill(task: LineTask, data: bytes, fill: str) -> str:
-    """The document after the edit; the model's own view must agree with it."""
-    edited = data[: task.start] + (task.before + fill + task.after).encode() + data[task.end :]
-    seen = task.text[: task.hole[0]] + fill.encode() + task.text[task.hole[1] :]
-    assert edited == seen
-    return edited.decode()
+from tests.support.line_tasks import from_comment, with_fill
 
 
 @pytest.mark.parametrize(
@@ -37,20 +23,14 @@ def with_fill(task: LineTask, data: bytes, fill: str) -> str:
         ("# a‸bc\n\ndef g():\n    return 1\n", "python", "# abc\nX\n\ndef g():\n    return 1\n"),
         ("x = 1  # ‸the\n", "python", "x = 1  # the\nX\n"),
         ("// ad‸ds\nint add(int a) {}\n", "c", "// adds\nint add(int a) {\nX\n}\n"),
-        ("// ad‸ds\nfn add(a: u8) {\n    todo!()\n}\n", "rust", None),
+        ("// ad‸ds\nfn add(a: u8) {\n  todo!()\n}\n", "rust", "// adds\nfn add(a: u8) {\n  X\n}\n"),
         ("// ad‸ds\r\nlet a = 1;\r\n", "javascript", "// adds\r\nX\r\nlet a = 1;\r\n"),
     ],
 )  # fmt: skip
-def test_the_body_that_a_comment_asks_for(text: str, language: str, after: str | None) -> None:
+def test_the_body_that_a_comment_asks_for(text: str, language: str, after: str) -> None:
     task, data = from_comment(text, language)
     assert task.code
-    done = with_fill(task, data, "X")
-    comment = next(
-        line for line in data.splitlines() if b"//" in line or b"#" in line or b'"' in line
-    )
-    assert comment in done.encode(), "the comment stays"
-    if after is not None:
-        assert done == after
+    assert with_fill(task, data, "X") == after
 
 
 @pytest.mark.parametrize("language", [*languages.NAMES, languages.TEXT])
@@ -61,10 +41,40 @@ def test_no_line_end_is_torn_apart(language: str) -> None:
     assert done == f"{mark} adds\r\nX\r\n\r\n{mark} more\r\n"
 
 
-@pytest.mark.parametrize("text", ["x‸ = 1\n", "s = 'no co‸mment'\n", "‸"])
-def test_where_there_is_no_comment_it_says_so(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("x‸ = 1\n", "python"),
+        ("s = 'no co‸mment'\n", "python"),
+        ("‸", "python"),
+        ("f(\n    *ar‸gs,\n)\n", "python"),
+        ("void f(int *p) {\n    *p‸ = 3;\n}\n", "c"),
+        ("#inc‸lude <stdio.h>\n", "cpp"),
+        ("#[der‸ive(Debug)]\nstruct A {}\n", "rust"),
+        ("'use st‸rict';\nfunction f() {}\n", "javascript"),
+        ("class A {\n  #ad‸d() {}\n}\n", "typescript"),
+    ],
+)
+def test_where_there_is_no_comment_it_says_so(text: str, language: str) -> None:
     with pytest.raises(HoleError, match="no comment or docstring"):
-        from_comment(text)
+        from_comment(text, language)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "after"),
+    [
+        ("# ad‸ds\ndef f(a):\n    pass\n", "python", "# adds\ndef f(a):\n    X\n"),
+        ("// ad‸ds\nint f(\n  int a)\n{}\n", "c", "// adds\nint f(\n  int a)\n{\nX\n}\n"),
+        ("/*\n * ad‸ds\n */\nf(a) {\n}\n", "java", "/*\n * adds\n */\nf(a) {\nX\n}\n"),
+        ("// ad‸ds\n@A\nint f(\n){\n  ___\n}", "java", "// adds\n@A\nint f(\n){\n  X\n}"),
+        ("// ad‸ds\ntype T = {};\n", "typescript", "// adds\nX\ntype T = {};\n"),
+    ],
+)
+def test_what_is_not_parsed_is_read_line_by_line(text: str, language: str, after: str) -> None:
+    task, data = from_comment(text, language, parsed=False)
+    assert with_fill(task, data, "X") == after
+    with pytest.raises(HoleError, match="no comment or docstring"):
+        from_comment("f(\n  *‸p)\n", language, parsed=False)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +102,13 @@ def test_a_line_of_data_below_a_comment_takes_no_minutes() -> None:
     begun_s = time.perf_counter()
     task = comment_task(SyntaxTree.parse(data, "python"), data, 3)
     assert time.perf_counter() - begun_s < 5 and task.start == data.index(b"\n")
+
+
+def test_a_long_comment_takes_no_minutes() -> None:
+    data = b"// a\n" * 30_000 + b"/* b\n*/\nint f() {}\n"
+    begun_s = time.perf_counter()
+    task = comment_task(SyntaxTree.parse(data, "c"), data, 3)
+    assert time.perf_counter() - begun_s < 5 and task.start == data.index(b"{") + 1
 
 
 def test_a_place_outside_is_refused() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from diffusion.site import Site, adds_no_error
+from diffusion.text import parse_allowance as under_test
 from diffusion.text.parse_allowance import ParseAllowance
 from diffusion.text.syntax import SyntaxTree
 
@@ -23,6 +26,13 @@ def test_all_parses_of_a_request_share_the_time() -> None:
     assert not allowance.edited(tree, 0, 0, b"y").parsed and allowance.left_ms <= 0
     small = SyntaxTree.parse(b"x = f()\n" + BIG, "python")
     assert not allowance.edited(small, 6, 6, b"(" * 9).parsed, "the time is over"
+
+
+def test_no_parse_takes_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = SyntaxTree.parse(b'"""\n' + BIG, "python")
+    monkeypatch.setattr(under_test, "LONGEST_MS", 1.0)
+    allowance = ParseAllowance(budget_ms=60_000.0)
+    assert not allowance.edited(tree, 0, 0, b"y").parsed and not allowance.over
 
 
 def test_what_there_is_no_time_for_adds_no_error_but_what_takes_long_in_a_sound_document_does() -> (

@@ -45,6 +45,12 @@ def test_places_that_say_the_same_share_their_votes() -> None:
     assert first.likeness >= second.likeness and first.matched == 4
 
 
+def test_a_place_that_says_nothing_is_no_quote() -> None:
+    data = b"a = load(1)\na = load()\na = load()\n"
+    at = data.rindex(b")")
+    assert [quote.text for quote in find_quotes(data, at, at)] == [b"1"]
+
+
 def test_of_lines_that_begin_alike_the_one_in_like_company_is_quoted() -> None:
     data = b"alpha()\nreturn one\nbeta()\nreturn two\nalpha()\nreturn "
     assert find_quotes(data, len(data), len(data), 1)[0].text == b"one"

@@ -25,6 +25,8 @@ TEXTS = st.lists(PIECES, max_size=12).map(b"".join)
         (b"width", b"f(1)", b"f(2)", None),  # no name differs
         (b"width", b"f(width)", b"f(width, height)", None),  # more than names differs
         (b"a + b + c", b"f(a, b, c)", b"f(x, y, z)", None),  # too many names
+        (b"set_min(lo)", b"get_min_lo()", b"put_max_hi()", None),  # too many parts of one
+        (b"set_min(lo)", b"get_min(lo_x)", b"put_max(hi_y)", None),  # too many of two
         (b"a", b"f(a, a)", b"f(x, y)", None),  # one name cannot be two
         (b"other", b"f(a)", b"f(b)", None),  # nothing to change
         (b"width", b"f(x)", b"f(x)", None),

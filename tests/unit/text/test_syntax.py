@@ -164,6 +164,8 @@ def test_parse_over_its_budget_gives_no_tree_and_harms_no_later_parse() -> None:
     assert not SyntaxTree.parse(data, "python", budget_ms=0.0).parsed
     later = SyntaxTree.parse(SOURCES["python"], "python")
     assert later.error_count() == 0
+    assert not SyntaxTree.parse(b"f(1 +\n" * 40_000, "python", budget_ms=0.0).parsed
+    assert shape(SyntaxTree.parse(SOURCES["python"], "python")) == shape(later)
     unhurried = SyntaxTree.parse(data, "python", budget_ms=1e6)
     assert shape(unhurried) == shape(SyntaxTree.parse(data, "python"))
     edited = unhurried.edit(0, 0, 2, b"\n\n" + data, budget_ms=1e6)

@@ -1,14 +1,27 @@
-"""The lock of a run: one process holds it, and who only asks is in nobody's way."""
+"""What a run is told, and its lock: one process holds it, who only asks is in nobody's way."""
 
 from __future__ import annotations
 
+import io
+import itertools
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from diffusion.errors import TrainingError
-from diffusion.train.control import LOCK_FILE, alone, is_locked, only_run
+from diffusion.train.control import (
+    LOCK_FILE,
+    PAUSE,
+    RUN,
+    STOP,
+    Control,
+    alone,
+    is_locked,
+    only_run,
+    want,
+)
 from tests.support.disk import smallest_files
 
 if sys.platform == "win32":
@@ -50,6 +63,69 @@ def test_a_run_waits_for_those_who_ask_a_tenth_of_a_second(
             ):
                 raise AssertionError("two runs at once")
             assert sum(waited) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("word", ["\u00b2", "\u0663", "-1", "1.5", "9" * 5000])
+def test_what_is_no_number_is_passed_over(tmp_path: Path, word: str) -> None:
+    control = Control(tmp_path)
+    control.tell(f"yield {word}\n")
+    assert control.gate(), "no wait"
+    control.listen(io.StringIO(f"yield {word}\nstop\n"))
+    while control.now() != STOP:
+        assert control._wake.wait(10), "the thread has ended"
+        control._wake.clear()
+
+
+@pytest.mark.parametrize(
+    ("told", "in_file", "now"),
+    [
+        (["nonsense"], RUN, RUN),
+        (["pause"], RUN, PAUSE),
+        (["pause", "resume"], RUN, RUN),
+        (["resume"], PAUSE, PAUSE),
+        (["pause"], STOP, STOP),  # a stop outranks a pause, whoever says which
+        (["stop"], PAUSE, STOP),
+        (["yield 5000"], RUN, PAUSE),
+        (["yield 500"], RUN, RUN),  # it is over
+        (["yield 5000", "yield 1"], RUN, PAUSE),
+        (["yield 5000", "resume"], RUN, RUN),
+    ],
+)
+def test_of_what_was_told_the_strongest_counts_a_second_later(
+    tmp_path: Path, told: list[str], in_file: str, now: str
+) -> None:
+    clock_s = 100.0
+    want(tmp_path, in_file)
+    control = Control(tmp_path, clock=lambda: clock_s)
+    for word in told:
+        control.tell(f"{word}\n")
+    clock_s += 1.0
+    assert control.now() == now
+
+
+def test_the_end_of_stdin_means_stop(tmp_path: Path) -> None:
+    control = Control(tmp_path)
+    control.listen(io.StringIO("pause\n"))
+    while control.now() != STOP:
+        assert control._wake.wait(10), "the thread has ended"
+        control._wake.clear()
+
+
+def test_all_waits_are_counted(tmp_path: Path) -> None:
+    ticks = itertools.count()
+    control = Control(tmp_path, clock=lambda: float(next(ticks)))
+    waited = [control.waited_s]
+    for _ in range(2):
+        control.tell("yield 5000")
+        assert control.gate()
+        waited.append(control.waited_s)
+    assert waited[0] == 0.0 < waited[1] < waited[2]
+
+
+def test_of_a_run_that_has_ended_no_number_is_left(tmp_path: Path) -> None:
+    (tmp_path / LOCK_FILE).write_text("1234567890")
+    with only_run(tmp_path):
+        assert (tmp_path / LOCK_FILE).read_text() == str(os.getpid())
 
 
 def test_one_of_several_is_alone(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 
 import { Range, type TextDocument, window } from "vscode";
 import type { Server } from "../server/server.ts";
-import { chooseAndApply, type Choice } from "../ui/chooser.ts";
+import { type Asked, type Choice, chooseAndApply, unchanged } from "../ui/chooser.ts";
 import type { Drafts } from "../ui/drafts.ts";
 import { fromWire } from "../ui/ranges.ts";
 import { servedEditor } from "../ui/served.ts";
@@ -47,8 +47,12 @@ export async function writeLines(server: Server, drafts: Drafts, task: Task): Pr
 }
 
 async function fillAndChoose(server: Server, drafts: Drafts, document: TextDocument, at: Range, task: Task, place: object): Promise<void> {
-  const params = { textDocument: { uri: document.uri.toString() }, ...place, n: ALTERNATIVES };
-  const answer = await drafts.during(document, (hear, token) => server.ask<unknown>(task.method, params, task.what, token, hear));
+  const asked: Asked = { document, version: document.version, at };
+  const params = { textDocument: { uri: document.uri.toString(), version: asked.version }, ...place, n: ALTERNATIVES };
+  const answer = await drafts.during(document, async (hear, token) => {
+    const told = await server.ask<unknown>(task.method, params, task.what, token, hear);
+    return !token.isCancellationRequested && unchanged(asked) ? told : undefined;
+  });
   if (answer === undefined) return;
   const { fills, reason } = fillsOf(answer);
   if (fills.length === 0) {
@@ -67,5 +71,5 @@ async function fillAndChoose(server: Server, drafts: Drafts, document: TextDocum
       ],
     }),
   );
-  await chooseAndApply(document, at, task.title, choices);
+  await chooseAndApply(asked, task.title, choices);
 }

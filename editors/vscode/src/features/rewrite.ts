@@ -3,9 +3,10 @@
 
 import { type Range, type TextEditor, Range as VRange, window } from "vscode";
 import type { Server } from "../server/server.ts";
-import { chooseAndApply, type Choice } from "../ui/chooser.ts";
-import { holds, kept } from "../ui/edits.ts";
+import { between } from "../ui/between.ts";
+import { type Asked, type Choice, type Version, chooseAndApply } from "../ui/chooser.ts";
 import { draftedHoles } from "../ui/draftText.ts";
+import { type Span, kept } from "../ui/edits.ts";
 import { fromWire, toWire } from "../ui/ranges.ts";
 import { servedEditor } from "../ui/served.ts";
 import { REWRITE, type RewriteResult } from "../wire.ts";
@@ -37,10 +38,12 @@ export async function rewriteSelection(server: Server, pins: Pins): Promise<void
     void window.showInformationMessage("Diffill: select what is to be rewritten.");
     return;
   }
+  const asked: Asked = { document, version: document.version, at };
+  const old = document.getText(at);
   const whole = { start: document.offsetAt(at.start), end: document.offsetAt(at.end) };
-  const pinned = kept(pins.spans(document), whole).map(({ start, end }) => new VRange(document.positionAt(start), document.positionAt(end)));
-  const keep = pinned.map(toWire);
-  const texts = pinned.map((range) => document.getText(range));
+  const rangeOf = ({ start, end }: Span): Range => new VRange(document.positionAt(start), document.positionAt(end));
+  const pinned = kept(pins.spans(document), whole);
+  const keep = pinned.map(rangeOf).map(toWire);
   const choices = STRENGTHS.map(
     ([strength, words]): Choice => ({
       label: strength.toFixed(1),
@@ -48,7 +51,7 @@ export async function rewriteSelection(server: Server, pins: Pins): Promise<void
       title: `Rewrite, strength ${strength.toFixed(1)}`,
       versions: async (token, hear) => {
         const params = {
-          textDocument: { uri: document.uri.toString() },
+          textDocument: { uri: document.uri.toString(), version: asked.version },
           range: toWire(at),
           strength,
           ...(keep.length > 0 ? { keep } : {}),
@@ -57,17 +60,22 @@ export async function rewriteSelection(server: Server, pins: Pins): Promise<void
           hear(draftedHoles(draft).map(({ range, text }) => ({ range: fromWire(range), text }))),
         );
         if (result === undefined) return undefined;
-        if (!result.rewrites.every(({ text }) => holds(text, texts))) {
-          server.cannot("keep what is pinned");
-          return undefined;
-        }
         if (result.rewrites.length === 0) return result.reason ?? "nothing was found";
-        return result.rewrites.map(({ text, changed, parses }) => ({
-          edits: [{ range: at, text }],
-          summary: `changes ${percent(changed)}${parses ? "" : ", does not parse"}`,
-        }));
+        const versions: Version[] = [];
+        for (const { text, changed, parses } of result.rewrites) {
+          const edits = between(whole, pinned, old, text);
+          if (edits === undefined) {
+            server.cannot("keep what is pinned");
+            return undefined;
+          }
+          versions.push({
+            edits: edits.map((edit) => ({ range: rangeOf(edit), text: edit.text })),
+            summary: `changes ${percent(changed)}${parses ? "" : ", does not parse"}`,
+          });
+        }
+        return versions;
       },
     }),
   );
-  await chooseAndApply(document, at, "Rewrite", choices, FIRST);
+  await chooseAndApply(asked, "Rewrite", choices, FIRST);
 }

@@ -1,7 +1,7 @@
 // Tuning on the repository: plan, start, pause, stop; and choosing what it made. The server does the
 // work and shows its progress; this asks, and says how it ended.
 
-import { type Disposable, ThemeIcon, window, workspace } from "vscode";
+import { type Disposable, ProgressLocation, ThemeIcon, window, workspace } from "vscode";
 import type { Server } from "../server/server.ts";
 import { MODEL, TRAIN } from "../wire.ts";
 import { describeEnd, describePlan, describeRun, modelsOf, type Model } from "./tuneView.ts";
@@ -25,23 +25,39 @@ export class Tuning implements Disposable {
 
   /** Show what would be read and how long it would take; start if that is right. */
   async plan(): Promise<void> {
-    if (!workspace.isTrusted) {
-      void window.showWarningMessage("Diffill: trust this folder first; tuning reads its files.");
-      return;
-    }
-    const plan = await this.#server.ask<Json>(`${TRAIN}plan`, {}, TUNE);
+    const where = await this.#where();
+    if (where === undefined) return;
+    const plan = await window.withProgress(
+      { location: ProgressLocation.Notification, title: "Diffill: looking at the files, and trying how fast this machine is", cancellable: true },
+      (_, token) => this.#server.ask<Json>(`${TRAIN}plan`, where, TUNE, token),
+    );
     if (plan === undefined) return;
     const { title, detail, possible } = describePlan(plan);
     const answer = await window.showInformationMessage(title, { modal: true, detail }, ...(possible ? ["Start"] : []));
-    if (answer === "Start") await this.#server.ask(`${TRAIN}start`, {}, TUNE);
+    if (answer === "Start") await this.#server.ask(`${TRAIN}start`, where, TUNE);
+  }
+
+  /** What is said to the server of the folder, asked for if there are several; undefined: nothing is to be done. */
+  async #where(): Promise<{ repository?: string } | undefined> {
+    if (!workspace.isTrusted) {
+      void window.showWarningMessage("Diffill: trust this folder first; tuning reads its files.");
+      return undefined;
+    }
+    const folders = (workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === "file");
+    if (folders.length < 2) return {}; // the server's own choice: that folder
+    const items = folders.map(({ name, uri }) => ({ label: name, description: uri.fsPath }));
+    const picked = await window.showQuickPick(items, { title: "Tuning: which folder?" });
+    return picked && { repository: picked.description };
   }
 
   async control(): Promise<void> {
-    const run = await this.#server.ask<Json>(`${TRAIN}status`, {}, TUNE);
+    const where = await this.#where();
+    if (where === undefined) return;
+    const run = await this.#server.ask<Json>(`${TRAIN}status`, where, TUNE);
     if (run === undefined) return;
     const actions = { Pause: "pause", Resume: "resume", Stop: "stop" } as const;
     const picked = await window.showQuickPick(Object.keys(actions), { title: `Tuning: ${describeRun(run)}` });
-    if (picked) await this.#server.ask(TRAIN + actions[picked as keyof typeof actions], {}, TUNE);
+    if (picked) await this.#server.ask(TRAIN + actions[picked as keyof typeof actions], where, TUNE);
   }
 
   async selectModel(): Promise<void> {

@@ -8,6 +8,7 @@ const text = (json: Json, key: string): string | undefined =>
   typeof json[key] === "string" && json[key] !== "" ? (json[key] as string) : undefined;
 const object = (json: Json, key: string): Json =>
   typeof json[key] === "object" && json[key] !== null ? (json[key] as Json) : {};
+const SHOWN = 3; // of the paths that are left out for one reason
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
 
 export interface Plan {
@@ -17,14 +18,22 @@ export interface Plan {
   possible: boolean;
 }
 
+/** The first few of the files that are left out for a reason. */
+function some(plan: Json, reason: string, many: number): string {
+  const all = Array.isArray(plan.excluded_paths) ? (plan.excluded_paths as Json[]) : [];
+  const paths = all.filter((one) => text(one, "reason") === reason).flatMap((one) => text(one, "path") ?? []).slice(0, SHOWN);
+  return paths.length === 0 ? "" : ` (${paths.join(", ")}${many > paths.length ? ", ..." : ""})`;
+}
+
 export function describePlan(plan: Json): Plan {
   const [files, heldOut, tokens] = [number(plan, "files"), number(plan, "held_out_files"), number(plan, "tokens")];
   const minutes = number(plan, "expected_minutes") ?? number(plan, "most_minutes");
-  const lines: string[] = [];
+  const root = text(plan, "root");
+  const lines: string[] = root === undefined ? [] : [root];
   if (files !== undefined) lines.push(`${files} files${tokens === undefined ? "" : `, ${tokens} tokens`} to learn from`);
   if (heldOut !== undefined) lines.push(`${heldOut} files held out to measure on`);
   if (minutes !== undefined) lines.push(`about ${Math.max(1, Math.round(minutes))} minutes, at low priority`);
-  for (const [reason, many] of Object.entries(object(plan, "excluded"))) lines.push(`left out: ${many} ${reason.replaceAll("_", " ")}`);
+  for (const [reason, many] of Object.entries(object(plan, "excluded"))) lines.push(`left out: ${many} ${reason.replaceAll("_", " ")}${some(plan, reason, Number(many))}`);
   if (Array.isArray(plan.notes)) lines.push(...plan.notes.map(String));
   return { title: "Tune Diffill on this repository?", detail: lines.join("\n"), possible: files !== 0 };
 }

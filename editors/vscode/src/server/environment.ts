@@ -6,13 +6,14 @@ import { spawn } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CancellationToken, type ExtensionContext, type LogOutputChannel, ProgressLocation, window, workspace } from "vscode";
+import { createInterface } from "node:readline";
+import { type CancellationToken, ConfigurationTarget, type ExtensionContext, type LogOutputChannel, ProgressLocation, window, workspace } from "vscode";
 import { failures } from "../messages.ts";
 import { WrongSetting, textOf } from "../settings.ts";
 import { show } from "../ui/show.ts";
-import { pythonIn, type Machine } from "./locations.ts";
+import { pythonIn, writtenOut, type Machine } from "./locations.ts";
 import { findPython } from "./processes.ts";
-import { putInPlace } from "./replace.ts";
+import { beside, putInPlace } from "./replace.ts";
 
 const PACKAGE = "diffill.server.package";
 const REMOVE = { recursive: true, force: true, maxRetries: 5, retryDelay: 200 }; // what was killed may still write
@@ -24,14 +25,39 @@ export function ownFolder(context: ExtensionContext): string {
   return join(context.globalStorageUri.fsPath, "server");
 }
 
+/** What to install where the setting says nothing: Diffill is on no package index, so only a person knows. */
+async function askForPackage(): Promise<string | undefined> {
+  const kinds = [
+    { label: "$(folder) A checkout", description: "the folder that was cloned", folder: true },
+    { label: "$(package) A wheel", description: "a file that ends in .whl", folder: false },
+  ];
+  const title = "Diffill: what shall be installed?";
+  const kind = await window.showQuickPick(kinds, { title, placeHolder: "It is asked once; diffill.server.package keeps the answer" });
+  if (kind === undefined) return undefined;
+  const chosen = await window.showOpenDialog({
+    canSelectFolders: kind.folder,
+    canSelectFiles: !kind.folder,
+    filters: kind.folder ? {} : { Wheels: ["whl"] },
+    title: kind.folder ? "The checkout of Diffill" : "The wheel of Diffill",
+    openLabel: "Install",
+  });
+  return chosen?.[0]?.fsPath;
+}
+
+/** A function that does this, one at a time: who asks while it is being done waits for the same one. */
+export function oneAtATime(does: () => Promise<void>): () => Promise<void> {
+  let doing: Promise<void> | undefined;
+  return () => (doing ??= does().finally(() => (doing = undefined)));
+}
+
 /**
  * Make it, and put it where an older one may be, for which the server must have stopped. Whether
  * the server shall be started now; a failure has been shown.
  */
 export async function createEnvironment(context: ExtensionContext, log: LogOutputChannel, stop: () => Promise<void>): Promise<boolean> {
-  let wanted: string;
+  let named: string;
   try {
-    wanted = textOf(PACKAGE, workspace.getConfiguration().get<unknown>(PACKAGE)) || "diffill";
+    named = textOf(PACKAGE, workspace.getConfiguration().get<unknown>(PACKAGE)).trim();
   } catch (error) {
     if (!(error instanceof WrongSetting)) throw error;
     show(failures.noServer(error.message, error.setting));
@@ -42,13 +68,16 @@ export async function createEnvironment(context: ExtensionContext, log: LogOutpu
     show(failures.noPython());
     return false;
   }
+  const wanted = named ? writtenOut(named, thisMachine()) : await askForPackage();
+  if (wanted === undefined) return false;
   const folder = ownFolder(context);
-  const made = `${folder}.new`;
   return window.withProgress(
     { location: ProgressLocation.Notification, title: "Diffill", cancellable: true },
     async (progress, token) => {
+      let made: string;
       try {
         await mkdir(context.globalStorageUri.fsPath, { recursive: true });
+        made = await beside(folder);
       } catch (error) {
         show(failures.noFolder(context.globalStorageUri.fsPath, reason(error)));
         return false;
@@ -60,17 +89,34 @@ export async function createEnvironment(context: ExtensionContext, log: LogOutpu
         return code === 0 && !token.isCancellationRequested;
       };
       try {
-        if (!(await run("making the environment", python, ["-m", "venv", "--clear", made]))) return false;
+        if (!(await run("making the environment", python, ["-m", "venv", made]))) return false;
         const pip = ["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", wanted];
         if (!(await run(`installing ${wanted}`, pythonIn(made, thisMachine()), pip, wanted))) return false;
         await stop();
-        await putInPlace(made, folder).catch((error: unknown) => show(failures.environmentFailed("putting it in its place", reason(error))));
+        await putInPlace(made, folder).then(
+          () => settle(named, wanted, log),
+          (error: unknown) => show(failures.environmentFailed("putting it in its place", reason(error))),
+        );
         return true; // the old one or the new one
       } finally {
         await rm(made, REMOVE).catch((error: unknown) => log.warn(reason(error)));
       }
     },
   );
+}
+
+/** Keep what a person chose, and say so if another server than this one is set. */
+async function settle(named: string, wanted: string, log: LogOutputChannel): Promise<void> {
+  if (!named)
+    try {
+      await workspace.getConfiguration().update(PACKAGE, wanted, ConfigurationTarget.Global);
+    } catch (error) {
+      log.warn(`${PACKAGE} was not kept: ${reason(error)}`);
+    }
+  for (const name of ["diffill.server.path", "diffill.server.interpreter"]) {
+    const value = workspace.getConfiguration().get<unknown>(name);
+    if (typeof value === "string" && value) return show(failures.notUsed(name, value));
+  }
 }
 
 /** Run a program whose lines go to the log and to `hear`; its exit status and its last line. */
@@ -86,15 +132,13 @@ async function runLogged(
   const code = await new Promise<number>((resolve) => {
     const child = spawn(command, args, { cwd: tmpdir() });
     token.onCancellationRequested(() => child.kill());
-    const lines = (data: Buffer) => {
-      for (const text of data.toString().split(/\r?\n/).filter((text) => text.trim())) {
-        last = text.trim();
+    for (const input of [child.stdout, child.stderr])
+      createInterface({ input }).on("line", (line) => {
+        if (!line.trim()) return;
+        last = line.trim();
         log.info(last);
         hear(last);
-      }
-    };
-    child.stdout.on("data", lines);
-    child.stderr.on("data", lines);
+      });
     child.on("error", (error) => {
       last = error.message;
       resolve(1);

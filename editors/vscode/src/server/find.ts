@@ -1,13 +1,14 @@
-// Which server to start, in this order: the settings, the active Python environment, what
-// `uv tool` or `pipx` installed, PATH, the environment that this extension made. A setting that
-// does not lead to a server is an error and not passed over. Pure but for the probe.
+// Which server to start, in this order: the settings, the environment that this extension made as
+// somebody asked for it, the active Python environment, what `uv tool` or `pipx` installed, PATH. A
+// setting that does not lead to a server is an error and not passed over. Pure but for the probe.
 
-import { onPath, toolLocations, type Machine } from "./locations.ts";
+import { onPath, programsNamed, toolLocations, type Machine } from "./locations.ts";
 import { isTooOld } from "./version.ts";
 
 const OLDEST_PYTHON = "3.11";
 
 export interface Probe {
+  /** Whether there is a program, which a folder is not. */
   exists(path: string): Promise<boolean>;
   /** Whether this interpreter can run the server. */
   hasServer(python: string): Promise<boolean>;
@@ -41,6 +42,9 @@ export interface Found {
 
 export type Search = { found: Found } | { problem: string; setting?: string };
 
+/** A path as a shell takes it for one word. */
+export const quoted = (path: string): string => (/^[\w/\\.:~+-]+$/.test(path) ? path : `"${path}"`);
+
 /** All that is run, to tell one server from another. */
 export const commandLine = ({ command, args }: Found, extra: string[]): string => JSON.stringify([command, ...args, ...extra]);
 
@@ -53,38 +57,48 @@ const module = (python: string, source: Source): Found => ({
   source,
 });
 
+const isName = (setting: string) => !/[\\/]/.test(setting);
+
+/** The program that a setting names, undefined if there is none. */
+async function programNamed(setting: string, machine: Machine, probe: Probe): Promise<string | undefined> {
+  for (const place of programsNamed(setting, machine)) if (await probe.exists(place)) return place;
+  return undefined;
+}
+
+const noProgram = (setting: string, value: string, example: string): string =>
+  `${setting} is ${value}, and there is no such program${isName(value) ? " on PATH" : ""}. ` +
+  `Write the full path of a program (not of its folder), such as ${example}, or a name that is on PATH.`;
+
 /** What is wrong with the interpreter of the settings, and what to do about it. */
 async function whyNot(python: string, probe: Probe): Promise<string> {
-  if (!(await probe.exists(python))) return `diffill.server.interpreter is ${python}, and there is no such program.`;
   const version = await probe.version(python);
   if (version === undefined) return `diffill.server.interpreter is ${python}, which does not run as a Python. Name a Python ${OLDEST_PYTHON} or newer.`;
   if (isTooOld(version, OLDEST_PYTHON))
     return `The Python of diffill.server.interpreter (${python}) is version ${version}, and Diffill needs ${OLDEST_PYTHON} or newer. Name another one.`;
-  return `The Python of diffill.server.interpreter (${python}) has no Diffill. Install it there with "pip install diffill".`;
+  return `The Python of diffill.server.interpreter (${python}) has no Diffill. Name the .venv/bin/python of a checkout (after "make setup" there), or install the checkout: ${quoted(python)} -m pip install /path/to/checkout`;
 }
 
 export async function findServer(wanted: Wanted, probe: Probe): Promise<Search> {
   if (wanted.path) {
-    const isName = !/[\\/]/.test(wanted.path);
-    for (const place of isName ? onPath(wanted.path, wanted.machine) : [wanted.path])
-      if (await probe.exists(place)) return { found: program(place, "diffill.server.path") };
-    return {
-      problem: `diffill.server.path is ${wanted.path}, and there is no such program${isName ? " on PATH" : ""}.`,
-      setting: "diffill.server.path",
-    };
+    const setting = "diffill.server.path";
+    const place = await programNamed(wanted.path, wanted.machine, probe);
+    if (place !== undefined) return { found: program(place, setting) };
+    return { problem: noProgram(setting, wanted.path, "/path/to/checkout/.venv/bin/diffill"), setting };
   }
   if (wanted.interpreter) {
-    if (await probe.hasServer(wanted.interpreter))
-      return { found: module(wanted.interpreter, "diffill.server.interpreter") };
-    return { problem: await whyNot(wanted.interpreter, probe), setting: "diffill.server.interpreter" };
+    const setting = "diffill.server.interpreter";
+    const python = await programNamed(wanted.interpreter, wanted.machine, probe);
+    if (python === undefined) return { problem: noProgram(setting, wanted.interpreter, "/path/to/checkout/.venv/bin/python"), setting };
+    if (await probe.hasServer(python)) return { found: module(python, setting) };
+    return { problem: await whyNot(python, probe), setting };
   }
+  if (wanted.own && (await probe.hasServer(wanted.own)))
+    return { found: module(wanted.own, "the environment made by this extension") };
   for (const python of wanted.active)
     if (await probe.hasServer(python)) return { found: module(python, "the active Python environment") };
   for (const place of toolLocations(wanted.machine))
     if (await probe.exists(place)) return { found: program(place, "uv tool or pipx") };
   for (const place of onPath("diffill", wanted.machine))
     if (await probe.exists(place)) return { found: program(place, "PATH") };
-  if (wanted.own && (await probe.hasServer(wanted.own)))
-    return { found: module(wanted.own, "the environment made by this extension") };
   return { problem: "No Diffill server was found on this machine." };
 }

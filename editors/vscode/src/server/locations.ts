@@ -1,4 +1,5 @@
-// Where programs usually lie. Pure: the environment comes in, paths come out, nothing is read.
+// Where programs usually lie, and what a person means by a path. Pure: the environment comes in, paths
+// come out, nothing is read.
 
 import { posix, win32 } from "node:path";
 
@@ -9,7 +10,19 @@ export interface Machine {
 }
 
 const paths = (machine: Machine) => (machine.platform === "win32" ? win32 : posix);
-const exe = (machine: Machine, name: string) => (machine.platform === "win32" ? `${name}.exe` : name);
+const exe = (machine: Machine, name: string) => (machine.platform === "win32" && !/\.exe$/i.test(name) ? `${name}.exe` : name);
+
+/** A path as it was meant: `~/` is the home folder, as in a shell. */
+export function writtenOut(path: string, machine: Machine): string {
+  return /^~[\\/]/.test(path) ? paths(machine).join(machine.home, path.slice(2)) : path;
+}
+
+/** Where the program may be that a setting names: on PATH if it is a bare name; nowhere if it is half a path. */
+export function programsNamed(name: string, machine: Machine): string[] {
+  if (!/[\\/]/.test(name)) return onPath(name, machine);
+  const path = writtenOut(name, machine);
+  return paths(machine).isAbsolute(path) ? [path] : [];
+}
 
 /** The interpreter of a virtual environment. */
 export function pythonIn(environment: string, machine: Machine): string {

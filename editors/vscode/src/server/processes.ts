@@ -2,7 +2,7 @@
 
 import { execFile } from "node:child_process";
 import { constants } from "node:fs";
-import { access } from "node:fs/promises";
+import { access, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { promisify } from "node:util";
 import type { Probe } from "./find.ts";
@@ -11,11 +11,14 @@ import { onPath, type Machine } from "./locations.ts";
 const run = promisify(execFile);
 const TIMEOUT_MS = 20_000;
 
+/** Whether this is a program: a folder may be entered, but not run. */
 export async function exists(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
 }
 
 async function says(python: string, code: string, flag = "-P"): Promise<string | undefined> {

@@ -38,6 +38,7 @@ import { pythonIn } from "./locations.ts";
 import { leveller } from "./logLines.ts";
 import { end, whileWanted } from "./patience.ts";
 import { probe } from "./processes.ts";
+import { putBack } from "./replace.ts";
 import { SELECTOR } from "./selector.ts";
 import { isTooOld } from "./version.ts";
 
@@ -86,6 +87,7 @@ export class Server {
   readonly #status = new EventEmitter<Status>();
   readonly #answered = new EventEmitter<number>();
   readonly #told = new EventEmitter<void>();
+  readonly #executed = new EventEmitter<{ command: string; args: unknown[] }>();
   readonly #training = new EventEmitter<Record<string, unknown>>();
   readonly onLife = this.#lived.event;
   readonly onStatus = this.#status.event;
@@ -93,6 +95,8 @@ export class Server {
   readonly onAnswered = this.#answered.event;
   /** The server was told its settings. */
   readonly onTold = this.#told.event;
+  /** The server has run a command of its own, whoever asked for it. */
+  readonly onExecuted = this.#executed.event;
   readonly onTraining = this.#training.event;
 
   constructor(context: ExtensionContext, log: LogOutputChannel) {
@@ -189,7 +193,9 @@ export class Server {
       this.cannot(what);
       return undefined;
     }
-    return this.ask("workspace/executeCommand", { command, arguments: args }, what);
+    const answer = await this.ask("workspace/executeCommand", { command, arguments: args }, what);
+    if (answer !== undefined) this.#executed.fire({ command, args });
+    return answer;
   }
 
   stop(): Promise<void> {
@@ -243,6 +249,7 @@ export class Server {
   async #search(): Promise<{ search: Search; args: string[] }> {
     const set = (name: string) => workspace.getConfiguration("diffill.server").get<unknown>(name);
     const args = textsOf("diffill.server.args", set("args"));
+    await putBack(ownFolder(this.#context));
     const search = await findServer(
       {
         path: textOf("diffill.server.path", set("path")),
@@ -343,6 +350,11 @@ export class Server {
           const items = await next(document, position, context, token);
           if (!token.isCancellationRequested) this.#answered.fire(performance.now() - begun);
           return items;
+        },
+        executeCommand: async (command, args, next) => {
+          const answer: unknown = await next(command, args);
+          if (answer) this.#executed.fire({ command, args });
+          return answer;
         },
         workspace: {
           configuration: async (params, token, next) => {

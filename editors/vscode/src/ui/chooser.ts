@@ -4,7 +4,15 @@
 
 import { CancellationTokenSource, type Range, type TextDocument, WorkspaceEdit, commands, window, workspace } from "vscode";
 import type { Edit } from "./edits.ts";
+import { Place } from "./place.ts";
 import { Preview } from "./preview.ts";
+
+/** What texts were asked for: a place in one version of a document. */
+export interface Asked {
+  document: TextDocument;
+  version: number;
+  at: Range;
+}
 
 export interface Version {
   edits: Edit[];
@@ -29,26 +37,46 @@ let turn: ((by: number) => void) | undefined;
 /** Show the next (1) or previous (-1) version in the open chooser. */
 export const turnVersion = (by: number): void => turn?.(by);
 
-/** Let the person choose, and apply it. Whether something was applied. */
-export async function chooseAndApply(document: TextDocument, at: Range, title: string, choices: Choice[], first = 0): Promise<boolean> {
-  const begun = document.version;
-  const preview = new Preview(document);
-  const chosen = await choose(document, preview, at, title, choices, first);
-  // Where no diff was shown the focus is where it should be, and may be somewhere else by now.
-  if (await preview.close()) await window.showTextDocument(document, { selection: at });
-  if (chosen === undefined) return false;
-  if (document.version !== begun) {
-    void window.showWarningMessage("Diffill: the document has changed since; nothing was applied. Ask again.");
-    return false;
-  }
-  const edit = new WorkspaceEdit();
-  for (const { range, text } of chosen.edits) edit.replace(document.uri, range, text);
-  return workspace.applyEdit(edit);
+/** Whether the document is still as it was when it was asked about. Where it is not, that is said. */
+export function unchanged({ document, version }: Asked, closed = document.isClosed): boolean {
+  if (!closed && document.version === version) return true;
+  void window.showWarningMessage("Diffill: the document has changed since; nothing was applied. Ask again.");
+  return false;
 }
 
-async function choose(document: TextDocument, preview: Preview, at: Range, title: string, choices: Choice[], first: number): Promise<Version | undefined> {
+/** Let the person choose, and apply it. Whether something was applied. */
+export async function chooseAndApply(asked: Asked, title: string, choices: Choice[], first = 0): Promise<boolean> {
+  const { document } = asked;
+  const place = new Place(document);
+  const preview = new Preview(document);
+  try {
+    const chosen = await choose(asked, preview, title, choices, first);
+    const closed = document.isClosed; // before the diff goes, which may be all that still shows it
+    // Where no diff was shown the focus is where it should be, and may be somewhere else by now.
+    if ((await preview.close()) && !closed) await place.restore();
+    if (chosen === undefined || !unchanged(asked, closed)) return false;
+    // What is behind the edits stays as long as it is.
+    const behind = document.getText().length - Math.max(...chosen.edits.map(({ range }) => document.offsetAt(range.end)));
+    const edit = new WorkspaceEdit();
+    for (const { range, text } of chosen.edits) edit.replace(document.uri, range, text);
+    if (!(await workspace.applyEdit(edit))) {
+      void window.showWarningMessage("Diffill: the document could not be changed, and nothing was applied. It may be read-only.");
+      return false;
+    }
+    await place.goTo(behind);
+    return true;
+  } finally {
+    preview.dispose();
+  }
+}
+
+/** As a quick pick shows it: what reads like an icon, such as $(this), stays text. */
+const plain = (text: string): string => text.replaceAll(/\$\([a-z\d-]+(~[a-z]+)?\)/gi, "\\$&");
+
+async function choose(about: Asked, preview: Preview, title: string, choices: Choice[], first: number): Promise<Version | undefined> {
+  const { document, version: begun, at } = about;
   const pick = window.createQuickPick<{ label: string; description?: string; choice: Choice }>();
-  pick.items = choices.map((choice) => ({ label: choice.label, description: choice.description, choice }));
+  pick.items = choices.map((choice) => ({ label: plain(choice.label), description: plain(choice.description ?? ""), choice }));
   pick.ignoreFocusOut = true; // the diff that opens must not close it
   pick.title = title;
   pick.placeholder = "Up and down: choices. Left and right: versions. Enter applies.";
@@ -69,7 +97,6 @@ async function choose(document: TextDocument, preview: Preview, at: Range, title
     if (drafted) void preview.show([], at);
     drafted = false;
   };
-  const begun = document.version;
   const watching = workspace.onDidChangeTextDocument((event) => event.document === document && wipe());
   const load = async (choice: Choice): Promise<void> => {
     if (choice === current) return;
@@ -91,7 +118,7 @@ async function choose(document: TextDocument, preview: Preview, at: Range, title
     if (mine.token.isCancellationRequested) return;
     if (typeof answer !== "object") wipe();
     drafted = false;
-    if (answer === undefined) return pick.hide();
+    if (!unchanged(about) || answer === undefined) return pick.hide();
     pick.busy = false;
     if (typeof answer === "string") pick.title = `${heading}: ${answer}`;
     else versions = answer;

@@ -33,17 +33,6 @@ export function kept(pins: Span[], within: Span): Span[] {
   return merged;
 }
 
-/** Whether a text still holds all the pinned ones, in their order. */
-export function holds(text: string, pinned: string[]): boolean {
-  let from = 0;
-  for (const one of pinned) {
-    const at = text.indexOf(one, from);
-    if (at < 0) return false;
-    from = at + one.length;
-  }
-  return true;
-}
-
 /** Pins after a change of the text; one that the change touches is gone. */
 export function moved(pins: Span[], change: Span & { text: string }): Span[] {
   const by = change.text.length - (change.end - change.start);

@@ -1,5 +1,5 @@
-// A live diff of a document against itself with edits applied. Nothing is edited; the diff closes
-// with the preview.
+// A live diff of a document against itself with edits applied. Nothing is edited; where no diff can
+// be shown, that is said once, and everything else goes on.
 
 import { type Disposable, EventEmitter, type Range, type TextDocument, TabInputTextDiff, Uri, commands, window, workspace } from "vscode";
 import { applyEdits, type Edit } from "./edits.ts";
@@ -13,7 +13,7 @@ export class Preview implements Disposable {
   readonly #uri: Uri;
   readonly #provider: Disposable;
   #text: string;
-  #opened: Promise<unknown> | undefined;
+  #opened: Promise<boolean> | undefined;
 
   constructor(document: TextDocument) {
     this.#document = document;
@@ -28,7 +28,6 @@ export class Preview implements Disposable {
 
   /** Show what these edits would make of the document. */
   async show(edits: Edit[], at: Range): Promise<void> {
-    const { fileName } = this.#document;
     this.#text = applyEdits(
       this.#document.getText(),
       edits.map(({ range, text }) => ({
@@ -38,24 +37,34 @@ export class Preview implements Disposable {
       })),
     );
     this.#changed.fire(this.#uri);
-    this.#opened ??= Promise.resolve(
-      commands.executeCommand("vscode.diff", this.#document.uri, this.#uri, `Diffill: ${fileName.split(/[\\/]/).pop()}`, {
-        preview: true,
-        preserveFocus: true,
-        selection: at,
-      }),
-    );
-    await this.#opened;
+    await (this.#opened ??= this.#open(at));
   }
 
   /** Close the diff. Whether there was one. */
   async close(): Promise<boolean> {
-    await this.#opened;
+    const shown = (await this.#opened) ?? false;
     const tabs = window.tabGroups.all.flatMap((group) => group.tabs);
     const ours = tabs.filter(({ input }) => input instanceof TabInputTextDiff && input.modified.toString() === this.#uri.toString());
-    if (ours.length > 0) await window.tabGroups.close(ours);
-    this.dispose();
-    return this.#opened !== undefined;
+    // One that the person has closed meanwhile cannot be closed again.
+    if (ours.length > 0) await Promise.resolve(window.tabGroups.close(ours)).catch(() => false);
+    return shown;
+  }
+
+  /** Open the diff. Whether it is shown; where it cannot be, that is said. */
+  async #open(at: Range): Promise<boolean> {
+    const { fileName, uri } = this.#document;
+    const begun = this.#text;
+    const options = { preview: true, preserveFocus: true, selection: at };
+    try {
+      await commands.executeCommand("vscode.diff", uri, this.#uri, `Diffill: ${fileName.split(/[\\/]/).pop()}`, options);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : error;
+      void window.showWarningMessage(`Diffill: the diff cannot be shown (${why}). Enter still applies what is chosen, Escape leaves it.`);
+      return false;
+    }
+    // The editor hears of no change of a document that it is still opening.
+    if (this.#text !== begun) this.#changed.fire(this.#uri);
+    return true;
   }
 
   dispose(): void {

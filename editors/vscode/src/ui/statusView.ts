@@ -25,8 +25,8 @@ const ms = (value: number) => `${Math.round(value)} ms`;
 export function view(life: string, status: Status | undefined, lastMs: number | undefined, tuning?: string): View {
   if (life === "starting") return { text: "$(loading~spin) Diffill", tooltip: "Diffill: the server is starting", level: "normal" };
   if (life === "failed") return { text: "$(error) Diffill", tooltip: "Diffill: the server is not running. Press to see what can be done.", level: "error" };
-  if (life === "stopped" || status === undefined)
-    return { text: "$(circle-slash) Diffill", tooltip: "Diffill: stopped", level: "normal" };
+  if (life === "stopped") return { text: "$(circle-slash) Diffill", tooltip: "Diffill: stopped", level: "normal" };
+  if (status === undefined) return { text: "$(sparkle) Diffill", tooltip: "Diffill: running", level: "normal" };
   const lines = [`Diffill: ${status.message || status.kind}`];
   if (status.model) lines.push(`Model: ${status.model}${status.adapter ? `, tuned: ${status.adapter}` : ""}`);
   if (tuning !== undefined) lines.push(`On this repository: ${tuning}`);

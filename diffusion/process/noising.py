@@ -78,8 +78,6 @@ def noise_slots(
         masked = set(range(countable - wanted, countable))
     else:
         masked = set(rng.sample(range(countable), wanted))
-    if show_length:
-        masked.discard(length)
     tail = range(length, len(slots)) if (not show_length and length < len(slots)) else range(0)
     # Unless the length is shown, the tail is unknown for as long as the sampler works.
     text = [i for i in sorted(masked) if i < length]

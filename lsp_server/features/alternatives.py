@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def alternatives(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
     document = params.document_of(ls, raw)
     start, end = params.span_of(ls, document, raw.get("range"), "range")
-    text, offset = raw.get("text"), raw.get("offset")
+    text, offset = raw.get("text"), params.as_whole(raw.get("offset"))
     if not isinstance(text, str) or not text:
         raise JsonRpcInvalidParams("text is empty or no string; give the text that was offered")
     whole = convert.units(text, ls.session.encoding)

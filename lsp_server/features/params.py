@@ -104,11 +104,14 @@ def given(params: dict[str, Any], key: str, default: Any) -> Any:
     return default if value is None else value
 
 
+def as_whole(value: Any) -> Any:
+    """2 for 2.0, as Lua has one number type; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def count_of(params: dict[str, Any], key: str, default: int) -> int:
     """How many are wanted, 1 to MAX_ALTERNATIVES."""
-    count = given(params, key, default)
-    if isinstance(count, float) and count.is_integer():
-        count = int(count)  # Lua has one number type
+    count = as_whole(given(params, key, default))
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_ALTERNATIVES:
         raise JsonRpcInvalidParams(
             f"{key} is {count!r}; give a number from 1 to {MAX_ALTERNATIVES}"

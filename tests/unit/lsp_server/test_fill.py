@@ -55,6 +55,11 @@ async def test_numbers_from_lua_are_floats(wire: Wire) -> None:
     for number, count in ((1.0, 1), (2.0, 2)):
         result = await wire.ask("diffill/fill", {**DOCUMENT, "n": number})
         assert len(result["fills"]) == count
+    asked = {**DOCUMENT, "range": SECOND, "text": "now in it"}
+    one, other = [
+        await wire.ask("diffill/alternatives", {**asked, "offset": offset}) for offset in (4, 4.0)
+    ]
+    assert one == other
 
 
 async def test_ranges_and_another_marker_are_holes_too(wire: Wire) -> None:

@@ -23,12 +23,11 @@ from dataclasses import dataclass, field, replace
 
 from lsp_server.completion.candidate import Drop, Suggestion
 from lsp_server.completion.confidence import without_end
-from lsp_server.completion.trigger import CompletionRequest
+from lsp_server.completion.trigger import CompletionRequest, is_word
 from lsp_server.settings import Settings
 
 WRONG_COSTS = 4.0
-"""Characters that a wrong suggestion costs. With 4, four fifths of the holes show something, of
-which half is right; whole suggestions above 0.06 showed two thirds, of which three eighths were."""
+"""Characters that a wrong suggestion costs; how it was chosen is in docs/decisions/0024."""
 FEWEST = 3
 """Characters that a start has at least, blanks aside."""
 
@@ -101,9 +100,5 @@ def _starts(suggestion: Suggestion) -> Iterator[tuple[int, float]]:
         if piece.p is None:
             return
         at, p = at + len(piece.text), p * piece.p
-        if at < len(text) and not (_is_word(text[at - 1]) and _is_word(text[at])):
+        if at < len(text) and not (is_word(text[at - 1]) and is_word(text[at])):
             yield at, p
-
-
-def _is_word(character: str) -> bool:
-    return character.isalnum() or character == "_"

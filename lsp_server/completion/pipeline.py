@@ -1,4 +1,4 @@
-"""One request through its stages, from trigger to ahead.
+"""One request through its stages: trigger, cache, debounce, engine, filters, extent, ahead.
 
 The engine chooses the hole (`diffusion.text.span`, the same code that training uses), fills it
 and says which bytes it replaces. Invariants: nothing is raised for unusual text or a failing
@@ -79,11 +79,11 @@ async def complete(
         return ()
     if not shown:
         trace.nothing(Reason.ALL_FILTERED, _fates(trace.fates))
-    cache.store(request, whole, generation)
+    likely = whole if shown else ()
+    cache.store(request, likely, generation)
 
     # 8. While the person looks: what they may ask for next.
     if settings.performance.encode_ahead:
-        likely = whole if shown else ()
         engine.ahead(ahead.next_requests(request, likely, at_once=answer.at_once))
     return shown
 

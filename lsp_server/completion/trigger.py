@@ -78,8 +78,9 @@ def decide(request: CompletionRequest, settings: Settings) -> Refusal | None:
 
 
 def _inside_word(data: bytes, start: int, cursor: int, end: int) -> bool:
-    return _is_word(to_text(data[start:cursor])[-1:]) and _is_word(to_text(data[cursor:end])[:1])
+    return is_word(to_text(data[start:cursor])[-1:]) and is_word(to_text(data[cursor:end])[:1])
 
 
-def _is_word(character: str) -> bool:
+def is_word(character: str) -> bool:
+    """Whether a character is part of a word; nothing is none."""
     return character.isalnum() or character == "_"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lsp_server.completion.candidate import Piece, Suggestion
 from lsp_server.completion.extent import FEWEST, WRONG_COSTS, worth_showing
+from lsp_server.completion.trigger import CompletionRequest
 from lsp_server.engine.engine import EngineCandidate
 from lsp_server.engine.scripted import ScriptedAnswer
 from tests.support.lsp_wire import URI, Wire
@@ -170,3 +171,8 @@ async def test_nothing_worth_a_look_has_a_reason(wire: Wire) -> None:
     assert explained["reason"] == "allFiltered"
     assert [one["droppedBy"] for one in explained["candidates"]] == ["extent", "extent"]
     assert "worth a look, confidence 0.04" in explained["message"]
+    wire.type("zip", 0, 4, 2)
+    assert await wire.inline(0, 7) == []
+    assert not wire.server.session.cache.lookup(
+        CompletionRequest(wire.server.session.documents[URI], 7, automatic=True)
+    ), "what was not shown is not kept"

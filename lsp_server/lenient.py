@@ -9,6 +9,8 @@ of a file's change; no text of the client's gets into what is said of a message.
 
 from __future__ import annotations
 
+import codecs
+import json
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -23,6 +25,24 @@ MOST = 2**31 - 1
 _MOST_NAMED = 8
 _CHANGED = 2
 Path = tuple[str | int, ...]
+
+
+def _one_for_each(error: UnicodeError) -> tuple[str, int]:
+    """U+FFFD for every byte that is no UTF-8, so that text behind it keeps its place."""
+    assert isinstance(error, UnicodeDecodeError)
+    return "\ufffd" * (error.end - error.start), error.end
+
+
+codecs.register_error("diffill.one_for_each", _one_for_each)
+
+
+def parsed(body: bytes) -> Any:
+    """The JSON of a message.
+
+    Editors send bytes of a file that are no UTF-8 as they are. A change lost for one of them would
+    leave every later one out of step, so each becomes U+FFFD. Raises ValueError, RecursionError.
+    """
+    return json.loads(body.decode("utf-8", "diffill.one_for_each"))
 
 
 def fault(data: object) -> str | None:

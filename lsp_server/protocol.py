@@ -29,7 +29,6 @@ What pygls 2.1 gets wrong for a server that computes for long, and what is done 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import uuid
 from collections.abc import Callable, Generator
@@ -164,7 +163,7 @@ class DiffillProtocol(LanguageServerProtocol):
     def handle_body(self, body: bytes) -> None:
         """Handle a message as it was read from a stream, whatever it is."""
         try:
-            data = json.loads(body)
+            data = lenient.parsed(body)
         except (ValueError, RecursionError):
             self._refuse(None, JsonRpcParseError("a message is no JSON"))
             return

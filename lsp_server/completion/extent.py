@@ -13,7 +13,8 @@ the suggestion's score. Both were found to be true to what happens (docs/decisio
 Who asks by key, a list, and `inline.extent: "whole"` get suggestions as they are.
 
 Invariants: what is shown is the beginning of a suggestion, or one as it is; a start ends where no
-word goes on, and replaces nothing of the document; pure.
+word goes on, neither the suggestion's nor the document's, and replaces nothing (so a suggestion
+that would replace words is shown whole or not at all); pure.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def choose(
     likely = [s for place, s in enumerate(suggestions) if place not in dropped]
     if not request.sure or not suggestions:
         return Chosen(tuple(likely), dropped)
-    first = worth_showing(suggestions[0], least)
+    first = worth_showing(suggestions[0], least, _right_of(suggestions[0], request.document.data))
     if first is None:
         why = Drop(f"no start of it is worth a look, confidence {suggestions[0].score:.2f}")
         behind = dict.fromkeys(range(1, len(suggestions)), Drop("stands behind one that is not"))
@@ -70,14 +71,17 @@ def choose(
     return Chosen((first, *others), dropped, None if len(first.text) == whole else whole)
 
 
-def worth_showing(suggestion: Suggestion, least: float = 0.0) -> Suggestion | None:
+def worth_showing(
+    suggestion: Suggestion, least: float = 0.0, right: str = ""
+) -> Suggestion | None:
     """The start, or the whole, of the highest expected gain; None where none gains.
 
-    `least`: the smallest probability of being right that is wanted.
+    `least`: the smallest probability of being right that is wanted. `right`: what the document has
+    where the suggestion would go in: all that it replaces, and a character more.
     """
     best = suggestion if suggestion.score >= least else None
     gain = _gain(suggestion.text, suggestion.score) if best is not None else 0.0
-    for length, p in _starts(suggestion):
+    for length, p in _starts(suggestion, right):
         text = suggestion.text[:length].rstrip()
         if p >= least and len(text.lstrip()) >= FEWEST and _gain(text, p) > gain:
             gain = _gain(text, p)
@@ -93,12 +97,22 @@ def _gain(text: str, p: float) -> float:
     return p * len(text.strip()) - (1.0 - p) * WRONG_COSTS
 
 
-def _starts(suggestion: Suggestion) -> Iterator[tuple[int, float]]:
+def _right_of(suggestion: Suggestion, data: bytes) -> str:
+    """What a suggestion replaces, and the character behind it, which is a line end at the end."""
+    following = data[suggestion.end : suggestion.end + 4].decode("utf-8", "replace")[:1] or "\n"
+    return data[suggestion.start : suggestion.end].decode("utf-8", "replace") + following
+
+
+def _starts(suggestion: Suggestion, right: str) -> Iterator[tuple[int, float]]:
     """Where a suggestion may end before its end, and how likely it is right up to there."""
+    if any(is_word(character) for character in right[:-1]):
+        return
     text, at, p = suggestion.text, 0, 1.0
     for piece in suggestion.pieces:
         if piece.p is None:
             return
         at, p = at + len(piece.text), p * piece.p
-        if at < len(text) and not (is_word(text[at - 1]) and is_word(text[at])):
+        if at == len(text):
+            return
+        if not is_word(text[at - 1]) or not (is_word(text[at]) or is_word(right[:1])):
             yield at, p

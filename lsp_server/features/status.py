@@ -60,7 +60,7 @@ def report(ls: DiffillServer) -> dict[str, Any]:
         "loadMs": round(engine.load_ms),
         "queue": engine.queue,
         "p50": round(statistics.median(times), 1) if times else None,
-        "p95": round(sorted(times)[int(0.95 * (len(times) - 1))], 1) if times else None,
+        "p95": round(sorted(times)[math.ceil(0.95 * len(times)) - 1], 1) if times else None,
         "snoozedForS": round(session.pause.snooze_left_s()),
         # Of one that is under way nobody knows yet.
         "reason": last.message if last is not None and last.reason is not None else None,

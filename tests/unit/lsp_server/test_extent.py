@@ -15,6 +15,7 @@ from tests.support.lsp_wire import URI, Wire
 
 GUESS = (("items", 0.95), (".sort", 0.9), ("(", 0.95), ("key", 0.2), ("=len", 0.5), (")", 0.9))
 SURE = tuple((text, 0.99) for text, _ in GUESS)
+LISTED = (("fresh", 0.9), (", ", 0.5), ("other", 0.05), (", ", 0.9))
 HIDDEN = (("zip", 0.1), ("(a, b)", 0.5))
 SCRIPT = ()
 FILE = {"textDocument": {"uri": URI}}
@@ -30,12 +31,12 @@ def script(
     return (ScriptedAnswer(candidates=candidates, before=before, replace=replace),)
 
 
-def shown(drawn: str, score: float, least: float = 0.0) -> str | None:
+def shown(drawn: str, score: float, least: float = 0.0, right: str = "") -> str | None:
     """What is shown of a text that is drawn with the probability behind each token."""
     tokens = [part.rpartition(" ") for part in drawn.split("|")]
     said = tuple(Piece(text, float(p) if p != "?" else None) for text, _, p in tokens)
     text = "".join(piece.text for piece in said)
-    found = worth_showing(Suggestion(text, 3, 4, score, pieces=said), least)
+    found = worth_showing(Suggestion(text, 3, 4, score, pieces=said), least, right)
     return None if found is None else found.text
 
 
@@ -160,6 +161,30 @@ async def test_a_start_takes_no_closer_away(wire: Wire) -> None:
     (item, *_) = (await wire.response(wire.ask_inline(0, 2)))["result"]["items"]
     end = item["range"]["end"]["character"]
     assert item["insertText"] + "f()"[end:] == "f(total,)"
+
+
+@pytest.mark.parametrize(
+    ("drawn", "right", "text"),
+    [
+        ("fresh 0.9|, 0.5|other 0.05|, 0.9", "s", "fresh,"),
+        ("fresh 0.9|, 0.5|other 0.05|, 0.9", ")", "fresh"),
+        (". 0.9|items 0.9|.first 0.05|. 0.9", "n", None),
+        (". 0.9|items 0.9|.first 0.05|. 0.9", ".", ".items"),
+        ("fresh 0.9|, 0.9|other 0.05|) 0.9", "stale)\n", None),  # it would leave "stale" there
+        ("fresh 0.9|, 0.9|other 0.05|) 0.9", ")\n", "fresh,"),
+    ],
+)
+def test_a_start_is_not_glued_to_what_follows(drawn: str, right: str, text: str | None) -> None:
+    assert shown(drawn, 0.01, right=right) == text
+
+
+async def test_what_follows_is_asked_of_the_document(wire: Wire) -> None:
+    wire.engine.filler.answers = script("x = f(", candidate(LISTED, 0.01))
+    await wire.initialize()
+    wire.open("x = f()\n")
+    assert await wire.inline(0, 6) == ["x = f(fresh)"]
+    wire.type("stale", 0, 6, 2)
+    assert await wire.inline(0, 6) == ["x = f(fresh,stale)"]
 
 
 async def test_nothing_worth_a_look_has_a_reason(wire: Wire) -> None:

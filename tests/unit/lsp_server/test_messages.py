@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from pygls.exceptions import JsonRpcException
 
-from tests.support.lsp_wire import WAIT_S, Wire, answer
+from tests.support.lsp_wire import URI, WAIT_S, Wire, answer
 
 SCRIPT = [answer("a + b")]
 TEXT = "def add(a, b):\n    return \n"
@@ -96,3 +97,18 @@ async def test_an_object_inside_a_message_is_no_message(wire: Wire) -> None:
     )
     assert (await wire.response(3))["result"]["kind"]
     assert not [message for message in wire.sent if message.get("id") == 4]
+
+
+async def test_bytes_that_are_no_utf8_cost_no_change(wire: Wire) -> None:
+    await wire.initialize()
+    wire.open("a = 1\nb = 2\n")
+    start = {"line": 0, "character": 0}
+    for version, line in ((2, b"# \xff\xe2\x82 end"), (3, b"# whole")):
+        params = {
+            "textDocument": {"uri": URI, "version": version},
+            "contentChanges": [{"range": {"start": start, "end": start}, "text": "LINE\n"}],
+        }
+        message = {"jsonrpc": "2.0", "method": "textDocument/didChange", "params": params}
+        wire.server.protocol.handle_body(json.dumps(message).encode().replace(b"LINE", line))
+    text = wire.server.session.documents[URI].data.decode()
+    assert text == "# whole\n# \ufffd\ufffd\ufffd end\na = 1\nb = 2\n"

@@ -12,6 +12,7 @@ from diffusion.cancel import CancelToken
 from diffusion.errors import CheckpointError
 from lsp_server.engine.engine import EngineAnswer, EngineConfig, EngineRequest
 from lsp_server.engine.scripted import ScriptedEngine
+from lsp_server.observe.trace import Trace
 from tests.support.lsp_wire import URI, WAIT_S, Wire, answer, scripted
 
 TEXT = "def add(a, b):\n    return \n"
@@ -380,3 +381,16 @@ async def test_other_open_documents_of_the_language_go_along_the_last_touched_fi
     await wire.inline(0, 10, uri="file:///x")
     asked = wire.engine.filler.asked
     assert asked is not None and asked.elsewhere == ()
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "p50", "p95"), [([], None, None), ([149.0, 1.0], 75.0, 149.0), ([7.0], 7.0, 7.0)]
+)
+async def test_status_tells_the_usual_and_the_longest_waits(
+    wire: Wire, times_ms: list[float], p50: float | None, p95: float | None
+) -> None:
+    await wire.initialize()
+    for ms in times_ms:
+        wire.server.session.traces.add(Trace("textDocument/inlineCompletion", URI, shown=1, ms=ms))
+    status = await wire.ask("diffill/status")
+    assert (status["p50"], status["p95"]) == (p50, p95)

@@ -13,7 +13,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -22,7 +22,7 @@ import attrs
 
 from diffusion.libraries import offline_and_quiet
 from lsp_server import NAME, VERSION
-from lsp_server.errors import ServerError
+from lsp_server.errors import STDIO_FIX, ServerError
 
 if TYPE_CHECKING:
     from lsp_server.engine.worker import WorkerEngine
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _JOIN_S = 1.0
 _INTERRUPTED = 130
+_STREAMS = ("stdin", "stdout", "stderr")
 _LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -74,14 +75,15 @@ def serve(options: argparse.Namespace) -> int:
 
     Raises ServerError or OSError when it cannot start.
     """
-    stdin, stdout = (None, None) if options.tcp else protect_stdio()
+    closed = open_closed()
+    stdin, stdout = (None, None) if options.tcp else protect_stdio(closed)
     engine = _engine(options.engine)
     server = _build(engine, options)
+    server.parents.add(options.clientProcessId)
     try:
         if options.tcp:
             server.start_tcp(options.host or "127.0.0.1", options.port or 0)
         else:
-            server.parents.add(options.clientProcessId)
             server.start_io(stdin, stdout)
     except KeyboardInterrupt:  # Ctrl-C
         server.protocol.exit_code = _INTERRUPTED
@@ -90,9 +92,10 @@ def serve(options: argparse.Namespace) -> int:
     code = server.protocol.exit_code
     if code is None:  # the client is gone without a word
         code = 0 if server.protocol.is_shut_down else 1
-    if not engine.join(_JOIN_S) or server.is_reading:
-        # A model is being imported or loaded, or stdin read, which nothing can interrupt. To end
-        # the interpreter around a running thread would crash inside native code, or wait for it.
+    if not engine.join(_JOIN_S) or server.is_reading or server.is_writing:
+        # A model is being imported or loaded, stdin read or stdout written, which nothing can
+        # interrupt. To end the interpreter around a running thread would crash inside native code,
+        # or wait for it.
         logging.shutdown()
         os._exit(code)
     return code
@@ -129,11 +132,30 @@ def _import_types() -> None:
         attrs.define = define
 
 
-def protect_stdio() -> tuple[BinaryIO, BinaryIO]:
+def open_closed() -> frozenset[str]:
+    """Put /dev/null where a standard stream is closed, which the next file opened would take.
+
+    Gives back which were.
+    """
+    closed = set()
+    for number, name in enumerate(_STREAMS):
+        try:
+            os.fstat(number)
+        except OSError:
+            closed.add(name)
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+    return frozenset(closed)
+
+
+def protect_stdio(closed: Collection[str] = ()) -> tuple[BinaryIO, BinaryIO]:
     """Keep stdin and stdout for JSON-RPC: give back copies, and put harmless files in their place.
 
-    Whatever prints afterwards, native code included, prints to stderr.
+    Whatever prints afterwards, native code included, prints to stderr. Raises ServerError where
+    one of the two is `closed`.
     """
+    for name in _STREAMS[:2]:
+        if name in closed:
+            raise ServerError(f"{name} is closed", fix=STDIO_FIX)
     sys.stdout.flush()
     stdin, stdout = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

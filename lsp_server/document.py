@@ -25,6 +25,10 @@ PARSE_MS = 30.0
 MOST_FAILED = 3
 """Versions in a row that could not be parsed in time; then one is tried every `RETRY_S`."""
 RETRY_S = 0.5
+_NOT_OURS = frozenset(
+    ("plaintext", "text", "raw", "markdown", "html", "latex", "sql", "shellscript", "xml")
+)
+"""Language ids that an editor means, whatever the file is called; another one it may have made."""
 _HIGH_HALF = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]")
 _LOW_HALF = re.compile(rb"\xed[\xb0-\xbf][\x80-\xbf]")
 
@@ -140,7 +144,7 @@ class Document:
 def _grammar(uri: str, language_id: str) -> str:
     """The grammar that fits: the editor's word first, then the file name."""
     name = languages.grammar_name(language_id or "")
-    if name != languages.TEXT:
+    if name != languages.TEXT or language_id in _NOT_OURS:
         return name
     try:
         path = urlsplit(uri).path

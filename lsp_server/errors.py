@@ -6,6 +6,8 @@ a missing model are no errors to the server: they end as a `Reason` in the trace
 
 from __future__ import annotations
 
+STDIO_FIX = "start the server from an editor, which talks to it over stdin and stdout"
+
 
 class ServerError(Exception):
     """Root of every error `lsp_server` raises on purpose.

@@ -1,8 +1,8 @@
 """Builds the server: a pygls server with our protocol, a session, and the features wired in.
 
 Invariants: building one imports no torch; TCP listens on loopback only and serves one client
-(`tcp`); over stdio the server ends with its client (`parents`); no error of the server is shown in
-a pop-up or can end in another error.
+(`tcp`); the server ends with its client (`parents`), also with one that does not read (`stdout`);
+no error of the server is shown in a pop-up or can end in another error.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from threading import Event
 from typing import Any, BinaryIO
 
 from lsprotocol import types
-from pygls.io_ import StdinAsyncReader, StdoutWriter
+from pygls.io_ import StdinAsyncReader
 from pygls.lsp.server import LanguageServer
 
 from lsp_server import NAME, VERSION
 from lsp_server.engine.engine import Engine
-from lsp_server.errors import AddressError, FrameError
+from lsp_server.errors import STDIO_FIX, AddressError, FrameError
 from lsp_server.features import (
     alternatives,
     code_action,
@@ -49,6 +49,7 @@ from lsp_server.observe.log import LogControl
 from lsp_server.parents import Parents
 from lsp_server.protocol import DiffillProtocol
 from lsp_server.session import Session
+from lsp_server.stdout import PatientWriter
 from lsp_server.tcp import initialize_body
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,8 @@ POOL_THREADS = 4
 MOST_PORT = 65535
 UNREADABLE = 2
 """The exit code after a stream that cannot be read."""
+LAST_WORDS_S = 1.0
+"""How long a client may take to read what it was told before the end."""
 
 
 class DiffillServer(LanguageServer):
@@ -104,6 +107,8 @@ class DiffillServer(LanguageServer):
         self.parents = Parents()
         self.is_reading = False
         """Whether a thread waits for stdin, which nothing can interrupt."""
+        self.is_writing = False
+        """Whether one waits for the client to read, just so."""
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log, and nothing else: telling the client means writing, which may be what failed."""
@@ -131,30 +136,43 @@ class DiffillServer(LanguageServer):
     def start_io(self, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> None:
         """Serve the client at the other end of two pipes."""
         self._stop_event = Event()
-        self.protocol.set_writer(StdoutWriter(stdout or sys.stdout.buffer))
         reader = StdinAsyncReader(stdin or sys.stdin.buffer, self.thread_pool)
+        writer = PatientWriter(stdout or sys.stdout.buffer)
+        self.protocol.set_writer(writer)
+        self.is_writing = True
         try:
-            asyncio.run(self._serve_io(reader))
+            asyncio.run(self._serve_io(reader, writer))
+            writer.close()
+            self.is_writing = not writer.has_ended(LAST_WORDS_S)
         finally:
             self.thread_pool.shutdown(wait=False)
 
-    async def _serve_io(self, reader: Reader) -> None:
+    async def _serve_io(self, reader: Reader, writer: PatientWriter) -> None:
         async def read() -> None:
             self.is_reading = True
             await self.serve(reader)
             self.is_reading = False
 
-        reading = asyncio.create_task(read())
-        orphaned = asyncio.create_task(self.parents.gone())
-        await asyncio.wait((reading, orphaned), return_when=asyncio.FIRST_COMPLETED)
+        broken, reading = asyncio.create_task(writer.broken()), asyncio.create_task(read())
+        await self._first_of(broken, reading)
         if reading.done():
             await reading  # raises what ended it
+            if self.protocol.exit_code is None and self.protocol._workspace is None:
+                logger.warning("stdin ended before `initialize`; %s", STDIO_FIX)
+        elif broken.done():
+            logger.warning("the client closed its end; stopping")
+
+    async def _first_of(self, *ends: asyncio.Task[Any]) -> None:
+        """Wait for one of these, or for the end of a process for whose sake this one runs."""
+        orphaned = asyncio.create_task(self.parents.gone())
+        await asyncio.wait((*ends, orphaned), return_when=asyncio.FIRST_COMPLETED)
+        if any(end.done() for end in ends):
             return
         logger.warning("process %d, the client, is gone; stopping", orphaned.result())
         self.protocol.exit_code = 0 if self.protocol.is_shut_down else 1
 
     def start_tcp(self, host: str, port: int) -> None:
-        """Serve one client on a loopback address; port 0 takes a free one and logs it.
+        """Serve one client on a loopback address; port 0 takes a free one and says which.
 
         Raises AddressError for any other address, as there is no authentication, and for a number
         that is no port.
@@ -183,6 +201,8 @@ class DiffillServer(LanguageServer):
                 elif first is not None:
                     taken = True
                     await client(first, reader, writer)
+            except asyncio.CancelledError:
+                pass  # the server ends; Python 3.11 would log it as an error
             finally:
                 open_ones.discard(writer)
                 writer.close()
@@ -200,12 +220,15 @@ class DiffillServer(LanguageServer):
                 ended.set()
 
         listener = await asyncio.start_server(connected, host, port)
-        async with listener:
-            address, bound, *_ = listener.sockets[0].getsockname()
-            logger.warning("listening on %s:%d", address, bound)
-            await ended.wait()
-            for writer in open_ones:  # those that never said who they are
-                writer.close()
+        address, bound, *_ = listener.sockets[0].getsockname()
+        # Whoever let a free port be chosen reads it here, whatever else is logged.
+        print(f"listening on {address}:{bound}", file=sys.stderr, flush=True)  # noqa: T201
+        try:
+            await self._first_of(asyncio.create_task(ended.wait()))
+        finally:  # from Python 3.12 on, to leave `async with listener` waits for every connection
+            listener.close()
+            for writer in open_ones:
+                writer.transport.abort()
 
 
 def is_loopback(host: str) -> bool:

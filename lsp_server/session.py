@@ -69,8 +69,8 @@ class Session:
         self.pace = Pace()
         self.suspicions: dict[str, tuple[Document, tuple[Suspicion, ...]]] = {}
         """What was found last in a document, and in which version of it."""
-        self.offered: tuple[str, tuple[Suggestion, ...], Document] | None = None
-        """The last inline completion: where, what, and for which text."""
+        self.offered: dict[str, tuple[tuple[Suggestion, ...], Document]] = {}
+        """Of every document the last inline completion: what, and for which text."""
         self._snapshot: Snapshot | None = None
         """Of the document that was looked at last."""
         self.publishing: dict[str, asyncio.Task[None]] = {}
@@ -140,6 +140,7 @@ class Session:
             model_path=settings.model.path,
             threads=settings.performance.threads,
             adapter=self.adapter.folder,
+            adapter_sha256=self.adapter.sha256,
             device=settings.performance.device,
         )
         if config != self._engine_config:
@@ -279,8 +280,7 @@ class Session:
         """What was found in a document does not hold any more."""
         self.cache.forget(uri)
         self.suspicions.pop(uri, None)
-        if self.offered is not None and self.offered[0] == uri:
-            self.offered = None
+        self.offered.pop(uri, None)
 
     def _touch(self, document: Document) -> None:
         self.documents.pop(document.uri, None)

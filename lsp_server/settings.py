@@ -215,8 +215,8 @@ class Settings:
     privacy: PrivacySettings = field(factory=PrivacySettings)
 
     def serves(self, language: str) -> bool:
-        """Whether suggestions are on for a language."""
-        return self.languages.get(language, self.languages.get("*", False))
+        """Whether suggestions are on for a language; without "*" others are if none is on."""
+        return (on := self.languages).get(language, on.get("*", not any(on.values())))
 
 
 @dataclass(frozen=True, slots=True)

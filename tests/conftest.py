@@ -7,6 +7,7 @@ Tiers: no marker (each under half a second, run on every save), `slow`, `editor`
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -27,6 +28,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # What is compared with the processor runs there; the tests of a GPU name it.
 os.environ.setdefault("DIFFILL_DEVICE", "cpu")
+
+# A script's background job ignores Ctrl-C, and so would the processes that tests start and stop.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from diffusion.adapters.home import expanded
 from diffusion.adapters.manifest import Base
 from diffusion.errors import AdapterError
 from diffusion.model.manifest import WEIGHTS_FILE as MODEL_WEIGHTS
@@ -14,16 +15,9 @@ from diffusion.pretrained import default_model_dir
 def model_folder(named: Path | None) -> Path:
     """The folder of the base model that was named, the bundled one for None.
 
-    `~` may stand for a home, as in an editor's settings. Raises AdapterError for `~nobody`.
+    `~` may stand for a home, as in an editor's settings. Raises ConfigError for `~nobody`.
     """
-    if named is None:
-        return default_model_dir()
-    try:
-        return named.expanduser()
-    except RuntimeError as error:
-        raise AdapterError(
-            f"model {named} cannot be looked for ({error})", fix="write the path out"
-        ) from error
+    return default_model_dir() if named is None else expanded(named, "model")
 
 
 def base_of(folder: Path) -> Base:

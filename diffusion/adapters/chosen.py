@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from diffusion.adapters.base import base_of, model_folder
-from diffusion.adapters.home import home_of
+from diffusion.adapters.home import expanded, home_of
 from diffusion.adapters.manifest import MANIFEST_FILE, Base, check
 from diffusion.adapters.store import AdapterStore
 from diffusion.errors import AdapterError
@@ -29,7 +29,7 @@ def adapter_folder(text: str, root: Path | None, base: Callable[[], Base]) -> Pa
     AdapterError where there is none, and what `base` raises.
     """
     if is_path(text):
-        folder = Path(text).expanduser()
+        folder = expanded(Path(text), "adapter")
         return folder if (folder / MANIFEST_FILE).exists() else newest_in(folder, base())
     if root is None:
         raise AdapterError(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from diffusion.adapters.home import home_of
+from diffusion.adapters.home import expanded, home_of
 from diffusion.adapters.manifest import Base
 from diffusion.adapters.store import SUFFIX, AdapterStore, Listed
 from diffusion.errors import ConfigError
@@ -40,7 +40,7 @@ def _answer(as_json: bool, work: Callable[[], tuple[dict[str, Any], list[str]]])
 def _store(repo: Path) -> AdapterStore:
     """The adapters of a repository. Raises ConfigError where there is neither it nor any."""
     home = home_of(repo)
-    if not repo.expanduser().exists() and not home.folder.exists():
+    if not expanded(repo, "--repo").exists() and not home.folder.exists():
         raise ConfigError(f"--repo {repo} is no folder", fix="name a repository")
     return AdapterStore(home)
 
@@ -83,12 +83,12 @@ def use(
 
 
 @app.command("rollback")
-def rollback(repo: Repo = Path("."), as_json: Json = False) -> None:
+def rollback(repo: Repo = Path("."), model: Model = None, as_json: Json = False) -> None:
     """Serve what was served before, and can still be."""
 
     def work() -> tuple[dict[str, Any], list[str]]:
         passed_over: list[str] = []
-        name = _store(repo).rollback(passed_over.append)
+        name = _store(repo).rollback(_base(model), passed_over.append)
         lines = [f"passed over: {problem}" for problem in passed_over]
         document = {"selected": name, "passed_over": passed_over}
         return document, [*lines, f"serving {name or 'the base model'}"]

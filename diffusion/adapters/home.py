@@ -13,14 +13,18 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
 from diffusion.adapters.durable import write_file
+from diffusion.errors import ConfigError
 
 DATA_VARIABLE = "DIFFILL_DATA"
 NOTE_FILE = "repository.json"
 _KEY_DIGITS = 12
+_MOST_NAME_BYTES = 128
+"""Of a folder's name; with the key it fits everywhere, on an encrypted disk of Linux, too."""
 _MOST_LOOKED_FOR = 200
 
 
@@ -42,17 +46,27 @@ class RepositoryHome:
         return self.folder / "adapters"
 
 
+def expanded(path: Path, what: str) -> Path:
+    """A path with `~` written out. Raises ConfigError for `~nobody`, which begins with `what`."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{what} {path} cannot be looked for ({error})", fix="write the path out"
+        ) from error
+
+
 def data_dir() -> Path:
     """The user's data folder of this program."""
     named = os.environ.get(DATA_VARIABLE)
     if named:
-        return Path(named).expanduser()
+        return expanded(Path(named), DATA_VARIABLE)
     return Path(platformdirs.user_data_dir("diffill", appauthor=False))
 
 
 def repository_root(path: Path) -> Path:
     """The nearest folder at or above `path` with a `.git`, else `path` itself, as a real path."""
-    path = path.expanduser().resolve()
+    path = expanded(path, "repository").resolve()
     if path.is_file():
         path = path.parent
     return next((p for p in (path, *path.parents) if (p / ".git").exists()), path)
@@ -63,26 +77,51 @@ def home_of(path: Path) -> RepositoryHome:
     root = repository_root(path)
     key = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:_KEY_DIGITS]
     name = "".join(c if c.isalnum() or c in "-_." else "_" for c in root.name) or "root"
+    name = name.encode()[:_MOST_NAME_BYTES].decode(errors="ignore")
     return RepositoryHome(root, data_dir() / "repositories" / f"{name}-{key}")
 
 
-def note_repository(home: RepositoryHome, files: Collection[str] = ()) -> None:
-    """Write down whose home it is, and which files its adapters come from. Raises OSError."""
+def note_repository(home: RepositoryHome, adapter: str, files: Collection[str] = ()) -> None:
+    """Write down whose home it is, and some of the files that an adapter comes from.
+
+    Of adapters that are gone nothing is kept. Raises OSError.
+    """
     home.folder.mkdir(parents=True, exist_ok=True)
-    note = {"root": str(home.root), "files": sorted(files)}
+    note = _note(home)
+    kept = {name: known for name, known in _files_by_adapter(note).items()
+            if (home.adapters / name).is_dir()}  # fmt: skip
+    note = {**note, "root": str(home.root), "adapters": {**kept, adapter: _some(sorted(files))}}
     write_file(home.folder / NOTE_FILE, json.dumps(note).encode())
 
 
-def holds_another(home: RepositoryHome) -> bool:
-    """Whether most of the files that its adapters come from are gone from the folder.
+def holds_another(home: RepositoryHome, adapter: str) -> bool:
+    """Whether most of the files that an adapter comes from are gone from the folder."""
+    note = _note(home)
+    files = _files_by_adapter(note).get(adapter, note.get("files"))  # once one list was for all
+    if not isinstance(files, list):
+        return False  # nothing is known of them
+    looked_for = _some([path for path in files if isinstance(path, str)])
+    try:
+        gone = sum(not os.path.lexists(home.root / path) for path in looked_for)
+    except ValueError:
+        return False  # what no path may hold
+    return 2 * gone > len(looked_for)
 
-    A fair share of them is looked for: a server asks while an editor waits.
-    """
+
+def _some(files: list[str]) -> list[str]:
+    """A fair share: a server looks for them while an editor waits."""
+    return files[:: max(1, len(files) // _MOST_LOOKED_FOR)]
+
+
+def _note(home: RepositoryHome) -> dict[str, Any]:
+    """What was written down; nothing where that is damaged."""
     try:
         note = json.loads((home.folder / NOTE_FILE).read_text(encoding="utf-8"))
-        files = [path for path in note["files"] if isinstance(path, str)]
-        files = files[:: max(1, len(files) // _MOST_LOOKED_FOR)]
-        gone = sum(not os.path.lexists(home.root / path) for path in files)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False  # nothing is known of them
-    return 2 * gone > len(files)
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def _files_by_adapter(note: dict[str, Any]) -> dict[str, Any]:
+    known = note.get("adapters")
+    return known if isinstance(known, dict) else {}

@@ -146,11 +146,13 @@ class AdapterStore:
         history = [h for h in current.get("history", []) if isinstance(h, (str, type(None)))]
         self._write_current(name, [*history, current.get("selected")][-20:])
 
-    def rollback(self, pass_over: Callable[[str], None] = lambda problem: None) -> str | None:
+    def rollback(
+        self, base: Base | None = None, pass_over: Callable[[str], None] = lambda problem: None
+    ) -> str | None:
         """Serve what was served before; gives back its name, None for the base model.
 
-        What is damaged or gone is passed over, and `pass_over` told why. Raises AdapterError where
-        nothing is left.
+        What is damaged, gone or not for `base` is passed over, and `pass_over` told why. Raises
+        AdapterError where nothing is left.
         """
         current = self._current()
         history = list(current.get("history", []))
@@ -160,7 +162,7 @@ class AdapterStore:
                 continue
             try:
                 if name is not None:
-                    check(self.folder_of(name))
+                    check(self.folder_of(name), base)
             except AdapterError as error:
                 pass_over(str(error))
                 continue

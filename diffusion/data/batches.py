@@ -29,7 +29,9 @@ from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import PAD, Tokenizer
 
 _SMALLEST_WINDOW = 64  # tokens; a smaller rest of a row is padded
+_SMALLEST_WITH_HOLES = 256  # tokens; a smaller rest of a long row is text without holes
 _TOKENS_PER_HOLE = 60  # of a window with as many holes as fit
+_CHOICES = 6  # more windows, of which the first good one is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +74,18 @@ class Batch:
 
 
 def window_tokens(room: int, example: ExampleConfig) -> int:
-    """Tokens of a window whose example is likely to fit `room` tokens of a row.
+    """Tokens of a window that leaves room for its canvases in `room` tokens of a row.
 
-    Canvases are longer than their text, and with complementary masks each is there twice.
+    Holes whose canvases do not fit are left out, so this settles how the row is shared between
+    context and canvases.
     """
-    copies, twins = (2, 1.0 + example.hole_share_high) if example.complementary else (1, 1.0)
     spare = 0.0
-    if example.free_sizes:  # half of a middling canvas, for as many holes as such a window has
+    if example.free_sizes and example.plain_mlm < 1.0:
+        # Half of a middling canvas, for as many holes as such a window has.
         middling = sum(example.free_sizes) / len(example.free_sizes)
+        copies = 2 if example.complementary else 1
         spare = copies * middling / 2 * min(example.mix.max_holes, room / _TOKENS_PER_HOLE)
-    return int((room - spare) * 0.92 / twins) - 8
+    return int((room - spare) * 0.92) - 8
 
 
 def drawn_weights(shards: ShardSet, times: Mapping[str, float]) -> dict[str, float]:
@@ -114,20 +118,37 @@ def build_row(
     """Examples that together fit one row."""
     examples: list[Example] = []
     room = config.row_tokens
-    for attempt in range(8):
+    with_holes = min(_SMALLEST_WITH_HOLES, room // 2)
+    for _ in range(8):
         if room < _SMALLEST_WINDOW:
             break
-        language, data, window = source.piece(rng, window_tokens(room, config.example))
+        becomes = config.example if room >= with_holes else replace(config.example, plain_mlm=1.0)
+        language, data, window, tree = _window(
+            source, rng, window_tokens(room, becomes), selective=config.selective
+        )
         if window[1] - window[0] < 16:
             continue
-        tree = SyntaxTree.parse(data, language)
-        if config.selective and attempt < 6 and not worth_repeating(tree, data, window):
-            continue
-        example = config.example.build(tokenizer, tree, data, window, language, rng)
+        example = becomes.build(tokenizer, tree, data, window, language, rng, room)
         if len(example.ids) <= room:
             examples.append(example)
             room -= len(example.ids)
     return examples
+
+
+def _window(
+    source: PieceSource, rng: random.Random, tokens: int, *, selective: bool
+) -> tuple[str, bytes, tuple[int, int], SyntaxTree]:
+    """A window with its tree: the next one or, if `selective`, a good one of its language."""
+    language, data, window = source.piece(rng, tokens)
+    tree = SyntaxTree.parse(data, language)
+    for _ in range(_CHOICES if selective else 0):
+        if worth_repeating(tree, data, window):
+            break
+        # One of any language would change the shares: of some, fewer windows are liked.
+        assert isinstance(source, DocumentSource), "good windows are looked for in one corpus"
+        _, data, window = source.piece(rng, tokens, language)
+        tree = SyntaxTree.parse(data, language)
+    return language, data, window, tree
 
 
 def collate(

@@ -1,8 +1,9 @@
 """Turns the bytes of one kept file into training documents.
 
 A licence header is cut off for seven files in eight (chosen by a hash of the path), otherwise the
-same paragraphs would be a tenth of the corpus. A long file becomes several documents, cut at
-blank lines, each at most 64 KiB. Joining the documents of a file gives back the file.
+same paragraphs would be a tenth of the corpus. A long file becomes several documents, each at most
+64 KiB, cut where a file might end: at a blank line before one at the left edge. Joined, the
+documents of a file give back the file, less its licence header.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ MAX_DOCUMENT_BYTES = 64 * 1024
 _LICENCE = re.compile(rb"copyright|licen[cs]e|\(c\)|spdx|all rights reserved", re.IGNORECASE)
 _BLOCK = re.compile(rb"\s*/\*.*?\*/[ \t]*\n?", re.DOTALL)
 _LINES = re.compile(rb"(?:[ \t]*(?:#(?!!|include|if|define|pragma|\[)|//)[^\n]*\n|[ \t]*\r?\n)+")
+_FILE_MIGHT_END = re.compile(rb"\n\r?\n(?=[^ \t\r\n)\]}])")
 _KEEP_ONE_IN = 8
 _MAX_HEADER_BYTES = 6000
 
@@ -41,10 +43,15 @@ def keeps_header(path: str) -> bool:
 
 
 def split_long(data: bytes, limit: int = MAX_DOCUMENT_BYTES) -> list[bytes]:
-    """Pieces of at most `limit` bytes, cut after the last blank line that fits, else a newline."""
+    """Pieces of at most `limit` bytes, cut as late as may be after a blank line, else a newline.
+
+    A blank line is taken where the next one begins at the left edge, and with no closing bracket;
+    where there is no such line in the second half of a piece, any blank one.
+    """
     pieces = []
     while len(data) > limit:
-        cut = data.rfind(b"\n\n", limit // 2, limit) + 2
+        ends = [m.end() for m in _FILE_MIGHT_END.finditer(data, limit // 2, limit + 1)]
+        cut = ends[-1] if ends else data.rfind(b"\n\n", limit // 2, limit) + 2
         if cut < 2:
             cut = data.rfind(b"\n", 0, limit) + 1
         if cut < 1:

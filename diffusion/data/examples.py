@@ -16,10 +16,11 @@ from random import Random
 from diffusion.errors import ConfigError
 from diffusion.model.partition import SEGMENTS_PER_DOCUMENT
 from diffusion.process.noising import Noise, NoiseConfig, complement, noise_slots, noise_window
-from diffusion.text.canvas import MAX_CANVAS, Placement, lay_out, place
+from diffusion.text.canvas import MAX_CANVAS, Context, Placement, lay_out, place
 from diffusion.text.hole import Hole
 from diffusion.text.hole_length import SLOT_COUNTS
 from diffusion.text.hole_sampling import HoleMix, sample_holes
+from diffusion.text.line_ends import line_end_of
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import DEL, MASK, Tokenizer
 
@@ -62,9 +63,13 @@ class ExampleConfig:
         window: tuple[int, int],
         language: str,
         rng: Random,
+        room: int | None = None,
     ) -> Example:
-        """What a window becomes. The autoregressive twin and ablations replace it."""
-        return build_example(tokenizer, tree, data, window, language, rng, self)
+        """What a window becomes. The autoregressive twin and ablations replace it.
+
+        `room`: the most tokens it should take, None for as many as it needs.
+        """
+        return build_example(tokenizer, tree, data, window, language, rng, self, room)
 
     def targets(
         self, example: Example, rng: Random, *, causal: bool, t: float | None
@@ -114,17 +119,42 @@ def build_example(
     language: str,
     rng: Random,
     config: ExampleConfig,
+    room: int | None = None,
 ) -> Example:
-    """Draw holes in the byte `window` of `data` and lay them out."""
+    """Draw holes in the byte `window` of `data` and lay out as many as fit `room` tokens."""
     if rng.random() < config.plain_mlm:
         return _assemble(tokenizer, data, window, [], language, rng, config)
     share = rng.uniform(config.hole_share_low, config.hole_share_high)
     target_bytes = int((window[1] - window[0]) * share)
     holes = sample_holes(tree, data, window, rng, config.mix, target_bytes)
-    if holes and rng.random() < config.end_of_file:
-        data = data[: holes[-1].end]
+    at_end = bool(holes) and rng.random() < config.end_of_file
+    if at_end:
+        data = ended_after(data, holes[-1].end, rng)
         window = (window[0], len(data))
-    return _assemble(tokenizer, data, window, holes, language, rng, config)
+    return _assemble(
+        tokenizer, data, window, holes, language, rng, config, room, keeps_last=at_end
+    )
+
+
+def ended_after(data: bytes, end: int, rng: Random) -> bytes:
+    """A file whose text ends with the hole that ends at `end`, half of them with a line end."""
+    with_line_end = rng.random() < 0.5 and data[end - 1 : end] != b"\n"
+    return data[:end] + (line_end_of(data) if with_line_end else b"")
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A hole about to be laid out: its place, the ids that its slots hold, how many it gets."""
+
+    placement: Placement
+    text: tuple[int, ...]
+    size: int
+    kind: str
+
+    @property
+    def canvas(self) -> tuple[int, ...]:
+        """The true ids of its canvas."""
+        return (*self.placement.pins, *self.text, *([DEL] * (self.size - len(self.text))))
 
 
 def _assemble(
@@ -135,30 +165,34 @@ def _assemble(
     language: str,
     rng: Random,
     config: ExampleConfig,
+    room: int | None = None,
+    *,
+    keeps_last: bool = False,
 ) -> Example:
-    placements: list[Placement] = []
-    contents: list[tuple[tuple[int, ...], tuple[int, ...], str]] = []
+    cuts: list[_Cut] = []
     edge = window[0]
     for hole in holes:
         placement = place(tokenizer, data, hole.start, hole.end)
-        slots = placement.slots_needed(tokenizer, data[hole.start : hole.end])
-        if placement.anchor < edge or not 0 < len(slots) <= MAX_CANVAS - len(placement.pins):
+        text = placement.slots_needed(tokenizer, data[hole.start : hole.end])
+        limit = MAX_CANVAS - len(placement.pins)
+        if placement.anchor < edge or not 0 < len(text) <= limit:
             continue
-        placements.append(placement)
-        contents.append((placement.pins, slots, hole.kind))
+        cuts.append(_Cut(placement, text, canvas_size(len(text), limit, rng, config), hole.kind))
         edge = hole.end
-    context = lay_out(tokenizer, data, window, placements, language)
+    if room is not None:
+        cuts = _fitting(tokenizer, data, window, cuts, language, rng, config, room, keeps_last)
+    context = _context(tokenizer, data, window, cuts, language)
     ids, positions = list(context.ids), list(context.positions)
     segments = [0] * len(ids)
     canvases: list[CanvasPart] = []
-    for k, (pins, slots, kind) in enumerate(contents):
-        size = canvas_size(len(slots), MAX_CANVAS - len(pins), rng, config)
-        canvas = (*pins, *slots, *([DEL] * (size - len(slots))))
+    for k, cut in enumerate(cuts):
+        canvas = cut.canvas
         start, first = len(ids), context.hole_positions[k]
         ids.extend(canvas)
         positions.extend(range(first, first + len(canvas)))
         segments.extend([k + 1] * len(canvas))
-        canvases.append(CanvasPart(start, start + len(pins), len(ids), kind))
+        pins = len(cut.placement.pins)
+        canvases.append(CanvasPart(start, start + pins, len(ids), cut.kind))
     if config.complementary:
         for k, part in enumerate(tuple(canvases)):
             start, size = len(ids), part.end - part.start
@@ -169,6 +203,50 @@ def _assemble(
                 CanvasPart(start, start + part.slots - part.start, len(ids), part.kind, twin=k)
             )
     return Example(tuple(ids), tuple(positions), tuple(segments), tuple(canvases), language)
+
+
+def _context(
+    tokenizer: Tokenizer,
+    data: bytes,
+    window: tuple[int, int],
+    cuts: Sequence[_Cut],
+    language: str,
+) -> Context:
+    return lay_out(tokenizer, data, window, [cut.placement for cut in cuts], language)
+
+
+def _fitting(
+    tokenizer: Tokenizer,
+    data: bytes,
+    window: tuple[int, int],
+    cuts: Sequence[_Cut],
+    language: str,
+    rng: Random,
+    config: ExampleConfig,
+    room: int,
+    keeps_last: bool,
+) -> list[_Cut]:
+    """Those of `cuts` that fit `room` tokens with their context.
+
+    Which ones are left out, so that their text is context, is chance alone; with `keeps_last`, the
+    last one only after all others.
+    """
+    copies = 2 if config.complementary else 1
+    order = list(range(len(cuts)))
+    rng.shuffle(order)
+    if keeps_last and cuts:
+        order.remove(len(cuts) - 1)
+        order.insert(0, len(cuts) - 1)
+    while order:
+        kept = [cuts[k] for k in sorted(order)]
+        context = _context(tokenizer, data, window, kept, language)
+        over = len(context.ids) + copies * sum(len(cut.canvas) for cut in kept) - room
+        if over <= 0:
+            return kept
+        while over > 0 and order:  # an estimate: tokens of text may be others at the edges
+            cut = cuts[order.pop()]
+            over -= copies * len(cut.canvas) - len(cut.placement.pins) - len(cut.text)
+    return []
 
 
 def canvas_size(needed: int, limit: int, rng: Random, config: ExampleConfig) -> int:

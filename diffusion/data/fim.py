@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from diffusion.data.examples import CanvasPart, Example, ExampleConfig, NoisedExample
+from diffusion.data.examples import CanvasPart, Example, ExampleConfig, NoisedExample, ended_after
 from diffusion.text.canvas import MAX_CANVAS, Placement, place
 from diffusion.text.hole_sampling import sample_holes
 from diffusion.text.syntax import SyntaxTree
@@ -53,8 +53,12 @@ class FimConfig(ExampleConfig):
         window: tuple[int, int],
         language: str,
         rng: Random,
+        room: int | None = None,
     ) -> Example:
-        """One hole of those that the diffusion model would get, or none."""
+        """One hole of those that the diffusion model would get, or none.
+
+        It takes little more than its window, so nothing is left out for want of `room`.
+        """
         if rng.random() < self.plain_mlm:
             return _left_to_right(tokenizer, data, window, language)
         share = rng.uniform(self.hole_share_low, self.hole_share_high)
@@ -64,7 +68,7 @@ class FimConfig(ExampleConfig):
             return _left_to_right(tokenizer, data, window, language)
         hole = rng.choice(holes)
         if rng.random() < self.end_of_file:
-            data = data[: hole.end]
+            data = ended_after(data, hole.end, rng)
             window = (window[0], len(data))
         placement = place(tokenizer, data, hole.start, hole.end)
         text = placement.slots_needed(tokenizer, data[hole.start : hole.end])

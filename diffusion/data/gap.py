@@ -36,9 +36,10 @@ class GapConfig(ExampleConfig):
         window: tuple[int, int],
         language: str,
         rng: Random,
+        room: int | None = None,
     ) -> Example:
         """The usual example, renumbered."""
-        example = build_example(tokenizer, tree, data, window, language, rng, self)
+        example = build_example(tokenizer, tree, data, window, language, rng, self, room)
         return renumbered(example, self.gap)
 
 

@@ -37,7 +37,7 @@ from diffusion.data.near_duplicates import near_duplicates
 from diffusion.data.secret_scan import secret_kind
 from diffusion.data.split import unit_hash
 from diffusion.errors import CorpusError
-from diffusion.text.ignored import IgnoreRules
+from diffusion.text.ignored import OWN_IGNORE, IgnoreRules
 from diffusion.text.nearby_files import VENDORED
 
 HELD_OUT_SHARE = 0.12
@@ -111,13 +111,13 @@ def scan_repository(root: Path, *, on_progress: Progress = lambda: None) -> Repo
     """Look at every code file below `root`. Raises CorpusError where there is nothing to learn."""
     _check_root(root)
     root = root.resolve()
-    candidates, excluded = _candidates(root, on_progress)
     rules = IgnoreRules([root])
+    candidates, excluded = _candidates(root, rules, on_progress)
     recent, uses_git = _recent(root, len(candidates))
     kept: list[SourceFile] = []
     for path in candidates:
         on_progress()
-        found = _ignored(rules, root, path) or _read(root, path)
+        found = _read(root, path)
         if isinstance(found, Excluded):
             excluded.append(found)
         else:
@@ -162,7 +162,8 @@ def is_another(
     gone = sum(not os.path.lexists(root / path) for path in known)
     if 2 * gone <= len(known):
         return False
-    candidates, _ = _candidates(root.resolve(), on_progress)
+    root = root.resolve()
+    candidates, _ = _candidates(root, IgnoreRules([root]), on_progress)
     return not {*candidates} <= {*known}
 
 
@@ -184,13 +185,17 @@ def _unreadable_root(root: Path, error: OSError) -> CorpusError:
     )
 
 
-def _ignored(rules: IgnoreRules, root: Path, path: str) -> Excluded | None:
-    found = rules.check(root / path)
+def _ignored(
+    rules: IgnoreRules, root: Path, path: str, *, is_folder: bool = False
+) -> Excluded | None:
+    found = rules.check(root / path, is_folder=is_folder)
     return None if found is None else Excluded(path, found.why.removeprefix("."), found.pattern)
 
 
-def _candidates(root: Path, on_progress: Progress) -> tuple[list[str], list[Excluded]]:
-    """Code files in a fixed order, and folders that are not entered."""
+def _candidates(
+    root: Path, rules: IgnoreRules, on_progress: Progress
+) -> tuple[list[str], list[Excluded]]:
+    """Code files in a fixed order, and what is ignored, or a folder that is not entered."""
     found: list[str] = []
     excluded: list[Excluded] = []
 
@@ -209,15 +214,25 @@ def _candidates(root: Path, on_progress: Progress) -> tuple[list[str], list[Excl
             if name.startswith(".") or full.is_symlink():
                 continue
             reason = _not_entered(full)
-            if reason is None:
-                enter.append(name)
-            else:
+            if reason is not None:
                 excluded.append(Excluded(f"{here / name}/", *reason))
+            elif (left := _ignored(rules, root, f"{here / name}/", is_folder=True)) is not None:
+                excluded.append(left)
+            else:
+                enter.append(name)
         folders[:] = enter
-        found.extend(str(here / name) for name in sorted(names) if language_of(name) is not None)
+        for name in sorted(names):
+            if language_of(name) is None:
+                continue
+            left = _ignored(rules, root, str(here / name))
+            if left is None:
+                found.append(str(here / name))
+            else:
+                excluded.append(left)
         if len(found) > MOST_FILES:
             raise CorpusError(
-                f"{root} holds more than {MOST_FILES} code files", fix="name a folder inside it"
+                f"{root} holds more than {MOST_FILES} code files",
+                fix=f"name folders of it in {OWN_IGNORE}",
             )
     return sorted(found), excluded
 

@@ -200,7 +200,7 @@ def _is_row(row: object) -> bool:
 
 
 def measure(
-    documents: Iterable[tuple[str, bytes]],
+    documents: Iterable[tuple[str, bytes, tuple[int, int]]],
     tokenizer: Encodes,
     rng: random.Random,
     *,
@@ -210,16 +210,16 @@ def measure(
 ) -> Iterator[Sample]:
     """Samples for `LengthTable.learn`, seen as serving sees them.
 
-    From each (language, document) holes are drawn, each is cut out alone, the document that is
-    left is parsed, and the place of the cut is classified.
+    From the given part of each (language, document, part) holes are drawn, each is cut out alone,
+    the whole document that is left is parsed, and the place of the cut is classified.
     """
     chosen = mix or HoleMix()
-    for language, data in documents:
+    for language, data, (first, last) in documents:
         tree = SyntaxTree.parse(data, language)
         for _ in range(windows_per_document):
-            start = rng.randrange(max(1, len(data) - window_bytes + 1))
-            start = data.rfind(b"\n", 0, start) + 1
-            window = (start, min(len(data), start + window_bytes))
+            start = rng.randrange(first, max(first + 1, last - window_bytes + 1))
+            start = max(first, data.rfind(b"\n", 0, start) + 1)
+            window = (start, min(last, start + window_bytes))
             wanted = int((window[1] - window[0]) * 0.35)
             for hole in sample_holes(tree, data, window, rng, chosen, wanted):
                 cut = data[: hole.start] + data[hole.end :]

@@ -25,6 +25,7 @@ import tree_sitter
 from diffusion.errors import HoleError
 from diffusion.text import languages
 from diffusion.text.hole import Hole
+from diffusion.text.implied_newline import implied_newline
 from diffusion.text.syntax import SyntaxTree
 
 MIN_TARGET_BYTES: Final = 3
@@ -323,7 +324,10 @@ def _one_line(view: _Window) -> tuple[int, int, str] | None:
 
 
 def _lines(view: _Window) -> tuple[int, int, str] | None:
-    """One to six whole lines: with their line break, without it, or with the one before."""
+    """One to six whole lines: with their line break, without it, or with the one before.
+
+    Serving is never asked for a line break before a line that is whole (`implied_newline`).
+    """
     rng, data = view.rng, view.data
     count = min(rng.randint(1, MAX_LINES), rng.randint(1, MAX_LINES))
     start, code, end = _line_at(view, rng.randrange(view.start, view.end))
@@ -342,7 +346,10 @@ def _lines(view: _Window) -> tuple[int, int, str] | None:
     form = rng.random()
     if form < 0.35:
         following = data.find(b"\n", end)
-        return start, len(data) if following < 0 else following + 1, "lines"
+        stop = len(data) if following < 0 else following + 1
+        if implied_newline(data[:start] + data[stop:], start):
+            stop = end  # nobody is asked to type this line break
+        return start, stop, "lines"
     if form < 0.75 or start == 0:
         return code, end, "lines"
     before = start - 2 if data[start - 2 : start] == b"\r\n" else start - 1

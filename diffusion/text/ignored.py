@@ -50,6 +50,7 @@ _MOST_BYTES: Final = 1 << 20
 _LONGEST_PATTERN: Final = 4096
 """No path is longer."""
 _MOST_WILDCARDS: Final = 4
+_GIT_FOLDER: Final = "gitdir: "
 _SET: Final = re.compile(r"\\.|\[[!^]?\]?(?:\[:[a-z]+:\]|[^\]])*+(?:\]|$)")
 _CLASSES: Final = {
     "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "blank": " \t", "cntrl": "\x01-\x1f\x7f",
@@ -101,27 +102,28 @@ class IgnoreRules:
         """Read ignore files again when they are needed."""
         self._specs.clear()
 
-    def check(self, path: Path) -> Ignored | None:
-        """Why a file is left out; None for one that may be read."""
+    def check(self, path: Path, *, is_folder: bool = False) -> Ignored | None:
+        """Why a file is left out, or all that a folder holds; None for one that may be read."""
         named = _absolute(path)
-        found = self._check(named)
+        found = self._check(named, is_folder)
         if found is not None:
             return found
         try:
             real = Path(os.path.realpath(named))
         except ValueError:  # a NUL, which no file has in its name
             return None
-        return self._check(real) if real != named else None
+        return self._check(real, is_folder) if real != named else None
 
-    def _check(self, path: Path) -> Ignored | None:
-        secret = _secrets().leave_out(Path(*(part.lower() for part in path.parts[1:])))
+    def _check(self, path: Path, is_folder: bool) -> Ignored | None:
+        lower = Path(*(part.lower() for part in path.parts[1:]))
+        secret = _secrets().leave_out(lower, is_folder)
         if secret is not None:
             return Ignored("secret", secret)
         top = self._top(path)
-        own = self._own.leave_out(path.relative_to(top))
+        own = self._own.leave_out(path.relative_to(top), is_folder)
         if own is not None:
             return Ignored("setting", own)
-        return self._by_files(path, top)
+        return self._by_files(path, top, is_folder)
 
     def _top(self, path: Path) -> Path:
         """Where ignore files begin to count: the highest root or repository above the file."""
@@ -131,15 +133,15 @@ class IgnoreRules:
             tops.append(repository)
         return min(tops, key=lambda top: len(top.parts), default=path.parent)
 
-    def _by_files(self, path: Path, top: Path) -> Ignored | None:
-        """As git decides: each folder on the way, then the file; the last pattern wins."""
+    def _by_files(self, path: Path, top: Path, is_folder: bool) -> Ignored | None:
+        """As git decides: each folder on the way, then `path`; the last pattern wins."""
         parts = path.relative_to(top).parts
         for depth in range(len(parts)):
             last: Ignored | None = None
             for above in range(depth + 1):
                 folder = top.joinpath(*parts[:above])
                 name = "/".join(parts[above : depth + 1])
-                name += "/" if depth + 1 < len(parts) else ""
+                name += "/" if is_folder or depth + 1 < len(parts) else ""
                 for why, spec in self._specs_of(folder):
                     said = spec.says(name)
                     if said is not None:
@@ -154,7 +156,7 @@ class IgnoreRules:
             found: list[tuple[Why, _Patterns]] = []
             if self._respect_gitignore:
                 found += [
-                    (".gitignore", _read(folder / ".git" / "info" / "exclude")),
+                    (".gitignore", _read(_git_folder(folder) / "info" / "exclude")),
                     (".gitignore", _read(folder / GITIGNORE)),
                 ]
             found.append((".diffillignore", _read(folder / OWN_IGNORE)))
@@ -171,6 +173,26 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:  # a name that is too long, a folder that is not ours
         return False
+
+
+def _git_folder(folder: Path) -> Path:
+    """Where git keeps what is not tracked of a repository: `.git`, or what that file names."""
+    named = _line(folder / ".git")
+    if not named.startswith(_GIT_FOLDER):
+        return folder / ".git"
+    own = folder / named.removeprefix(_GIT_FOLDER)  # of a worktree or a submodule
+    return own / _line(own / "commondir")
+
+
+def _line(file: Path) -> str:
+    """What a file of git's holds that names a folder, "" where it cannot be read."""
+    try:
+        with open(file, "rb", opener=_without_waiting) as stream:
+            if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                return os.fsdecode(stream.read(_LONGEST_PATTERN)).rstrip("\r\n")
+    except (OSError, ValueError):
+        pass
+    return ""
 
 
 def _read(file: Path) -> _Patterns:
@@ -216,11 +238,11 @@ class _Patterns:
                 return leaves_out, line
         return None
 
-    def leave_out(self, path: Path) -> str | None:
+    def leave_out(self, path: Path, is_folder: bool) -> str | None:
         """The pattern that leaves out a relative path, or a folder on the way to it."""
         for depth in range(1, len(path.parts) + 1):
-            name = "/".join(path.parts[:depth]) + ("/" if depth < len(path.parts) else "")
-            said = self.says(name)
+            slash = "/" if is_folder or depth < len(path.parts) else ""
+            said = self.says("/".join(path.parts[:depth]) + slash)
             if said is not None and said[0]:
                 return said[1]
         return None

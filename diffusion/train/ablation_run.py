@@ -1,8 +1,8 @@
 """One row of an ablation: train it, measure it, keep the figures.
 
-Every row sees the same number of tokens and is measured on the same things: validation batches of
-the base setting at three mask shares, and validation holes filled by the facade (without the
-document's votes) at oracle and predicted length.
+Every row sees the same number of tokens and is measured on the same things: validation batches as
+the base's infilling stage has them at three mask shares, and validation holes filled by the facade
+(without the document's votes) at oracle and predicted length.
 
 Invariants: a result is written once, under a digest of everything that shaped it, and a row whose
 digest is known is not trained again; a row that was interrupted goes on from its checkpoint. A
@@ -113,6 +113,12 @@ class Setting:
         warmup = min(config.optimiser.warmup_steps, max(1, int(steps / 10)))
         return replace(config, optimiser=replace(config.optimiser, warmup_steps=warmup))
 
+    def measured_on(self) -> BatchConfig:
+        """The validation batches of every row: holes as the base's infilling has them."""
+        base = self.config(0)
+        stage = next((s for s in base.stages if s.name == "infill"), base.stages[-1])
+        return replace(base.batch, example=replace(stage.example, complementary=False))
+
 
 class Runner:
     """Rows of one setting over one corpus, with results in `out`."""
@@ -206,6 +212,7 @@ class Runner:
             "config": config.fingerprint(),
             "gap": gap,
             "setting": measured,
+            "validation": asdict(self.setting.measured_on().example),
             "corpus": [
                 {name: len(shards[name]) for name in shards.languages}
                 for shards in (self._data.train, self._data.validation)
@@ -244,7 +251,7 @@ def _validation(
     setting: Setting,
 ) -> dict[str, Any]:
     """Loss and accuracy by mask share on the base's batches, laid out with the row's gap."""
-    batch = setting.config(0).batch
+    batch = setting.measured_on()
     if row.gap != GAP:
         batch = replace(batch, example=GapConfig.of(batch.example, row.gap))
     validator = Validator(common.held_out, tokenizer, batch, setting.validation_rows)

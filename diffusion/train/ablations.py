@@ -1,8 +1,9 @@
 """The questions that short training runs answer: one setting changed, everything else equal.
 
 Each `Ablation` is a name and a change of the run's config. All are measured alike, on validation
-batches and holes of the *unchanged* setting (`train.ablation_run`). To ask something new, add a
-row: the others are known by a digest of their config and are not run again.
+batches of the *unchanged* setting's infilling, and on the same holes (`train.ablation_run`). To
+ask something new, add a row: the others are known by a digest of their config and are not run
+again.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def _examples(change: Callable[[ExampleConfig], ExampleConfig]) -> Change:
 def _cuts(share: float) -> Change:
     def change(example: ExampleConfig) -> ExampleConfig:
         mix = example.mix
-        rest = (1.0 - share) / (mix.node + mix.rest_of_line + mix.lines)
+        rest = (1.0 - share) / (mix.node + mix.rest_of_line + mix.lines + mix.one_line)
         return replace(
             example,
             mix=replace(
@@ -55,6 +56,7 @@ def _cuts(share: float) -> Change:
                 node=mix.node * rest,
                 rest_of_line=mix.rest_of_line * rest,
                 lines=mix.lines * rest,
+                one_line=mix.one_line * rest,
                 cut=share,
             ),
         )

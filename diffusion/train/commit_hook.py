@@ -9,6 +9,7 @@ repository's own `.git` (`core.hooksPath` may be shared, or tracked).
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -22,12 +23,13 @@ _HERE = Path(__file__).resolve().parents[2]
 _GIT_S = 20.0
 
 
-def background_line(minutes_per_day: float) -> str:
-    """The shell line that starts a run: it may stand in any hook."""
+def background_line(minutes_per_day: float, model: Path | None = None) -> str:
+    """The shell line that starts a run: it may stand in any hook. `model`: None is the bundled."""
     # -P: python must not import from the repository that the hook runs in.
     command = [
         "env", f"PYTHONPATH={_HERE}", sys.executable, "-P", "-m", "diffusion", "train", ".",
         "--keep-up", "--minutes-per-day", f"{minutes_per_day:g}",
+        *(["--model", os.path.abspath(model)] if model else []),
     ]  # fmt: skip
     return (
         "(trap '' HUP; unset $(git rev-parse --local-env-vars); "
@@ -35,9 +37,9 @@ def background_line(minutes_per_day: float) -> str:
     )
 
 
-def install(root: Path, minutes_per_day: float) -> Path:
+def install(root: Path, minutes_per_day: float, model: Path | None = None) -> Path:
     """Put the hook in, or renew it. Raises TrainingError where it must not or cannot be."""
-    line = background_line(minutes_per_day)
+    line = background_line(minutes_per_day, model)
     path = _hook_path(root, line)
     if (path.exists() or path.is_symlink()) and not _is_ours(path):
         raise TrainingError(
@@ -45,7 +47,7 @@ def install(root: Path, minutes_per_day: float) -> Path:
             fix=f"add this line to it: {line}",
         )
     try:
-        write_file(path, f"#!/bin/sh\n{_MARK}\n{line}\nexit 0\n".encode())
+        write_file(path, os.fsencode(f"#!/bin/sh\n{_MARK}\n{line}\nexit 0\n"))
         path.chmod(0o755)
     except OSError as error:
         raise TrainingError(

@@ -101,7 +101,8 @@ class Control:
     def gate(self, report: Callable[[str], Any] = lambda state: None) -> bool:
         """Wait while paused; False when the run should stop.
 
-        `report` hears `paused` and `resumed`, but not of the short waits for a typing user.
+        `report` hears `paused` and `resumed`, but not of the short waits for a typing user; a run
+        that is stopped while it waits does not resume.
         """
         told, begun_s = False, None
         while (state := self.now()) == PAUSE:
@@ -115,7 +116,7 @@ class Control:
             self._wake.clear()
         if begun_s is not None:
             self.waited_s += self._clock() - begun_s
-        if told:
+        if told and state == RUN:
             report("resumed")
         return state == RUN
 
@@ -139,10 +140,8 @@ def only_run(run: Path, *, wait: Callable[[float], None] = time.sleep) -> Iterat
             if left:
                 wait(_LOCK_EVERY_S)
         else:
-            file.seek(0)
-            owner = file.read(20).decode("ascii", "replace").strip() or "unknown"
             raise TrainingError(
-                f"this repository is being trained on already (process {owner})",
+                f"this repository is being trained on already (process {owner(run) or 'unknown'})",
                 fix="see `diffill train status`, or stop it with `diffill train stop`",
             )
         try:
@@ -170,6 +169,14 @@ def is_locked(run: Path) -> bool:
             return not _lock(file, shared=True)
     except OSError:
         return False
+
+
+def owner(run: Path) -> str:
+    """The number of the process that has the lock, or had it last; "" where none is known."""
+    try:
+        return (run / LOCK_FILE).read_bytes()[:20].decode("ascii", "replace").strip()
+    except OSError:
+        return ""
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -38,15 +38,14 @@ draws longer ones too."""
 def learn_lengths(
     corpus: Path, tokenizer: Tokenizer, *, samples: int = LENGTH_SAMPLES, seed: int = 0
 ) -> LengthTable:
-    """Measure hole lengths on windows of training documents, all languages alike."""
+    """Measure hole lengths in windows of training documents, all languages alike."""
     shards = open_corpus(corpus, tokenizer.hash).train
     source = DocumentSource(shards, tokenizer, dict.fromkeys(shards.languages, 1.0))
     rng = random.Random(seed)
 
-    def windows() -> Iterator[tuple[str, bytes]]:
+    def windows() -> Iterator[tuple[str, bytes, tuple[int, int]]]:
         while True:
-            language, data, (start, end) = source.window(rng, _WINDOW_TOKENS)
-            yield language, data[start:end]
+            yield source.window(rng, _WINDOW_TOKENS)
 
     def limited() -> Iterator[tuple[str, str, int]]:
         mix = replace(AS_TYPED, max_holes=3)

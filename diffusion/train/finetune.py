@@ -140,7 +140,10 @@ class _Loop:
 
     def _validator(self, name: str, split: str = VALIDATION) -> Validator:
         shards = ShardSet.open(self._run / name, split)
-        return Validator(shards, self._tokenizer, self._config.batch, self._config.validation_rows)
+        config = self._config
+        return Validator(
+            shards, self._tokenizer, config.batch, config.validation_rows, by_tokens=name == DATA
+        )
 
     def _resume(self) -> None:
         found = tune_checkpoint.newest(self._run)
@@ -291,7 +294,9 @@ class _Loop:
             last_validated_step=0,
         )
         self._report({"event": "validation", "step": 0, "loss": self.state.base_loss,
-                      "base_loss": self.state.base_loss, "best": False})  # fmt: skip
+                      "base_loss": self.state.base_loss, "best": False,
+                      "general_loss": self.state.general_best_loss,
+                      "general_base_loss": self.state.general_base_loss})  # fmt: skip
 
     def _validate(self) -> None:
         """Measure the average; keep it where it is the best so far."""

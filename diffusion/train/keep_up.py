@@ -24,13 +24,14 @@ from typing import Any
 
 from diffusion.adapters.durable import write_file
 from diffusion.adapters.home import RepositoryHome
+from diffusion.train.begun import CONFIG_FILE, begun
 from diffusion.train.control import STOP, Control, is_locked
 from diffusion.train.power import on_battery
 from diffusion.train.run_log import Report
 from diffusion.train.run_state import OVER_FILE, run_state
 
 SPENT_FILE, LOOKING_FILE = "keep-up.json", "keep-up.lock"
-_PLAN_FILE, _CONFIG_FILE = "plan.json", "config.json"
+_PLAN_FILE = "plan.json"
 LEAST_MINUTES = 0.5
 """With less left of a day, no run is begun."""
 
@@ -48,6 +49,8 @@ class Situation:
     """There is a run to go on with."""
     changed: Callable[[], bool]
     """Whether the files are others than those of the last run. Asked last: it reads them all."""
+    other_model: str | None = None
+    """That of the run to go on with, where it is another than the one to tune now."""
 
 
 def why_not(now: Situation) -> str | None:
@@ -60,13 +63,24 @@ def why_not(now: Situation) -> str | None:
         return (
             f"{now.spent_minutes:.1f} of today's {now.minutes_per_day:g} minutes are used"
         )
+    if now.other_model is not None:
+        return (
+            f"the run that is not over is of another model, {now.other_model}; finish it "
+            "with `diffill train --model`, or start over with --fresh"
+        )
     if not now.unfinished and not now.changed():
         return "nothing has changed since the last run"
     return None
 
 
-def situation(home: RepositoryHome, minutes_per_day: float) -> Situation:
-    """How things are on this machine now."""
+def situation(
+    home: RepositoryHome, minutes_per_day: float, model: Path | None = None
+) -> Situation:
+    """How things are on this machine now; `model` is the one to tune, None the bundled one.
+
+    Raises DiffillError where that is none.
+    """
+    unfinished = _is_unfinished(home.run)
 
     def changed() -> bool:
         try:
@@ -83,8 +97,9 @@ def situation(home: RepositoryHome, minutes_per_day: float) -> Situation:
         spent_minutes=Spent(home.folder / SPENT_FILE).minutes(),
         on_battery=on_battery(),
         running=home.run.is_dir() and is_locked(home.run),
-        unfinished=_is_unfinished(home.run),
+        unfinished=unfinished,
         changed=changed,
+        other_model=begun(home.run).other_model(model) if unfinished else None,
     )
 
 
@@ -92,7 +107,7 @@ def _is_unfinished(run: Path) -> bool:
     """Whether a run was cut off, told to stop, or ended by what passes, such as a full disk."""
     state = run_state(run)["state"]
     if state == "failed":  # one that would fail in the same way again is over
-        return (run / _CONFIG_FILE).exists() and not (run / OVER_FILE).exists()
+        return (run / CONFIG_FILE).exists() and not (run / OVER_FILE).exists()
     return state in ("interrupted", "stopped")
 
 

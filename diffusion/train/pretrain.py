@@ -69,10 +69,11 @@ def pretrain(
     """Train until the budget is spent (or `cancel`), resuming from `out` if it holds a checkpoint.
 
     A fresh run takes its weights from the checkpoint or weight export `start_from`, if given: the
-    next stage of a recipe, with an optimiser that warms up again. Or it goes on with the run whose
-    weight export is `resume_export`. `report` gets each logged event as a dict. `sampled_match`
-    fills real holes with the current weights and returns the share that is exactly right. It may
-    raise Cancelled, as `cancel` does between the batches of a validation, which is then left out.
+    next stage of a recipe, on the batches that come next, with an optimiser that warms up again.
+    Or it goes on with the run whose weight export is `resume_export`. `report` gets each logged
+    event as a dict. `sampled_match` fills real holes with the current weights and returns the share
+    that is exactly right. It may raise Cancelled, as `cancel` does between the batches of a
+    validation, which is then left out.
 
     Raises:
         TrainingError: NaN loss, a disk too full for the last checkpoint, a checkpoint or export
@@ -166,7 +167,8 @@ class _Run:
                 before = carried.progress
             else:
                 before = checkpoints.load_weights(start_from, self.model, words)
-            self.progress = Progress(tokens_before=before.tokens_in_all)
+            next_batch, tokens = before.next_batch, before.tokens_in_all
+            self.progress = Progress(next_batch=next_batch, tokens_before=tokens)
         self._fresh = self.progress.step == 0
         if not self._fresh:
             self._write("resumed", tokens=self.progress.tokens_seen, progress=self.spent)

@@ -13,6 +13,7 @@ nothing is refused.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from diffusion.adapters.home import expanded
 from diffusion.errors import ConfigError, DiffillError
 from diffusion.threads import settle
 from diffusion.usage import AnsweringCommand
@@ -36,6 +38,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 ACTIONS = ("status", "pause", "resume", "stop", "report")
 _SIGNALLED = 130
 _MOST_THREADS = 256
+_NOBODY_READS = (errno.EPIPE, errno.EINVAL)
+"""What a pipe without a reader answers, the second one on Windows."""
 
 
 class EventCommand(AnsweringCommand):
@@ -117,7 +121,7 @@ def train(
             _look_after(action, repository, out, as_json=as_json)
             return
         if install_hook or remove_hook:
-            _hook(repository, minutes_per_day, put_in=install_hook, as_json=as_json)
+            _hook(repository, minutes_per_day, model, put_in=install_hook, as_json=as_json)
             return
         _stand_back(nice)
         if keep_up and _processes() > 1:
@@ -126,7 +130,7 @@ def train(
             )
         with ExitStack() as held:
             # Whether at all comes first: to be ready to train takes seconds, and 400 MB.
-            meter = _due(held, repository, minutes_per_day, told) if keep_up else None
+            meter = _due(held, repository, minutes_per_day, model, told) if keep_up else None
             settled = settle(threads)
             from diffusion.train.precision import half_is_fast
             from diffusion.train.tune_config import TuneConfig
@@ -138,7 +142,8 @@ def train(
             )  # fmt: skip
             options = TuneOptions(
                 minutes, config, model, name, fresh, licence_headers, cases, cases * 2 // 3,
-                select, by_itself=keep_up, chosen=frozenset() if keep_up else given,
+                select if "select" in given else None, by_itself=keep_up,
+                chosen=frozenset() if keep_up else given,
             )  # fmt: skip
             _use_threads(settled)
             if dry_run:
@@ -155,14 +160,24 @@ def train(
 
 
 class _Told:
-    """Passes events on, and knows whether the last one was a failure."""
+    """Passes events on, and knows whether the last one was a failure.
+
+    When whoever reads them is gone, as with an editor that was closed, `on_gone` is called.
+    """
 
     def __init__(self, say: Callable[[dict[str, Any]], None]) -> None:
         self._say, self.failed = say, False
+        self.on_gone: Callable[[], None] = lambda: None
 
     def __call__(self, event: dict[str, Any]) -> None:
         self.failed = event["event"] == "failed"
-        self._say(event)
+        try:
+            self._say(event)
+        except OSError as error:
+            if error.errno not in _NOBODY_READS:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self.on_gone()
 
 
 def _given(context: typer.Context) -> frozenset[str]:
@@ -177,7 +192,7 @@ def _of_use(action: str | None, given: frozenset[str]) -> frozenset[str]:
     if action is not None:
         return frozenset({*always, "nice", *({"out"} if action == "report" else ())})
     if "install_hook" in given:
-        return frozenset({*always, "install_hook", "minutes_per_day"})
+        return frozenset({*always, "install_hook", "minutes_per_day", "model"})
     if "remove_hook" in given:
         return frozenset({*always, "remove_hook"})
     useless = {"out"}
@@ -217,7 +232,7 @@ def _read(words: list[str]) -> tuple[str | None, Path]:
         raise ConfigError(
             f"{' '.join(rest)} is more than one repository", fix="train on one at a time"
         )
-    repository = Path(rest[0] if rest else ".").expanduser()
+    repository = expanded(Path(rest[0] if rest else "."), "repository")
     if not os.path.isdir(repository):  # a name that is too long names none, either
         raise ConfigError(f"{repository} is no folder", fix="name a repository")
     return action, repository
@@ -259,7 +274,11 @@ def _use_threads(threads: int | None) -> None:
 
 
 def _due(
-    held: ExitStack, repository: Path, minutes_per_day: float, say: _Told | None
+    held: ExitStack,
+    repository: Path,
+    minutes_per_day: float,
+    model: Path | None,
+    say: _Told | None,
 ) -> Meter:
     """Books the time of a run that should begin by itself now; ends the command where none should.
 
@@ -272,7 +291,7 @@ def _due(
     home = home_of(repository)
     meter = keep_up.Meter(keep_up.Spent(home.folder / keep_up.SPENT_FILE), minutes_per_day)
     if held.enter_context(alone(home.folder / keep_up.LOOKING_FILE)):
-        why_not = keep_up.why_not(keep_up.situation(home, minutes_per_day))
+        why_not = keep_up.why_not(keep_up.situation(home, minutes_per_day, model))
         meter.book()
     else:
         why_not = "another start that nobody asked for is at work"
@@ -305,6 +324,8 @@ def _train(
 
     if stdin_control:
         control.listen(sys.stdin)
+    if say is not None:
+        say.on_gone = lambda: control.tell(STOP)
     try:
         with stopped_by_signals(lambda: control.tell(STOP), "stopping..."):
             if say is not None:
@@ -332,12 +353,21 @@ def _plan(repository: Path, options: TuneOptions, probe_s: float, *, as_json: bo
         print(line)
 
 
-def _hook(repository: Path, minutes_per_day: float, *, put_in: bool, as_json: bool) -> None:
+def _hook(
+    repository: Path, minutes_per_day: float, model: Path | None, *, put_in: bool, as_json: bool
+) -> None:
+    from diffusion.adapters.base import base_of, model_folder
     from diffusion.adapters.home import repository_root
     from diffusion.train import commit_hook
 
     root = repository_root(repository)
-    path = commit_hook.install(root, minutes_per_day) if put_in else commit_hook.remove(root)
+    if model is not None:
+        model = model_folder(model)
+        base_of(model)  # what is none must be told now: a commit would tell nobody
+    if put_in:
+        path = commit_hook.install(root, minutes_per_day, model)
+    else:
+        path = commit_hook.remove(root)
     if as_json:
         _json_line({"hook": str(path), "installed": put_in})
     else:

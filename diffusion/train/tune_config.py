@@ -86,7 +86,7 @@ class TuneConfig:
 
     @property
     def batch(self) -> BatchConfig:
-        """Batches as the infilling stage of pretraining makes them: the same holes and canvases."""
+        """Batches as plan "three" ends on: all kinds of holes, canvases that tell their length."""
         return BatchConfig(
             rows=self.rows,
             row_tokens=self.row_tokens,

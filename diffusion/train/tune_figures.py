@@ -1,6 +1,7 @@
 """Before and after: the base model and the tuned one on holes of held-out files, as served.
 
-The holes are drawn as for every figure (`evaluate.validation_holes`), the lengths are predicted,
+The holes are drawn as for every figure (`evaluate.validation_holes`), but each counts once, and the
+repository's languages count as training draws them; the lengths are predicted,
 and the models run as they do in an editor, with the lines of the other files at hand, so the
 figures are what a user would see.
 """
@@ -13,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from diffusion.data.shards import ShardSet
-from diffusion.errors import EvaluationError
 from diffusion.evaluate.cases import Case
 from diffusion.evaluate.infill_eval import evaluate_case
 from diffusion.evaluate.model_filler import ModelFiller, measuring_config
-from diffusion.evaluate.validation_holes import validation_holes
+from diffusion.evaluate.validation_holes import different_holes
 from diffusion.infill import Infiller
 from diffusion.text.line_index import LineIndex
 from diffusion.text.tokenizer import Tokenizer
-from diffusion.train.tune_data import TRAIN
+from diffusion.train.tune_data import DATA, TRAIN
 
 _SEED = 3
 Pair = tuple[dict[str, Any], dict[str, Any]]
@@ -80,14 +80,12 @@ class Compared:
         ]  # fmt: skip
 
 
-def held_out_cases(corpus: Path, tokenizer: Tokenizer, count: int) -> tuple[Case, ...]:
-    """Up to `count` holes of a run's held-out text; fewer where it yields no more."""
-    while count > 0:
-        try:
-            return tuple(validation_holes(corpus, tokenizer, count, seed=_SEED))
-        except EvaluationError:  # too little text for so many
-            count //= 2
-    return ()
+def held_out_cases(run: Path, name: str, tokenizer: Tokenizer, count: int) -> tuple[Case, ...]:
+    """Up to `count` different holes of the held-out text `name` of a run."""
+    found = different_holes(
+        run / name, tokenizer, count, seed=_SEED, by_tokens=name == DATA
+    )
+    return tuple(found)
 
 
 def trained_lines(corpus: Path, tokenizer: Tokenizer) -> dict[str, LineIndex]:

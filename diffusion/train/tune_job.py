@@ -31,6 +31,7 @@ from diffusion.errors import AdapterError, DiffillError, TrainingError
 from diffusion.model.checkpoint import load_checkpoint
 from diffusion.model.manifest import FileRecord
 from diffusion.text.tokenizer import Tokenizer
+from diffusion.train.begun import spelled
 from diffusion.train.control import RUN, Control, only_run, want
 from diffusion.train.finetune import Tuned, finetune
 from diffusion.train.plan import TuningPlan, make_plan, most_steps, probe
@@ -73,7 +74,8 @@ class TuneOptions:
     licence_headers: bool = False
     cases: int = 60
     general_cases: int = 40
-    select: bool = True
+    select: bool | None = None
+    """Whether the adapter is served at once; None: as the run was begun, a new one is."""
     by_itself: bool = False
     """Nobody asked for the run: of the adapters that such runs name, few are kept."""
     chosen: frozenset[str] = CHOSEN
@@ -85,7 +87,7 @@ class TuneOptions:
 
     @property
     def model_dir(self) -> Path:
-        """The folder of the base model. Raises AdapterError for `~nobody`."""
+        """The folder of the base model. Raises ConfigError for `~nobody`."""
         return model_folder(self.model)
 
     @property
@@ -188,7 +190,7 @@ class _Job:
         self._home, self._options, self._team = home, options, team
         self._report, self._control = report, control
         self._run = home.run
-        self._name = options.name
+        self._name, self._select = options.name, options.select is not False
         self._base = base_of(options.model_dir)
         self._tokenizer = _tokenizer(options)
 
@@ -244,6 +246,7 @@ class _Job:
         options = self._options
         check_options(stored, options.config, options.licence_headers, options.chosen)
         self._name = self._name or stored.name
+        self._select = stored.select if options.select is None else options.select
         self._say("resumed", root=str(self._home.root))
         return stored
 
@@ -278,7 +281,8 @@ class _Job:
         )  # fmt: skip
         stored = StoredRun(
             config, plan, self._base.weights_sha256, options.name, options.licence_headers,
-            digests(repository),
+            digests(repository), select=self._select, model=spelled(options.model),
+            by_itself=options.by_itself,
         )  # fmt: skip
         store(run, stored)
         few = ("files", "held_out_files", "tokens", "held_out_tokens", "languages", "excluded")
@@ -290,7 +294,7 @@ class _Job:
         state = tuned.state
         if tuned.trained is None:
             return self._end(
-                step=state.step, adapter=None, why=tuned.why,
+                step=state.step, adapter=None, figures={}, why=tuned.why,
                 message="nothing was gained on the held-out files, so no adapter was published",
             )  # fmt: skip
         adapters = AdapterStore(self._home)
@@ -318,7 +322,7 @@ class _Job:
         models = f"{self._base.weights_sha256} {record[WEIGHTS_FILE].sha256}"
         compared = measure(
             self._run, self._options.model_dir, candidate, self._tokenizer, self._options.counts,
-            of=models, gate=self._control.gate, say=self._say,
+            of=models, gate=lambda: self._control.gate(self._say), say=self._say,
         )  # fmt: skip
         if compared is None:
             return self._say("stopped", step=state.step, message="run again to measure and publish")
@@ -360,8 +364,8 @@ class _Job:
     ) -> dict[str, Any]:
         """The run's adapter is there: select it, and end the run."""
         stored = stored_run(self._run)
-        note_repository(self._home, stored.files if stored else ())
-        if self._options.select:
+        note_repository(self._home, manifest.name, stored.files if stored else ())
+        if self._select:
             adapters.select(manifest.name, self._base)
         if self._options.by_itself and not self._name:
             self._thin_out(adapters, manifest)

@@ -110,7 +110,7 @@ def measure(
     found = []
     for name, count in zip((DATA, GENERAL), counts, strict=True):
         compared = compare(
-            base, tuned, held_out_cases(run / name, tokenizer, count),
+            base, tuned, held_out_cases(run, name, tokenizer, count),
             repository=trained_lines(run / name, tokenizer) if name == DATA else {},
             gate=gate, on_case=on_case, known=rows.known, keep=rows.keep,
         )  # fmt: skip
@@ -128,7 +128,7 @@ def expected(
     A few of them are filled; `run` holds the shards.
     """
     own, general = (
-        held_out_cases(run / name, tokenizer, count)
+        held_out_cases(run, name, tokenizer, count)
         for name, count in zip((DATA, GENERAL), counts, strict=True)
     )
     cases = own + general

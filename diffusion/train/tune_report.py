@@ -59,12 +59,12 @@ def write_report(run: Path, page: Path) -> None:
 def _page(
     events: list[dict[str, Any]], plan: Mapping[str, Any], samples: list[dict[str, Any]]
 ) -> str:
-    done: dict[str, Any] = next((e for e in reversed(events) if e["event"] == "done"), {})
-    name = escape(str(done.get("adapter") or "no adapter"))
+    ended = _ended(events)
+    name = escape(str(ended.get("adapter") or "no adapter"))
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
         f"<title>Tuning: {name}</title><style>{_STYLE}</style><h1>Tuning: {name}</h1>",
-        *_result(done), *_rate(events),
+        *_result(ended), *_rate(events),
         "<h2>Loss</h2>", curves_plot(_curves(events), "step", "loss (nats a token)"),
     ]  # fmt: skip
     if samples:
@@ -75,10 +75,23 @@ def _page(
     return "\n".join(parts) + "</html>\n"
 
 
-def _result(done: Mapping[str, Any]) -> Iterator[str]:
-    figures = done.get("figures")
+def _ended(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """How the run ended, or its last start; nothing while it goes on."""
+    for kinds in (("done",), ("failed", "stopped", "resumed")):
+        for event in reversed(events):
+            if event["event"] in kinds:
+                return {} if event["event"] == "resumed" else event
+    return {}
+
+
+def _result(ended: Mapping[str, Any]) -> Iterator[str]:
+    if ended.get("message"):
+        kind = "" if ended["event"] == "done" else f"{ended['event']}: "
+        yield f"<p>{escape(kind + str(ended['message']))}</p>"
+    elif not ended:
+        yield "<p>The run is not over.</p>"
+    figures = ended.get("figures")
     if not figures:
-        yield f"<p>{escape(str(done.get('message', 'The run is not over.')))}</p>"
         return
     yield "<table><tr><th></th><th>before</th><th>after</th><th>holes</th></tr>"
     for key, title in (("held_out", "held-out files"), ("general", "general code")):

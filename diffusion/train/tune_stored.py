@@ -22,12 +22,13 @@ from diffusion.data.repository import Progress, Repository, is_another, left_out
 from diffusion.data.secret_scan import VERSION
 from diffusion.errors import TrainingError
 from diffusion.train import tune_checkpoint
+from diffusion.train.begun import CONFIG_FILE
 from diffusion.train.run_log import LOG
 from diffusion.train.run_state import OVER_FILE
 from diffusion.train.tune_config import TuneConfig
 from diffusion.train.tune_data import DATA, GENERAL, clear_data
 
-CONFIG_FILE, PLAN_FILE, SAMPLES_FILE = "config.json", "plan.json", "samples.json"
+PLAN_FILE, SAMPLES_FILE = "plan.json", "samples.json"
 NAME_FILE = "adapter-name"
 MEASURED_FILE = "measured.jsonl"
 CHOSEN = frozenset({"method", "learning_rate", "licence_headers"})
@@ -52,6 +53,11 @@ class StoredRun:
     """SHA-256 by path, of all files that it learns from or is measured on."""
     searched: int = VERSION
     """How they were searched for secrets."""
+    select: bool = True
+    """Whether its adapter is served at once."""
+    model: str | None = None
+    by_itself: bool = False
+    """Both: see `begun`."""
 
 
 def store(run: Path, stored: StoredRun) -> None:
@@ -59,7 +65,8 @@ def store(run: Path, stored: StoredRun) -> None:
     config = {
         "config": stored.config.to_json(), "base": stored.base, "name": stored.name,
         "licence_headers": stored.licence_headers, "files": stored.files,
-        "searched": stored.searched,
+        "searched": stored.searched, "select": stored.select, "model": stored.model,
+        "by_itself": stored.by_itself,
     }  # fmt: skip
     write_file(run / PLAN_FILE, json.dumps(stored.plan).encode())
     write_file(run / CONFIG_FILE, json.dumps(config).encode())

@@ -44,7 +44,8 @@ def twin_config(config: PretrainConfig) -> PretrainConfig:
 def _fim(example: ExampleConfig) -> FimConfig:
     """The holes of `example`, one a window."""
     same = {f.name: getattr(example, f.name) for f in fields(ExampleConfig)}
-    return FimConfig(**(same | {"plain_mlm": LEFT_TO_RIGHT, "complementary": False}))
+    no_canvases = {"complementary": False, "free_sizes": ()}  # or windows would leave them room
+    return FimConfig(**(same | no_canvases | {"plain_mlm": LEFT_TO_RIGHT}))
 
 
 class TwinMatch:

@@ -57,10 +57,19 @@ def as_sampled(config: BatchConfig) -> BatchConfig:
 
 
 class Validator:
-    """Holds the fixed batches of a run."""
+    """Holds the fixed batches of a run.
+
+    All languages count alike or, `by_tokens`, as much as there is of them.
+    """
 
     def __init__(
-        self, shards: ShardSet, tokenizer: Tokenizer, config: BatchConfig, rows: int
+        self,
+        shards: ShardSet,
+        tokenizer: Tokenizer,
+        config: BatchConfig,
+        rows: int,
+        *,
+        by_tokens: bool = False,
     ) -> None:
         self.languages: list[str] = []
         self._batches: list[tuple[float, Batch]] = []
@@ -71,7 +80,8 @@ class Validator:
             seed=20_261_123,
             example=example,
         )
-        source = DocumentSource(shards, tokenizer, dict.fromkeys(shards.languages, 1.0))
+        weights = {} if by_tokens else dict.fromkeys(shards.languages, 1.0)
+        source = DocumentSource(shards, tokenizer, weights)
         self.languages = source.languages
         for number in range(max(1, rows // _ROWS_PER_BATCH)):
             # Left to right there is no mask share: what comes next is unknown, all of it.

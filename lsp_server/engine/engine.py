@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -146,6 +146,12 @@ class EngineConfig:
     """Folder of an adapter to merge into the model; "" for the model as it is."""
     device: str = "auto"
     """"auto", "cpu", "cuda" or "mps"."""
+    adapter_sha256: str = ""
+    """Of its weights: another one may come into the same folder."""
+
+    def bare(self) -> EngineConfig:
+        """The same without an adapter."""
+        return replace(self, adapter="", adapter_sha256="")
 
 
 class EngineState(StrEnum):
@@ -171,6 +177,7 @@ class EngineStatus:
     load_ms: float = 0.0
     adapter: str = ""
     """Folder of the adapter in the loaded model."""
+    adapter_sha256: str = ""
     problem: str = ""
     """Why the adapter that was asked for is not served."""
 

@@ -194,10 +194,10 @@ class WorkerEngine:
         with self._lock:
             self._wanted = config
             is_ready = self._filler is not None and self._loaded_config == self._config
-            goes_on = is_ready and replace(self._config, adapter=config.adapter) == config
+            goes_on = is_ready and self._config.bare() == config.bare()
             if not goes_on:
                 self._config, self._lost_device = config, ""
-        if goes_on and config.adapter != self._config.adapter:
+        if goes_on and config != self._config:
             self._beside.begin(config, self._placed(config), self._put, self._not_beside)
         elif goes_on and self._status.problem != self._lost_device:
             self._change(replace(self._status, problem=self._lost_device))
@@ -221,7 +221,8 @@ class WorkerEngine:
         self._change(
             EngineStatus(
                 EngineState.READY, "", there.filler.model, load_ms=there.load_ms,
-                adapter=there.config.adapter, problem=self._lost_device,
+                adapter=there.config.adapter, adapter_sha256=there.config.adapter_sha256,
+                problem=self._lost_device,
             )
         )  # fmt: skip
 
@@ -341,7 +342,7 @@ class WorkerEngine:
             except AdapterError as error:
                 # A bad adapter must cost nobody the completions of the base model.
                 problem = why_not(f"the adapter {config.adapter} is not served", error)
-                filler = self._load(replace(placed, adapter=""))
+                filler = self._load(placed.bare())
                 config = self._without_adapter(config)
         except Exception as error:
             what = f"the model {config.model_path or 'that is bundled'} could not be loaded"
@@ -352,14 +353,14 @@ class WorkerEngine:
         self._change(
             EngineStatus(
                 EngineState.READY, "", filler.model, load_ms=load_ms,
-                adapter=config.adapter, problem=problem,
+                adapter=config.adapter, adapter_sha256=config.adapter_sha256, problem=problem,
             )
         )  # fmt: skip
         return filler
 
     def _without_adapter(self, config: EngineConfig) -> EngineConfig:
         """What is loaded instead of `config`, whose adapter was refused; it may be chosen anew."""
-        base = replace(config, adapter="")
+        base = config.bare()
         with self._lock:
             if self._config is config:
                 self._config = base

@@ -73,6 +73,7 @@ async def _answer(
         ls,
         document,
         "a question for alternatives",
+        token,
         lambda: ls.session.engine.submit_alternatives(request, token),
     )
     answer = told.answer

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 def confidence(ls: DiffillServer, raw: Any) -> dict[str, Any]:
     uri = params.open_document(ls, raw).uri
-    if ls.session.offered is None or ls.session.offered[0] != uri:
+    if uri not in ls.session.offered:
         return {"items": []}
-    _, suggestions, document = ls.session.offered
+    suggestions, document = ls.session.offered[uri]
     return {"items": [_item(suggestion, document) for suggestion in suggestions]}
 
 

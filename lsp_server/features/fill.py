@@ -122,7 +122,7 @@ async def _answer(
 ) -> dict[str, Any]:
     drafts = partial.drafts_of(ls, document, partial_token, token)
     told = await params.answered(
-        ls, document, "a fill", lambda: ls.session.engine.submit_fill(request, token, drafts)
+        ls, document, "a fill", token, lambda: ls.session.engine.submit_fill(request, token, drafts)
     )
     answer = told.answer or EngineFillAnswer((), request.holes)
     reason = told.reason or answer.reason or SENTENCES[Reason.NO_CANDIDATE]

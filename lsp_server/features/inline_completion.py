@@ -47,7 +47,8 @@ async def _answer(ls: DiffillServer, asked: requests.Asked) -> types.InlineCompl
     suggestions = await requests.answer(ls.session, asked)
     if asked.request is None or asked.shown is None:
         return types.InlineCompletionList([])
-    ls.session.offered = (asked.uri, suggestions, asked.request.document)
+    if not asked.cancel.is_cancelled:  # else a newer one may be what is shown
+        ls.session.offered[asked.uri] = (suggestions, asked.request.document)
     return convert.inline_list(
         suggestions, asked.request.document, asked.shown, ls.session.encoding
     )

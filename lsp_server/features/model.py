@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcInvalidParams
 
-from diffusion.adapters.base import base_of
+from diffusion.adapters.base import base_of, model_folder
 from diffusion.adapters.home import home_of
 from diffusion.adapters.store import AdapterStore
 from diffusion.errors import DiffillError
-from diffusion.pretrained import default_model_dir
-from lsp_server.features.train import read
+from lsp_server.features.train_params import read
 from lsp_server.protocol import MODEL_DELETE, MODEL_LIST, MODEL_SELECT
 
 if TYPE_CHECKING:
@@ -81,8 +80,9 @@ def delete(ls: DiffillServer, params: Any) -> dict[str, Any]:
 
 
 def _model_dir(ls: DiffillServer) -> Path:
+    """Raises ConfigError for `~nobody`."""
     path = ls.session.settings.model.path
-    return Path(path).expanduser() if path else default_model_dir()
+    return model_folder(Path(path) if path else None)
 
 
 def register(server: DiffillServer) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from lsprotocol import types
 from pygls.exceptions import JsonRpcContentModified, JsonRpcInvalidParams
 
-from diffusion.cancel import Cancelled
+from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import DiffillError
 from lsp_server import convert
 from lsp_server.document import Document
@@ -136,17 +136,25 @@ class Answered(Generic[Answer]):
 
 
 async def answered(
-    ls: DiffillServer, document: Document, what: str, submit: Callable[[], Future[Answer]]
+    ls: DiffillServer,
+    document: Document,
+    what: str,
+    token: CancelToken,
+    submit: Callable[[], Future[Answer]],
 ) -> Answered[Answer]:
     """The engine's answer, or a sentence. `what` names it in the log."""
     try:
-        return await answered_unless_cancelled(ls, document, what, submit)
+        return await answered_unless_cancelled(ls, document, what, token, submit)
     except Cancelled as cancelled:
         return Answered(None, SENTENCES[Reason(cancelled.reason)])
 
 
 async def answered_unless_cancelled(
-    ls: DiffillServer, document: Document, what: str, submit: Callable[[], Future[Answer]]
+    ls: DiffillServer,
+    document: Document,
+    what: str,
+    token: CancelToken,
+    submit: Callable[[], Future[Answer]],
 ) -> Answered[Answer]:
     """As `answered`, for those who tell a cancel apart. Raises Cancelled."""
     off = ls.session.off(document, automatic=False)
@@ -163,6 +171,7 @@ async def answered_unless_cancelled(
         logger.exception("%s failed", what)
         reason = SENTENCES[Reason.ENGINE_FAILED]
     else:
+        token.raise_if_cancelled()  # too late for the engine to hear of it, not for the client
         off = ls.session.off(document, automatic=False)  # it may have been turned off meanwhile
         return Answered(answer) if off is None else Answered(None, SENTENCES[off.reason])
     return Answered(None, reason)

@@ -34,7 +34,7 @@ TOKEN = "partialResultToken"
 
 def token_of(raw: dict[str, Any]) -> types.ProgressToken | None:
     """The token that params name, if any. Raises JsonRpcInvalidParams for what is none."""
-    token = raw.get(TOKEN)
+    token = params.as_whole(raw.get(TOKEN))
     if token is None or (isinstance(token, (int, str)) and not isinstance(token, bool)):
         return token
     raise JsonRpcInvalidParams(f"{TOKEN} is {token!r}; give a number or a string")

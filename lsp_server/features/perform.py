@@ -197,7 +197,7 @@ async def _written(
         return ([], SENTENCES[off.reason]) if off is not None else ([(task.span, task.text)], "")
     if isinstance(task, EngineRewriteRequest):
         rewritten = await params.answered(
-            ls, document, "a rewrite", lambda: ls.session.engine.submit_rewrite(task, token)
+            ls, document, "a rewrite", token, lambda: ls.session.engine.submit_rewrite(task, token)
         )
         if rewritten.answer is None:
             return [], rewritten.reason
@@ -205,7 +205,7 @@ async def _written(
         best = [(span, found.text) for found in rewritten.answer.rewrites[:1]]
         return best, rewritten.answer.reason or ""
     filled = await params.answered(
-        ls, document, "a fill", lambda: ls.session.engine.submit_fill(task, token)
+        ls, document, "a fill", token, lambda: ls.session.engine.submit_fill(task, token)
     )
     if filled.answer is None:
         return [], filled.reason

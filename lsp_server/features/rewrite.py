@@ -50,6 +50,7 @@ async def _answer(ls: DiffillServer, asked: _Asked, token: CancelToken) -> dict[
         ls,
         asked.document,
         "a rewrite",
+        token,
         lambda: ls.session.engine.submit_rewrite(request, token, drafts),
     )
     answer = told.answer or EngineRewriteAnswer(())

@@ -51,7 +51,7 @@ async def ask(
 ) -> tuple[EngineScoreAnswer, str | None]:
     """The engine's answer, or an empty one and a sentence. Raises Cancelled."""
     told = await params.answered_unless_cancelled(
-        ls, document, "scoring", lambda: ls.session.engine.submit_score(asked, token)
+        ls, document, "scoring", token, lambda: ls.session.engine.submit_score(asked, token)
     )
     return told.answer or EngineScoreAnswer((), asked.start), told.reason or None
 

@@ -37,7 +37,7 @@ _KINDS = {
     EngineState.FAILED: "Error",
     EngineState.CLOSED: "Inactive",
 }
-_NOTHING = ("", "")
+_NOTHING = ("", "", "")
 """The model and the adapter that are served before any is."""
 
 
@@ -100,8 +100,9 @@ class _Loading:
         server = self._server
         if server.protocol.is_shut_down:
             return
-        if status.state is EngineState.READY and (status.model, status.adapter) != self._served:
-            first, self._served = self._served == _NOTHING, (status.model, status.adapter)
+        served = (status.model, status.adapter, status.adapter_sha256)
+        if status.state is EngineState.READY and served != self._served:
+            first, self._served = self._served == _NOTHING, served
             if not first:
                 server.session.forget_answers()
                 suspicious.look_again(server)

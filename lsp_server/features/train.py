@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 import uuid
 from collections.abc import Sequence
@@ -23,10 +22,10 @@ from pygls import uris
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from diffusion.adapters.home import home_of
-from diffusion.adapters.manifest import check_name
-from diffusion.errors import AdapterError, DiffillError
+from diffusion.errors import DiffillError
 from lsp_server.errors import TrainingUnavailable
 from lsp_server.features import asking
+from lsp_server.features.train_params import is_folder, read, read_run
 from lsp_server.protocol import (
     TRAIN_PAUSE,
     TRAIN_PLAN,
@@ -47,6 +46,8 @@ _TITLE = "Diffill: tuning on this repository"
 _OVER = ("done", "stopped", "failed")
 _AGREE_S = 10.0
 """How long a client has to agree to a progress bar."""
+_SAVED_S, _LOOK_AGAIN_S = 30.0, 3.0
+"""How long a run may take to save when its server is restarted, and how often that is looked at."""
 
 
 def open_folder(folders: Sequence[str]) -> Path | None:
@@ -77,6 +78,8 @@ class Training:
         self._timer: asyncio.TimerHandle | None = None
         self._starts: set[asyncio.Task[None]] = set()
         """Starts of runs that nobody asked for; a task that nothing refers to may vanish."""
+        self.look_again_s = _LOOK_AGAIN_S
+        self._closed = asyncio.Event()
 
     def touch(self) -> None:
         """The user did something: the run waits a moment, and idleness begins anew."""
@@ -97,7 +100,7 @@ class Training:
         self._timer = None
         self._server.session.choose_adapter()
         root = self._server.session.root
-        if self._server.session.settings.train.keep_up and root is not None and _is_folder(root):
+        if self._server.session.settings.train.keep_up and root is not None and is_folder(root):
             task = asyncio.ensure_future(self._keep_up(root))
             self._starts.add(task)
             task.add_done_callback(self._starts.discard)
@@ -110,8 +113,53 @@ class Training:
         except TrainingUnavailable as error:
             logger.warning("no run by itself: %s", error)
 
+    async def go_on(self) -> None:
+        """Go on with the run that was not over when the folder was opened, if settings say so.
+
+        Before a server that was restarted, another one may have had it, and it may still save: it
+        is waited for. Raises TrainingUnavailable and DiffillError.
+        """
+        from diffusion.train.begun import begun
+        from diffusion.train.control import is_locked
+        from diffusion.train.run_state import run_state
+
+        session = self._server.session
+        root, due_s = session.root, time.monotonic() + _SAVED_S
+        if root is None or not session.settings.train.auto_resume or not is_folder(root):
+            return
+        run = home_of(root).run
+        while is_locked(run):
+            if time.monotonic() > due_s or await self._closes_within(self.look_again_s):
+                return  # it is another window's
+        is_wanted = session.root == root and session.settings.train.auto_resume
+        state = run_state(run)["state"]
+        if not is_wanted or self.repository is not None or state not in ("interrupted", "stopped"):
+            return
+        path, left = session.settings.model.path, begun(run)
+        other = left.other_model(Path(path) if path else None)
+        if other is not None:
+            raise TrainingUnavailable(
+                f"it is of another model, {other}", fix="set diffill.model.path to that one"
+            )
+        await self.start(root, {"begun": True, "keepUp": left.by_itself})
+
+    async def _closes_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def trains(self, repository: Path) -> bool:
+        """Whether the process that this server has started works on a repository."""
+        if not self.job.active or self.repository is None:
+            return False
+        return home_of(self.repository) == home_of(repository)
+
     def close(self) -> None:
         """The run saves and stops; no other begins."""
+        self._closed.set()
         if self._timer is not None:
             self._timer.cancel()
         for task in self._starts:
@@ -124,7 +172,7 @@ class Training:
         """Start the process. Raises TrainingUnavailable."""
         await self.job.start(command(self._server, repository, options))
         self.repository = repository
-        self._asked_for = not options.get("keepUp")
+        self._asked_for = not (options.get("keepUp") or options.get("begun"))
         if self._bar is not None:  # of a run that is over
             self._bar.cancel()
         if _shows_progress(self._server):
@@ -224,28 +272,21 @@ def command(server: DiffillServer, repository: Path, options: dict[str, Any]) ->
 
 async def plan(ls: DiffillServer, params: Any) -> dict[str, Any]:
     """What a run would use, and how long it would take."""
-    repository, options = read(ls, params)
+    repository, options = read_run(ls, params)
     try:
-        _check_name(options)
         return await read_plan(command(ls, repository, {**options, "dryRun": True}))
-    except (TrainingUnavailable, AdapterError) as error:
+    except TrainingUnavailable as error:
         raise JsonRpcInvalidParams(str(error)) from None
 
 
 async def start(ls: DiffillServer, params: Any) -> dict[str, Any]:
     """Begin a run, or go on with the one that is not over."""
-    repository, options = read(ls, params)
+    repository, options = read_run(ls, params)
     try:
-        _check_name(options)
         await ls.training.start(repository, options)
-    except (TrainingUnavailable, AdapterError) as error:
+    except TrainingUnavailable as error:
         raise JsonRpcInvalidParams(str(error)) from None
     return {"repository": str(repository)}
-
-
-def _check_name(options: dict[str, Any]) -> None:
-    if options.get("name"):
-        check_name(str(options["name"]))
 
 
 def cancelled(ls: DiffillServer, params: types.WorkDoneProgressCancelParams) -> None:
@@ -253,15 +294,27 @@ def cancelled(ls: DiffillServer, params: types.WorkDoneProgressCancelParams) -> 
 
 
 def _steered(ls: DiffillServer, params: Any, action: str) -> dict[str, Any]:
-    from diffusion.train.run_state import run_state, steer
+    from diffusion.train.run_state import steer
 
     repository, _ = read(ls, params)
-    run = home_of(repository).run
+    is_ours, is_told = ls.training.trains(repository), True
     try:
-        steer(run, action)
+        steer(home_of(repository).run, action)
     except DiffillError as error:
-        raise JsonRpcInvalidParams(str(error)) from None
-    return run_state(run)
+        if not is_ours:
+            raise JsonRpcInvalidParams(str(error)) from None
+        is_told = False  # its process is there, and not yet at work
+    if is_ours and (action == "resume" or not is_told):
+        ls.training.job.steer(action)
+    return _state(ls, repository)
+
+
+def _state(ls: DiffillServer, repository: Path) -> dict[str, Any]:
+    from diffusion.train.run_state import run_state
+
+    if ls.training.trains(repository) and not ls.training.job.last:
+        return {"state": "runs"}  # what its folder says is of the run before
+    return run_state(home_of(repository).run)
 
 
 def pause(ls: DiffillServer, params: Any) -> dict[str, Any]:
@@ -278,46 +331,8 @@ def stop(ls: DiffillServer, params: Any) -> dict[str, Any]:
 
 def status(ls: DiffillServer, params: Any) -> dict[str, Any]:
     """The newest event of the repository's run, whoever started it."""
-    from diffusion.train.run_state import run_state
-
     repository, _ = read(ls, params)
-    return {**run_state(home_of(repository).run), "ours": ls.training.job.active}
-
-
-def read(ls: DiffillServer, params: Any) -> tuple[Path, dict[str, Any]]:
-    """The repository and the options. Raises JsonRpcInvalidParams that names what is wrong."""
-    if params is not None and not isinstance(params, dict):
-        raise JsonRpcInvalidParams("params must be an object, or be left out")
-    options = {name: value for name, value in (params or {}).items() if value is not None}
-    named = options.pop("repository", None)
-    if named is not None and not isinstance(named, str):
-        raise JsonRpcInvalidParams("repository is not a path")
-    try:
-        root = Path(named).expanduser() if named else ls.session.root
-    except RuntimeError as error:  # `~nobody`
-        raise JsonRpcInvalidParams(
-            f"repository {named} cannot be looked for ({error}); write the path out"
-        ) from None
-    if root is None:
-        raise JsonRpcInvalidParams("no folder is open; open one, or give repository")
-    if not _is_folder(root):
-        raise JsonRpcInvalidParams(f"repository {root} is no folder")
-    for name in ("minutes", "probeSeconds"):
-        value = options.get(name, 1)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not 0 <= value < math.inf:
-            raise JsonRpcInvalidParams(f"{name} is {value!r}; give a number from 0 up")
-    if options.get("method", "lora") not in ("lora", "full"):
-        raise JsonRpcInvalidParams(f"method is {options['method']!r}; give lora or full")
-    return root, options
-
-
-def _is_folder(path: Path) -> bool:
-    """Whether there is one; a path may also be one that no disk takes."""
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
+    return {**_state(ls, repository), "ours": ls.training.trains(repository)}
 
 
 def _sentence(event: dict[str, Any]) -> str:
@@ -348,16 +363,10 @@ def watch(server: DiffillServer) -> None:
 
 async def go_on(server: DiffillServer) -> None:
     """Go on with a run that was not over, where the settings say so."""
-    from diffusion.train.run_state import run_state
-
-    root = server.session.root
-    if root is None or not server.session.settings.train.auto_resume or not _is_folder(root):
-        return
-    if run_state(home_of(root).run)["state"] in ("interrupted", "stopped"):
-        try:
-            await server.training.start(root, {"begun": True})
-        except TrainingUnavailable as error:
-            logger.warning("the interrupted run does not go on: %s", error)
+    try:
+        await server.training.go_on()
+    except (DiffillError, TrainingUnavailable) as error:
+        logger.warning("the interrupted run does not go on: %s", error)
 
 
 def close(server: DiffillServer) -> None:

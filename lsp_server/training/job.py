@@ -103,10 +103,20 @@ class TrainingJob:
 
     def wait_a_moment(self, ms: int) -> None:
         """Tell the run to wait: somebody types."""
+        self._write(b"yield %d\n" % ms)
+
+    def steer(self, action: str) -> None:
+        """Tell the process to `pause`, `resume` or `stop`, also before it is at work."""
+        if action == "stop":
+            self.close()
+        else:
+            self._write(f"{action}\n".encode())
+
+    def _write(self, line: bytes) -> None:
         process = self._process
         if self.active and process is not None and process.stdin is not None:
             try:
-                process.stdin.write(b"yield %d\n" % ms)
+                process.stdin.write(line)
             except (OSError, RuntimeError):  # it is ending just now
                 logger.debug("the training process hears nothing any more")
 

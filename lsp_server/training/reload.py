@@ -9,16 +9,16 @@ repository lies in the folder now. Nothing here imports torch.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from diffusion.adapters.base import base_of
-from diffusion.adapters.chosen import adapter_folder
+from diffusion.adapters.base import base_of, model_folder
+from diffusion.adapters.chosen import adapter_folder, is_path
 from diffusion.adapters.home import holds_another, home_of
-from diffusion.adapters.manifest import check
+from diffusion.adapters.manifest import WEIGHTS_FILE, check
 from diffusion.adapters.store import AdapterStore
 from diffusion.errors import DiffillError
-from diffusion.pretrained import default_model_dir
 
 AUTO, NONE = "auto", "none"
 _ANOTHER = (
@@ -34,6 +34,8 @@ class Chosen:
     folder: str = ""
     name: str = ""
     problem: str | None = None
+    sha256: str = ""
+    """Of its weights."""
 
 
 def chosen_adapter(setting: str, root: Path | None, model: str = "") -> Chosen:
@@ -42,18 +44,20 @@ def chosen_adapter(setting: str, root: Path | None, model: str = "") -> Chosen:
         return Chosen()
     try:
         name: str | None = setting
+        if is_path(setting):  # one that is not absolute is meant from the open folder
+            name = os.path.abspath((root or Path()) / Path(setting).expanduser())
         if setting == AUTO and root is not None:
             home = home_of(root)
             name = AdapterStore(home).selected()
-            if name is not None and holds_another(home):
+            if name is not None and holds_another(home, name):
                 return Chosen(problem=_ANOTHER.format(folder=home.root, name=name))
         if name is None:
             return Chosen()
-        model_dir = Path(model).expanduser() if model else default_model_dir()
+        model_dir = model_folder(Path(model) if model else None)
         folder = adapter_folder(name, root, lambda: base_of(model_dir))
         manifest = check(folder)
     except (DiffillError, OSError) as error:
         return Chosen(problem=str(error))
     except (RuntimeError, ValueError) as error:  # `~nobody/...`, NUL: what no path may hold
         return Chosen(problem=f"{setting!r} cannot be looked for ({error}); write the path out")
-    return Chosen(str(folder), manifest.name)
+    return Chosen(str(folder), manifest.name, sha256=manifest.files[WEIGHTS_FILE].sha256)

@@ -188,6 +188,31 @@ async def test_tcp_ends_by_ctrl_c_without_a_traceback() -> None:
         assert "Traceback" not in await server.errors()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no SIGINT for one process there")
+async def test_tcp_ends_by_ctrl_c_while_a_client_and_another_are_connected(tmp_path: Path) -> None:
+    async with running(*command("--tcp", "--engine", script(tmp_path, ANSWER))) as server:
+        port = int((await server.error_line("listening on")).rpartition(":")[2])
+        client = Connection(*await asyncio.open_connection("127.0.0.1", port))
+        await client.initialize()
+        _, idle = await asyncio.open_connection("127.0.0.1", port)
+        server.process.send_signal(signal.SIGINT)
+        assert await server.ended() == 130
+        errors = await server.errors()
+        client.close()
+        idle.close()
+    assert "Traceback" not in errors and "CancelledError" not in errors
+
+
+async def test_the_port_is_told_whatever_is_logged(tmp_path: Path) -> None:
+    options = ("--tcp", "--log-level", "error", "--engine", script(tmp_path, ANSWER))
+    async with running(*command(*options)) as server:
+        port = int((await server.error_line("listening on 127.0.0.1:")).rpartition(":")[2])
+        client = Connection(*await asyncio.open_connection("127.0.0.1", port))
+        await client.initialize()
+        client.close()
+        assert await server.ended() == 1
+
+
 _WATCH = """
 import os, sys
 

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from lsp_server.training.job import TrainingJob
-from tests.support.lsp_wire import WAIT_S
+from tests.support.lsp_wire import WAIT_S, Wire
 
 
 def program(*events: dict[str, Any], after: str = "") -> list[str]:
@@ -22,3 +22,14 @@ async def over(job: TrainingJob) -> None:
     assert job._task is not None
     async with asyncio.timeout(WAIT_S):
         await job._task
+
+
+async def arrived(wire: Wire, method: str) -> dict[str, Any]:
+    """The next message of a method that has not been looked at, when it is there."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            for message in wire.sent:
+                if message.get("method") == method and "seen" not in message:
+                    message["seen"] = True
+                    return message
+            await asyncio.sleep(0)

@@ -14,6 +14,7 @@ from diffusion.adapters.home import home_of
 from diffusion.adapters.manifest import WEIGHTS_FILE
 from diffusion.adapters.store import AdapterStore
 from lsp_server.commands import app
+from tests.support.adapters import publish
 from tests.unit.adapters.test_store import WEIGHTS, manifest
 
 
@@ -38,19 +39,20 @@ def test_of_several_adapters_all_are_deleted_or_none(
 
 
 def test_rollback_tells_what_it_passes_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
-    store = AdapterStore(home_of(tmp_path))
-    for name in ("one", "two"):
-        store.publish(manifest(name), WEIGHTS)
+    store = publish(tmp_path, tiny_model_dir, "one", "two")
+    store.publish(manifest("theirs"), WEIGHTS)  # for another model
+    for name in ("one", "theirs", "two"):
         store.select(name)
-    (store.folder / "one" / WEIGHTS_FILE).write_bytes(WEIGHTS[:-1])
-    words = ["adapters", "rollback", "--repo", str(tmp_path)]
+    (store.folder / "one" / WEIGHTS_FILE).write_bytes(b"")
+    words = ["adapters", "rollback", "--repo", str(tmp_path), "--model", str(tiny_model_dir)]
     answer = CliRunner().invoke(app, words)
     assert answer.exit_code == 0
-    passed_over, serving = answer.stdout.splitlines()
-    assert passed_over.startswith("passed over: ") and "is truncated" in passed_over
+    theirs, one, serving = answer.stdout.splitlines()
+    assert theirs.startswith("passed over: ") and "another base model" in theirs
+    assert one.startswith("passed over: ") and "is truncated" in one
     assert serving == "serving the base model"
     store.select("two")
     document = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
@@ -68,6 +70,19 @@ def test_a_model_may_be_named_below_a_home(
     assert (answer.exit_code, answer.stdout) == (0, "no adapter yet\n")
     answer = CliRunner().invoke(app, [*words, "~nobody-of-that-name/m"])
     assert answer.exit_code == 2 and "write the path out" in answer.stderr
+
+
+@pytest.mark.parametrize("command", ["adapters list --repo", "train status", "train"])
+def test_a_home_of_nobody_is_named(
+    tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DIFFILL_MODEL", str(tiny_model_dir))
+    for repo, data in (("~nobody-of-that-name/x", "data"), (str(tmp_path), "~nobody-of-that-name")):
+        monkeypatch.setenv("DIFFILL_DATA", data)
+        answer = CliRunner().invoke(app, [*command.split(), repo])
+        assert answer.exit_code == 2, answer.output
+        assert "~nobody-of-that-name" in answer.stderr and "write the path out" in answer.stderr
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,13 @@ import torch
 from safetensors.torch import save
 
 from diffusion.adapters import store as under_test
-from diffusion.adapters.home import RepositoryHome, holds_another, home_of, note_repository
+from diffusion.adapters.home import (
+    NOTE_FILE,
+    RepositoryHome,
+    holds_another,
+    home_of,
+    note_repository,
+)
 from diffusion.adapters.manifest import (
     LONGEST_NAME,
     LORA,
@@ -111,6 +117,18 @@ def test_of_what_was_served_the_last_ones_are_remembered(store: AdapterStore) ->
     assert store.rollback() == "one"
 
 
+def test_rollback_passes_over_what_is_for_another_model(store: AdapterStore) -> None:
+    store.publish(manifest("one"), WEIGHTS)
+    store.select("one", BASE)
+    store.publish(replace(manifest("theirs"), base_sha256="0" * 64), WEIGHTS)
+    store.select("theirs")
+    store.publish(manifest("two"), WEIGHTS)
+    store.select("two", BASE)
+    passed_over: list[str] = []
+    assert store.rollback(BASE, passed_over.append) == store.selected() == "one"
+    assert len(passed_over) == 1 and "theirs was made for another base model" in passed_over[0]
+
+
 def test_rollback_passes_over_what_cannot_be_served_and_says_why(store: AdapterStore) -> None:
     for name in ("one", "two", "three", "four"):
         store.publish(manifest(name), WEIGHTS)
@@ -119,7 +137,7 @@ def test_rollback_passes_over_what_cannot_be_served_and_says_why(store: AdapterS
     weights.write_bytes(WEIGHTS[:-1])
     shutil.rmtree(store.folder / "two")
     passed_over: list[str] = []
-    assert store.rollback(passed_over.append) == store.selected() == "one"
+    assert store.rollback(pass_over=passed_over.append) == store.selected() == "one"
     assert "is truncated" in passed_over[0] and "no adapter called two" in passed_over[1]
     assert len(passed_over) == 2 and store.rollback() is None
 
@@ -305,13 +323,49 @@ def test_a_home_is_of_another_repository_where_most_of_the_files_are_gone(tmp_pa
     files = [home.root / f"{name}.py" for name in "abcd"]
     for file in files:
         file.write_text("")
-    assert not holds_another(home), "nothing is known of them"
-    note_repository(home, [file.name for file in files])
-    found = [holds_another(home)]
+    assert not holds_another(home, "one"), "nothing is known of them"
+    note_repository(home, "one", [file.name for file in files])
+    found = [holds_another(home, "one")]
     for file in files:
         file.unlink()
-        found.append(holds_another(home))
+        found.append(holds_another(home, "one"))
     assert found == [False, False, False, True, True]
+
+
+def test_the_files_of_one_adapter_say_nothing_of_another(tmp_path: Path) -> None:
+    home = RepositoryHome(tmp_path / "repo", tmp_path / "home")
+    home.root.mkdir()
+    (home.root / "new.py").write_text("")
+    for name in ("old", "new"):
+        (home.adapters / name).mkdir(parents=True)
+        note_repository(home, name, [f"{name}.py"])
+    assert holds_another(home, "old") and not holds_another(home, "new")
+    assert not holds_another(home, "imported"), "nothing is known of it"
+    (home.adapters / "old").rmdir()
+    note_repository(home, "new", ["new.py"])
+    assert not holds_another(home, "old"), "it is gone, and what was known of it"
+
+
+def test_a_note_from_before_adapters_had_their_own_holds_for_those(tmp_path: Path) -> None:
+    home = RepositoryHome(tmp_path / "repo", tmp_path / "home")
+    (home.root / "b.py").mkdir(parents=True)
+    home.folder.mkdir()
+    (home.folder / NOTE_FILE).write_text(json.dumps({"root": "/", "files": ["a.py"]}))
+    assert holds_another(home, "old")
+    note_repository(home, "new", ["b.py"])
+    assert holds_another(home, "old") and not holds_another(home, "new")
+
+
+@pytest.mark.parametrize("name", ["r" * 250, "é" * 127, "字" * 85])
+def test_a_repository_may_have_a_long_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    (tmp_path / name).mkdir()
+    home = home_of(tmp_path / name)
+    home.run.mkdir(parents=True)
+    assert home.folder.name.startswith(name[:40])
+    assert home_of(tmp_path / "usual").folder.name.startswith("usual-")
 
 
 def test_a_home_is_outside_of_its_repository(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from random import Random
+from statistics import median
 
 import pytest
 import torch
@@ -14,20 +16,25 @@ from diffusion.data.batches import (
     BatchConfig,
     BatchStream,
     Share,
+    build_row,
     build_rows,
     drawn_weights,
     window_tokens,
 )
 from diffusion.data.document_source import DocumentSource
 from diffusion.data.examples import ExampleConfig, canvas_size
-from diffusion.data.shards import ShardSet
+from diffusion.data.shards import ShardSet, write_shard
 from diffusion.errors import ConfigError
 from diffusion.pretrained import bundled_tokenizer_path
+from diffusion.text.canvas import GAP
 from diffusion.text.hole_sampling import HoleMix
-from diffusion.text.tokenizer import DEL, MASK, Tokenizer
+from diffusion.text.syntax import SyntaxTree
+from diffusion.text.tokenizer import DEL, EOF, MASK, Tokenizer
+from diffusion.train.stages import plan
 from tests.unit.train.corpora import write_corpus
 
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
+ROOT = Path(__file__).resolve().parents[3]
 CONFIG = BatchConfig(rows=4, row_tokens=128)
 TWINS = ExampleConfig(plain_mlm=0.0, complementary=True)
 
@@ -160,3 +167,104 @@ def test_long_canvases_leave_room_in_their_rows(source: DocumentSource) -> None:
     batch = build_rows(source, TOKENIZER, range(8), replace(CONFIG, row_tokens=512, example=free))
     assert batch.tokens > 0.7 * batch.ids_BL.numel()
     assert int((batch.ids_BL == DEL).sum() + (batch.ids_BL == MASK).sum()) > batch.tokens / 8
+
+
+@pytest.fixture(scope="module")
+def long_source(tmp_path_factory: pytest.TempPathFactory) -> DocumentSource:
+    """Of documents that are longer than any window: modules of this repository."""
+    folder = tmp_path_factory.mktemp("long")
+    parts = sorted((ROOT / "diffusion" / "text").glob("[a-l]*.py"))
+    text = b"".join(path.read_bytes() for path in parts)
+    write_shard(folder / "train-python-000.bin", [TOKENIZER.encode(text[:48_000])])
+    return DocumentSource(ShardSet.open(folder, "train"), TOKENIZER, {})
+
+
+def test_the_last_stage_has_contexts_as_long_as_serving_asks_for(
+    long_source: DocumentSource,
+) -> None:
+    config = plan("full", 1024)[-1].batch(BatchConfig(row_tokens=1024))
+    assert config.selective and config.example.complementary
+    rows = [build_row(long_source, TOKENIZER, Random(row), config) for row in range(24)]
+    contexts = [
+        example.segments.count(0) for row in rows for example in row for _ in example.canvases
+    ]
+    assert median(contexts) > 400
+    assert len(contexts) > 24 * 2 * 5  # canvases, twins included
+    assert sum(len(example.ids) for row in rows for example in row) > 0.93 * 24 * 1024
+
+
+def test_holes_that_do_not_fit_are_context_whichever_they_are() -> None:
+    data = (ROOT / "diffusion" / "text" / "canvas.py").read_bytes()
+    window = (0, data.index(b"@dataclass(frozen=True, slots=True)\nclass Context"))
+    tree = SyntaxTree.parse(data, "python")
+    config = replace(plan("full", 1024)[-1].example, plain_mlm=0.0)
+    halves, kept, left = Counter[bool](), 0, 0
+    for seed in range(60):
+        whole, fitting = (
+            config.build(TOKENIZER, tree, data, window, "python", Random(seed), room)
+            for room in (None, 800)
+        )
+        assert len(fitting.ids) <= 800 < len(whole.ids)
+        canvases = [
+            [e.ids[c.start : c.end] for c in e.canvases if c.twin is None] for e in (whole, fitting)
+        ]
+        found = [canvases[0].index(canvas) for canvas in canvases[1]]
+        assert found == sorted(found) and 0 < len(found) < len(canvases[0])
+        half = len(canvases[0]) / 2
+        halves.update(place >= half for place in found)
+        kept, left = kept + len(found), left + len(canvases[0]) - len(found)
+    assert kept > 120 and left > 60
+    assert halves[True] / kept == pytest.approx(0.5, abs=0.1)
+
+
+def test_small_rests_of_rows_are_text_without_holes(source: DocumentSource) -> None:
+    """Holes in a few lines from the middle of a file are nothing that serving asks for."""
+    config = replace(CONFIG, row_tokens=1024, example=ExampleConfig(plain_mlm=0.0))
+    small = large = 0
+    for number in range(40):
+        room = 1024
+        for example in build_row(source, TOKENIZER, Random(number), config):
+            assert not example.canvases or room >= 256
+            small, large = small + (room < 256), large + bool(example.canvases)
+            room -= len(example.ids)
+    assert small > 5 and large > 40
+
+
+def test_good_windows_do_not_change_the_shares_of_languages(tmp_path: Path) -> None:
+    tables = b"".join(b"const T%d = [%s];\n" % (n, b"1234567, " * 20) for n in range(60))
+    good = (ROOT / "diffusion" / "text" / "canvas.py").read_bytes()
+    for language, text in (("javascript", tables), ("python", good)):
+        write_shard(tmp_path / f"train-{language}-000.bin", [TOKENIZER.encode(text)])
+    shards = ShardSet.open(tmp_path, "train")
+    config = replace(CONFIG, rows=1, selective=True)
+    source = DocumentSource(shards, TOKENIZER, dict.fromkeys(shards.languages, 1.0))
+    drawn = [
+        example.language
+        for number in range(60)
+        for example in build_row(source, TOKENIZER, Random(number), config)[:1]
+    ]
+    assert Counter(drawn)["javascript"] / len(drawn) == pytest.approx(0.5, abs=0.2)
+
+
+def test_some_files_end_with_a_line_end_behind_the_last_hole() -> None:
+    data = b"value = compute(argument)\r\n" * 30
+    tree = SyntaxTree.parse(data, "python")
+    config = ExampleConfig(plain_mlm=0.0, end_of_file=1.0)
+    ends = Counter[bytes]()
+    for seed in range(80):
+        example = config.build(
+            TOKENIZER, tree, data, (0, len(data)), "python", Random(seed)
+        )
+        last = example.canvases[-1]
+        behind = example.positions[last.start] + GAP
+        after = [
+            token
+            for token, place, segment in zip(
+                example.ids, example.positions, example.segments, strict=True
+            )
+            if segment == 0 and place >= behind
+        ]
+        assert after[-1] == EOF
+        ends[TOKENIZER.decode(after[:-1])] += 1
+    assert set(ends) == {b"", b"\r\n"}
+    assert ends[b"\r\n"] > 20 and ends[b""] > 20

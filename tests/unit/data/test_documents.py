@@ -50,6 +50,17 @@ def test_cut_pieces_join_to_the_whole_and_are_short(parts: list[bytes]) -> None:
     assert all(len(piece) <= 64 for piece in pieces)
 
 
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_a_document_ends_where_a_file_might(line_end: bytes) -> None:
+    method = b"    def g(self):\n        a = 1\n\n        return a\n\n"
+    data = (b"class A:\n" + method * 3 + b"\nvalue = [\n    1,\n\n]\n\n") * 30
+    data = data.replace(b"\n", line_end)
+    first, *others = pieces = split_long(data, 1000)
+    assert b"".join(pieces) == data and len(pieces) > 4
+    assert first.startswith(b"class")
+    assert all(piece.startswith((b"class", b"value")) for piece in others)
+
+
 def test_cuts_are_at_blank_lines_where_there_are_any() -> None:
     data = b"def f():\n    pass\n\n" * 10
     assert all(piece.endswith(b"\n\n") for piece in split_long(data, 60))

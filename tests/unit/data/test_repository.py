@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffusion.cancel import Cancelled
+from diffusion.data import repository as repository_module
 from diffusion.data.repository import (
     HELD_OUT_SHARE,
     Repository,
@@ -53,7 +54,7 @@ def test_what_is_left_out_says_why(tmp_path: Path) -> None:
     (tmp_path / "link.py").symlink_to(tmp_path / "gpl.py")
     found = scan_repository(tmp_path)
     assert reasons(found) == {
-        "private/inner.py": "gitignore", "a.tmp.py": "gitignore", "deep/bad.py": "gitignore",
+        "private/": "gitignore", "a.tmp.py": "gitignore", "deep/bad.py": "gitignore",
         "module_1.py": "diffillignore", "node_modules/": "vendored", "made.py": "generated",
         "module_2.py": "duplicate", "short.py": "too_small", "broken.py": "not_utf8",
         "app.min.js": "vendored_or_generated_name", "lib/env/": "virtual_environment",
@@ -61,6 +62,29 @@ def test_what_is_left_out_says_why(tmp_path: Path) -> None:
     }  # fmt: skip
     assert {"copy.py", "keep.tmp.py", "gpl.py", "deep/good.py"} <= paths(found)
     assert not found.uses_git
+
+
+@pytest.mark.parametrize("pattern", ["made/", "g*.py"])
+def test_what_is_ignored_does_not_count_as_too_many_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    monkeypatch.setattr(repository_module, "MOST_FILES", 4)
+    write_repository(tmp_path, 4)
+    (tmp_path / "made").mkdir()
+    for number in range(3):
+        (tmp_path / "made" / f"g{number}.py").write_text(code(80 + number))
+    with pytest.raises(CorpusError, match=r"more than 4 code files; name folders .*ignore"):
+        scan_repository(tmp_path)
+    (tmp_path / ".diffillignore").write_text(f"{pattern}\n")
+    found = scan_repository(tmp_path)
+    assert len(found.files) == 4 and {*found.reasons()} == {"diffillignore"}
+
+
+def test_a_folder_of_which_something_is_let_back_in_is_looked_into(tmp_path: Path) -> None:
+    write_repository(tmp_path, 4)
+    write_repository(tmp_path / "made", 6)
+    (tmp_path / ".gitignore").write_text("made/*\n!made/module_5.py\n")
+    assert "made/module_5.py" in paths(scan_repository(tmp_path))
 
 
 def test_a_pipe_is_not_read_and_a_name_that_is_no_utf8_is_one(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,6 +93,17 @@ def test_an_adapter_is_loaded_beside_what_is_served(served: Served, models: Mode
     models.gate.set()
     assert served.until(adapter="one").model == "one"
     assert served.text() == "one"
+
+
+def test_another_adapter_in_the_same_folder_is_loaded(served: Served) -> None:
+    first = EngineConfig(adapter="one", adapter_sha256="a")
+    for config in (first, replace(first, adapter_sha256="b"), first.bare()):
+        served.engine.configure(config)
+        assert served.text() in ("one", "base")
+        status = served.until(
+            model=config.adapter or "base", adapter_sha256=config.adapter_sha256
+        )
+        assert (status.adapter, status.adapter_sha256) == (config.adapter, config.adapter_sha256)
 
 
 def test_a_bad_adapter_is_never_served(served: Served) -> None:

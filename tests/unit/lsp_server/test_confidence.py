@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from tests.support.lsp_wire import URI, WAIT_S, Wire, scripted
 from tests.support.lsp_wire import answer as rule
 from tests.unit.lsp_server.test_requests import open_drawn
 
+OTHER = "file:///b.py"
 TOKENS = (("if", 0.9), (" x", 0.5), (":\n", 0.8), ("    y", 0.4))
 
 
@@ -73,5 +76,48 @@ async def test_typing_along_keeps_the_rest_and_another_document_has_none() -> No
     assert await wire.ask("diffill/confidence", {"textDocument": {"uri": "file:///b.py"}}) == {
         "items": []
     }
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
+
+
+def shown(found: dict[str, Any]) -> list[str]:
+    return [item["insertText"] for item in found["items"]]
+
+
+async def test_every_document_has_its_own_until_it_is_closed() -> None:
+    wire = Wire(scripted([rule("a + b", before="return "), rule("2", before="x = ")]))
+    line, character = await open_drawn(wire, "return ¦\n")
+    wire.open("x = \n", uri=OTHER)
+    first, other = {"textDocument": {"uri": URI}}, {"textDocument": {"uri": OTHER}}
+    await wire.inline(line, character)
+    await wire.inline(0, 4, uri=OTHER)
+    assert shown(await wire.ask("diffill/confidence", first)) == ["return a + b"]
+    assert shown(await wire.ask("diffill/confidence", other)) == ["x = 2"]
+    wire.notify("textDocument/didClose", first)
+    wire.open("return \n")
+    assert await wire.ask("diffill/confidence", first) == {"items": []}
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
+
+
+async def test_a_request_that_was_overtaken_does_not_take_what_is_shown_away() -> None:
+    wire = Wire(scripted([rule("a + b", before="return "), rule("y", before="x")], gated=True))
+    line, character = await open_drawn(wire, "return ¦\n")
+    asked = wire.ask_inline(line, character)
+    wire.engine.filler.release()
+    await wire.response(asked)
+    wire.type("x", line, character, 2)
+    overtaken = wire.ask_inline(line, character + 1)
+    await wire.ask("diffill/status")  # the engine is at it
+    back = {"start": {"line": line, "character": character},
+            "end": {"line": line, "character": character + 1}}  # fmt: skip
+    erased = {"textDocument": {"uri": URI, "version": 3},
+              "contentChanges": [{"range": back, "text": ""}]}  # fmt: skip
+    wire.notify("textDocument/didChange", erased)
+    assert await wire.inline(line, character) == ["return a + b"]
+    wire.engine.filler.release()
+    assert (await wire.response(overtaken))["result"]["items"] == []
+    found = await wire.ask("diffill/confidence", {"textDocument": {"uri": URI}})
+    assert shown(found) == ["return a + b"]
     wire.server.session.close()
     assert wire.engine.join(WAIT_S)

@@ -171,6 +171,40 @@ async def test_what_the_engine_fails_at_comes_as_a_sentence(wire: Wire) -> None:
     assert other["alternatives"] == [] and other["reason"] == "no luck"
 
 
+@pytest.mark.parametrize(
+    ("method", "needed", "found"),
+    [
+        ("fill", {}, "fills"),
+        ("bridge", {"position": FIRST["start"]}, "fills"),
+        ("rewrite", {"range": FIRST}, "rewrites"),
+        ("alternatives", {"range": FIRST, "text": "one", "offset": 0}, "alternatives"),
+        ("score", {}, "words"),
+    ],
+)
+async def test_an_edit_after_the_engine_is_done_is_not_too_late(
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    needed: dict[str, Any],
+    found: str,
+) -> None:
+    """The loop is busy when the engine answers, and reads an edit before the answer."""
+    await wire.initialize()
+    wire.open(TEXT)
+    name = "submit_fill" if method == "bridge" else f"submit_{method}"
+    submit = getattr(wire.engine, name)
+
+    def submit_and_edit(*asked: Any) -> Any:
+        answered = submit(*asked)
+        answered.result(WAIT_S)
+        wire.type("# ", 0, 0, 2)
+        return answered
+
+    monkeypatch.setattr(wire.engine, name, submit_and_edit)
+    result = await wire.ask(f"diffill/{method}", {**DOCUMENT, **needed})
+    assert result[found] == [] and result["reason"] == SENTENCES[Reason.STALE]
+
+
 async def test_kept_ranges_reach_the_engine(wire: Wire) -> None:
     await wire.initialize()
     wire.open(TEXT)

@@ -36,7 +36,7 @@ def wire() -> Iterator[Wire]:
     assert wire.engine.join(WAIT_S)
 
 
-def drafts(wire: Wire, token: int | str = "t") -> list[dict[str, Any]]:
+def drafts(wire: Wire, token: float | str = "t") -> list[dict[str, Any]]:
     told = [m["params"] for m in wire.sent if m.get("method") == "$/progress"]
     return [params["value"] for params in told if params["token"] == token]
 
@@ -136,8 +136,8 @@ async def test_what_is_no_token_is_refused(wire: Wire, token: Any) -> None:
     assert "partialResultToken" in response["error"]["message"]
 
 
-@pytest.mark.parametrize("token", [0, 7, "", "a"])
-async def test_numbers_and_strings_are_tokens(wire: Wire, token: int | str) -> None:
+@pytest.mark.parametrize("token", [0, 7, 7.0, "", "a"])
+async def test_numbers_and_strings_are_tokens(wire: Wire, token: float | str) -> None:
     wire.engine.filler.release(3)
     await wire.response(await begin(wire, "diffill/fill", token))
     assert len(drafts(wire, token)) == 3

@@ -201,6 +201,11 @@ def test_later_settings_lie_on_earlier_ones() -> None:
         ({"*": True}, True, True),
         ({"*": True, "go": False}, True, False),
         ({"go": True}, False, True),
+        ({"go": True, "python": False}, False, True),
+        ({"go": False}, True, False),
+        ({"go": False, "rust": False}, True, False),
+        ({"go": False, "*": False}, False, False),
+        ({}, True, True),
     ],
 )
 def test_languages_not_named_follow_the_star(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ import pytest
 
 from diffusion.adapters.home import home_of
 from diffusion.adapters.manifest import WEIGHTS_FILE
+from diffusion.train.control import PAUSE, RUN, only_run, wanted
 from lsp_server.features import train
 from lsp_server.training.reload import Chosen
 from tests.support.adapters import publish
 from tests.support.lsp_wire import WAIT_S, Wire, scripted
-from tests.support.runs import over, program
+from tests.support.runs import arrived, over, program
 
 
 @pytest.fixture
@@ -44,6 +44,7 @@ async def test_a_run_shows_its_events_and_its_adapter_is_served(
     monkeypatch.setattr(train, "command", lambda *_: script)
     await begin(wire, repository, tiny_model_dir, diffillTraining=True)
     assert wire.server.session.adapter.name == "new"
+    assert wire.engine._config.adapter_sha256 == wire.server.session.adapter.sha256 != ""
     store.select(None)
     wire.server.session.choose_adapter()
     assert wire.server.session.adapter == Chosen()
@@ -60,17 +61,6 @@ STOPS_WHEN_TOLD = (
     "print('{\"event\": \"train\", \"loss\": 2, \"eta_minutes\": 1}')\n"
     "print('{\"event\": \"stopped\", \"message\": \"saved\"}', flush=True)\n"
 )
-
-
-async def arrived(wire: Wire, method: str) -> dict[str, Any]:
-    """The next message of a method that has not been looked at, when it is there."""
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            for message in wire.sent:
-                if message.get("method") == method and "seen" not in message:
-                    message["seen"] = True
-                    return message
-            await asyncio.sleep(0)
 
 
 async def test_who_takes_the_progress_bar_away_stops_the_run_and_sees_its_end(
@@ -174,47 +164,6 @@ async def test_a_bar_that_comes_after_the_end_of_its_run_ends(
     await over(wire.server.training.job)
 
 
-@pytest.mark.parametrize(
-    ("state", "setting", "starts"),
-    [
-        ("interrupted", True, True), ("stopped", True, True), ("done", True, False),
-        ("none", True, False), ("stopped", False, False),
-    ],
-)  # fmt: skip
-async def test_an_interrupted_run_goes_on_if_the_settings_say_so(
-    wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch,
-    state: str, setting: bool, starts: bool,
-) -> None:  # fmt: skip
-    run = home_of(repository).run
-    if state != "none":
-        run.mkdir(parents=True)
-        # A status that says "runs" without a process that holds the lock is an interrupted run.
-        status = {"state": "runs" if state == "interrupted" else state}
-        (run / "status.json").write_text(json.dumps(status))
-    monkeypatch.setattr(train, "command", lambda *_: program({"event": "stopped"}))
-    await wire.initialize(
-        {"experimental": {"diffillTraining": True}},
-        rootUri=repository.as_uri(),
-        initializationOptions={"train": {"autoResume": setting}},
-    )
-    if starts:
-        async with asyncio.timeout(WAIT_S):
-            while wire.server.training.repository is None:  # `initialized` begins it
-                await asyncio.sleep(0)
-        await over(wire.server.training.job)
-    else:
-        await train.go_on(wire.server)
-    told = [m["params"] for m in wire.sent if m.get("method") == "diffill/train/progress"]
-    assert bool(told) is starts
-    assert wire.server.training.repository == (repository if starts else None)
-
-
-async def test_what_goes_on_keeps_its_method(wire: Wire, repository: Path) -> None:
-    await wire.initialize(rootUri=repository.as_uri())
-    assert "--method" in train.command(wire.server, repository, {})
-    assert "--method" not in train.command(wire.server, repository, {"begun": True})
-
-
 async def test_a_plan_is_given_no_option_that_would_do_nothing(
     wire: Wire, repository: Path
 ) -> None:
@@ -223,30 +172,6 @@ async def test_a_plan_is_given_no_option_that_would_do_nothing(
     for dry in (False, True):
         words = train.command(wire.server, repository, {**given, "dryRun": dry})
         assert ("--name" in words, "--keep-up" in words) == (not dry, not dry)
-
-
-@pytest.mark.parametrize("asked_again", [False, True])
-async def test_an_interrupted_run_goes_on_also_where_settings_come_late_or_not_at_all(
-    wire: Wire, repository: Path, monkeypatch: pytest.MonkeyPatch, asked_again: bool
-) -> None:
-    run = home_of(repository).run
-    run.mkdir(parents=True)
-    (run / "status.json").write_text('{"state": "stopped"}')
-    monkeypatch.setattr(train, "command", lambda *_: program({"event": "stopped"}))
-    await wire.initialize(
-        {"workspace": {"configuration": True}, "experimental": {"diffillTraining": True}},
-        rootUri=repository.as_uri(),
-        initializationOptions={"train": {"autoResume": not asked_again}},
-    )
-    pull, settings = await arrived(wire, "workspace/configuration"), None
-    if asked_again:  # and the first question is never answered
-        wire.notify("workspace/didChangeConfiguration", {"settings": None})
-        pull = await arrived(wire, "workspace/configuration")
-        settings = [{"train": {"autoResume": True}}]
-    wire.message({"id": pull["id"], "result": settings})
-    told = await arrived(wire, "diffill/train/progress")
-    assert told["params"] == {"event": "stopped"}
-    await over(wire.server.training.job)
 
 
 @pytest.mark.parametrize("setting", [True, False])
@@ -345,8 +270,12 @@ async def test_the_adapter_is_that_of_the_folder_that_is_open_now(
         ("diffill/train/status", {"repository": "\ud800"}, "is no folder"),
         ("diffill/train/plan", {"repository": "~nobody-of-that-name/x"}, "write the path out"),
         ("diffill/train/plan", {"name": "a\0b"}, "cannot be called"),
-        ("diffill/train/plan", {"minutes": float("inf")}, "give a number from 0 up"),
-        ("diffill/train/start", {"minutes": "ten"}, "give a number from 0 up"),
+        ("diffill/train/plan", {"minutes": float("inf")}, "give a number above 0"),
+        ("diffill/train/start", {"minutes": "ten"}, "give a number above 0"),
+        ("diffill/train/start", {"minutes": 0}, "minutes is 0; give a number above 0"),
+        ("diffill/train/plan", {"probeSeconds": -1}, "give a number from 0 up"),
+        ("diffill/train/start", {"fresh": "no"}, "fresh is 'no'; give true or false"),
+        ("diffill/train/start", {"minuts": 3, "keepUp": True}, "minuts, keepUp would do nothing"),
         ("diffill/train/start", {"method": "magic"}, "give lora or full"),
         ("diffill/train/start", {"name": "my tuning"}, "cannot be called 'my tuning'"),
         ("diffill/train/pause", None, "no run is at work"),
@@ -363,6 +292,53 @@ async def test_what_makes_no_sense_is_named(
     response = await wire.response(wire.request(method, params))
     assert response["error"]["code"] == -32602
     assert said in response["error"]["message"]
+
+
+async def test_a_home_of_nobody_is_named(
+    wire: Wire, repository: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await begin(wire, repository, Path("~nobody-of-that-name/m"))
+    response = await wire.response(wire.request("diffill/model/list"))
+    assert "write the path out" in response["error"]["message"]
+    monkeypatch.setenv("DIFFILL_DATA", "~nobody-of-that-name/data")
+    for method in ("model/list", "train/status", "train/start"):
+        response = await wire.response(wire.request(f"diffill/{method}"))
+        assert response["error"]["code"] == -32602
+        assert "DIFFILL_DATA ~nobody-of-that-name" in response["error"]["message"]
+
+
+TELLS_WHAT_IT_HEARS = (
+    "import json\n"
+    "print(json.dumps({'event': 'stopped', 'heard': [line.strip() for line in sys.stdin]}))\n"
+)
+
+
+async def test_a_run_is_steered_before_it_is_at_work(
+    wire: Wire, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = home_of(repository).run
+    run.mkdir(parents=True)
+    (run / "status.json").write_text('{"event": "done", "state": "done"}')  # of the one before
+    monkeypatch.setattr(train, "command", lambda *_: program(after=TELLS_WHAT_IT_HEARS))
+    await begin(wire, repository, tmp_path, diffillTraining=True)
+    await wire.ask("diffill/train/start")
+    assert await wire.ask("diffill/train/status") == {"state": "runs", "ours": True}
+    other = {"repository": str(tmp_path)}
+    assert await wire.ask("diffill/train/status", other) == {"state": "none", "ours": False}
+    response = await wire.response(wire.request("diffill/train/stop", other))
+    assert "no run is at work" in response["error"]["message"]
+    for action in ("pause", "resume"):
+        assert await wire.ask(f"diffill/train/{action}") == {"state": "runs"}
+    with only_run(run):  # from then on, whoever steers it writes to its folder
+        await wire.ask("diffill/train/pause")
+        assert wanted(run) == PAUSE
+        await wire.ask("diffill/train/resume")  # it may have heard of a pause here and there
+        assert wanted(run) == RUN
+    await wire.ask("diffill/train/stop")
+    await over(wire.server.training.job)
+    assert wire.server.training.job.last["heard"] == ["pause", "resume", "resume"]
+    status = await wire.ask("diffill/train/status")
+    assert status == {"event": "done", "state": "done", "ours": False}
 
 
 async def test_what_is_null_is_left_out(

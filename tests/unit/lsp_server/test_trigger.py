@@ -54,7 +54,7 @@ def test_offers_up_to_a_limit(drawn: str, raw: dict[str, Any] | None) -> None:
         ("x¦", {"enable": False}, Reason.DISABLED),
         ("x¦", {"inline": {"trigger": "manual"}}, Reason.MANUAL_ONLY),
         ("x¦", {"languages": {"*": True, "python": False}}, Reason.LANGUAGE_OFF),
-        ("x¦", {"languages": {}}, Reason.LANGUAGE_OFF),
+        ("x¦", {"languages": {"go": True}}, Reason.LANGUAGE_OFF),
         ("x\0¦", None, Reason.BINARY),
         ("x" * 2000 + " ¦", None, Reason.LINE_TOO_LONG),
         ("x\n" * 600_000 + "¦", None, Reason.FILE_TOO_LARGE),

@@ -169,7 +169,9 @@ async def test_steering_answers_with_the_run_as_it_is(
     monkeypatch.setattr(
         "diffusion.train.run_state.steer", lambda run, action: steered.append(action)
     )
-    monkeypatch.setattr(type(tuned.server.training.job), "active", True)
+    training = tuned.server.training
+    training.repository, training.job.last = tuned.server.session.root, dict(state)
+    monkeypatch.setattr(type(training.job), "active", True)
     check(await tuned.ask(fixture["method"], fixture["params"]), fixture["method"])
     assert steered == ([] if verb == "status" else [verb])
     monkeypatch.undo()

@@ -165,8 +165,9 @@ SOURCE = b"".join(
 
 
 def test_measure_names_holes_as_serving_does_and_counts_tokens() -> None:
-    samples = list(measure([("python", SOURCE)] * 20, Words(), random.Random(3)))
-    assert samples == list(measure([("python", SOURCE)] * 20, Words(), random.Random(3)))
+    documents = [("python", SOURCE, (0, len(SOURCE)))] * 20
+    samples = list(measure(documents, Words(), random.Random(3)))
+    assert samples == list(measure(documents, Words(), random.Random(3)))
     assert {language for language, _, _ in samples} == {"python"}
     kinds = {kind for _, kind, _ in samples}
     assert {"statement", "condition", "arguments", "inline", "cut"} <= kinds <= set(KINDS)
@@ -177,6 +178,20 @@ def test_measure_names_holes_as_serving_does_and_counts_tokens() -> None:
 
 def test_measure_counts_the_text_of_the_hole() -> None:
     mix = HoleMix(0, 1, 0, 0)
-    samples = list(measure([("text", b"one two three\n" * 50)], Words(), random.Random(3), mix=mix))
+    text = b"one two three\n" * 50
+    samples = list(measure([("text", text, (0, len(text)))], Words(), random.Random(3), mix=mix))
     assert samples
     assert max(tokens for _, _, tokens in samples) <= 5
+
+
+def test_measure_sees_the_document_around_its_part() -> None:
+    """By itself, the inside of a long comment is taken for code."""
+    inside = b"the value = call(a, b)\n" * 60
+    data = b"int a;\n/*\n" + inside + b"*/\nint b;\n"
+    start = data.index(inside)
+    for documents, kinds in (
+        ([("c", data, (start, start + len(inside)))], {"comment"}),
+        ([("c", inside, (0, len(inside)))], {"statement", "inline", "arguments"}),
+    ):
+        samples = measure(documents, Words(), random.Random(3), windows_per_document=9)
+        assert bool({kind for _, kind, _ in samples} - {"comment"}) == (kinds != {"comment"})

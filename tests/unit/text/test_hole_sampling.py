@@ -15,6 +15,7 @@ from diffusion.errors import HoleError
 from diffusion.text import languages
 from diffusion.text.hole import Hole
 from diffusion.text.hole_sampling import MAX_HOLE_BYTES, HoleMix, sample_holes
+from diffusion.text.implied_newline import implied_newline
 from diffusion.text.syntax import SyntaxTree
 from tests.support.drawn import Case, draw_holes, read_cases, read_drawn
 
@@ -189,6 +190,16 @@ def test_lines_come_in_three_forms() -> None:
             assert not PYTHON[line_start : hole.start].strip()
             forms["without"] += 1
     assert min(forms.values()) > 0.1 * sum(forms.values()) and len(forms) == 3
+
+
+def test_no_line_break_is_cut_out_that_serving_implies() -> None:
+    """Before a whole line, the text that a request is about has an empty line at the cursor."""
+    whole_lines = 0
+    for hole in draw_many(HoleMix(0, 0, 1, 0)):
+        cut = PYTHON[: hole.start] + PYTHON[hole.end :]
+        assert not implied_newline(cut, hole.start)
+        whole_lines += PYTHON[hole.end - 1 : hole.end] == b"\n"
+    assert whole_lines, "before a blank line, nothing is implied"
 
 
 def test_cuts_begin_inside_words_and_cross_lines() -> None:

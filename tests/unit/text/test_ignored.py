@@ -102,6 +102,56 @@ def test_a_repository_counts_without_a_root(tmp_path: Path) -> None:
     assert rules.check(tmp_path / "a/out/b.py") is None
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_worktree_and_a_submodule_have_the_excludes_that_git_reads(tmp_path: Path) -> None:
+    def git(folder: Path, *words: str) -> str:
+        names = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "protocol.file.allow=always"]
+        return subprocess.run(
+            ["git", "-C", str(folder), *names, *words], check=True, capture_output=True, text=True
+        ).stdout
+
+    top, other, tree = (tmp_path / name for name in ("top", "other", "t\u00f6p tree"))
+    for folder in (top, other):
+        folder.mkdir()
+        git(folder, "init", "-q")
+        git(folder, "commit", "-q", "--allow-empty", "-m", "one")
+    git(top, "worktree", "add", "-q", "--detach", str(tree))
+    git(top, "submodule", "add", "-q", str(other), "part")
+    write(top, {".git/info/exclude": "mine.py\n"})
+    write(top, {".git/modules/part/info/exclude": "theirs.py\n"})
+    for folder, pattern in ((tree, "mine.py"), (top / "part", "theirs.py")):
+        assert (folder / ".git").is_file()
+        assert git(folder, "check-ignore", "--no-index", pattern) == f"{pattern}\n"
+        assert IgnoreRules().check(folder / pattern) == Ignored(".gitignore", pattern)
+        assert IgnoreRules().check(folder / "a.py") is None
+
+
+@pytest.mark.parametrize("named", ["/dev", "pipes", "\0", "\udce9", "x" * 5000, "", "gone"])
+def test_no_git_file_makes_it_wait_or_raise(tmp_path: Path, named: str) -> None:
+    pipes = tmp_path / "pipes"
+    (pipes / "info").mkdir(parents=True)
+    os.mkfifo(pipes / "commondir")
+    os.mkfifo(pipes / "info" / "exclude")
+    (tmp_path / ".git").write_bytes(b"gitdir: " + os.fsencode(named) + b"\n")
+    assert IgnoreRules([tmp_path]).check(tmp_path / "a.py") is None
+    (tmp_path / ".git").unlink()
+    for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):
+        make(tmp_path / ".git")
+        assert IgnoreRules([tmp_path]).check(tmp_path / "a.py") is None
+        (tmp_path / ".git").unlink()
+
+
+def test_a_folder_is_asked_for_as_what_lies_in_it(tmp_path: Path) -> None:
+    write(tmp_path, {".gitignore": "made/\nsome/*\n!some/a.py\n"})
+    rules = IgnoreRules([tmp_path], patterns=["mine/"])
+    asked = {name: rules.check(tmp_path / name, is_folder=True) for name in ("made", "some", "a")}
+    assert asked == {"made": Ignored(".gitignore", "made/"), "some": None, "a": None}
+    assert rules.check(tmp_path / "made") is None, "a file of that name is no folder"
+    for name, why in (("mine", "setting"), (".aws", "secret")):
+        found = rules.check(tmp_path / name, is_folder=True)
+        assert found is not None and found.why == why
+
+
 def test_a_changed_file_counts_after_forget(tmp_path: Path) -> None:
     rules = IgnoreRules([tmp_path])
     assert rules.check(tmp_path / "a.py") is None

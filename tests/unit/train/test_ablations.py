@@ -26,6 +26,7 @@ from diffusion.train.ablation_run import RESULTS, Runner, Setting, read_results
 from diffusion.train.ablation_table import mean_spread, tables
 from diffusion.train.ablations import ABLATIONS, BASE, chosen
 from diffusion.train.config import PretrainConfig
+from diffusion.train.stages import PLANS
 from tests.unit.train.corpora import EXAMPLES
 
 TOKENIZER = Tokenizer.load(bundled_tokenizer_path())
@@ -45,13 +46,27 @@ def test_every_row_but_the_base_changes_the_run() -> None:
     assert len({row.name for row in ABLATIONS}) == len(ABLATIONS)
 
 
-def test_the_shares_of_a_mix_still_sum_to_one() -> None:
-    for name, cut in (("cuts-0", 0.0), ("cuts-30", 0.3)):
-        [row] = [row for row in ABLATIONS if row.name == name]
-        for stage in row.change(PretrainConfig()).stages:
-            mix = stage.example.mix
+@pytest.mark.parametrize("name", PLANS)
+def test_the_shares_of_a_mix_still_sum_to_one(name: str) -> None:
+    base = PretrainConfig(stages=PLANS[name])
+    for row_name, cut in (("cuts-0", 0.0), ("cuts-30", 0.3)):
+        [row] = [row for row in ABLATIONS if row.name == row_name]
+        for before, stage in zip(base.stages, row.change(base).stages, strict=True):
+            mix, old = stage.example.mix, before.example.mix
             assert mix.cut == cut
-            assert mix.node + mix.rest_of_line + mix.lines + mix.cut == pytest.approx(1.0)
+            shares = (mix.node, mix.rest_of_line, mix.lines, mix.one_line, mix.cut)
+            assert sum(shares) == pytest.approx(1.0)
+            assert mix.one_line / mix.node == pytest.approx(old.one_line / old.node)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_all_rows_are_measured_on_the_holes_of_the_infilling(name: str) -> None:
+    setting = replace(SETTING, stages=name)
+    measured, stages = setting.measured_on(), setting.config(0).stages
+    of_name = {stage.name: stage.example for stage in stages}
+    infilling = of_name.get("infill", stages[-1].example)
+    assert measured.example == replace(infilling, complementary=False)
+    assert (measured.rows, measured.row_tokens) == (SETTING.rows, SETTING.row_tokens)
 
 
 def test_without_the_causal_stage_the_others_fill_the_run() -> None:

@@ -111,6 +111,23 @@ def test_the_end_of_stdin_means_stop(tmp_path: Path) -> None:
         control._wake.clear()
 
 
+@pytest.mark.parametrize(
+    ("then", "said"), [("resume", ["paused", "resumed"]), ("stop", ["paused"])]
+)
+def test_a_run_that_is_stopped_while_it_waits_does_not_resume(
+    tmp_path: Path, then: str, said: list[str]
+) -> None:
+    control, heard = Control(tmp_path), list[str]()
+    control.tell("pause")
+
+    def hear(what: str) -> None:
+        heard.append(what)
+        if what == "paused":
+            control.tell(then)
+
+    assert control.gate(hear) is (then == "resume") and heard == said
+
+
 def test_all_waits_are_counted(tmp_path: Path) -> None:
     ticks = itertools.count()
     control = Control(tmp_path, clock=lambda: float(next(ticks)))

@@ -16,8 +16,10 @@ import pytest
 import torch
 
 from diffusion.adapters.manifest import FULL, LORA
+from diffusion.cancel import Cancelled
 from diffusion.data.batches import build_row
 from diffusion.data.shards import ShardSet
+from diffusion.data.split import unit_hash
 from diffusion.errors import CorpusError, TrainingError
 from diffusion.model.checkpoint import load_checkpoint
 from diffusion.pretrained import bundled_tokenizer_path
@@ -27,6 +29,8 @@ from diffusion.train import tune_checkpoint
 from diffusion.train.control import Control, want
 from diffusion.train.tune_checkpoint import AVERAGE, OPTIMISER, TRAINED, newest
 from diffusion.train.tune_data import DATA, GENERAL, MixedSource, write_data
+from diffusion.train.tune_figures import held_out_cases
+from diffusion.train.validation import ValidationLoss, Validator
 from tests.support.disk import smallest_files
 from tests.support.repositories import PLANTED, code, write_repository
 from tests.unit.train.tuning import CONFIG, STEPS, tune, write_run
@@ -246,6 +250,38 @@ def test_a_full_disk_costs_a_warning_until_the_end(run: Path, tiny_model_dir: Pa
     found = newest(run)
     assert found is not None and found.state.step == 2
     assert list(run.glob(".part-*")) == []
+
+
+def test_every_measurement_tells_of_both_sides(run: Path, tiny_model_dir: Path) -> None:
+    told: list[dict[str, Any]] = []
+    tune(run, tiny_model_dir, 1, report=told.append)
+    first, last = (event for event in told if event["event"] == "validation")
+    assert first.keys() == last.keys() >= {"general_loss", "general_base_loss"}
+    assert first["general_base_loss"] == last["general_base_loss"] > 0
+
+
+def test_a_small_script_does_not_decide_for_a_repository(
+    tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from diffusion.data.repository import scan_repository
+
+    root = write_repository(tmp_path / "repository", 40)
+    script = next(f"tool{n}.js" for n in range(99) if unit_hash(f"tool{n}.js") < 0.1)
+    (root / script).write_text("".join(f"console.log('part {n} of it');\n" for n in range(9)))
+    write_data(tmp_path / "run", scan_repository(root), TOKENIZER)
+    share: dict[str, float] = {}
+
+    def look(validator: Validator, *_: Any, **__: Any) -> ValidationLoss:
+        languages = [validator.languages[g] for _, b in validator._batches for g in b.group_M]
+        for language in {*languages}:
+            share.setdefault(language, languages.count(language) / len(languages))
+        raise Cancelled
+
+    monkeypatch.setattr(Validator, "measure", look)
+    tune(tmp_path / "run", tiny_model_dir, 1, config=replace(CONFIG, validation_rows=24))
+    assert share["python"] > 0.8, share
+    cases = held_out_cases(tmp_path / "run", DATA, TOKENIZER, 20)
+    assert len(cases) == 20 and sum(case.language == "python" for case in cases) > 16
 
 
 def test_a_pause_waits_and_is_told(run: Path, tiny_model_dir: Path) -> None:

@@ -1,12 +1,9 @@
-"""Tuning that starts by itself: when, how long a day, on which power, and after which commits."""
+"""Tuning that starts by itself: when, how long a day, and on which power."""
 
 from __future__ import annotations
 
 import json
-import os
-import select
 import shutil
-import stat
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,10 +14,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from diffusion.adapters.base import base_of
 from diffusion.adapters.home import home_of
 from diffusion.data.repository import scan_repository
-from diffusion.errors import TrainingError
-from diffusion.train import commit_hook
+from diffusion.pretrained import bundled_model_dir
+from diffusion.train.begun import Begun, begun, spelled
 from diffusion.train.control import RUN, STOP, Control, alone, only_run
 from diffusion.train.keep_up import (
     LOOKING_FILE,
@@ -37,7 +35,6 @@ from tests.support.disk import smallest_files
 from tests.support.repositories import write_repository
 
 _LONG_S = 30.0
-needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 
 def never() -> bool:
@@ -64,6 +61,7 @@ READY = Situation(
         ({"spent_minutes": 29.5}, None),
         ({"changed": never, "spent_minutes": 31.0, "unfinished": True}, "31.0 of today's"),
         ({"changed": never, "minutes_per_day": 0.0}, "0.0 of today's 0 minutes"),
+        ({"changed": never, "unfinished": True, "other_model": "/m"}, "another model, /m"),
     ],
 )
 def test_whether_a_run_begins(change: dict[str, Any], said: str | None) -> None:
@@ -189,6 +187,45 @@ def test_files_that_were_learned_from_have_not_changed(
         assert situation(home, 30.0).running
 
 
+def test_a_run_of_another_model_is_left_to_who_began_it(
+    tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    home = home_of(tmp_path)
+    home.run.mkdir(parents=True)
+    link, theirs = tmp_path / "link", tmp_path / "theirs"
+    link.symlink_to(tiny_model_dir)
+    shutil.copytree(tiny_model_dir, theirs)
+    (theirs / "model.safetensors").write_bytes(b"other weights")
+    (theirs / "manifest.json").unlink(missing_ok=True)
+
+    def other(
+        begun_with: Path | None, base: str, tuned: Path, state: str = "stopped"
+    ) -> str | None:
+        (home.run / "status.json").write_text(json.dumps({"state": state}))
+        named = {} if begun_with is None else {"model": spelled(begun_with)}
+        (home.run / "config.json").write_text(json.dumps({"base": base, **named}))
+        return situation(home, 30.0, tuned).other_model
+
+    tiny, copy = base_of(tiny_model_dir).weights_sha256, base_of(theirs).weights_sha256
+    assert other(theirs, copy, tiny_model_dir) == str(theirs.resolve())
+    assert other(bundled_model_dir(), "0" * 64, tiny_model_dir) == "the bundled one"
+    assert other(theirs, copy, theirs) is None
+    assert other(theirs, tiny, link) is None, "the same weights, wherever they lie"
+    assert other(link, "0" * 64, tiny_model_dir) is None, "updated since: nobody can go on with it"
+    assert other(None, copy, tiny_model_dir) is None, "an earlier version did not say"
+    assert other(theirs, copy, tiny_model_dir, state="done") is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"base": 3, "model": "x"}', '{"model": "x"}'])
+def test_what_a_run_was_begun_with_is_not_known_where_that_is_damaged(
+    tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "config.json").write_text(text)
+    assert begun(tmp_path) == Begun()
+    assert begun(tmp_path).other_model(None) is None
+
+
 @pytest.mark.parametrize(
     ("left", "over", "unfinished"),
     [((), False, False), (("config.json",), False, True), (("config.json",), True, False)],
@@ -249,124 +286,3 @@ def test_a_start_that_cannot_look_says_so(
     answer = CliRunner().invoke(app, [str(root), "--keep-up", "--json", "--nice", "0"])
     assert answer.exit_code == 2 and json.loads(answer.stdout)["event"] == "failed"
     assert "DIFFILL_DATA" in answer.stderr
-
-
-# The hook
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    root = tmp_path / "a repository"
-    root.mkdir()
-    git(root, "init", "-q")
-    (root / "a.txt").write_text("one\n")
-    git(root, "add", "a.txt")
-    return root
-
-
-def git(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    names = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
-    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    done = subprocess.run(
-        ["git", *names, *words], cwd=root, capture_output=True, text=True, check=False, env=env,
-        timeout=_LONG_S,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def hook(root: Path) -> Path:
-    return root / ".git" / "hooks" / "post-commit"
-
-
-@needs_git
-def test_a_commit_starts_the_run_and_does_not_wait_for_it(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    fake = tmp_path / "fake python"
-    # Opening a pipe to write waits until somebody reads: were the commit to wait, so would this.
-    fake.write_text(f'#!/bin/sh\necho "$PWD|$GIT_DIR|$*" > {pipe}\nexit 9\n')
-    fake.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(fake))
-    assert commit_hook.install(repository, 20.0) == hook(repository)
-    done = git(repository, "commit", "-q", "-m", "one")
-    assert done.stdout == ""
-    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
-    assert select.select([reader], [], [], _LONG_S)[0], "the hook started nothing"
-    told = os.read(reader, 4096).decode().strip()
-    os.close(reader)
-    wanted = "-P -m diffusion train . --keep-up --minutes-per-day 20"
-    assert told == f"{repository.resolve()}||{wanted}"
-
-
-@needs_git
-def test_a_run_that_cannot_start_fails_no_commit(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "executable", "/gone/python")
-    commit_hook.install(repository, 20.0)
-    done = git(repository, "commit", "-m", "one")
-    assert "gone" not in done.stderr
-    assert git(repository, "log", "--format=%s").stdout == "one\n"
-
-
-@needs_git
-def test_the_hook_is_renewed_and_taken_out(repository: Path) -> None:
-    for words in (("--install-hook", "--minutes-per-day", "5"), ("--install-hook",)):
-        answer = CliRunner().invoke(app, [str(repository), *words])
-        assert answer.exit_code == 0 and "after every commit" in answer.stdout
-    assert "--minutes-per-day 30" in hook(repository).read_text()
-    assert hook(repository).stat().st_mode & stat.S_IXUSR
-    answer = CliRunner().invoke(app, [str(repository), "--remove-hook", "--json"])
-    assert json.loads(answer.stdout) == {"hook": str(hook(repository)), "installed": False}
-    assert not hook(repository).exists()
-    answer = CliRunner().invoke(app, [str(repository), "--remove-hook"])
-    assert answer.exit_code == 2 and "there is no" in answer.stderr
-
-
-@needs_git
-@pytest.mark.parametrize("kind", ["file", "link"])
-def test_a_hook_of_others_is_left_alone(repository: Path, tmp_path: Path, kind: str) -> None:
-    foreign = "#!/bin/sh\necho mine\n"
-    hook(repository).parent.mkdir(exist_ok=True)
-    if kind == "file":
-        hook(repository).write_text(foreign)
-    else:
-        (tmp_path / "theirs").write_text(foreign)
-        hook(repository).symlink_to(tmp_path / "theirs")
-    with pytest.raises(TrainingError, match=r"left alone.*add this line to it: \(trap"):
-        commit_hook.install(repository, 30.0)
-    with pytest.raises(TrainingError, match="no hook of Diffill's"):
-        commit_hook.remove(repository)
-    assert hook(repository).read_text() == foreign
-
-
-@needs_git
-def test_hooks_that_others_may_share_are_left_alone(repository: Path, tmp_path: Path) -> None:
-    git(repository, "config", "core.hooksPath", str(tmp_path / "shared"))
-    with pytest.raises(TrainingError, match=r"core\.hooksPath.*add this line"):
-        commit_hook.install(repository, 30.0)
-    assert not (tmp_path / "shared").exists() and not hook(repository).exists()
-    with pytest.raises(TrainingError, match="no git repository"):
-        commit_hook.install(tmp_path, 30.0)
-
-
-@needs_git
-def test_hooks_behind_a_link_out_of_the_repository_are_left_alone(
-    repository: Path, tmp_path: Path
-) -> None:
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    shutil.rmtree(hook(repository).parent, ignore_errors=True)
-    hook(repository).parent.symlink_to(shared)
-    with pytest.raises(TrainingError, match=r"outside of this repository's \.git.*add this line"):
-        commit_hook.install(repository, 30.0)
-    assert not list(shared.iterdir())
-    within = repository / ".git" / "our hooks"
-    within.mkdir()
-    hook(repository).parent.unlink()
-    hook(repository).parent.symlink_to(within)
-    assert commit_hook.install(repository, 30.0) == hook(repository)
-    assert [path.name for path in within.iterdir()] == ["post-commit"]

@@ -145,6 +145,9 @@ def test_a_stage_starts_from_the_weights_of_another_run(corpus: Path, tmp_path: 
     assert first is not None and second is not None
     told = [json.loads((step / "state.json").read_text("utf-8")) for step in (first, second)]
     assert told[1]["tokens_before"] == told[0]["tokens_seen"] > 0
+    steps = [after["step"] for after in told]
+    assert told[0]["next_batch"] == steps[0] > 0
+    assert told[1]["next_batch"] == sum(steps), "rows of the first run come again in the second"
     (second / "state.json").write_text("[]", encoding="utf-8")
     with pytest.raises(TrainingError, match="name a step-<n> folder"):
         pretrain(

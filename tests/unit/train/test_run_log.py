@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from diffusion.train.export import last_validation
 from diffusion.train.plots import read_log
@@ -44,3 +47,36 @@ def test_what_reads_a_log_passes_a_torn_line_over(tmp_path: Path) -> None:
     (tmp_path / PLAN_FILE).write_text(json.dumps(PLAN))
     write_report(tmp_path, tmp_path / "page.html")
     assert "<svg" in (tmp_path / "page.html").read_text()
+
+
+FIGURES = {
+    "held_out": {"cases": 9, "exact_match_before": 0.2, "exact_match_after": 0.1},
+    "general": {"cases": 0}, "minutes": 1.0, "steps": 5,
+}  # fmt: skip
+LOST = {"event": "done", "adapter": None, "figures": FIGURES, "message": "3 <b> lost"}
+FAILED = {"event": "failed", "message": "the loss is nan"}
+WENT_ON = {"event": "resumed", "root": "/"}
+
+
+@pytest.mark.parametrize(
+    ("events", "said", "unsaid"),
+    [
+        ([LOST], ["3 &lt;b&gt; lost", "20.0 %", "10.0 %"], "not over"),
+        ([FAILED], ["failed: the loss is nan"], "not over"),
+        ([FAILED, WENT_ON, VALIDATION], ["The run is not over."], "nan"),
+        ([FAILED, WENT_ON, LOST], ["3 &lt;b&gt; lost"], "nan"),
+        ([LOST, {"event": "scanning"}, {"event": "stopped", "message": "again"}],
+         ["lost", "20.0 %"], "again"),
+        ([VALIDATION, {"event": "stopped", "message": "again"}], ["stopped: again"], "not over"),
+    ],
+)  # fmt: skip
+def test_a_report_says_how_the_run_ended(
+    tmp_path: Path, events: list[dict[str, Any]], said: list[str], unsaid: str
+) -> None:
+    log = begin(tmp_path, "")
+    for event in events:
+        log.write(event)
+    (tmp_path / PLAN_FILE).write_text(json.dumps(PLAN))
+    write_report(tmp_path, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert all(words in page for words in said) and unsaid not in page

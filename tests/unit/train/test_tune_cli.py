@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from typer.testing import CliRunner
 from diffusion.adapters.base import base_of
 from diffusion.adapters.home import home_of
 from diffusion.data.repository import scan_repository
-from diffusion.errors import AdapterError
+from diffusion.errors import ConfigError
 from diffusion.train import tune_job
 from diffusion.train.control import LOCK_FILE, RUN, STOP, Control
+from diffusion.train.run_state import run_state
 from diffusion.train.signals import stopped_by_signals
 from diffusion.train.tune_cli import app
 from diffusion.train.tune_data import DATA, GENERAL
@@ -43,7 +46,7 @@ def call(*words: str) -> tuple[int, list[dict[str, Any]], str]:
     [
         (["--install-hook", "--remove-hook"], "--install-hook and --remove-hook are opposites"),
         (["--install-hook", "--minutes", "3", "--method", "full", "--model", "/nope"],
-         "--minutes and --method and --model would do nothing here"),
+         "--minutes and --method would do nothing here"),
         (["--remove-hook", "--minutes-per-day", "3"], "--minutes-per-day would do nothing here"),
         (["--minutes-per-day", "3"], "--minutes-per-day would do nothing here"),
         (["--probe-s", "3"], "--probe-s would do nothing here"),
@@ -147,7 +150,7 @@ def test_a_home_may_be_written_as_in_an_editor_s_settings(
     (tmp_path / "m").symlink_to(tiny_model_dir)
     options = tune_job.TuneOptions(model=Path("~/m"))
     assert base_of(options.model_dir) == base_of(tiny_model_dir)
-    with pytest.raises(AdapterError, match=r"~nobody-of-that-name.*write the path out"):
+    with pytest.raises(ConfigError, match=r"~nobody-of-that-name.*write the path out"):
         _ = tune_job.TuneOptions(model=Path("~nobody-of-that-name/m")).model_dir
 
 
@@ -185,6 +188,47 @@ def test_what_is_not_given_is_the_run_s_own(
     kinds = ["resumed", "failed"] if said == "is damaged" else ["failed"]
     assert code == 2 and [event["event"] for event in events] == kinds
     assert said in events[-1]["message"]
+
+
+TELLS = """
+import sys
+from diffusion.train.tune_cli import _json_line, _Told
+told = _Told(_json_line)
+told.on_gone = lambda: print("nobody reads", file=sys.stderr)
+sys.stdin.read()
+for number in range(3):
+    told({"event": "train", "step": number})
+"""
+
+
+def test_an_editor_that_is_closed_is_no_failure_of_its_run() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", TELLS], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdin is not None and process.stdout is not None
+    process.stdout.close()
+    _, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "nobody reads\n")
+
+
+@pytest.mark.slow
+def test_a_run_that_nobody_reads_any_more_saves_and_stops(
+    repository: Path, tiny_model_dir: Path
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "diffusion", "train", str(repository), "--json", "--nice", "0",
+         "--threads", "1", "--model", str(tiny_model_dir), "--learning-rate", "0.001",
+         "--stdin-control"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    assert json.loads(process.stdout.readline())["event"] == "scanning"
+    process.stdout.close()
+    assert process.stderr.read() == "", "it ends while its stdin is still open"
+    process.communicate()
+    assert process.returncode == 0
+    assert run_state(home_of(repository).run)["state"] == "stopped"
 
 
 def test_a_signal_stops_the_run_and_the_next_one_the_process(

@@ -19,15 +19,17 @@ from diffusion.adapters.store import AdapterStore
 from diffusion.errors import CorpusError, TrainingError
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.train import tune_job, tune_measure
+from diffusion.train.begun import Begun, begun
 from diffusion.train.control import PAUSE, RUN, STOP, Control, only_run, want, wanted
 from diffusion.train.plan import most_steps
 from diffusion.train.replay import general_files
+from diffusion.train.run_log import RunLog
 from diffusion.train.run_state import run_state, steer
 from diffusion.train.tune_cli import app as train_app
 from diffusion.train.tune_figures import Compared
 from diffusion.train.tune_job import TuneOptions, plan_only, run_job
 from diffusion.train.tune_report import write_report
-from diffusion.train.tune_stored import stored_run
+from diffusion.train.tune_stored import end, stored_run
 from tests.unit.adapters.test_store import WEIGHTS, manifest
 from tests.unit.train.tuning import CONFIG
 
@@ -177,6 +179,24 @@ def test_a_plan_changes_nothing(repository: Path, tiny_model_dir: Path) -> None:
     assert not home_of(repository).folder.exists() or not list(home_of(repository).folder.iterdir())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_a_run_says_with_which_model_it_was_begun_and_whether_by_itself(
+    repository: Path, tiny_model_dir: Path, by_itself: bool
+) -> None:
+    control = Control(home_of(repository).run)
+
+    def stop(event: dict[str, Any]) -> None:
+        if event["event"] == "plan":
+            control.tell(STOP)
+
+    asked = options(tiny_model_dir, by_itself=by_itself)
+    last = run_job(repository, asked, report=stop, control=control)
+    assert last["event"] == "stopped"
+    base = base_of(tiny_model_dir).weights_sha256
+    assert begun(home_of(repository).run) == Begun(base, str(tiny_model_dir.resolve()), by_itself)
+
+
 def test_the_plan_says_what_git_is_asked_for(repository: Path, tiny_model_dir: Path) -> None:
     """For commits; what is ignored is read from the ignore files."""
     notes = plan_only(repository, options(tiny_model_dir), probe_s=0).notes
@@ -202,8 +222,27 @@ def test_a_killed_run_is_told_as_interrupted(repository: Path) -> None:
     run.mkdir(parents=True)
     (run / "status.json").write_text(json.dumps({"state": "runs", "step": 4}))
     assert run_state(run) == {"state": "interrupted", "step": 4}
+    for other in ({"state": "runs"}, {"event": "done", "state": "done", "pid": 1}):
+        (run / "status.json").write_text(json.dumps(other))
+        with only_run(run):
+            assert run_state(run) == {"state": "runs"}, "what it says is of another process"
+            log = RunLog(run, lambda event: None, enabled=True)
+            for event, state in (("train", "runs"), ("paused", "paused"), ("done", "done")):
+                log.write({"event": event})
+                assert run_state(run)["state"] == state
+    (run / "status.json").unlink()
     with only_run(run):
-        assert run_state(run)["state"] == "runs"
+        assert run_state(run) == {"state": "runs"}
+
+
+@pytest.mark.parametrize("status", ["null", "[]", '"x"', "{}", '{"state": 3}', "{"])
+def test_a_status_that_is_no_object_is_a_damaged_one(repository: Path, status: str) -> None:
+    run = home_of(repository).run
+    run.mkdir(parents=True)
+    (run / "status.json").write_text(status)
+    assert run_state(run)["state"] == "interrupted"
+    end(run, {"event": "done", "adapter": "mine"})
+    assert run_state(run) == {"event": "done", "adapter": "mine", "state": "done"}
 
 
 def test_a_run_waits_as_long_as_somebody_types(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from diffusion.evaluate.cases import Case
 from diffusion.evaluate.infill_eval import evaluate_case
 from diffusion.train import tune_figures
 from diffusion.train.control import Control
+from diffusion.train.run_state import run_state
 from diffusion.train.tune_figures import Pair, compare
 from diffusion.train.tune_job import TuneOptions, run_job
 from diffusion.train.tune_measure import Measured
 from diffusion.train.tune_stored import MEASURED_FILE
 from tests.unit.train.tuning import CONFIG
 
+EAGER = replace(CONFIG, learning_rate=0.03, rank=8, average_decay=0.5, most_epochs=0.6)
 FILES = 8
 CASES = [Case(f"python/{number}", "python", "x = ", str(number), "\n") for number in range(3)]
 
@@ -70,11 +73,31 @@ def test_what_is_known_is_not_filled_again(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
+def test_a_pause_while_it_measures_is_told(repository: Path, tiny_model_dir: Path) -> None:
+    options = TuneOptions(config=EAGER, model=tiny_model_dir, cases=1, general_cases=0)
+    control, states = Control(home_of(repository).run), list[str]()
+    untold = threading.Timer(5.0, control.tell, ["resume"])
+
+    def hear(event: dict[str, Any]) -> None:
+        states.append(f"{event['event']}: {run_state(home_of(repository).run)['state']}")
+        if event["event"] == "measuring":
+            control.tell("pause")
+            untold.start()
+        elif event["event"] == "paused":
+            untold.cancel()
+            control.tell("resume")
+
+    run_job(repository, options, report=hear, control=control)
+    begun = states.index("measuring: runs")
+    assert states[begun:] == ["measuring: runs", "paused: paused", "resumed: runs", "done: done"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_a_start_goes_on_where_the_last_one_stopped_measuring(
     repository: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    eager = replace(CONFIG, learning_rate=0.03, rank=8, average_decay=0.5, most_epochs=0.2)
-    options = TuneOptions(config=eager, model=tiny_model_dir, cases=2, general_cases=2)
+    options = TuneOptions(config=EAGER, model=tiny_model_dir, cases=2, general_cases=2)
     filled: list[str] = []
     ends: list[str] = []
 

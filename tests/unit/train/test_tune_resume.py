@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from diffusion.adapters.home import home_of
+from diffusion.adapters.store import AdapterStore
 from diffusion.cancel import Cancelled
 from diffusion.data.repository import scan_repository
 from diffusion.data.shards import ShardSet
@@ -99,6 +100,19 @@ def test_the_same_command_goes_on(repository: Path, tiny_model_dir: Path) -> Non
     (repository / "module_2.py").unlink()
     assert Start(repository, tiny_model_dir, "resumed", minutes=3.0).events == WENT_ON
     assert text(repository) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("select", "selected"), [(None, None), (True, "mine")])
+def test_whether_an_adapter_is_served_is_the_run_s_own(
+    repository: Path, tiny_model_dir: Path, select: bool | None, selected: str | None
+) -> None:
+    eager = replace(CONFIG, learning_rate=0.03, rank=8, average_decay=0.5, most_epochs=0.2)
+    more = {"config": eager, "cases": 1, "general_cases": 0}
+    Start(repository, tiny_model_dir, name="mine", select=False, **more)
+    last = Start(repository, tiny_model_dir, "done", select=select, **more).last
+    assert (last["event"], last["adapter"]) == ("done", "mine")
+    assert AdapterStore(home_of(repository)).selected() == selected
 
 
 @pytest.mark.slow
@@ -222,8 +236,9 @@ def test_a_run_is_there_until_it_is_over(tmp_path: Path, stored: StoredRun) -> N
     for name in (DATA, GENERAL):
         (run / name).mkdir(parents=True)
     assert stored_run(run) is None
-    store(run, stored)
-    assert stored_run(run) == stored
+    for run_s_own in (replace(stored, select=False), stored):
+        store(run, run_s_own)
+        assert stored_run(run) == run_s_own
     end(run, {"event": "done"})
     assert stored_run(run) is None
     forget(run)

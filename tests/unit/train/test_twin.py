@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from diffusion.data.batches import BatchConfig
+from diffusion.data.batches import BatchConfig, window_tokens
 from diffusion.data.fim import FimConfig
 from diffusion.evaluate.twin_filler import is_twin, load_twin
 from diffusion.model.architecture import ModelRecipe
@@ -45,6 +45,8 @@ def test_only_the_objective_differs() -> None:
         assert [(s.name, s.until) for s in twin.stages] == [(s.name, s.until) for s in stages]
         assert all(s.causal and isinstance(s.example, FimConfig) for s in twin.stages)
         assert [s.example.mix for s in twin.stages] == [s.example.mix for s in stages]
+        windows = {window_tokens(1024, s.example) for s in twin.stages}
+        assert windows == {window_tokens(1024, FimConfig())}, "room for canvases that it has not"
         assert replace(twin, batch=config.batch, stages=stages) == config
         assert twin.batch.causal and isinstance(twin.batch.example, FimConfig)
         assert twin.fingerprint() != config.fingerprint()

@@ -21,8 +21,8 @@
 
 (defcustom diffill-eglot-modes
   '(python-mode js-mode typescript-mode go-mode rust-mode java-mode c-mode c++-mode
-    python-ts-mode js-ts-mode typescript-ts-mode go-ts-mode rust-ts-mode java-ts-mode
-    c-ts-mode c++-ts-mode)
+    python-ts-mode js-ts-mode typescript-ts-mode tsx-ts-mode go-ts-mode rust-ts-mode
+    java-ts-mode c-ts-mode c++-ts-mode)
   "The modes whose server Diffill is."
   :type '(repeat symbol)
   :group 'diffill-eglot)

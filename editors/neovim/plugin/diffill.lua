@@ -59,6 +59,9 @@ for event, action in pairs({ LspAttach = "attach", LspDetach = "detach" }) do
       local client = vim.lsp.get_client_by_id(args.data.client_id)
       if client and client.name == "diffill" then
         require("diffill")[action](args.buf)
+        if action == "attach" then
+          require("diffill.nameless").attached(args.buf, client)
+        end
       end
     end,
   })
@@ -71,6 +74,17 @@ vim.api.nvim_create_autocmd({ "BufFilePre", "BufDelete" }, {
   callback = function(args)
     if args.event == "BufFilePre" or vim.api.nvim_buf_get_name(args.buf) == "" then
       require("diffill.client").renaming(args.buf)
+    end
+  end,
+})
+
+-- A session that was made with a window of ours open brings that back as an empty buffer of its name.
+vim.api.nvim_create_autocmd("BufFilePost", {
+  group = group,
+  pattern = "diffill://*",
+  callback = function(args)
+    if vim.bo[args.buf].buftype == "" then
+      require("diffill.show").forget(args.buf)
     end
   end,
 })

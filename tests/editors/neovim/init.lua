@@ -41,7 +41,7 @@ vim.keymap.set("i", "<Tab>", function()
     return "<Cmd>lua vim.snippet.jump(1)<CR>"
   end
   return "<Tab>"
-end, { expr = true })
+end, { expr = true, desc = "Diffill: take the suggestion" })
 
 --- The suggestion as it is drawn: {row, col, position, lines, groups}, or nil. `groups` are the
 --- chunks of all lines as text and highlight group.

@@ -114,6 +114,13 @@ def test_the_preview_says_when_pinned_text_is_not_kept(neovim: Neovim) -> None:
     neovim.keys("q")
 
 
+def test_a_blank_line_is_not_pinned(neovim: Neovim) -> None:
+    neovim.open("a.py", "x = 1\n\n")
+    neovim.command("2Diffill pin")
+    neovim.hears("there is no text to pin")
+    assert neovim.lua("return #said") == 1
+
+
 def test_the_plug_key_rewrites_in_a_split_where_wanted(neovim: Neovim) -> None:
     neovim.lua("require('diffill.options').current.preview = 'split'")
     neovim.lua("vim.keymap.set('x', 'gR', '<Plug>(diffill-rewrite)')")
@@ -154,7 +161,7 @@ def test_status_and_explain(neovim: Neovim) -> None:
     neovim.keys("q")
     neovim.wait("window() == nil")
     neovim.command("Diffill explain")
-    window(neovim, "textDocument/inlineCompletion at 1:7", "candidate 1: score 0.90", "kept")
+    window(neovim, "textDocument/inlineCompletion at 1:8", "candidate 1: score 0.90", "kept")
     neovim.keys("q")
 
 
@@ -327,5 +334,7 @@ def test_sub_commands_are_completed(neovim: Neovim) -> None:
     assert complete("Diffill train p") == ["plan", "pause"]
     assert complete("Diffill model ") == ["list", "select", "base", "delete"]
     assert complete("Diffill rewrite 0.5 ") == []
+    assert complete("Diffi sn") == ["snooze"]
+    assert complete("'<,'>Dif model ") == ["list", "select", "base", "delete"]
     neovim.command("Diffill nosuch")
     neovim.hears("nosuch is no command; there are bridge, comment, explain, fill, log")

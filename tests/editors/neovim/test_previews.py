@@ -122,6 +122,86 @@ def test_nothing_is_asked_where_the_text_may_not_be_changed(neovim: Neovim, comm
     assert neovim.lua("return asked") is False
 
 
+def test_a_rewrite_of_a_text_that_was_saved_meanwhile_is_applied(neovim: Neovim) -> None:
+    neovim.open("a.py", f"{LINE}\n")
+    neovim.command("call append(0, 'x = 0')")
+    held(neovim)
+    select(neovim, "G0wwv$h")
+    neovim.keys(":Diffill rewrite<CR>")
+    neovim.wait("release ~= nil")
+    neovim.command("silent write")
+    neovim.command("call setline(1, 'x = 1')")
+    neovim.command("call setline(1, 'x = 0')")
+    neovim.command("autocmd BufLeave *.py ++once update")
+    neovim.lua("client().request = nil release()")
+    neovim.wait(READY)
+    neovim.keys("<CR>")
+    neovim.wait("window() == nil")
+    assert neovim.lines() == ["x = 0", NEW]
+    nothing_failed(neovim)
+
+
+def test_a_fill_of_a_text_that_was_saved_meanwhile_is_applied(neovim: Neovim) -> None:
+    neovim.open("a.py", "a = 1\n")
+    neovim.command("call append(1, 'x = ___')")
+    held(neovim)
+    neovim.command("Diffill fill")
+    neovim.wait("release ~= nil")
+    neovim.command("silent write")
+    neovim.lua("client().request = nil release()")
+    neovim.hears("1 hole filled")
+    assert neovim.lines() == ["a = 1", "x = 8"]
+
+
+def test_a_rewrite_of_a_text_that_was_read_again_is_not_applied(neovim: Neovim) -> None:
+    buf = rewritten(neovim)
+    (neovim.folder / "a.py").write_text("other = 1\n")
+    neovim.lua("vim.api.nvim_buf_call(..., function() vim.cmd('edit!') end)", buf)
+    neovim.keys("<CR>")
+    neovim.hears(ASK_AGAIN)
+    assert neovim.lines() == ["other = 1"]
+
+
+@pytest.mark.parametrize("preview", ["float", "split"])
+def test_lines_that_are_wider_than_the_window_are_seen_whole(
+    neovim: Neovim, preview: str
+) -> None:
+    neovim.lua("require('diffill.options').current.preview = ...", preview)
+    neovim.command("set nowrap")
+    neovim.open("a.py", f"{LINE}  # {'long ' * 40}\n")
+    select(neovim, "0wwv$h")
+    neovim.keys(":Diffill rewrite<CR>")
+    neovim.wait(READY)
+    found = neovim.lua(
+        "return {vim.fn.line('w0'), vim.fn.line('w$'), vim.fn.line('$'), vim.fn.winheight(0),"
+        " vim.api.nvim_win_text_height(0, {}).all}"
+    )
+    neovim.lua("require('diffill.options').current.preview = 'float'")
+    neovim.command("set wrap")
+    neovim.keys("q")
+    first, last, lines, height, rows = found
+    assert (first, last) == (1, lines)
+    assert height == rows > lines
+
+
+def test_a_window_of_a_session_that_is_read_again_goes(neovim: Neovim) -> None:
+    session = neovim.folder / "Session.vim"
+    neovim.lua("require('diffill.options').current.preview = 'split'")
+    rewritten(neovim)
+    neovim.lua("require('diffill.options').current.preview = 'float'")
+    neovim.command(f"mksession! {session}")
+    assert "diffill://" in session.read_text()
+    neovim.fresh()
+    neovim.command("silent! only")
+    neovim.command(f"silent! source {session}")
+    neovim.wait(
+        "#vim.api.nvim_list_wins() == 1 and not vim.iter(vim.api.nvim_list_bufs()):any("
+        "function(buf) return vim.startswith(vim.api.nvim_buf_get_name(buf), 'diffill://') end)"
+    )
+    assert neovim.lines() == [LINE]
+    nothing_failed(neovim)
+
+
 def test_an_answer_waits_for_the_end_of_the_command_line_window(neovim: Neovim) -> None:
     neovim.open("a.py", "x = 1\n")
     neovim.keys("q:")

@@ -16,6 +16,9 @@ READY = "the rewrite is ready; it opens in normal mode"
 HOLD = """
 -- The answer to a rewrite waits until `release` is called.
 client().request = function(self, method, params, handler, buf)
+  if not vim.startswith(method, "diffill/") then -- Neovim asks for diagnostics of a changed text
+    return getmetatable(self).__index.request(self, method, params, handler, buf)
+  end
   return getmetatable(self).__index.request(self, method, params, function(...)
     local answer = { ... }
     _G.release = function() handler(unpack(answer, 1, 2)) end

@@ -24,6 +24,7 @@ def shared(
     folder = tmp_path_factory.mktemp("neovim")
     rules = (
         answer("make(", ARGUMENTS), answer("call(", LONG, after=")"), answer("def f():", WIDE),
+        answer("new(", ARGUMENTS[:-1], after=")"),
     )  # fmt: skip
     cmd = server(folder, "--engine", script(folder, *rules))
     with running(request.param, folder, cmd=cmd) as neovim:
@@ -87,6 +88,51 @@ def test_what_does_not_fit_beside_the_cursor_goes_on_below(
     neovim.keys("<C-l>")
     neovim.wait("vim.api.nvim_buf_line_count(0) == 3")
     assert neovim.saved(neovim.folder / "a.py") == f"value = call({LONG})\nend = 1\n".encode()
+
+
+@pytest.mark.parametrize("options", ["nonumber", "showbreak=>> breakindent linebreak", "number"])
+def test_what_moves_down_from_a_line_of_several_rows_leaves_nothing(
+    neovim: Neovim, screen: Screen, options: str
+) -> None:
+    neovim.command(f"set {options}")
+    tail = "  # " + "tail " * 25
+    rows = drawn(neovim, screen, f"y = new){tail}\nend = 1\n", "f)i(")
+    neovim.command("set showbreak= nobreakindent nolinebreak nonumber")
+    seen = [row[4:].rstrip() if options == "number" else row for row in rows]
+    assert seen[:3] == ["y = new(", "    one,", "    two,"]
+    width = COLUMNS - 4 if options == "number" else COLUMNS
+    moved = f"){tail}".rstrip()
+    parts = [moved[at : at + width].rstrip() for at in range(0, len(moved), width)]
+    assert seen[3 : 4 + len(parts)] == [*parts, "end = 1"]
+
+
+@pytest.mark.parametrize(
+    ("col", "first"), [(5, "y = a: HINT.new("), (10, "y = a.new("), (13, "y = a.new(")]
+)
+def test_hints_right_of_the_cursor_are_covered_too(
+    neovim: Neovim, screen: Screen, col: int, first: str
+) -> None:
+    neovim.open("a.py", "y = a.new)  #t\nend = 1\n")
+    neovim.lua(
+        "local hints = vim.api.nvim_create_namespace('hints')"
+        " vim.api.nvim_buf_set_extmark(0, hints, 0, ...,"
+        " {virt_text = {{': HINT'}}, virt_text_pos = 'inline'})",
+        col,
+    )
+    neovim.keys("f)i(")
+    neovim.wait("ghost() ~= nil")
+    rows = screen.text().split("\n")
+    assert rows[:5] == [first, "    one,", "    two,", ")  #t", "end = 1"]
+
+
+def test_tab_stops_of_different_widths(neovim: Neovim, screen: Screen) -> None:
+    neovim.command("set vartabstop=4,20,8")
+    rows = drawn(neovim, screen, "\ty = new)\t# tail\nend = 1\n", "f)i(")
+    spaced = neovim.lua("return require('diffill.tabs').spaced('\tx\ty\tz\tw', 0)")
+    neovim.command("set vartabstop=")
+    assert rows[0] == "    y = new("
+    assert rows[3].split() == [")", "#", "tail"]
+    assert spaced == "    x" + " " * 19 + "y" + " " * 7 + "z" + " " * 7 + "w"
 
 
 def test_lines_that_are_wider_than_the_window_are_folded(neovim: Neovim, screen: Screen) -> None:

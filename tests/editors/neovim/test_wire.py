@@ -62,7 +62,7 @@ def play(
     ("method", "command", "parts"),
     [
         ("diffill/status", "status", ["Normal: model ready", "model: scripted", "p50 2 ms"]),
-        ("diffill/explainLast", "explain", ["inlineCompletion at 2:11, while typing", "shown: 2"]),
+        ("diffill/explainLast", "explain", ["inlineCompletion at 2:12, while typing", "shown: 2"]),
         ("diffill/rewrite", "rewrite 1.0", ["-total = sum(x for x in xs)", "+max(xs)"]),
         (
             "diffill/train/plan",

@@ -16,6 +16,12 @@ CONFIGURATIONS = ROOT / "editors" / "others"
 PACKAGES = Path("/usr/share/emacs/site-lisp/elpa-src")
 
 
+def test_eglot_is_told_of_a_mode_of_each_language() -> None:
+    modes = (CONFIGURATIONS / "diffill-eglot.el").read_text().split("diffill-eglot-modes")[1]
+    names = ["python", "js", "typescript", "tsx", "go", "rust", "java", "c", "c++"]
+    assert {f"{name}-ts-mode" for name in names} <= set(modes.replace(")", " ").split())
+
+
 @pytest.mark.parametrize(("client", "package"), [("eglot", "eglot"), ("lsp-mode", "lsp-mode")])
 def test_emacs_completes_from_the_server(tmp_path: Path, client: str, package: str) -> None:
     emacs = shutil.which("emacs")

@@ -3,6 +3,7 @@
 --- Invariants: every answer reaches its callback as (result) or is told to the user as one
 --- sentence with what to do; nothing waits. A server that is too old for a method is said to be.
 
+local nameless = require("diffill.nameless")
 local options = require("diffill.options")
 
 local M = {}
@@ -16,6 +17,9 @@ local SIGTERM = 15 -- how Neovim stops a server by force; no crash looks like it
 local started = {} ---@type table<integer, integer> client id -> milliseconds
 local asked_to_stop = {} ---@type table<integer, boolean>
 local said_missing = {} ---@type table<string, boolean>
+
+--- How a server ended last that nobody had asked to, until one is started again.
+M.ended = nil ---@type {how: string, answered: boolean}?
 local published ---@type {cmd: string[]?, settings: table}? what `vim.lsp.config` was given last
 
 ---@param text string
@@ -46,6 +50,10 @@ end
 ---@return vim.lsp.Client?
 function M.need(buf)
   local client = M.get(buf) or (buf == 0 and M.get() or nil)
+  if buf ~= 0 and nameless.is_taken(buf) then
+    M.say("another buffer without a name is served; give this one a name, by :write or :file", vim.log.levels.WARN)
+    return nil
+  end
   if not client then
     M.say("no server runs for this buffer; :checkhealth diffill says why", vim.log.levels.WARN)
   end
@@ -63,19 +71,14 @@ function M.may_edit(buf)
   return true
 end
 
---- Ask the server; the callback gets the result, errors are told. Returns who was asked, and the
---- number of the request.
----@param buf integer 0: the request concerns no document
+---@param client vim.lsp.Client
+---@param buf integer
 ---@param method string
 ---@param params any
 ---@param callback fun(result: any, client: vim.lsp.Client)
 ---@return integer? client
 ---@return integer? request
-function M.ask(buf, method, params, callback)
-  local client = M.need(buf)
-  if not client then
-    return
-  end
+local function request_of(client, buf, method, params, callback)
   local sent, request = client:request(method, params, function(err, result)
     if not err then
       callback(result, client)
@@ -96,22 +99,44 @@ function M.ask(buf, method, params, callback)
   return client.id, request
 end
 
---- Run one of the server's commands.
----@param buf integer
+--- Ask the server; the callback gets the result, errors are told. Returns who was asked, and the
+--- number of the request.
+---@param buf integer 0: the request concerns no document
+---@param method string
+---@param params any
+---@param callback fun(result: any, client: vim.lsp.Client)
+---@return integer? client
+---@return integer? request
+function M.ask(buf, method, params, callback)
+  local client = M.need(buf)
+  if client then
+    return request_of(client, buf, method, params, callback)
+  end
+end
+
+--- Run a command of the server in each of some servers.
+---@param clients vim.lsp.Client[]
 ---@param command string
 ---@param arguments any[]
 ---@param callback fun(result: any, client: vim.lsp.Client)
-function M.command(buf, command, arguments, callback)
-  local client = M.need(buf)
-  if not client then
-    return
+function M.command(clients, command, arguments, callback)
+  for _, client in ipairs(clients) do
+    local known = vim.tbl_get(client.server_capabilities, "executeCommandProvider", "commands") or {}
+    if vim.list_contains(known, command) then
+      local params = { command = command, arguments = arguments }
+      request_of(client, 0, "workspace/executeCommand", params, callback)
+    else
+      local text = "the server is too old for %s; update Diffill, then :Diffill restart"
+      M.say(text:format(command), vim.log.levels.WARN)
+    end
   end
-  local known = vim.tbl_get(client.server_capabilities, "executeCommandProvider", "commands") or {}
-  if not vim.list_contains(known, command) then
-    M.say(("the server is too old for %s; update Diffill, then :Diffill restart"):format(command), vim.log.levels.WARN)
-    return
-  end
-  M.ask(buf, "workspace/executeCommand", { command = command, arguments = arguments }, callback)
+end
+
+--- Why an answer is empty, with the fix where a person has switched it off here.
+---@param text string
+---@return string
+function M.reason(text)
+  return M.is_on() and text or text .. "; :Diffill toggle turns it on"
 end
 
 --- Change settings of the running server, as a table below `diffill`.
@@ -119,6 +144,7 @@ end
 function M.configure(changes)
   options.current.settings = vim.tbl_deep_extend("force", options.current.settings, changes)
   M.publish()
+  require("diffill.ghost").forget()
   for _, client in ipairs(vim.lsp.get_clients({ name = M.name })) do
     local settings = vim.tbl_deep_extend("force", client.settings or {}, { diffill = changes })
     client.settings = settings
@@ -206,10 +232,14 @@ end
 ---@param buf integer
 function M.renaming(buf)
   local client = M.get(buf)
+  if client then
+    vim.lsp.buf_detach_client(buf, client.id)
+  else
+    client = nameless.left_out(buf)
+  end
   if not client then
     return
   end
-  vim.lsp.buf_detach_client(buf, client.id)
   vim.schedule(function()
     if vim.api.nvim_buf_is_loaded(buf) and not client:is_stopped() then
       vim.lsp.buf_attach_client(buf, client.id)
@@ -219,7 +249,7 @@ end
 
 ---@param client vim.lsp.Client
 function M.on_init(client)
-  started[client.id] = vim.uv.now()
+  started[client.id], M.ended = vim.uv.now(), nil
   local version = (client.server_info or {}).version
   local parsed = type(version) == "string" and vim.version.parse(version)
   if parsed and vim.version.lt(parsed, M.oldest_server) then
@@ -239,15 +269,17 @@ end
 ---@param id integer
 function M.on_exit(code, signal, id)
   local lived_ms = vim.uv.now() - (started[id] or vim.uv.now())
+  local answered = started[id] ~= nil
   local wanted = asked_to_stop[id] or vim.v.exiting ~= vim.NIL or signal == SIGTERM
   started[id], asked_to_stop[id] = nil, nil
   require("diffill.status").gone(id)
   if wanted or (code == 0 and signal == 0) then
     return
   end
+  local how = signal ~= 0 and ("by signal %d"):format(signal) or ("with code %d"):format(code)
+  M.ended = { how = how, answered = answered }
   -- Twice, since Neovim itself forgets the client one turn of the loop later.
   vim.schedule(vim.schedule_wrap(function()
-    local how = signal ~= 0 and ("by signal %d"):format(signal) or ("with code %d"):format(code)
     if lived_ms < EARLY_MS or not options.current.restart or not M.is_enabled() then
       M.say(
         ("the server ended %s; :checkhealth diffill and :Diffill log say why, :Diffill restart tries again"):format(how),
@@ -262,7 +294,7 @@ end
 
 --- Stop the server, if one runs, and start it.
 function M.restart()
-  said_missing = {}
+  said_missing, M.ended = {}, nil
   local clients = vim.lsp.get_clients({ name = M.name, _uninitialized = true })
   for _, client in ipairs(clients) do
     asked_to_stop[client.id] = true

@@ -13,6 +13,18 @@ local function words(...)
   end
 end
 
+---@param clients vim.lsp.Client[]
+---@param minutes number
+---@param done? fun()
+local function snooze(clients, minutes, done)
+  client_of.command(clients, "diffill.snooze", { minutes }, function(status, client)
+    require("diffill.status").changed(status, client.id)
+    if done and client == clients[1] then
+      done()
+    end
+  end)
+end
+
 ---@class diffill.Command
 ---@field run fun(arguments: string[], command: table)
 ---@field complete? fun(): string[]
@@ -23,6 +35,13 @@ M.all = {
     run = function()
       local on = not client_of.is_on()
       client_of.configure({ enable = on })
+      if on then
+        local status = require("diffill.status")
+        local snoozed = vim.tbl_filter(function(client)
+          return status.is_snoozed(client.id)
+        end, vim.lsp.get_clients({ name = client_of.name }))
+        snooze(snoozed, 0)
+      end
       client_of.say(on and "suggestions are on" or "suggestions are off")
     end,
   },
@@ -38,7 +57,11 @@ M.all = {
   },
   log = {
     run = function()
-      local file = client_of.log_file() or vim.lsp.log.get_filename()
+      local file, noted = client_of.log_file(), vim.lsp.log.get_filename()
+      local ended = client_of.ended -- before its first answer: what it said then is not in its own log
+      if not file or (ended and not (ended.answered and vim.uv.fs_stat(file))) then
+        file = noted
+      end
       if vim.uv.fs_stat(file) then
         vim.cmd.split({ args = { file }, magic = { file = false, bar = false } })
         vim.cmd("normal! G")
@@ -76,7 +99,12 @@ M.all = {
         pins.clear(buf)
         return
       end
-      local pinned = pins.toggle(buf, require("diffill.place").selected(command))
+      local range = require("diffill.place").selected(command)
+      if range[1] == range[3] and range[2] == range[4] then
+        client_of.say("there is no text to pin", vim.log.levels.WARN)
+        return
+      end
+      local pinned = pins.toggle(buf, range)
       client_of.say(pinned and "pinned" or "not pinned any more")
     end,
     complete = words("clear"),
@@ -89,10 +117,11 @@ M.all = {
         client_of.say(text:format(arguments[1], DAY_MINUTES), vim.log.levels.ERROR)
         return
       end
-      client_of.command(0, "diffill.snooze", { minutes }, function(status, client)
-        require("diffill.status").changed(status, client.id)
-        client_of.say(minutes > 0 and ("quiet for %g minutes"):format(minutes) or "no longer quiet")
-      end)
+      if client_of.need(0) then
+        snooze(vim.lsp.get_clients({ name = client_of.name }), minutes, function()
+          client_of.say(minutes > 0 and ("quiet for %g minutes"):format(minutes) or "no longer quiet")
+        end)
+      end
     end,
     complete = words("5", "30", "60", "0"),
   },
@@ -138,7 +167,7 @@ end
 ---@param line string
 ---@return string[]
 function M.complete(lead, line)
-  local before = vim.split(line:sub(1, #line - #lead):gsub("^.-Diffill%s+", ""), "%s+", { trimempty = true })
+  local before = vim.split(line:sub(1, #line - #lead):gsub("^.-Dif%a*%s+", ""), "%s+", { trimempty = true })
   local known = {}
   if #before == 0 then
     known = M.names()

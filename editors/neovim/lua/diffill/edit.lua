@@ -52,21 +52,25 @@ local function common_end(a, b)
   return n
 end
 
---- Text as a buffer holds it: the line ends of the file are not in it.
+--- Text as a buffer holds it: the line ends of the file are not in it. Where these differ, a buffer
+--- shows the CR of those that have one, as ^M; so do lines that are written into such a line.
 ---@param text string
+---@param line? string where it goes
 ---@return string
-function M.text(text)
-  return (text:gsub("\r\n", "\n"))
+function M.text(text, line)
+  local plain = text:gsub("\r\n", "\n")
+  return line and vim.endswith(line, "\r") and (plain:gsub("\n", "\r\n")) or plain
 end
 
---- How an item completes a line from the cursor on; nil where it does not fit, or adds nothing.
+--- How an item completes a line from the cursor on; nil where it does not fit, or adds nothing. The CR
+--- at the end of a line that shows it belongs to the line end, which stays.
 ---@param item diffill.Item
 ---@param line string
 ---@param row integer
 ---@param col integer
 ---@return diffill.Plan?
 function M.plan(item, line, row, col)
-  local before, after = line:sub(1, col), line:sub(col + 1)
+  local before, after = line:sub(1, col), line:sub(col + 1):gsub("\r$", "")
   if item.row ~= row or not vim.startswith(item.text, before) then
     return nil
   end
@@ -153,7 +157,7 @@ function M.apply_pending()
   if vim.api.nvim_win_get_cursor(0)[2] ~= plan.col or vim.api.nvim_get_current_line() ~= one.line then
     return
   end
-  local lines = vim.split(plan.insert, "\n", { plain = true })
+  local lines = vim.split(M.text(plan.insert, one.line), "\n", { plain = true })
   vim.api.nvim_buf_set_text(0, row, plan.col, row, plan.col + #plan.replaced, lines)
   local last = #lines[#lines] + (#lines == 1 and plan.col or 0)
   vim.api.nvim_win_set_cursor(0, { row + #lines, last })

@@ -5,9 +5,11 @@
 
 local client_of = require("diffill.client")
 local drafts = require("diffill.drafts")
+local edit = require("diffill.edit")
 local options = require("diffill.options")
 local pins = require("diffill.pins")
 local place = require("diffill.place")
+local snapshot = require("diffill.snapshot")
 
 local M = {}
 local api = vim.api
@@ -21,6 +23,34 @@ local function edits_of(result)
   return type(best) == "table" and best.edits or {}
 end
 
+--- Apply edits. Neovim takes every CR out of what is inserted; where the lines of the buffer show theirs,
+--- new ones get one.
+---@param buf integer
+---@param edits lsp.TextEdit[]
+---@param encoding string
+local function apply(buf, edits, encoding)
+  local function line_of(one)
+    local row = one.range.start.line
+    return api.nvim_buf_get_lines(buf, row, row + 1, false)[1] or ""
+  end
+  local shows_cr = vim.iter(edits):any(function(one)
+    return vim.endswith(line_of(one), "\r")
+  end)
+  if not shows_cr then
+    vim.lsp.util.apply_text_edits(edits, buf, encoding)
+    return
+  end
+  table.sort(edits, function(a, b)
+    local one, other = a.range.start, b.range.start
+    return one.line > other.line or (one.line == other.line and one.character > other.character)
+  end)
+  for _, one in ipairs(edits) do
+    local range = place.from_lsp(buf, one.range, encoding)
+    local lines = vim.split(edit.text(one.newText, line_of(one)), "\n", { plain = true })
+    api.nvim_buf_set_text(buf, range[1], range[2], range[3], range[4], lines)
+  end
+end
+
 --- Ask, and apply what comes.
 ---@param buf integer
 ---@param client vim.lsp.Client
@@ -32,16 +62,16 @@ local function ask(buf, client, method, params, nothing, done)
   if not client_of.may_edit(buf) then
     return
   end
-  local tick = api.nvim_buf_get_changedtick(buf)
+  local before = snapshot.take(buf)
   drafts.ask(buf, method, params, function(result)
     local edits = edits_of(result)
     if #edits == 0 then
       local why = type(result) == "table" and type(result.reason) == "string" and result.reason
-      client_of.say("nothing was filled: " .. (why or nothing))
-    elseif not api.nvim_buf_is_valid(buf) or api.nvim_buf_get_changedtick(buf) ~= tick then
+      client_of.say("nothing was filled: " .. client_of.reason(why or nothing))
+    elseif not snapshot.holds(before) then
       client_of.say("the text has changed since the fill was asked for; ask again", vim.log.levels.WARN)
     elseif client_of.may_edit(buf) then
-      vim.lsp.util.apply_text_edits(edits, buf, client.offset_encoding)
+      apply(buf, edits, client.offset_encoding)
       client_of.say(done(edits))
     end
   end)

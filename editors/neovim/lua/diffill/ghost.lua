@@ -243,6 +243,18 @@ function M.detach(buf)
   end
 end
 
+--- Take away what is shown, in the buffers of one server or in all: it may not be offered any more.
+---@param client integer?
+function M.forget(client)
+  for buf, state in pairs(states) do
+    if not client or vim.lsp.buf_is_attached(buf, client) then
+      clear(state)
+      state.asked = nil
+      native.forget(buf)
+    end
+  end
+end
+
 --- Ask by hand: more steps, all alternatives, also what is not sure.
 ---@return boolean
 function M.trigger()

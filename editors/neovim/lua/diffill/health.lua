@@ -29,7 +29,8 @@ end
 --- Whether the command is there, and which version it is.
 local function check_command()
   health.start("Server")
-  local cmd = vim.lsp.config[client_of.name].cmd
+  local config = vim.lsp.config[client_of.name]
+  local cmd = config.cmd
   if type(cmd) ~= "table" then
     health.info("the command is a function of yours and is not checked")
     return
@@ -43,7 +44,7 @@ local function check_command()
   end
   local asked = vim.list_extend(vim.deepcopy(cmd), { "--version" })
   local ran, answer = pcall(function()
-    return vim.system(asked, { text = true }):wait(WAIT_MS)
+    return vim.system(asked, { text = true, env = config.cmd_env, cwd = config.cmd_cwd }):wait(WAIT_MS)
   end)
   if not ran or answer.code ~= 0 then
     local said = ran and vim.trim(answer.stderr or "") or tostring(answer)
@@ -55,16 +56,9 @@ local function check_command()
   health.ok(("%s: %s"):format(table.concat(cmd, " "), vim.trim(answer.stdout)))
 end
 
-local function check_client()
-  local client = client_of.get()
-  if not client then
-    if client_of.is_enabled() then
-      health.info("no server runs yet; it starts with the first file in a language it knows")
-    else
-      health.warn("the server is not enabled", 'Call vim.lsp.enable("diffill").')
-    end
-    return
-  end
+--- What one of the servers says of itself.
+---@param client vim.lsp.Client
+local function check_client(client)
   local version = (client.server_info or {}).version
   if version and version ~= diffill.version then
     health.warn(
@@ -80,19 +74,42 @@ local function check_client()
   local status = answer.result
   local lines = require("diffill.status").lines(status)
   local tell = status.kind == "Error" and health.error or status.kind == "Inactive" and health.warn or health.ok
-  tell(("running in %d buffer(s). %s"):format(vim.tbl_count(client.attached_buffers), lines[1]))
+  local root = client.root_dir or "no folder"
+  tell(("running in %d buffer(s) of %s. %s"):format(vim.tbl_count(client.attached_buffers), root, lines[1]))
   for index = 2, #lines do
     local say = vim.startswith(lines[index], "setting: ") and health.warn or health.info
     say(lines[index])
   end
 end
 
+local function check_clients()
+  if client_of.ended then
+    health.error(("the server ended %s"):format(client_of.ended.how), {
+      ":Diffill log has its last words.",
+      ":Diffill restart tries again.",
+    })
+  end
+  local clients = vim.lsp.get_clients({ name = client_of.name })
+  if #clients == 0 and not client_of.is_enabled() then
+    health.warn("the server is not enabled", 'Call vim.lsp.enable("diffill").')
+  elseif #clients == 0 and not client_of.ended then
+    health.info("no server runs yet; it starts with the first file in a language it knows")
+  end
+  vim.iter(clients):each(check_client)
+end
+
 local function check_keys()
   health.start("Keys")
-  local found = {}
-  for _, map in ipairs(vim.api.nvim_get_keymap("i")) do
+  local maps, found = vim.api.nvim_get_keymap("i"), {}
+  for _, client in ipairs(vim.lsp.get_clients({ name = client_of.name })) do
+    for buf in pairs(client.attached_buffers) do
+      vim.list_extend(maps, vim.api.nvim_buf_get_keymap(buf, "i"))
+    end
+  end
+  for _, map in ipairs(maps) do
     local to = (map.rhs or "") .. (map.desc or "")
-    if not map.lhs:match("^<Plug>") and to:match("[Dd]iffill") then
+    local new = not map.lhs:match("^<Plug>") and not vim.list_contains(found, map.lhs)
+    if new and to:match("[Dd]iffill") then
       found[#found + 1] = map.lhs
     end
   end
@@ -109,7 +126,7 @@ end
 function M.check()
   check_neovim()
   check_command()
-  check_client()
+  check_clients()
   check_keys()
   health.start("Log")
   local file = client_of.log_file()

@@ -19,6 +19,7 @@ function M.setup(given)
     client.say("setup: " .. table.concat(problems, "; "), vim.log.levels.WARN)
   end
   client.publish()
+  ghost.forget()
 end
 
 --- Show ghost text in a buffer that the server is attached to.

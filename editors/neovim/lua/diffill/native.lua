@@ -46,7 +46,7 @@ local function plan_of(item, ours)
   end
   text = edit.text(text)
   if not ours then
-    text = line:sub(1, range[2]) .. text .. line:sub(math.max(range[4], col) + 1)
+    text = line:sub(1, range[2]) .. text .. line:sub(math.max(range[4], col) + 1):gsub("\r$", "")
   end
   return edit.plan({ row = range[1], text = text }, line, row - 1, col)
 end
@@ -101,6 +101,16 @@ function M.select(step)
   -- Neovim does not say whether there is one.
   local namespace = vim.api.nvim_create_namespace("nvim.lsp.inline_completion")
   return #vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { limit = 1 }) > 0
+end
+
+--- Take away what Neovim shows in a buffer, if it can only be ours.
+---@param buf integer
+function M.forget(buf)
+  local shows = vim.lsp.inline_completion and vim.lsp.inline_completion.is_enabled({ bufnr = buf })
+  local offer = vim.lsp.get_clients({ bufnr = buf, method = "textDocument/inlineCompletion" })
+  if shows and #offer == 1 then
+    vim.lsp.inline_completion.get({ bufnr = buf, on_accept = function() end })
+  end
 end
 
 ---@return boolean

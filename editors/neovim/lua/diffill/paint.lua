@@ -2,7 +2,7 @@
 ---
 --- Invariants: the buffer's text stays as it is; what the item has is to be seen, so the window is
 --- scrolled and long lines are folded ('wrap') where it would not be, and lines for which there is
---- no room at all are counted.
+--- no room at all are counted; of what moves to the last line nothing is left where it stands.
 
 local confidence = require("diffill.confidence")
 local tabs = require("diffill.tabs")
@@ -13,19 +13,19 @@ local namespace = api.nvim_create_namespace("diffill.ghost")
 
 ---@alias diffill.Chunk [string, string] text and highlight group
 
---- A line of an item's text as it is drawn: chunks, and the column where it ends.
+--- A line of an item's text as it is drawn.
 ---@param text string
 ---@param from integer the byte of the item's text where it begins
 ---@param column integer
 ---@param item diffill.Item
----@return diffill.Chunk[], integer
+---@return diffill.Chunk[]
 local function drawn_line(text, from, column, item)
   local chunks = confidence.chunks(text, from, item.shades)
   for _, chunk in ipairs(chunks) do
     chunk[1] = tabs.spaced(chunk[1], column)
     column = column + fn.strdisplaywidth(chunk[1])
   end
-  return chunks, column
+  return chunks
 end
 
 --- Chunks as lines that are no wider than the window has room for.
@@ -50,6 +50,59 @@ local function folded(chunks, room, width)
     room = room - fn.strdisplaywidth(text)
   end
   return lines
+end
+
+--- The screen's rows below the cursor's that its line has, right of the cursor: the bytes in them.
+---@param row integer the cursor's, 0-based
+---@param col integer
+---@param length integer
+---@return integer[]
+local function rows_below(row, col, length)
+  local function is_below(byte, screen_row)
+    local found = fn.screenpos(0, row + 1, byte + 1).row
+    return found == 0 or found > screen_row -- 0: below the window
+  end
+  local bytes, at, screen_row = {}, col, fn.screenpos(0, row + 1, col + 1).row
+  while at < length and is_below(length - 1, screen_row) do
+    local low, high = at, length - 1 -- the first one that is below is right of low, and high is below
+    while high - low > 1 do
+      local middle = math.floor((low + high) / 2)
+      if is_below(middle, screen_row) then
+        high = middle
+      else
+        low = middle
+      end
+    end
+    local found = fn.screenpos(0, row + 1, high + 1).row
+    if found == 0 then
+      break
+    end
+    bytes[#bytes + 1] = high
+    at, screen_row = high, found
+  end
+  return bytes
+end
+
+--- The cells of the cursor's row on the screen, from the cursor to the end of its text.
+---@param row integer
+---@param col integer
+---@param length integer
+---@param room integer up to the window's edge
+---@return integer
+local function cells_right_of(row, col, length, room)
+  local from, stop = fn.screenpos(0, row + 1, col + 1), fn.screenpos(0, row + 1, length + 1)
+  return stop.row == from.row and stop.endcol >= from.col and stop.endcol - from.col + 1 or room
+end
+
+--- Chunks, and blanks up to a width.
+---@param chunks diffill.Chunk[]
+---@param width integer
+---@return diffill.Chunk[]
+local function padded(chunks, width)
+  for _, chunk in ipairs(chunks) do
+    width = width - fn.strdisplaywidth(chunk[1])
+  end
+  return vim.list_extend(chunks, { { (" "):rep(math.max(width, 0)), "DiffillGhost" } })
 end
 
 --- Scroll until so many lines below the cursor's are in the window, as far as 'scrolloff' lets it.
@@ -88,12 +141,10 @@ function M.draw(buf, item, plan, count)
   M.clear(buf)
   local line = api.nvim_buf_get_lines(buf, plan.row, plan.row + 1, true)[1]
   local column = fn.strdisplaywidth(line:sub(1, plan.col))
-  local drawn, stop = {}, 0
+  local drawn = {}
   local from = (item.dropped or 0) + plan.col
   for number, text in ipairs(vim.split(plan.insert, "\n", { plain = true })) do
-    local chunks, ends = drawn_line(text, from, number == 1 and column or 0, item)
-    stop = number == 1 and ends or stop
-    drawn[number] = chunks
+    drawn[number] = drawn_line(text, from, number == 1 and column or 0, item)
     from = from + #text + 1
   end
   local mark = { hl_mode = "combine", virt_text_pos = "inline" }
@@ -113,18 +164,24 @@ function M.draw(buf, item, plan, count)
 
   local window = fn.getwininfo(api.nvim_get_current_win())[1]
   local width = math.max(window.width - window.textoff, 1)
-  local head, lines = table.remove(drawn, 1), {}
+  local head, lines, room = table.remove(drawn, 1), {}, window.width - fn.wincol() + 1
   if covers and vim.wo.wrap then
-    lines = folded(head, window.width - fn.wincol() + 1, width)
+    lines = folded(head, room, width)
     head = table.remove(lines, 1)
   end
   local head_stops = #head
-  if covers and #lines == 0 then
-    local cover = column + fn.strdisplaywidth(tabs.spaced(right, column)) - stop
-    table.insert(head, { (" "):rep(math.max(cover, 0)), "DiffillGhost" })
+  if covers then
+    head = padded(head, cells_right_of(plan.row, plan.col, #line, room))
   end
   for _, chunks in ipairs(drawn) do
     vim.list_extend(lines, vim.wo.wrap and folded(chunks, width, width) or { chunks })
+  end
+  for _, byte in ipairs(covers and rows_below(plan.row, plan.col, #line) or {}) do
+    api.nvim_buf_set_extmark(buf, namespace, plan.row, byte, {
+      virt_text = padded(table.remove(lines, 1) or {}, width),
+      virt_text_win_col = 0,
+      hl_mode = "combine",
+    })
   end
   mark.virt_text, mark.virt_lines = head, lines
   mark.id = api.nvim_buf_set_extmark(buf, namespace, plan.row, plan.col, mark)

@@ -9,7 +9,8 @@ local api = vim.api
 function M.selected(command)
   local buf = api.nvim_get_current_buf()
   local first, last = command.line1 - 1, command.line2 - 1
-  local line = api.nvim_buf_get_lines(buf, last, last + 1, true)[1]
+  -- A CR that the buffer shows at the end of a line belongs to the line end.
+  local line = api.nvim_buf_get_lines(buf, last, last + 1, true)[1]:gsub("\r$", "")
   if command.range == 2 then
     local from, to = api.nvim_buf_get_mark(buf, "<"), api.nvim_buf_get_mark(buf, ">")
     local visual = from[1] == command.line1 and to[1] == command.line2
@@ -20,11 +21,10 @@ function M.selected(command)
       while stop < #line and line:byte(stop + 1) >= 0x80 and line:byte(stop + 1) < 0xC0 do
         stop = stop + 1
       end
-      return { first, from[2], last, stop }
+      return { first, first == last and math.min(from[2], stop) or from[2], last, stop }
     end
   end
-  local head = api.nvim_buf_get_lines(buf, first, first + 1, true)[1]
-  local indent = first == last and #head:match("^%s*") or 0
+  local indent = first == last and #line:match("^%s*") or 0
   return { first, indent, last, #line }
 end
 

@@ -11,6 +11,7 @@ local options = require("diffill.options")
 local pins = require("diffill.pins")
 local place = require("diffill.place")
 local show = require("diffill.show")
+local snapshot = require("diffill.snapshot")
 
 local M = {}
 local api = vim.api
@@ -20,7 +21,7 @@ local CHANGED = "the text has changed since the rewrite was made; ask again"
 
 ---@class diffill.Preview
 ---@field buf integer the text's buffer
----@field tick integer its state when the rewrites were made
+---@field before diffill.Snapshot its text when the rewrites were made
 ---@field range diffill.Range
 ---@field strength number
 ---@field rewrites table[]
@@ -41,7 +42,7 @@ end
 ---@param preview diffill.Preview
 ---@return boolean
 local function unchanged(preview)
-  return api.nvim_buf_is_valid(preview.buf) and api.nvim_buf_get_changedtick(preview.buf) == preview.tick
+  return snapshot.holds(preview.before)
 end
 
 ---@param preview diffill.Preview
@@ -51,8 +52,8 @@ local function lines_of(preview)
     return { "! " .. CHANGED, "q abort" }
   end
   local range, rewrite = preview.range, preview.rewrites[preview.index]
-  local text = preview.draft and drafts.text(preview.draft.texts[1]) or rewrite.text
   local old = api.nvim_buf_get_lines(preview.buf, range[1], range[3] + 1, true)
+  local text = preview.draft and edit.text(drafts.text(preview.draft.texts[1]), old[1]) or rewrite.text
   local new = old[1]:sub(1, range[2]) .. text .. old[#old]:sub(range[4] + 1)
   local before = table.concat(old, "\n") .. "\n"
   local lines = before == new .. "\n" and { " the same text" } or diff(before, new .. "\n")
@@ -165,7 +166,7 @@ function M.ask(preview, strength)
     return
   end
   local buf, encoding = preview.buf, client.offset_encoding
-  local tick = api.nvim_buf_get_changedtick(buf)
+  local before = snapshot.take(buf)
   local params = {
     textDocument = { uri = vim.uri_from_bufnr(buf) },
     range = place.to_lsp(buf, preview.range, encoding),
@@ -194,14 +195,16 @@ function M.ask(preview, strength)
   end
   drafts.ask(buf, METHOD, params, function(result)
     if not result or #(result.rewrites or {}) == 0 then
-      client_of.say("no rewrite: " .. tostring(result and result.reason or "the server gave none"))
-    elseif not api.nvim_buf_is_valid(buf) or api.nvim_buf_get_changedtick(buf) ~= tick then
+      client_of.say("no rewrite: " .. client_of.reason(tostring(result and result.reason or "the server gave none")))
+    elseif not snapshot.holds(before) then
       client_of.say("the text has changed since the rewrite was asked for; ask again", vim.log.levels.WARN)
     else
+      local row = preview.range[1]
+      local line = api.nvim_buf_get_lines(buf, row, row + 1, true)[1]
       for _, rewrite in ipairs(result.rewrites) do
-        rewrite.text = edit.text(rewrite.text)
+        rewrite.text = edit.text(rewrite.text, line)
       end
-      preview.tick, preview.strength, preview.rewrites, preview.index = tick, strength, result.rewrites, 1
+      preview.before, preview.strength, preview.rewrites, preview.index = before, strength, result.rewrites, 1
       preview.draft = nil
       open(preview)
     end

@@ -13,13 +13,24 @@ local group = api.nvim_create_augroup("diffill.show", {})
 ---@field buf integer
 ---@field window integer
 
----@param lines string[]
-local function size(lines)
+--- The width of a window for some texts; of longer ones the rest goes on below.
+---@param texts string[]
+---@return integer
+local function width_for(texts)
   local width = 20
-  for _, line in ipairs(lines) do
-    width = math.max(width, vim.fn.strdisplaywidth(line))
+  for _, text in ipairs(texts) do
+    width = math.max(width, vim.fn.strdisplaywidth(text))
   end
-  return math.min(width, math.max(vim.o.columns - 4, 20)), math.min(#lines, math.max(vim.o.lines - 6, 1))
+  return math.min(width, math.max(vim.o.columns - 4, 20))
+end
+
+--- As many rows as the text of a window has in its width.
+---@param window integer
+local function fit(window)
+  vim.wo[window].wrap = true
+  api.nvim_win_set_height(window, math.max(vim.o.lines - 6, 1)) -- so that it shows its beginning
+  local rows = api.nvim_win_text_height(window, {}).all
+  api.nvim_win_set_height(window, math.min(rows, math.max(vim.o.lines - 6, 1)))
 end
 
 --- Put other lines into an open window, sized anew.
@@ -31,9 +42,9 @@ function M.update(shown, title, lines)
   api.nvim_buf_set_lines(shown.buf, 0, -1, true, lines)
   vim.bo[shown.buf].modifiable = false
   if api.nvim_win_get_config(shown.window).relative ~= "" then
-    local width, height = size(lines)
-    width = math.min(math.max(width, vim.fn.strdisplaywidth(title) + 2), math.max(vim.o.columns - 4, 20))
-    api.nvim_win_set_config(shown.window, { width = width, height = height, title = title })
+    local width = width_for(vim.list_extend({ title .. "  " }, lines))
+    api.nvim_win_set_config(shown.window, { width = width, height = math.max(#lines, 1), title = title })
+    fit(shown.window)
   else
     vim.wo[shown.window].statusline = title:gsub("%%", "%%%%")
   end
@@ -100,17 +111,16 @@ function M.open(title, lines, kind)
   local buf = api.nvim_create_buf(false, true)
   vim.bo[buf].bufhidden = "wipe"
   api.nvim_buf_set_name(buf, ("diffill://%s/%d"):format(title:match("^%S+"), buf))
-  local width, height = size(lines)
   local window
   if kind == "split" then
-    window = api.nvim_open_win(buf, true, { split = "below", height = height })
+    window = api.nvim_open_win(buf, true, { split = "below" })
   else
     window = api.nvim_open_win(buf, true, {
       relative = "cursor",
       row = 1,
       col = 0,
-      width = width,
-      height = height,
+      width = width_for(lines),
+      height = 1,
       style = "minimal",
       border = "rounded",
       title = title,
@@ -118,6 +128,7 @@ function M.open(title, lines, kind)
   end
   local shown = { buf = buf, window = window }
   M.update(shown, title, lines)
+  fit(window)
   for _, key in ipairs({ "q", "<Esc>" }) do
     vim.keymap.set("n", key, function()
       M.close(shown)
@@ -132,6 +143,22 @@ function M.close(shown)
   for _, window in ipairs(vim.fn.win_findbuf(shown.buf)) do
     api.nvim_win_close(window, true)
   end
+end
+
+--- A session was read in which such a window was open: its text is gone, so the window goes, too.
+---@param buf integer
+function M.forget(buf)
+  vim.bo[buf].buftype = "nofile"
+  vim.schedule(function()
+    for _, window in ipairs(vim.fn.win_findbuf(buf)) do
+      if #api.nvim_tabpage_list_wins(api.nvim_win_get_tabpage(window)) > 1 then
+        api.nvim_win_close(window, true)
+      end
+    end
+    if api.nvim_buf_is_valid(buf) then
+      api.nvim_buf_delete(buf, { force = true })
+    end
+  end)
 end
 
 --- Open a window with some lines to read.

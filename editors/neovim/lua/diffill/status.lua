@@ -36,7 +36,17 @@ function M.changed(status, client)
   local told = of(client)
   told.status = status
   told.snoozed_until = vim.uv.now() + (status.snoozedForS or 0) * 1000
+  if status.kind == "Inactive" then
+    require("diffill.ghost").forget(client)
+  end
   redraw()
+end
+
+--- Whether a server is snoozed, as far as it has said.
+---@param client integer
+---@return boolean
+function M.is_snoozed(client)
+  return vim.uv.now() < of(client).snoozed_until
 end
 
 --- A server has ended.
@@ -70,7 +80,7 @@ function M.line()
     word = "off"
   elseif last and (last.snoozedForS or 0) > 0 then
     -- Nobody tells when the time is over.
-    word = vim.uv.now() < told.snoozed_until and "snoozed" or "on"
+    word = M.is_snoozed(client.id) and "snoozed" or "on"
   end
   return "diffill " .. word
 end
@@ -121,7 +131,7 @@ function M.explain()
       ("%s at %d:%d, %s"):format(
         trail.method or "?",
         (at.line or 0) + 1,
-        at.character or 0,
+        (at.character or 0) + 1,
         trail.automatic and "while typing" or "asked for"
       ),
       ("shown: %d, in %.0f ms"):format(trail.shown or 0, trail.ms or 0),

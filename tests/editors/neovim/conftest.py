@@ -45,13 +45,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.editor)
 
 
+@pytest.fixture(scope="module")
+def rules() -> tuple[dict[str, Any], ...]:
+    """What the engine of a module says."""
+    return ANSWERS
+
+
 @pytest.fixture(scope="module", params=WAYS)
 def shared(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    rules: tuple[dict[str, Any], ...],
 ) -> Iterator[Neovim]:
     version, ghost = WAYS[request.param]
     folder = tmp_path_factory.mktemp("neovim")
-    cmd = server(folder, "--engine", script(folder, *ANSWERS))
+    cmd = server(folder, "--engine", script(folder, *rules))
     with running(version, folder, cmd=cmd, ghost=ghost) as neovim:
         yield neovim
 

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.editors.neovim.conftest import WAYS, answer
-from tests.support.lsp_process import script
-from tests.support.neovim import Neovim, running, server
+from tests.support.neovim import Neovim
 
 TEXT = "def f():\n    \n"
 LINE = "require('diffill').statusline()"
 
 
-@pytest.fixture(scope="module", params=WAYS)
-def shared(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Neovim]:
-    version, ghost = WAYS[request.param]
-    folder = tmp_path_factory.mktemp("neovim")
+@pytest.fixture(scope="module", autouse=True)
+def two_roots(shared: Neovim) -> None:
     for name in ("one", "two"):
-        (folder / name / ".git").mkdir(parents=True)
-    cmd = server(folder, "--engine", script(folder, answer("return ", "left + right")))
-    with running(version, folder, cmd=cmd, ghost=ghost) as neovim:
-        neovim.command("set hidden")
-        yield neovim
+        (shared.folder / name / ".git").mkdir(parents=True)
+    shared.command("set hidden")
 
 
 @pytest.mark.parametrize(

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.editors.neovim.conftest import LOOP, WAYS, answer
-from tests.support.lsp_process import script
-from tests.support.neovim import Neovim, running, server
+from tests.editors.neovim.conftest import LOOP, answer
+from tests.support.neovim import Neovim
 
 READY = "(window() or ''):find('<CR> apply', 1, true)"
 
 
-@pytest.fixture(scope="module", params=WAYS)
-def shared(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Neovim]:
-    version, ghost = WAYS[request.param]
-    folder = tmp_path_factory.mktemp("neovim")
-    rules = (
+@pytest.fixture(scope="module")
+def rules() -> tuple[dict[str, Any], ...]:
+    return (
         answer("return ", "left + right"),
         answer("sum_all(items):", LOOP),
         answer("x = ", "sum(\n    first)"),
         answer("# two lines", "\nold = 1\nnew = 2"),
     )
-    with running(
-        version, folder, cmd=server(folder, "--engine", script(folder, *rules)), ghost=ghost
-    ) as neovim:
-        yield neovim
 
 
 def opened(neovim: Neovim, text: str) -> None:

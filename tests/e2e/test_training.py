@@ -55,7 +55,7 @@ async def test_a_run_from_the_editor_ends_in_what_is_served(
         assert plan.keys() == fixtures()["diffill/train/plan"]["result"].keys()
         uri = (root / "edited.py").as_uri()
         server.open(uri, TEXT)
-        await server.ask("diffill/train/start", {"minutes": 0.02, "name": "mine"})
+        await server.ask("diffill/train/start", {"minutes": 0.06, "name": "mine"})
         for _ in range(3):
             answer = await server.response(server.ask_inline(uri, 1, 11, automatic=False))
             assert "error" not in answer

@@ -33,7 +33,7 @@ from diffusion.train.tune_stored import end, stored_run
 from tests.unit.adapters.test_store import WEIGHTS, manifest
 from tests.unit.train.tuning import CONFIG
 
-EAGER = replace(CONFIG, learning_rate=0.03, rank=8, average_decay=0.5, most_epochs=0.2)
+EAGER = replace(CONFIG, learning_rate=0.03, rank=8, average_decay=0.5, most_epochs=0.6)
 
 
 FILES = 8

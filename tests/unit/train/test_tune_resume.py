@@ -107,7 +107,7 @@ def test_the_same_command_goes_on(repository: Path, tiny_model_dir: Path) -> Non
 def test_whether_an_adapter_is_served_is_the_run_s_own(
     repository: Path, tiny_model_dir: Path, select: bool | None, selected: str | None
 ) -> None:
-    eager = replace(CONFIG, learning_rate=0.03, rank=8, average_decay=0.5, most_epochs=0.2)
+    eager = replace(CONFIG, learning_rate=0.03, rank=8, average_decay=0.5, most_epochs=0.6)
     more = {"config": eager, "cases": 1, "general_cases": 0}
     Start(repository, tiny_model_dir, name="mine", select=False, **more)
     last = Start(repository, tiny_model_dir, "done", select=select, **more).last

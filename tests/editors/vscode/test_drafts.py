@@ -182,7 +182,7 @@ def test_a_draft_goes_when_its_document_changes(gated: Gated) -> None:
     workbench.do("type", text="#")
     workbench.do("undrafted")
     gated.notice()
-    workbench.do("notification", contains="the document changed")
+    workbench.do("notification", contains="the document has changed since")
     assert workbench.do("peekDrafted") == []
     assert saved(workbench, "change.py") == b"#" + HOLES.encode()
 

@@ -42,7 +42,10 @@ def parsed(body: bytes) -> Any:
     Editors send bytes of a file that are no UTF-8 as they are. A change lost for one of them would
     leave every later one out of step, so each becomes U+FFFD. Raises ValueError, RecursionError.
     """
-    return json.loads(body.decode("utf-8", "diffill.one_for_each"))
+    try:
+        return json.loads(body)
+    except UnicodeDecodeError:
+        return json.loads(body.decode("utf-8", "diffill.one_for_each"))
 
 
 def fault(data: object) -> str | None:

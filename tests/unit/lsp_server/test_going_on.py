@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,11 @@ import pytest
 from diffusion.adapters.home import home_of
 from diffusion.train.control import only_run
 from lsp_server.features import train
-from tests.support.lsp_wire import WAIT_S, Wire, scripted
+from tests.support.lsp_wire import WAIT_S, Wire
 from tests.support.runs import arrived, over, program
 
-
-@pytest.fixture
-def wire(repository: Path, tiny_model_dir: Path) -> Iterator[Wire]:
-    wire = Wire(scripted())
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
+SCRIPT = ()
+pytestmark = pytest.mark.usefixtures("repository", "tiny_model_dir")
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,14 @@ async def test_bytes_that_are_no_utf8_cost_no_change(wire: Wire) -> None:
         wire.server.protocol.handle_body(json.dumps(message).encode().replace(b"LINE", line))
     text = wire.server.session.documents[URI].data.decode()
     assert text == "# whole\n# \ufffd\ufffd\ufffd end\na = 1\nb = 2\n"
+
+
+async def test_half_a_pair_of_surrogates_stays_one_character(wire: Wire) -> None:
+    """Neovim sends it as three bytes, a character to both sides; and a mark may stand first."""
+    await wire.initialize()
+    item = {"uri": URI, "languageId": "python", "version": 1, "text": "# HALF\n"}
+    message = {"jsonrpc": "2.0", "method": "textDocument/didOpen", "params": {"textDocument": item}}
+    half = b"\xed\xa0\xbd"
+    body = b"\xef\xbb\xbf" + json.dumps(message).encode().replace(b"HALF", half)
+    wire.server.protocol.handle_body(body)
+    assert wire.server.session.documents[URI].data == b"# " + half + b"\n"

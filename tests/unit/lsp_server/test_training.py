@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,11 @@ from diffusion.train.control import PAUSE, RUN, only_run, wanted
 from lsp_server.features import train
 from lsp_server.training.reload import Chosen
 from tests.support.adapters import publish
-from tests.support.lsp_wire import WAIT_S, Wire, scripted
+from tests.support.lsp_wire import WAIT_S, Wire
 from tests.support.runs import arrived, over, program
 
-
-@pytest.fixture
-def wire(repository: Path, tiny_model_dir: Path) -> Iterator[Wire]:
-    wire = Wire(scripted())
-    yield wire
-    wire.server.session.close()
-    assert wire.engine.join(WAIT_S)
+SCRIPT = ()
+pytestmark = pytest.mark.usefixtures("repository", "tiny_model_dir")
 
 
 async def begin(wire: Wire, repository: Path, model: Path, **experimental: bool) -> None:

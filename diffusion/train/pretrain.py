@@ -264,8 +264,8 @@ class _Run:
     def train_on(self, passes: tuple[Batch, ...]) -> None:
         """One optimiser step.
 
-        Raises TrainingError before a loss that is no number does harm, and ConfigError where batch
-        after batch holds nothing to learn.
+        Raises TrainingError for a loss that is no number, before the weights that it spoiled reach
+        a checkpoint, and ConfigError where batch after batch holds nothing to learn.
         """
         started = time.monotonic()
         accelerator, optimiser_config = self._accelerator, self.config.optimiser
@@ -287,26 +287,27 @@ class _Run:
                 part = self._objective(batch, mean_weight)
                 accelerator.backward(part)
             loss += part.detach()
-        norm = self._clip(optimiser_config.clip_norm)
-        value = float(accelerator.reduce(loss, "mean"))
-        if not math.isfinite(value) or not math.isfinite(norm):
-            good = checkpoints.newest(self.out)
-            raise TrainingError(
-                f"loss {value} (gradient norm {norm}) at step {self.progress.step}",
-                fix="start again with a lower --matrix-lr"
-                if good is None
-                else f"{good} is good: go on from it, by the same command with a lower --matrix-lr",
-            )
-        self._check_for_targets(float(mean_weight))
+        gradient_norm = self._clip(optimiser_config.clip_norm)
         for optimiser in self._optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         self._average.update(self.progress.step)
+        # Looked at last: an accelerator is waited for once a step, with all its work queued.
+        value, norm = float(accelerator.reduce(loss, "mean")), float(gradient_norm)
+        self._check(value, norm, float(mean_weight))
         self._count(round(float(mean_tokens) * world), value, time.monotonic() - started)
         if self.progress.step % self.config.log_every_steps == 0:
             self._log_window(scale, norm)
 
-    def _check_for_targets(self, weight: float) -> None:
+    def _check(self, loss: float, norm: float, weight: float) -> None:
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            good = checkpoints.newest(self.out)
+            raise TrainingError(
+                f"loss {loss} (gradient norm {norm}) at step {self.progress.step}",
+                fix="start again with a lower --matrix-lr"
+                if good is None
+                else f"{good} is good: go on from it, by the same command with a lower --matrix-lr",
+            )
         self._empty_batches = 0 if weight else self._empty_batches + 1
         if self._empty_batches >= _MOST_EMPTY_BATCHES:
             raise ConfigError(
@@ -369,12 +370,12 @@ class _Run:
             return self._accelerator.autocast()
         return nullcontext() if syncs else self._accelerator.no_sync(self._objective)
 
-    def _clip(self, most: float) -> float:
+    def _clip(self, most: float) -> Tensor:
         """Scale the gradient down to a norm of `most`; returns its norm before that."""
         parameters = self.model.parameters()
         if self._sharded is None:
-            return float(self._accelerator.clip_grad_norm_(parameters, most))
-        return float(whole(torch.nn.utils.clip_grad_norm_(parameters, most)))
+            return torch.as_tensor(self._accelerator.clip_grad_norm_(parameters, most))
+        return whole(torch.nn.utils.clip_grad_norm_(parameters, most))
 
     def _gather(self) -> None:
         """Bring what is saved up to date; all processes come here at once."""

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
+
+from diffusion.spare_cores import cores
 
 
 def describe() -> str:
     """Processor and core count, such as `AMD EPYC, 2 cores`."""
-    return f"{_processor()}, {len(usable_cores())} cores"
-
-
-def usable_cores() -> set[int]:
-    """The cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return os.sched_getaffinity(0)
-    return set(range(os.cpu_count() or 1))
+    return f"{_processor()}, {cores()} cores"
 
 
 def _processor() -> str:

@@ -44,8 +44,7 @@ from diffusion.train.placement import whole
 from diffusion.train.run_log import Report, RunLog, Window
 from diffusion.train.sharding import Sharded
 from diffusion.train.validation import Validator
-from diffusion.train.weight_export import MANIFEST as EXPORT_MANIFEST
-from diffusion.train.weight_export import load_export, read_export, resume_from_export
+from diffusion.train.weight_export import load_carried, resume_from_export
 
 _MEASURED_STEPS = 3
 """After so many steps of a fresh run, it is known how many fit into its minutes."""
@@ -160,13 +159,7 @@ class _Run:
         elif resume_export is not None:
             self.progress, stored = resume_from_export(resume_export, self.model, wanted, words)
         elif start_from is not None:
-            if (start_from / EXPORT_MANIFEST).exists():
-                carried = read_export(start_from)
-                carried.check_vocabulary(words)
-                load_export(carried, self.model)
-                before = carried.progress
-            else:
-                before = checkpoints.load_weights(start_from, self.model, words)
+            before = load_carried(start_from, self.model, words)
             next_batch, tokens = before.next_batch, before.tokens_in_all
             self.progress = Progress(next_batch=next_batch, tokens_before=tokens)
         self._fresh = self.progress.step == 0
@@ -255,8 +248,11 @@ class _Run:
             loader = DataLoader(
                 stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None
             )
+            asked = time.monotonic()
             for passes in loader:
+                self._window.waiting_s += time.monotonic() - asked
                 yield passes
+                asked = time.monotonic()
                 over = self.config.stage_at(self.spent) is not stage or self.spent >= 1.0
                 if over or self._corpus.grew(self.progress.seconds_trained):
                     break
@@ -349,10 +345,9 @@ class _Run:
         self._write(
             "train",
             tokens=self.progress.tokens_seen,
-            loss=window.loss / window.steps,
             gradient_norm=norm,
             lr_scale=scale,
-            tokens_per_s=window.tokens_per_s,
+            **window.figures,
             progress=self.spent,
             minutes=minutes,
             eta_minutes=minutes * (1.0 - self.spent) / max(self.spent, 1e-6),

@@ -91,7 +91,10 @@ def pretrain_command(
         str | None, typer.Option(help="sdpa, diffill_flex or diffill_rowwise; default: by device.")
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of a process.")] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that build batches.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Processes that build batches; default: 1, all cores for a GPU."),
+    ] = None,
     precision: Annotated[
         str, typer.Option(help="bf16, no (float32 throughout), or auto: what is faster here.")
     ] = "auto",
@@ -160,7 +163,7 @@ def pretrain_command(
             optimiser=replace(config.optimiser, name=optimiser, decay_share=decay_share),
             attention=attention,
             shard=shard,
-            workers=workers,
+            workers=config.workers if workers is None else workers,
             mixed_precision=chosen_precision(
                 precision, "cuda" if _has_accelerator() else "cpu"
             ),
@@ -203,7 +206,7 @@ def run_config(
     from diffusion.errors import ConfigError
     from diffusion.train.config import PretrainConfig
     from diffusion.train.optimisers import OptimiserConfig
-    from diffusion.train.recipes import defaults_for, rows_per_pass
+    from diffusion.train.recipes import builders, defaults_for, rows_per_pass
     from diffusion.train.stages import plan
 
     accelerator = _has_accelerator()
@@ -230,6 +233,7 @@ def run_config(
             adamw_only_lr=OptimiserConfig().adamw_only_lr * peak / defaults.matrix_lr,
             warmup_steps=defaults.warmup_steps,
         ),
+        workers=builders(int(os.environ.get("LOCAL_WORLD_SIZE", "1")), accelerator=accelerator),
         ema_decay=defaults.ema_decay if ema_decay is None else ema_decay,
         compile=accelerator if compiled is None else compiled,
         rows_per_pass=rows_per_pass(in_all, world, rows or defaults.rows_per_pass),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from diffusion.model.architecture import recipe_named
+from diffusion.spare_cores import cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,14 @@ def defaults_for(recipe: str, *, accelerator: bool) -> TrainingDefaults:
     """The defaults of `recipe`; those of nano for a recipe that somebody added. ModelError."""
     known = _ON_ACCELERATOR if accelerator else _ON_PROCESSOR
     return known.get(recipe_named(recipe).name, known["nano"])
+
+
+def builders(processes: int, *, accelerator: bool) -> int:
+    """How many processes build batches for each of `processes` that train on this machine.
+
+    An accelerator takes rows faster than one core lays them out, so it gets all other cores.
+    """
+    return max(1, cores() // max(1, processes) - 1) if accelerator else 1
 
 
 def rows_per_pass(rows: int, world: int, most: int) -> int:

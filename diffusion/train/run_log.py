@@ -25,7 +25,10 @@ LOG, STATUS = "log.jsonl", "status.json"
 _STATES = ("done", "stopped", "failed", "paused")
 Report = Callable[[dict[str, Any]], None]
 
-_KEPT = ("stage", "progress", "tokens", "tokens_per_s", "minutes", "eta_minutes", "newest_export")
+_KEPT = (
+    "stage", "progress", "tokens", "tokens_per_s", "waiting_share", "minutes", "eta_minutes",
+    "newest_export",
+)  # fmt: skip
 
 
 class RunLog:
@@ -87,6 +90,8 @@ class Window:
         self.steps = 0
         self.tokens = 0
         self.seconds = 0.0
+        self.waiting_s = 0.0
+        """For batches, which other processes build."""
 
     def add(self, loss: float, tokens: int, seconds: float) -> None:
         """One step more."""
@@ -96,9 +101,23 @@ class Window:
         self.seconds += seconds
 
     @property
+    def figures(self) -> dict[str, float]:
+        """Mean loss of a step in nats, and how fast steps were."""
+        return {
+            "loss": self.loss / self.steps,
+            "tokens_per_s": self.tokens_per_s,
+            "waiting_share": self.waiting_share,
+        }
+
+    @property
     def tokens_per_s(self) -> float:
         """Of steps alone: waiting for batches, validation and saving are not in it."""
         return self.tokens / max(self.seconds, 1e-9)
+
+    @property
+    def waiting_share(self) -> float:
+        """Of the time for steps and batches, how much was waiting for batches, 0..1."""
+        return self.waiting_s / max(self.waiting_s + self.seconds, 1e-9)
 
 
 def read_status(out: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from safetensors.torch import save as save_bytes
 from torch.nn import Module
 
 from diffusion.errors import TrainingError
-from diffusion.train.checkpoints import Progress, fields_of
+from diffusion.train.checkpoints import Progress, fields_of, load_weights
 from diffusion.train.fingerprint import differences
 
 FORMAT = 1
@@ -170,6 +170,19 @@ def load_export(export: WeightExport, model: Module) -> None:
     with torch.no_grad():
         for name, parameter in named.items():
             parameter.copy_(weights[name])
+
+
+def load_carried(folder: Path, model: Module, tokenizer_hash: str) -> Progress:
+    """Put the weights of an export or a checkpoint into `model`; how far their run was.
+
+    Raises TrainingError where it is damaged, or of another vocabulary.
+    """
+    if not (folder / MANIFEST).exists():
+        return load_weights(folder, model, tokenizer_hash)
+    export = read_export(folder)
+    export.check_vocabulary(tokenizer_hash)
+    load_export(export, model)
+    return export.progress
 
 
 def resume_from_export(

@@ -15,10 +15,12 @@ from diffusion.errors import ConfigError
 from diffusion.model import architecture
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.text.tokenizer import Tokenizer
+from diffusion.train import recipes
 from diffusion.train.config import Budget
 from diffusion.train.optimisers import OptimiserConfig
 from diffusion.train.pretrain import pretrain
 from diffusion.train.pretrain_cli import app, language_weights, run_config
+from diffusion.train.recipes import builders
 from tests.unit.train.tiny import CONFIG, TINY
 
 NAN = float("nan")
@@ -88,6 +90,14 @@ def test_rates_that_are_none_are_refused(option: str, change: dict[str, float]) 
 def test_the_command_refuses_them_by_name(option: str) -> None:
     answer = CliRunner().invoke(app, ["--corpus", "C", "--out", "O", "--tokens", "9000", option])
     assert answer.exit_code == 2 and option.partition("=")[0] in answer.stderr
+
+
+def test_an_accelerator_is_fed_by_all_other_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipes, "cores", lambda: 16)
+    assert builders(1, accelerator=True) == 15
+    assert builders(4, accelerator=True) == 3
+    assert builders(32, accelerator=True) == builders(1, accelerator=False) == 1
+    assert run_config("nano").workers == 1
 
 
 def test_the_rate_of_adamw_alone_follows_too() -> None:

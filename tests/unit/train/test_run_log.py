@@ -10,7 +10,8 @@ import pytest
 
 from diffusion.train.export import last_validation
 from diffusion.train.plots import read_log
-from diffusion.train.run_log import LOG, RunLog
+from diffusion.train.run_lines import event_line, status_text
+from diffusion.train.run_log import LOG, RunLog, Window
 from diffusion.train.tune_report import PLAN_FILE, write_report
 
 TORN = '{"event": "train", "st'
@@ -80,3 +81,23 @@ def test_a_report_says_how_the_run_ended(
     write_report(tmp_path, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert all(words in page for words in said) and unsaid not in page
+
+
+@pytest.mark.parametrize(
+    ("waiting_s", "said"),
+    [(0.0, []), (0.4, []), (6.0, ["waits for batches 60 % (more --workers)"])],
+)
+def test_a_run_that_waits_for_its_batches_says_so(
+    tmp_path: Path, waiting_s: float, said: list[str]
+) -> None:
+    window = Window()
+    window.add(loss=2.5, tokens=4000, seconds=4.0)
+    window.waiting_s = waiting_s
+    event = {
+        "event": "train", "step": 20, "tokens": 4000, "progress": 0.5, "minutes": 1.0,
+        **window.figures,
+    }  # fmt: skip
+    assert window.figures["loss"] == 2.5 and window.figures["tokens_per_s"] == 1000
+    assert [words for words in event_line(event).split("  ") if "waits" in words] == said
+    begin(tmp_path, "").write(event)
+    assert [words for words in status_text(tmp_path).split(", ") if "waits" in words] == said

@@ -179,9 +179,12 @@ def _assemble(
             continue
         cuts.append(_Cut(placement, text, canvas_size(len(text), limit, rng, config), hole.kind))
         edge = hole.end
-    if room is not None:
-        cuts = _fitting(tokenizer, data, window, cuts, language, rng, config, room, keeps_last)
-    context = _context(tokenizer, data, window, cuts, language)
+    if room is None:
+        context = _context(tokenizer, data, window, cuts, language)
+    else:
+        cuts, context = _fitting(
+            tokenizer, data, window, cuts, language, rng, config, room, keeps_last
+        )
     ids, positions = list(context.ids), list(context.positions)
     segments = [0] * len(ids)
     canvases: list[CanvasPart] = []
@@ -225,8 +228,8 @@ def _fitting(
     config: ExampleConfig,
     room: int,
     keeps_last: bool,
-) -> list[_Cut]:
-    """Those of `cuts` that fit `room` tokens with their context.
+) -> tuple[list[_Cut], Context]:
+    """Those of `cuts` that fit `room` tokens with their context, and that.
 
     Which ones are left out, so that their text is context, is chance alone; with `keeps_last`, the
     last one only after all others.
@@ -237,16 +240,15 @@ def _fitting(
     if keeps_last and cuts:
         order.remove(len(cuts) - 1)
         order.insert(0, len(cuts) - 1)
-    while order:
+    while True:
         kept = [cuts[k] for k in sorted(order)]
         context = _context(tokenizer, data, window, kept, language)
         over = len(context.ids) + copies * sum(len(cut.canvas) for cut in kept) - room
-        if over <= 0:
-            return kept
+        if over <= 0 or not kept:
+            return kept, context
         while over > 0 and order:  # an estimate: tokens of text may be others at the edges
             cut = cuts[order.pop()]
             over -= copies * len(cut.canvas) - len(cut.placement.pins) - len(cut.text)
-    return []
 
 
 def canvas_size(needed: int, limit: int, rng: Random, config: ExampleConfig) -> int:

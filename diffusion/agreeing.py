@@ -42,7 +42,7 @@ LONGEST_TEXT = 24
 """Slots of a text that is offered to another part."""
 LENGTH_WEIGHT = 0.1
 """Of the log-prior of a part's length beside its mean log-probability, as in `ranking`."""
-_FIRST_WORD = re.compile(rb"\s*\w+")
+_FIRST_WORD = re.compile(rb"\s*[\w\x80-\xff]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from diffusion import demo, fill_cli, infill_cli, rewrite_cli, score_cli
 from diffusion.cancel import Cancelled
 from diffusion.errors import DiffillError
 from diffusion.libraries import offline_and_quiet
+from diffusion.refusal import refusal
 from diffusion.usage import AnsweringCommand
 
 # Command -> (module with a typer `app`, the line in `diffill --help`).
@@ -100,13 +101,9 @@ def run(app: typer.Typer, prog_name: str = "diffill") -> None:
         _silence_stdout()
         sys.exit(1)
     except OSError as error:
+        said = refusal(error)
         _silence_stdout()
-        where = "the output" if error.filename is None else error.filename
-        print(
-            f"error: cannot read or write {where} ({error.strerror or error}); "
-            "check its permissions and the space on the disk",
-            file=sys.stderr,
-        )
+        print(f"error: {said}", file=sys.stderr)
         sys.exit(2)
 
 
@@ -135,7 +132,8 @@ def new_app() -> typer.Typer:
             ),
         ] = False,
     ) -> None:
-        pass
+        if hasattr(sys.stdout, "reconfigure"):  # names and texts may hold what it has no form for
+            sys.stdout.reconfigure(errors="replace")
 
     return app
 

@@ -95,10 +95,15 @@ class Contexts:
         self._indexes.clear()
 
     def encode(
-        self, data: bytes, placement: Placement, language: str, cancel: CancelToken | None = None
-    ) -> EncodedContext:
-        """The context of one hole of `data`. Raises Cancelled within one layer of the model."""
-        return self.encode_around(data, [placement], language, cancel)
+        self, data: bytes, placement: Placement, language: str, cancel: CancelToken | None = None,
+        *, keep: bool = True,
+    ) -> EncodedContext:  # fmt: skip
+        """The context of one hole of `data`. Raises Cancelled within one layer of the model.
+
+        `keep`: not for a place that nobody will come back to, which would push out one that
+        somebody will.
+        """
+        return self.encode_around(data, [placement], language, cancel, keep=keep)
 
     def encode_around(
         self,
@@ -106,6 +111,8 @@ class Contexts:
         placements: Sequence[Placement],
         language: str,
         cancel: CancelToken | None = None,
+        *,
+        keep: bool = True,
     ) -> EncodedContext:
         """The context of several holes, in order and apart, as `encode` does for one.
 
@@ -128,14 +135,14 @@ class Contexts:
             return self._denoiser.encode_context(ids_1C, positions_1C, cancel)
 
         was_there = context in self._caches
-        encoded = EncodedContext(context, self._recall(self._caches, context, make), was_there)
+        cache = self._recall(self._caches, context, make, keep)
         size = sum(cache.bytes for cache in self._caches.values())
         while size > self._cache_bytes and len(self._caches) > 1:
             size -= self._caches.popitem(last=False)[1].bytes
-        return encoded
+        return EncodedContext(context, cache, was_there)
 
-    def index(self, data: bytes, placement: Placement) -> CopyIndex:
-        """What `data` says around the hole, made ready for votes."""
+    def index(self, data: bytes, placement: Placement, *, keep: bool = True) -> CopyIndex:
+        """What `data` says around the hole, made ready for votes. `keep`: as in `encode`."""
         anchor, end = placement.anchor, placement.end
         around = (
             data[max(0, anchor - self._copy_bytes) : anchor],
@@ -146,13 +153,15 @@ class Contexts:
             before, after = (self._tokenizer.encode(part) for part in around)
             return CopyIndex((before, after), ending=after)
 
-        return self._recall(self._indexes, around, make)
+        return self._recall(self._indexes, around, make, keep)
 
-    def _recall(self, kept: OrderedDict[K, V], key: K, make: Callable[[], V]) -> V:
+    def _recall(self, kept: OrderedDict[K, V], key: K, make: Callable[[], V], keep: bool) -> V:
         value = kept.get(key)
         if value is None:
-            value = kept[key] = make()
+            value = make()
+        if keep:
+            kept[key] = value
+            kept.move_to_end(key)
             if len(kept) > self._places:
                 kept.popitem(last=False)
-        kept.move_to_end(key)
         return value

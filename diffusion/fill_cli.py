@@ -45,9 +45,10 @@ FILL_HELP = """Fill several holes of FILE together, so that they see each other.
 
 The holes are the markers in the file (___), or ranges given by --hole; text inside a hole that
 is to stay is given by --pin. --comment fills in the body below a comment or docstring instead.
-The file is changed with --write only. With --json the answer is one JSON document: {"fills":
-[{"texts", "score", "parses"}], "holes": [{"start", "end"}], "ms", "steps"}, and "reason" when
-there is no fill. Offsets are in bytes.
+The file is changed with --write only; piped into `patch`, the first fill is made, and the others
+are comments. With --json the answer is one JSON document: {"fills": [{"texts", "score",
+"parses"}], "holes": [{"start", "end"}], "ms", "steps"}, and "reason" when there is no fill,
+or none for some of the holes. Offsets are in bytes.
 """
 BRIDGE_HELP = """Write lines that connect what stands above and below LINE:COL of FILE.
 
@@ -199,7 +200,7 @@ def as_document(result: FillResult, holes: list[Span]) -> dict[str, Any]:
         "ms": round(result.ms, 1),
         "steps": result.steps,
     }
-    if not result.fills:
+    if not result.fills or result.reason:
         document["reason"] = result.reason or "unknown"
     return document
 
@@ -269,14 +270,15 @@ def _show(data: bytes, holes: list[Span], result: FillResult, name: str) -> None
     from rich.text import Text
 
     from diffusion.shown_diff import show_diff
-    from diffusion.terminal import forgive_encoding
 
-    forgive_encoding()
     console = Console(highlight=False, soft_wrap=True)
     if not result.fills:
         console.print(f"nothing to offer: {result.reason or 'unknown'}", markup=False)
     for number, found in enumerate(result.fills, start=1):
         parses = "parses" if found.parses else "does not parse"
         console.print(Text(f"{number}. score {found.score:.3f}, {parses}", style="bold"))
-        show_diff(console, data, filled(data, holes, found.texts), name, "filled")
+        made = filled(data, holes, found.texts)
+        show_diff(console, data, made, name, "filled", other=number > 1)
+    if result.fills and result.reason:
+        console.print(result.reason, markup=False)
     console.print(f"{len(holes)} holes, {result.steps} steps, {result.ms:.0f} ms", markup=False)

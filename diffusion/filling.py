@@ -9,8 +9,10 @@ Lengths: each part gets the canvas sizes that its kind of hole has, and a draft 
 one rank for all parts; a canvas may end before its last slot. Holes that lie too far apart for one
 context are filled group by group, the first ones being part of the text for those that follow.
 
+Each group has its share of the time; one that comes to nothing leaves what it holds in its holes.
+
 Invariants: nothing outside the holes changes, and no pin does; `Fill.texts[k]` replaces hole k; an
-empty list of fills comes with a reason.
+empty list of fills comes with a reason, and so do fills of some holes only.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from diffusion.agreeing import LENGTH_WEIGHT, AgreedPart, Setting, agree
@@ -25,7 +28,7 @@ from diffusion.cancel import CancelToken
 from diffusion.candidates import TokenScore, token_scores
 from diffusion.drafts import CanvasWatch, OnDraft, OnPieces, Outline
 from diffusion.infill import Infiller, InfillRequest
-from diffusion.open_parts import OpenParts, open_parts
+from diffusion.open_parts import OpenParts, groups_of, open_parts, with_implied_newlines, with_texts
 from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.joint import JointOrder, sample_jointly
 from diffusion.text.byte_order_mark import mark_before
@@ -38,10 +41,6 @@ from diffusion.text.span import classify
 from diffusion.text.syntax import SyntaxTree
 from diffusion.written import OUT_OF_TIME, read_canvas
 
-GROUP_PARTS = 8
-"""Parts filled in one context: as many holes as training puts into a window."""
-GROUP_BYTES = 2400
-"""From the first part of a group to its last: about as many tokens as half a window has."""
 AT_ONCE = JointOrder(together_p=0.0)
 _TEMPERATURE = 0.8
 
@@ -84,7 +83,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class FillResult:
-    """Fills, best first. `reason` says why there are none."""
+    """Fills, best first. `reason` says why there are none, or none for some of the holes."""
 
     fills: tuple[Fill, ...]
     ms: float
@@ -133,25 +132,45 @@ def fill(
     deadline_s = None if request.deadline_ms is None else started + request.deadline_ms / 1000
     if len(request.holes) == 1 and not request.pins and not request.sizes:
         return _alone(infiller, request, data, cancel, on_draft)
-    outline = Outline(data, request.holes, tuple(parts))
+    data, spans, parts = with_implied_newlines(data, request.holes, parts)
+    outline = Outline(data, tuple(spans), tuple(parts))
     steps, reason = 0, "all text of the holes is pinned, so that nothing is left to fill"
     found: list[list[_Draft]] = []
-    for group in _groups(parts):
-        text, moved = _with_parts(data, parts, [drafts[0] for drafts in found], group)
+    unfilled: set[int] = set()
+    groups = groups_of(parts)
+    for number, group in enumerate(groups):
         before = [text for done in found for text in done[0].texts]
+        text, moved = with_texts(data, parts, before, group)
         tell = None if on_draft is None else outline.teller(on_draft, before)
-        drafts, passes, why = _fill_group(infiller, request, text, moved, cancel, deadline_s, tell)
+        now_s, share_s = time.perf_counter(), None
+        if deadline_s is not None:
+            share_s = now_s + (deadline_s - now_s) / (len(groups) - number)
+        drafts: list[_Draft] = []
+        passes, why = 0, OUT_OF_TIME
+        if share_s is None or share_s > now_s:
+            drafts, passes, why = _fill_group(
+                infiller, request, text, moved, cancel, share_s, tell
+            )  # fmt: skip
         steps += passes
         if not drafts:
-            found, reason = [], why
-            break
+            drafts, reason = [_as_it_is(data, group)], why
+            unfilled |= {part.hole for part in group}
+            for part in group:
+                if part.start == part.end:  # no lines, so no line end behind them
+                    spans[part.hole] = (part.start, part.end)
         found.append(drafts)
-    fills = _fills(data, request, parts, found)
+    fills: list[Fill] = []
+    if any(group_drafts[0].count for group_drafts in found):
+        with suppress(UnicodeDecodeError):  # a hole keeps bytes that are no text
+            fills = _fills(data, spans, parts, found)
+    if fills and unfilled:
+        filled = len(spans) - len(unfilled)
+        reason = f"{filled} of {len(spans)} holes were filled; for the others, {reason}"
     return FillResult(
         fills=tuple(fills[: request.alternatives]),
         ms=(time.perf_counter() - started) * 1000,
         steps=steps,
-        reason=None if fills else reason,
+        reason=reason if unfilled or not fills else None,
     )
 
 
@@ -176,32 +195,10 @@ def _alone(
     return FillResult(fills, result.ms, result.steps, result.reason)
 
 
-def _groups(parts: Sequence[Part]) -> list[list[Part]]:
-    groups: list[list[Part]] = []
-    for part in parts:
-        if (
-            groups
-            and len(groups[-1]) < GROUP_PARTS
-            and part.end - groups[-1][0].start <= GROUP_BYTES
-        ):
-            groups[-1].append(part)
-        else:
-            groups.append([part])
-    return groups
-
-
-def _with_parts(
-    data: bytes, parts: Sequence[Part], drafts: Sequence[_Draft], group: Sequence[Part]
-) -> tuple[bytes, list[Part]]:
-    """The document with the groups before `group` filled, and `group` where it then lies."""
-    texts = [text for draft in drafts for text in draft.texts]
-    out, at = bytearray(), 0
-    for part, text in zip(parts, texts, strict=False):
-        out += data[at : part.start] + text
-        at = part.end
-    shift = len(out) - at
-    moved = [replace(part, start=part.start + shift, end=part.end + shift) for part in group]
-    return bytes(out) + data[at:], moved
+def _as_it_is(data: bytes, group: Sequence[Part]) -> _Draft:
+    """In place of a group's drafts, where there are none."""
+    texts = tuple(data[part.start : part.end] for part in group)
+    return _Draft(texts, ((),) * len(texts), 0.0, 0, parses=True, value=0.0, finished=False)
 
 
 def _fill_group(
@@ -364,7 +361,7 @@ def _read(
 
 
 def _fills(
-    data: bytes, request: FillRequest, parts: Sequence[Part], found: Sequence[list[_Draft]]
+    data: bytes, holes: Sequence[Span], parts: Sequence[Part], found: Sequence[list[_Draft]]
 ) -> list[Fill]:
     """Fills of the document: the best drafts of all groups, the second ones, and so on."""
     fills: list[Fill] = []
@@ -372,22 +369,22 @@ def _fills(
         drafts = [group[min(rank, len(group) - 1)] for group in found]
         texts = [text for draft in drafts for text in draft.texts]
         tokens = [scores for draft in drafts for scores in draft.tokens]
-        holes: list[str] = []
+        said: list[bytes] = []
         written: list[tuple[TokenScore, ...]] = []
-        for number, (start, end) in enumerate(request.holes):
+        for number, (start, end) in enumerate(holes):
             out, at = bytearray(), start
             scores: list[TokenScore] = []
-            for part, text, said in zip(parts, texts, tokens, strict=True):
+            for part, text, more in zip(parts, texts, tokens, strict=True):
                 if part.hole == number:
                     out += data[at : part.start] + text
                     at = part.end
-                    scores += said
-            holes.append(bytes(out + data[at:end]).decode("utf-8"))
+                    scores += more
+            said.append(bytes(out + data[at:end]))
             written.append(tuple(scores))
         log_p, count = sum(d.log_p for d in drafts), sum(d.count for d in drafts)
         fills.append(
             Fill(
-                texts=tuple(holes),
+                texts=tuple(text.decode("utf-8") for text in said),
                 score=math.exp(log_p / max(1, count)),
                 tokens=tuple(written),
                 parses=all(draft.parses for draft in drafts),

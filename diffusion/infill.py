@@ -241,7 +241,10 @@ class Infiller:
         results = run(canvases)
         if request.repair and prepared.tree.parsed:
             pins, constraint = len(placement.pins), placement.constraint
-            results += repair(self.tokenizer, site, results, pins, constraint, run)
+            results += repair(
+                self.tokenizer, site, results, pins, constraint, run,
+                ends_early=not request.exact,
+            )  # fmt: skip
         candidates, reason = rank(
             self.tokenizer, self.lengths, site, results,
             len(placement.pins), placement.constraint, self.ranking, quotes,
@@ -277,13 +280,16 @@ class Infiller:
 
     def canvas_over(
         self, data: bytes, start: int, end: int, language: str, cancel: CancelToken | None = None,
-        floor: int = 0,
+        floor: int = 0, keep: bool = True,
     ) -> OpenHole:  # fmt: skip
-        """Encode the context of bytes `[start, end)`; no tree is parsed. Raises Cancelled."""
+        """Encode the context of bytes `[start, end)`; no tree is parsed. Raises Cancelled.
+
+        `keep`: as in `Contexts.encode`.
+        """
         placement = place(self.tokenizer, data, start, end, floor=floor)
-        encoded = self.contexts.encode(data, placement, canonical(language), cancel)
+        encoded = self.contexts.encode(data, placement, canonical(language), cancel, keep=keep)
         model = self._denoiser.bind(encoded.cache, encoded.hole_position)
-        copying = self._with_copying(model, data, placement, encoded)
+        copying = self._with_copying(model, data, placement, encoded, keep)
         return OpenHole(placement, MAX_CANVAS - len(placement.pins), model, copying)
 
     def open_range(
@@ -375,9 +381,10 @@ class Infiller:
         )  # fmt: skip
 
     def _with_copying(
-        self, denoise: Denoise, data: bytes, placement: Placement, encoded: EncodedContext
-    ) -> CopyingDenoiser:
+        self, denoise: Denoise, data: bytes, placement: Placement, encoded: EncodedContext,
+        keep: bool = True,
+    ) -> CopyingDenoiser:  # fmt: skip
         """`denoise` with the votes of the document around the hole."""
-        index = self.contexts.index(data, placement)
+        index = self.contexts.index(data, placement, keep=keep)
         before = encoded.ids_before_canvas
         return CopyingDenoiser(denoise, index, self.copy_weights, before, self.line_ends)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ import typer
 from diffusion.adapters.chosen import asked_adapter
 from diffusion.document import offset_of, parse_position, read_document
 from diffusion.errors import ConfigError, DiffillError
+from diffusion.refusal import refusal
 from diffusion.threads import follow
 
 if TYPE_CHECKING:
@@ -122,13 +124,7 @@ def answered(as_json: bool) -> Iterator[None]:
     try:
         yield
     except (DiffillError, OSError) as error:
-        said = str(error)
-        if isinstance(error, OSError):
-            where = "a file" if error.filename is None else error.filename
-            said = (
-                f"cannot read or write {where} ({error.strerror or error}); "
-                "check its name, its permissions and the space on the disk"
-            )
+        said = refusal(error) if isinstance(error, OSError) else str(error)
         typer.echo(f"error: {said}", err=True)
         if as_json:
             print(json.dumps({"error": said}))
@@ -226,7 +222,7 @@ def lines_of(repository: Path, file: Path, language: str) -> LineIndex:
 def _slots(length: str) -> str | int:
     if length == "predicted":
         return length
-    if not length.isascii() or not length.isdigit():
+    if re.fullmatch("[0-9]{1,9}", length) is None:
         raise ConfigError(
             f"--length is {length!r}", fix=f"give 'predicted' or a number from 1 to {MAX_SLOTS}"
         )
@@ -261,9 +257,8 @@ def _show(data: bytes, result: InfillResult) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from diffusion.terminal import forgive_encoding, legend, printable, tokens_text
+    from diffusion.terminal import legend, printable, tokens_text
 
-    forgive_encoding()
     console = Console(highlight=False, soft_wrap=True)
     if not result.candidates:
         console.print(f"nothing to offer here: {result.reason or 'unknown'}", markup=False)

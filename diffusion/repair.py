@@ -40,8 +40,13 @@ def repair(
     pins: int,
     constraint: bytes,
     resample: Resample,
+    *,
+    ends_early: bool = True,
 ) -> list[CanvasResult]:
-    """Repaired versions of the results that add syntax errors; none where none can be made."""
+    """Repaired versions of the results that add syntax errors; none where none can be made.
+
+    `ends_early`: as the canvases of the results have it (`CanvasState`).
+    """
     broken = [
         result
         for result in results
@@ -57,13 +62,13 @@ def repair(
         if not masked:
             continue
         ids = tuple(MASK if slot in masked else token for slot, token in enumerate(result.ids))
-        canvas = CanvasState(ids, pins, temperature=TEMPERATURE)
+        canvas = CanvasState(ids, pins, temperature=TEMPERATURE, ends_early=ends_early)
         canvases += [canvas] * VARIANTS
         origins += [(result, masked)] * VARIANTS
     if not canvases or site.allowance.over:
         return []
     repaired = [
-        _merged(origin, masked, found)
+        _merged(origin, masked, found, pins)
         for (origin, masked), found in zip(origins, resample(canvases), strict=True)
         if found.finished
     ]
@@ -116,19 +121,20 @@ def _syntax(
     return syntax_of(site, spelled[len(constraint) :])
 
 
-def _merged(origin: CanvasResult, masked: frozenset[int], found: CanvasResult) -> CanvasResult:
+def _merged(
+    origin: CanvasResult, masked: frozenset[int], found: CanvasResult, pins: int
+) -> CanvasResult:
     """A repaired canvas with the probabilities of what was kept."""
     token_p = tuple(
         found.token_p[slot] if slot in masked else origin.token_p[slot]
         for slot in range(len(found.ids))
     )
     end = next((s for s, token in enumerate(found.ids) if token == DEL), len(found.ids) - 1)
-    log_p = [math.log(p) for p in token_p[: end + 1] if 0 < p < 1]
-    mean = sum(log_p) / len(log_p) if log_p else 0.0
+    log_p = [math.log(max(p, 1e-12)) for p in token_p[pins : end + 1]]
     return replace(
         found,
         token_p=token_p,
-        mean_log_p=mean,
+        mean_log_p=sum(log_p) / len(log_p),
         steps=origin.steps + found.steps,
         constraint_met=origin.constraint_met,
     )

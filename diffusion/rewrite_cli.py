@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 HELP = """Rewrite the text between two places of FILE and print it as a diff.
 
 The tokens that the model finds least probable are masked, a share of them that --strength says,
-and filled again with both sides in view. The file is not changed. With --json the answer is one
-JSON document: {"rewrites": [{"text", "score", "changed", "parses"}], "selection": {"start",
-"end"}, "masked", "ms", "steps"}, and "reason" when there is no rewrite.
+and filled again with both sides in view. The file is not changed; piped into `patch`, the first
+rewrite is made, and the others are comments. With --json the answer is one JSON document:
+{"rewrites": [{"text", "score", "changed", "parses"}], "selection": {"start", "end"}, "masked",
+"ms", "steps"}, and "reason" when there is no rewrite.
 """
 
 
@@ -143,9 +144,7 @@ def _show(data: bytes, start: int, end: int, result: RewriteResult, name: str) -
     from rich.text import Text
 
     from diffusion.shown_diff import show_diff
-    from diffusion.terminal import forgive_encoding
 
-    forgive_encoding()
     console = Console(highlight=False, soft_wrap=True)
     if not result.rewrites:
         console.print(f"nothing to offer: {result.reason or 'unknown'}", markup=False)
@@ -154,7 +153,7 @@ def _show(data: bytes, start: int, end: int, result: RewriteResult, name: str) -
         parses = "parses" if found.parses else "does not parse"
         facts = f"{number}. {found.changed:.0%} changed, score {found.score:.3f}, {parses}"
         console.print(Text(facts, style="bold"))
-        show_diff(console, data, new, name, "rewritten")
+        show_diff(console, data, new, name, "rewritten", other=number > 1)
     console.print(
         f"{result.masked} tokens masked, {result.steps} steps, {result.ms:.0f} ms", markup=False
     )

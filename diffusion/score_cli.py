@@ -129,9 +129,8 @@ def _show(data: bytes, result: ScoreResult, found: list[Suspicion]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from diffusion.terminal import forgive_encoding, printable
+    from diffusion.terminal import printable
 
-    forgive_encoding()
     console = Console(highlight=False, soft_wrap=True)
     spans = line_spans(data)
     for s in found:

@@ -163,7 +163,7 @@ def _score_stretch(
         return [], 0
     # Within a line, what stands before is context: as pins it would take the room of the words.
     floor = start if data[start - 1 : start] not in (b"", b"\n") else 0
-    opened = infiller.canvas_over(data, start, end, language, cancel, floor=floor)
+    opened = infiller.canvas_over(data, start, end, language, cancel, floor=floor, keep=False)
     placement = opened.placement
     constraint = placement.constraint
     spelled = constraint + data[start:end]

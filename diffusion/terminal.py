@@ -7,7 +7,6 @@ contains rich's square brackets or escape characters cannot change the display.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable
 
 from rich.text import Text
@@ -24,12 +23,6 @@ CONFIDENCE_STYLES: tuple[tuple[float, str], ...] = (
 )
 PINNED_STYLE = "dim"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def forgive_encoding() -> None:
-    """Let stdout show a question mark for what its encoding lacks, instead of failing."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
 
 
 def confidence_style(p: float) -> str:

@@ -29,6 +29,7 @@ from diffusion.process.sampler import sample
 from diffusion.site import Site, adds_no_error
 from diffusion.text.byte_order_mark import mark_before
 from diffusion.text.hole_length import SLOT_COUNTS
+from diffusion.text.implied_newline import implied_newline
 from diffusion.text.tokenizer import DEL, MASK
 from diffusion.written import OUT_OF_TIME, read_canvas
 
@@ -38,7 +39,10 @@ _IMPROBABLE = math.log(0.05)
 
 @dataclass(frozen=True, slots=True)
 class AlternativesRequest:
-    """Bytes `[start, end)` of `text` have been offered `candidate`; `at`: a byte offset in that."""
+    """Bytes `[start, end)` of `text` have been offered `candidate`; `at`: a byte offset in that.
+
+    An empty range at the start of a line with code is for whole lines (`implied_newline`).
+    """
 
     text: str | bytes
     start: int
@@ -99,6 +103,13 @@ def alternatives(
     if mark := mark_before(data, request.start):
         request = replace(request, start=request.start - mark, end=request.end - mark)
         data = data[mark:]
+    added = implied_newline(data, request.start) if request.start == request.end else b""
+    if added:  # whole lines before a line: their last line end is given
+        data = data[: request.start] + added + data[request.start :]
+        candidate = candidate.removesuffix(b"\n")
+    if at == len(candidate):
+        ms = (time.perf_counter() - started) * 1000
+        return AlternativesResult("\n", 1.0, (), ms, "the line end before the line below stays")
     opened = infiller.open_range(data, request.start, request.end, request.language, cancel)
     constraint = opened.placement.constraint
     slots, ends = infiller.tokenizer.encode_with_ends(constraint + candidate)
@@ -126,7 +137,8 @@ def alternatives(
             continue
         # Where it ends a full canvas, nothing else was written.
         score = math.exp(min(0.0, result.mean_log_p)) if MASK in canvas.ids else p
-        offered.append(Alternative(word, p, said.text, score, adds_no_error(site, said.data)))
+        text = said.text + added.decode()
+        offered.append(Alternative(word, p, text, score, adds_no_error(site, said.data)))
     late = any(result.late for result in results)
     reason = OUT_OF_TIME if late else "the model has no other token for this place"
     return AlternativesResult(

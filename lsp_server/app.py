@@ -10,11 +10,14 @@ import sys
 
 
 def main() -> None:
-    """Run a command line; ends the process."""
-    if sys.argv[1:2] == ["serve"]:
-        from lsp_server.cli import main as serve
+    """Run a command line; ends the process. Ctrl-C is no error, also while it is being loaded."""
+    try:
+        if sys.argv[1:2] == ["serve"]:
+            from lsp_server.cli import main as serve
 
-        sys.exit(serve(sys.argv[2:]))
-    from lsp_server.commands import main as run
+            sys.exit(serve(sys.argv[2:]))
+        from lsp_server.commands import main as run
 
-    run()
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)

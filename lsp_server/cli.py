@@ -40,13 +40,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tcp", action="store_true", help="listen on a loopback port instead")
     parser.add_argument("--host", help="loopback address for --tcp; 127.0.0.1 if none is given")
     parser.add_argument("--port", type=int, help="port for --tcp; a free one if it is 0 or none")
-    parser.add_argument("--log-file", type=Path, help="write the log here too")
+    parser.add_argument("--log-file", type=_path, help="write the log here too")
     parser.add_argument("--log-level", choices=_LEVELS, default="info")
     parser.add_argument("--check", action="store_true", help="check the installation and exit")
     # For tests: `scripted:FILE` answers from a script (lsp_server/engine/scripted.py).
     parser.add_argument("--engine", default="local", help=argparse.SUPPRESS)
     # Some clients pass it, and say the same in `initialize`; the server ends with that process.
     parser.add_argument("--clientProcessId", type=int, help=argparse.SUPPRESS)
+
+
+def _path(text: str) -> Path:
+    """With `~` written out: an editor's configuration goes through no shell."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        message = f"{text} cannot be looked for ({error}); write the path out"
+        raise argparse.ArgumentTypeError(message) from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

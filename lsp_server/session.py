@@ -107,7 +107,11 @@ class Session:
         """
         if initial:
             raw = self._initial = section(raw, alone=True)
-        settings, problems = read(merge(section(self._initial), section(raw)))
+        base, over = section(self._initial), section(raw)
+        languages = over.get("languages") if isinstance(over, dict) else None
+        if isinstance(base, dict) and languages not in (None, []):
+            base = {**base, "languages": None}  # replaced: one that is gone must not stay
+        settings, problems = read(merge(base, over))
         known = self.problems
         for problem in problems:
             if problem not in known:

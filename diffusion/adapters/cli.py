@@ -15,6 +15,7 @@ from diffusion.adapters.manifest import Base
 from diffusion.adapters.store import SUFFIX, AdapterStore, Listed
 from diffusion.errors import ConfigError
 from diffusion.infill_cli import answered
+from diffusion.usage import AnsweringCommand
 
 app = typer.Typer(
     help="List, choose, carry and delete what tuning has made for a repository.",
@@ -51,7 +52,7 @@ def _base(model: Path | None) -> Base:
     return base_of(model_folder(model))
 
 
-@app.command("list")
+@app.command("list", cls=AnsweringCommand)
 def list_adapters(repo: Repo = Path("."), model: Model = None, as_json: Json = False) -> None:
     """Show every adapter with its figures; `*` marks the one that is served."""
 
@@ -63,7 +64,7 @@ def list_adapters(repo: Repo = Path("."), model: Model = None, as_json: Json = F
     _answer(as_json, work)
 
 
-@app.command("use")
+@app.command("use", cls=AnsweringCommand)
 def use(
     name: Annotated[str | None, typer.Argument(help="of the adapter")] = None,
     base: Annotated[bool, typer.Option("--base", help="serve the base model instead")] = False,
@@ -82,7 +83,7 @@ def use(
     _answer(as_json, work)
 
 
-@app.command("rollback")
+@app.command("rollback", cls=AnsweringCommand)
 def rollback(repo: Repo = Path("."), model: Model = None, as_json: Json = False) -> None:
     """Serve what was served before, and can still be."""
 
@@ -96,7 +97,7 @@ def rollback(repo: Repo = Path("."), model: Model = None, as_json: Json = False)
     _answer(as_json, work)
 
 
-@app.command("delete")
+@app.command("delete", cls=AnsweringCommand)
 def delete(
     names: Annotated[list[str], typer.Argument(help="of adapters")],
     repo: Repo = Path("."),
@@ -115,7 +116,7 @@ def delete(
     _answer(as_json, work)
 
 
-@app.command("export")
+@app.command("export", cls=AnsweringCommand)
 def export(
     name: Annotated[str, typer.Argument(help="of the adapter")],
     file: Annotated[Path | None, typer.Argument(help=f"by default NAME{SUFFIX}")] = None,
@@ -132,7 +133,7 @@ def export(
     _answer(as_json, work)
 
 
-@app.command("import")
+@app.command("import", cls=AnsweringCommand)
 def import_file(
     file: Annotated[Path, typer.Argument(help="what export wrote")],
     name: Annotated[str | None, typer.Option(help="instead of its own name")] = None,

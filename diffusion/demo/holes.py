@@ -6,15 +6,17 @@ that was edited without its sidecar is an error here, not a wrong demo.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from diffusion.document import Position, offset_of, read_document
 from diffusion.errors import ConfigError
 from diffusion.text import languages
+from diffusion.text.json_file import read_object
 
 SIDECAR = "holes.json"
+_FIELDS = {"file": str, "line": int, "column": int, "length": int, "removes": str}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def load_holes(folder: Path) -> list[ExampleHole]:
     """
     sidecar = folder / SIDECAR
     try:
-        entries = list(json.loads(sidecar.read_text(encoding="utf-8"))["holes"])
+        entries = list(read_object(sidecar)["holes"])
     except OSError as error:
         raise ConfigError(
             f"cannot read {sidecar}: {error.strerror}", fix="name a folder with a holes.json"
@@ -71,17 +73,15 @@ def load_holes(folder: Path) -> list[ExampleHole]:
     return [_hole(folder, sidecar, number, entry) for number, entry in enumerate(entries, 1)]
 
 
-def _hole(folder: Path, sidecar: Path, number: int, entry: dict[str, object]) -> ExampleHole:
-    try:
-        file = folder / str(entry["file"])
-        position = Position(int(str(entry["line"])), int(str(entry["column"])))
-        length = int(str(entry["length"]))
-        removes = str(entry["removes"])
-    except (KeyError, ValueError, TypeError) as error:
-        raise ConfigError(
-            f"hole {number} of {sidecar} lacks a usable {error}",
-            fix="give file, line, column, length and removes",
-        ) from error
+def _hole(folder: Path, sidecar: Path, number: int, entry: Any) -> ExampleHole:
+    for key, kind in _FIELDS.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get(key), kind):
+            raise ConfigError(
+                f"hole {number} of {sidecar} lacks a usable {key}",
+                fix=f"give {', '.join(_FIELDS)}",
+            )
+    file, removes = folder / entry["file"], entry["removes"]
+    position, length = Position(entry["line"], entry["column"]), entry["length"]
     original = read_document(file)
     start = offset_of(original, position, name=str(file))
     found = original[start:].decode("utf-8")[:length]

@@ -16,7 +16,6 @@ from diffusion.demo.film import Film
 from diffusion.demo.holes import ExampleHole, bundled_examples, load_holes
 from diffusion.demo.screen import LiveScreen, Outcome, PlainScreen, Screen
 from diffusion.errors import ConfigError
-from diffusion.terminal import forgive_encoding
 from diffusion.threads import follow
 
 if TYPE_CHECKING:
@@ -59,7 +58,6 @@ def _warm_up(infiller: Infiller) -> None:
 
 def screen_for(*, plain: bool, fast: bool) -> Screen:
     """The live screen on a terminal that can draw it, else the plain one."""
-    forgive_encoding()
     console = Console(highlight=False)
     if plain or not console.is_terminal or console.is_dumb_terminal:
         return PlainScreen(Console(color_system=None, force_terminal=False, highlight=False))

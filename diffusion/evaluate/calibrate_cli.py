@@ -86,7 +86,6 @@ def calibrate_model(
     from diffusion.evaluate.fit_copying import fit_copying
     from diffusion.evaluate.fit_first_look import fit_first_look
     from diffusion.evaluate.model_filler import served_dir
-    from diffusion.evaluate.results import RowFile
     from diffusion.evaluate.validation_holes import validation_holes
     from diffusion.evaluate.work import Plan, run
     from diffusion.infill import Infiller
@@ -124,11 +123,11 @@ def calibrate_model(
         )  # fmt: skip
         with closing(run(plan, cases, workers=workers)) as filled:
             rows = list(watched((row for [row] in filled), len(cases)))
-    if rows_file is not None:
-        with RowFile(rows_file) as file:
-            for row in rows:
-                file.write(row)
-    result = calibrate(rows)
+    try:
+        result = calibrate(rows)
+    except EvaluationError:
+        _keep(rows, rows_file)  # they say why nothing can be fitted
+        raise
     looked = fit_first_look(result) if quotes else None
     facts: dict[str, Any] = {
         "copying": copy_facts,
@@ -161,6 +160,7 @@ def calibrate_model(
         store(folder, ranking, copying=copying)
         typer.echo(f"stored in {folder}", err=True)
     print(json.dumps(facts))  # before what may still fail
+    _keep(rows, rows_file)
     if plot is not None:
         _draw(plot, result)
 
@@ -177,6 +177,15 @@ def _check_places(rows_file: Path | None, plot: Path | None, folder: Path | None
         check_file(plot, "--plot")
     if folder is not None:
         check_folder(folder, "--model")
+
+
+def _keep(rows: list[dict[str, Any]], rows_file: Path | None) -> None:
+    from diffusion.evaluate.results import RowFile
+
+    if rows_file is not None:
+        with RowFile(rows_file) as file:
+            for row in rows:
+                file.write(row)
 
 
 def _draw(plot: Path, result: Calibration) -> None:

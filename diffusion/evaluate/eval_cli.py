@@ -87,9 +87,9 @@ def eval_cases(
     check_apart(
         [("--out", out), ("--out", partial_of(out)), ("--report", report)], [cases_file]
     )
+    cases = read_cases(cases_file, limit=limit, sample=sample)
     if report is not None:
         check_file(report, "--report")
-    cases = read_cases(cases_file, limit=limit, sample=sample)
     if repeated := duplicate_ids(cases):
         typer.echo(f"note: {repeated} cases repeat the task id of an earlier one", err=True)
     plan = Plan(

@@ -11,6 +11,7 @@ filler that cannot be loaded stops a run.
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -96,7 +97,7 @@ def parse_length(text: str) -> Length:
     """
     if text in ("predicted", "oracle"):
         return text
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_SLOTS:
+    if re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= MOST_SLOTS:
         return int(text)
     raise EvaluationError(
         f"length '{text}' is unknown", fix=f"give predicted, oracle or 1 to {MOST_SLOTS} slots"

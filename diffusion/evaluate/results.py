@@ -13,7 +13,8 @@ from __future__ import annotations
 import codecs
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -25,7 +26,10 @@ from diffusion.errors import EvaluationError
 
 
 class RowFile:
-    """A context manager; `write` takes one row."""
+    """A context manager; `write` takes one row.
+
+    Raises EvaluationError where the system refuses, but for a stream that nobody reads any more.
+    """
 
     def __init__(self, path: Path) -> None:
         self._direct = is_stream(path)
@@ -41,8 +45,9 @@ class RowFile:
 
     def write(self, row: dict[str, Any]) -> None:
         """Append one row and flush it. Lone surrogates are escaped, so any text is written."""
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
+        with self._named():
+            self._file.write(json.dumps(row) + "\n")
+            self._file.flush()
 
     def __enter__(self) -> RowFile:
         return self
@@ -53,9 +58,23 @@ class RowFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
-        if error is None and not self._direct:
-            self.partial.replace(self.path)
+        with self._named():
+            self._file.close()
+            if error is None and not self._direct:
+                self.partial.replace(self.path)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """While open, what the system refuses is told with the names of both files."""
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise EvaluationError(
+                f"cannot write {self.path} ({error.strerror})",
+                fix=f"check the space on the disk; the rows so far are in {self.partial}",
+            ) from error
 
 
 def partial_of(path: Path) -> Path:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import tree_sitter
 
 from diffusion.text import languages
+from diffusion.text.byte_order_mark import mark_before
 from diffusion.text.comments import Comment, is_docstring, line_stop, marks_of
 from diffusion.text.line_ends import line_end_of
 from diffusion.text.syntax import SyntaxTree
@@ -24,7 +25,7 @@ _ARGUMENTS = rb"\((?:[^()]|\([^()]*\))*\)"
 PLACEHOLDER = re.compile(  # what people leave for a body; any of them in any language
     rb"(?:pass\b|\.\.\.|___|raise NotImplementedError\b(?:%(arguments)b)?"
     rb"|(?:todo|unimplemented)!(?:%(arguments)b|\[\]|\{\})"
-    rb"|throw new (?:UnsupportedOperation|NotImplemented)\w*%(arguments)b"
+    rb"|throw new (?:UnsupportedOperation|NotImplemented)[\w\x80-\xff]*%(arguments)b"
     rb"|(?:throw new Error|throw std::\w+|panic)"
     rb"\(\s*[\"'`](?i:todo|not (?:yet )?implemented|unimplemented)\b[^\"'`]*[\"'`]\s*\))"
     rb"[ \t]*;?" % {b"arguments": _ARGUMENTS}
@@ -71,7 +72,7 @@ def room_below(tree: SyntaxTree, data: bytes, comment: Comment) -> Room | None:
         return None
     if lines and (found := _placeholder(tree, data, below)) is not None:
         return found
-    begin = data.rfind(b"\n", 0, comment.start) + 1
+    begin = data.rfind(b"\n", 0, comment.start) + 1 or mark_before(data, comment.start)
     trailing = data[begin : comment.start].strip()
     if not comment.docstring and (lines == 0 or (lines == 1 and not trailing)):
         definition = _definition(_behind_attributes(below))

@@ -16,6 +16,7 @@ import tree_sitter
 
 from diffusion.errors import HoleError
 from diffusion.text import languages
+from diffusion.text.byte_order_mark import mark_before
 from diffusion.text.enclosure import prose_at
 from diffusion.text.syntax import SyntaxTree
 
@@ -37,7 +38,7 @@ def comment_at(tree: SyntaxTree, data: bytes, at: int) -> Comment:
 
     Raises HoleError where there is none.
     """
-    begin = data.rfind(b"\n", 0, at) + 1
+    begin = data.rfind(b"\n", 0, at) + 1 or mark_before(data, at)
     first = indent.end() if (indent := _INDENT.match(data, begin)) else begin
     stop = line_stop(data, at)
     left = len(data[:at].rstrip(b" \t")) if not data[at:stop].strip() else at

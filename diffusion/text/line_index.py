@@ -25,7 +25,7 @@ import numpy.typing as npt
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
-from diffusion.text.quotes import AFTER_WEIGHT, SECOND_ABOVE_WEIGHT
+from diffusion.text.quotes import AFTER_WEIGHT, SECOND_ABOVE_WEIGHT, whole_lines
 
 MOST_BYTES: Final = 2_000_000
 """Of all files together; the rest is left out, the last files first."""
@@ -74,10 +74,11 @@ class LineIndex:
             size += len(data)
             if size > most_bytes and names:
                 break
-            for line in data[:most_bytes].splitlines():
-                stripped = line[:LONGEST_LINE].strip()
+            for whole in whole_lines(data, 0, most_bytes).splitlines():
+                line = whole.rstrip()[:LONGEST_LINE]  # as long as that only if it may be cut
+                stripped = line.strip()
                 if stripped:
-                    lines.append(line[:LONGEST_LINE].rstrip() + b"\n")
+                    lines.append(line + b"\n")
                     words.append(known.setdefault(stripped, len(known)))
                     file.append(len(names))
             names.append(name)

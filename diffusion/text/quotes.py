@@ -98,14 +98,24 @@ def find_quotes(
     """
     line_start = data.rfind(b"\n", 0, start) + 1
     typed = data[line_start:start]
-    above = data[max(0, line_start - REACH) : line_start]
-    rest, _, below = data[end : end + REACH].partition(b"\n")
-    others = [_lines(document[: 2 * REACH]) for document in elsewhere]
+    above = whole_lines(data, line_start - REACH, line_start)
+    rest = data[end : end + REACH].partition(b"\n")[0]
+    below = whole_lines(data, end + len(rest) + 1, end + REACH)
+    others = [_lines(whole_lines(document, 0, 2 * REACH)) for document in elsewhere]
     if typed.strip():
         blocks = _blocks(_lines(above), _lines(below), others)
         return _best(_continuations(typed, rest.strip(), blocks), most)
     blocks = _blocks(_lines(above), _lines(rest + b"\n" + below), others)
     return _best(_insertions(typed, blocks), most)
+
+
+def whole_lines(data: bytes, start: int, stop: int) -> bytes:
+    """Bytes `[start, stop)`, without the lines of which only a part lies between them."""
+    if start > 0:
+        start = data.find(b"\n", start - 1, stop) + 1 or stop
+    if stop < len(data):
+        stop = data.rfind(b"\n", 0, stop) + 1
+    return data[max(0, start) : stop]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Two lines that differ in a name or two say which name stands for which: `self.width = ` there and
 `self.height = ` here. Where no whole name of the text is among them, parts of names are tried, in
-lower, upper and title case: `min_x` there and `max_x` here make `minDepth` `maxDepth`.
+lower, upper and capitalised: `min_x` there and `max_x` here make `minDepth` `maxDepth`.
 
 Invariants: lines that differ in more than names, or in too many, say nothing; a text that would
 stay as it is gives None.
@@ -16,8 +16,9 @@ from typing import Final
 
 MOST_NAMES: Final = 2
 """Names, or parts of names, in which two lines may differ."""
-_PIECE: Final = re.compile(rb"[A-Za-z_\x80-\xff]\w*|\s+|\d+|.", re.DOTALL)
-_WORD: Final = re.compile(rb"[A-Za-z_\x80-\xff]\w*")
+_NAME: Final = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"  # `\w` is ASCII only in a pattern of bytes
+_PIECE: Final = re.compile(_NAME + rb"|\s+|\d+|.", re.DOTALL)
+_WORD: Final = re.compile(_NAME)
 _PART: Final = re.compile(rb"[A-Z]?[a-z\x80-\xff]+|[A-Z]+(?![a-z])|[A-Z]|\d+|_+")
 _LETTERS: Final = re.compile(rb"[A-Za-z\x80-\xff]+")
 
@@ -67,6 +68,6 @@ def _parts(names: dict[bytes, bytes]) -> dict[bytes, bytes]:
     if len(parts) > MOST_NAMES:
         return {}
     for a, b in list(parts.items()):
-        for write in (bytes.lower, bytes.upper, bytes.title):
+        for write in (bytes.lower, bytes.upper, bytes.capitalize):
             parts.setdefault(write(a), write(b))
     return parts

@@ -39,19 +39,22 @@ _IMPORT = re.compile(
     rb"^\s*(?:(?:pub(?:\([^)]*\))?\s+)?use|import|from|\#\s*include|package|using|extern\s+crate"
     rb"|export\s+\*\s+from)\s[^;=(]*$"
 )
-_MEMBER = re.compile(rb"(?:\?\.|(?<![.\d])\.|::)(?:[A-Za-z_$]\w*)?$")
-_ARROW_MEMBER = re.compile(rb"->(?:[A-Za-z_]\w*)?$")
+# `\w` and `\b` know ASCII only in patterns of bytes; names have letters of any kind.
+_MEMBER = re.compile(rb"(?:\?\.|(?<![.\d])\.|::)(?:[A-Za-z_$\x80-\xff][\w\x80-\xff]*)?$")
+_ARROW_MEMBER = re.compile(rb"->(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?$")
 _CONDITION = {
-    "python": re.compile(rb"^\s*(?:if|elif|while|for|async\s+for|match|case|with)\b[^:]*$"),
-    "go": re.compile(rb"^\s*(?:\}\s*else\s+)?(?:if|for|switch|select)\b[^{]*$"),
+    "python": re.compile(
+        rb"^\s*(?:if|elif|while|for|async\s+for|match|case|with)\b(?![\x80-\xff])[^:]*$"
+    ),
+    "go": re.compile(rb"^\s*(?:\}\s*else\s+)?(?:if|for|switch|select)\b(?![\x80-\xff])[^{]*$"),
     "rust": re.compile(
         rb"(?:^|[\s=({;,])(?:if|while|for|match)\s[^{]*$",
     ),
 }
 _OPERATOR = re.compile(rb"(?:(?<!\+)\+|(?<!-)-|[=*/%&|^<>!~?:@])$")
 _VALUE_WORD = re.compile(
-    rb"(?:^|[^.\w])(?:return|in|and|or|not|is|yield|await|throw|raise|case|typeof|assert|del|"
-    rb"as|lambda|go|defer|new|else|delete|co_return|co_await|co_yield|extends|implements)\s*$"
+    rb"(?:^|[^.\w\x80-\xff])(?:return|in|and|or|not|is|yield|await|throw|raise|case|typeof|assert"
+    rb"|del|as|lambda|go|defer|new|else|delete|co_return|co_await|co_yield|extends|implements)\s*$"
 )
 _STARTS_A_LINE = re.compile(rb"[\w\"'`@#/<*&$!~\-\x80-\xff]")
 _PYTHON_COMMENT = re.compile(rb"\s+#[^\"']*$")

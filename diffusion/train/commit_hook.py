@@ -75,8 +75,8 @@ def remove(root: Path) -> Path:
 
 def _is_ours(path: Path) -> bool:
     try:
-        return not path.is_symlink() and _MARK in path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
+        return not path.is_symlink() and _MARK.encode() in path.read_bytes().splitlines()
+    except OSError:
         return False
 
 
@@ -111,8 +111,8 @@ def _git(root: Path, *words: str) -> str:
     """What git answers, "" where it fails. Raises TrainingError where there is no git."""
     try:
         return subprocess.run(
-            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=_GIT_S,
-            check=False,
+            ["git", "-C", str(root), *words], capture_output=True, text=True,
+            errors="surrogateescape", timeout=_GIT_S, check=False,
         ).stdout.strip()  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise TrainingError(f"git could not be asked ({error})", fix="install git") from error

@@ -27,6 +27,7 @@ import typer
 
 from diffusion.adapters.home import expanded
 from diffusion.errors import ConfigError, DiffillError
+from diffusion.refusal import of_output, refusal
 from diffusion.threads import settle
 from diffusion.usage import AnsweringCommand
 
@@ -152,10 +153,13 @@ def train(
             last = _train(repository, options, told, meter, stdin_control=stdin_control)
             if last == "stopped":
                 raise typer.Exit(0 if stdin_control or keep_up else _SIGNALLED)
-    except DiffillError as error:
+    except (DiffillError, OSError) as error:
+        if of_output(error):
+            raise
+        said = refusal(error) if isinstance(error, OSError) else str(error)
         if told is not None and not told.failed:
-            told({"event": "failed", "message": str(error)})
-        typer.echo(f"error: {error}", err=True)
+            told({"event": "failed", "message": said})
+        typer.echo(f"error: {said}", err=True)
         raise typer.Exit(2) from error
 
 

@@ -14,7 +14,7 @@ Who asks by key, a list, and `inline.extent: "whole"` get suggestions as they ar
 
 Invariants: what is shown is the beginning of a suggestion, or one as it is; a start ends where no
 word goes on, neither the suggestion's nor the document's, and replaces nothing (so a suggestion
-that would replace words is shown whole or not at all); pure.
+that would replace words, or that ends its line, is shown whole or not at all); pure.
 """
 
 from __future__ import annotations
@@ -106,6 +106,8 @@ def _right_of(suggestion: Suggestion, data: bytes) -> str:
 def _starts(suggestion: Suggestion, right: str) -> Iterator[tuple[int, float]]:
     """Where a suggestion may end before its end, and how likely it is right up to there."""
     if any(is_word(character) for character in right[:-1]):
+        return
+    if suggestion.text.endswith("\n"):  # lines before a line: a start would run into that one
         return
     text, at, p = suggestion.text, 0, 1.0
     for piece in suggestion.pieces:

@@ -141,7 +141,7 @@ async def _answer(
             for found in answer.fills
         ],
         "ranges": ranges,
-        "reason": None if answer.fills else reason,
+        "reason": answer.reason if answer.fills else reason,
     }
 
 

@@ -16,6 +16,7 @@ from diffusion.adapters.base import base_of, model_folder
 from diffusion.adapters.home import home_of
 from diffusion.adapters.store import AdapterStore
 from diffusion.errors import DiffillError
+from lsp_server.features.served import not_served
 from lsp_server.features.train_params import read
 from lsp_server.protocol import MODEL_DELETE, MODEL_LIST, MODEL_SELECT
 
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 
 
 def list_models(ls: DiffillServer, params: Any) -> dict[str, Any]:
-    """The base model, the adapters, and which one is served."""
+    """The base model, the adapters, and which one is served, or will be once one is loaded."""
     repository, _ = read(ls, params)
     session, store = ls.session, AdapterStore(home_of(repository))
     engine = session.engine.status()
+    served = engine.adapter if engine.model else session.adapter.folder
     try:
         found = store.entries(base_of(_model_dir(ls)))
     except DiffillError as error:
@@ -35,12 +37,13 @@ def list_models(ls: DiffillServer, params: Any) -> dict[str, Any]:
     return {
         "base": session.settings.model.path or "bundled",
         "served": engine.model,
+        "baseServed": not served,
         "problem": engine.problem or session.adapter.problem,
         "adapters": [
             {
                 "name": item.name,
                 "selected": item.selected,
-                "served": engine.adapter == str(store.folder / item.name),
+                "served": served == str(store.folder / item.name),
                 "problem": item.problem,
                 "bytes": item.size_bytes,
                 "created": item.manifest.created if item.manifest else None,
@@ -52,7 +55,10 @@ def list_models(ls: DiffillServer, params: Any) -> dict[str, Any]:
 
 
 def select(ls: DiffillServer, params: Any) -> dict[str, Any]:
-    """Serve the adapter called `name`, or the base model where it is null."""
+    """Choose the adapter called `name`, or the base model where it is null, and serve it.
+
+    Where settings say otherwise, it is only chosen; `notServed` says why.
+    """
     repository, options = read(ls, params)
     name = options.get("name")
     if name is not None and not isinstance(name, str):
@@ -62,7 +68,7 @@ def select(ls: DiffillServer, params: Any) -> dict[str, Any]:
     except DiffillError as error:
         raise JsonRpcInvalidParams(str(error)) from None
     ls.session.choose_adapter()
-    return {"selected": name}
+    return {"selected": name, "notServed": not_served(ls.session, repository, name)}
 
 
 def delete(ls: DiffillServer, params: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from diffusion.adapters.home import home_of
 from diffusion.errors import DiffillError
 from lsp_server.errors import TrainingUnavailable
 from lsp_server.features import asking
+from lsp_server.features.served import elsewhere, is_open, not_served
 from lsp_server.features.train_params import is_folder, read, read_run
 from lsp_server.protocol import (
     TRAIN_PAUSE,
@@ -199,13 +200,14 @@ class Training:
         server = self._server
         if server.protocol.is_shut_down:
             return
-        if _wants_events(server):
-            server.protocol.notify(TRAIN_PROGRESS, event)
         kind = event.get("event")
         if kind == "done":
             server.session.choose_adapter()  # between two requests, and only if it can be served
+        event = event | self._known(event)
+        if _wants_events(server):
+            server.protocol.notify(TRAIN_PROGRESS, event)
         if kind in _OVER:
-            self._end_progress(self._made(event) or _sentence(event))
+            self._end_progress(_sentence(event))
         elif self._is_drawn and self._token is not None:
             share = event.get("progress")
             server.work_done_progress.report(
@@ -221,17 +223,14 @@ class Training:
             text = f"Diffill could not train: {event.get('message')}"
             server.window_show_message(types.ShowMessageParams(types.MessageType.Error, text))
 
-    def _made(self, event: dict[str, Any]) -> str | None:
-        """What becomes of the adapter that a run has made; None where it has made none."""
-        name, chosen = event.get("adapter"), self._server.session.adapter
-        if event.get("event") != "done" or not name or self.repository is None:
-            return None
-        if Path(chosen.folder) == home_of(self.repository).adapters / str(name):
-            return f"adapter {name} is made and will be served"
-        return (
-            f"adapter {name} is made and not served: "
-            "diffill.model.adapter or the open folder says otherwise"
-        )
+    def _known(self, event: dict[str, Any]) -> dict[str, Any]:
+        """What the run does not know: that nobody asked for it, why its adapter is not served."""
+        known: dict[str, Any] = {} if self._asked_for else {"byItself": True}
+        name, session = event.get("adapter"), self._server.session
+        if event.get("event") == "done" and name and self.repository is not None:
+            why = not_served(session, self.repository, str(name))
+            known |= {} if why is None else {"notServed": why}
+        return known
 
     def cancel(self, token: types.ProgressToken) -> None:
         """The client took a progress bar away: if it is the run's, the run saves and stops."""
@@ -274,9 +273,14 @@ async def plan(ls: DiffillServer, params: Any) -> dict[str, Any]:
     """What a run would use, and how long it would take."""
     repository, options = read_run(ls, params)
     try:
-        return await read_plan(command(ls, repository, {**options, "dryRun": True}))
+        found = await read_plan(command(ls, repository, {**options, "dryRun": True}))
     except TrainingUnavailable as error:
         raise JsonRpcInvalidParams(str(error)) from None
+    adapters = str(home_of(repository).adapters)
+    if is_open(ls.session, repository) or ls.session.settings.model.adapter == adapters:
+        return found
+    note = elsewhere(adapters, "the newest that is made here")
+    return {**found, "notes": [*found.get("notes", ()), note]}
 
 
 async def start(ls: DiffillServer, params: Any) -> dict[str, Any]:
@@ -337,6 +341,10 @@ def status(ls: DiffillServer, params: Any) -> dict[str, Any]:
 
 def _sentence(event: dict[str, Any]) -> str:
     kind = str(event.get("event"))
+    if kind == "done" and event.get("adapter"):
+        why = event.get("notServed")
+        became = "will be served" if why is None else f"not served: {why}"
+        return f"adapter {event['adapter']} is made and {became}"
     if kind == "train":
         return f"loss {event['loss']:.2f}, {event['eta_minutes']:.0f} min left"
     if kind == "validation" and event.get("loss") is not None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lsp_server import VERSION
-from lsp_server.settings import describe
+from lsp_server.settings import describe, read
 from tests.repo.tracked import ROOT
 
 HOME = ROOT / "editors" / "vscode"
@@ -53,6 +53,14 @@ def test_bounds_and_choices_reach_the_schema(generator: ModuleType) -> None:
     assert schema["diffill.inline.trigger"]["enum"] == ["auto", "manual"]
     kinds = schema["diffill.performance.threads"]["anyOf"]
     assert {"type": "integer", "minimum": 1, "maximum": 256} in kinds
+
+
+def test_no_default_is_laid_under_what_a_person_sets(package: dict[str, Any]) -> None:
+    """VS Code merges an object with its default, so `{"go": true}` would not be Go alone."""
+    properties = package["contributes"]["configuration"]["properties"]
+    objects = {p: one["default"] for p, one in properties.items() if one.get("type") == "object"}
+    assert objects == {"diffill.languages": {}}
+    assert read(objects)[0].serves("go")
 
 
 def test_the_extensions_own_settings_are_kept_from_the_server(generator: ModuleType) -> None:
@@ -111,6 +119,7 @@ def test_what_a_folder_may_not_set_is_restricted(package: dict[str, Any]) -> Non
     runs_something = {p for p in properties if p.startswith("diffill.server.")}
     loads_something = {"diffill.model.path", "diffill.model.adapter"}
     tunes_by_itself = {"diffill.train.autoResume", "diffill.train.keepUp"}
-    lets_code_out = {p for p in properties if p.startswith("diffill.privacy.")}
+    private = ("diffill.privacy.", "diffill.context.", "diffill.trace.")
+    lets_code_out = {p for p in properties if p.startswith(private)}
     assert runs_something | loads_something | tunes_by_itself | lets_code_out <= restricted
     assert restricted <= set(properties)

@@ -65,6 +65,25 @@ def test_the_word_before_a_hole_is_judged_in_none_of_its_texts(
     assert word == opened.placements[0].constraint and judged[0].given > 1
 
 
+def test_the_first_word_of_another_part_is_whole(
+    infiller: Infiller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"___ = 1\nf(___)\n"
+    parts = tuple(split(data, find_markers(data)))
+    spans = [(part.start, part.end) for part in parts]
+    opened = open_parts(infiller, data, spans, "python", CancelToken())
+    judged: list[bytes] = []
+
+    def watched(step: Any, canvases: list[FilledCanvas], vocabulary: Any) -> Any:
+        judged.extend(infiller.tokenizer.decode(canvas.text) for canvas in canvases)
+        return judge(step, canvases, vocabulary)
+
+    monkeypatch.setattr("diffusion.agreeing.judge", watched)
+    setting = Setting(data, SyntaxTree.parse(data, "python"), "python", parts, ("expression",) * 2)
+    agree(infiller, opened, setting, [("größe + 1".encode(), b"x")], CancelToken())
+    assert "größe".encode() in judged and b"gr" not in judged
+
+
 def test_a_cancel_is_heard_before_every_parse() -> None:
     data = b"f(___, b)\ng(___)\n"
     parts = tuple(split(data, find_markers(data)))

@@ -13,6 +13,7 @@ import torch
 from diffusion.agreeing import Setting, agree, with_others
 from diffusion.bridging import SIZES, carry_out
 from diffusion.cancel import Cancelled, CancelToken
+from diffusion.drafts import Draft
 from diffusion.errors import HoleError
 from diffusion.filling import FillRequest, FillResult, fill
 from diffusion.infill import Infiller, InfillRequest
@@ -71,28 +72,29 @@ def test_where_all_is_pinned_it_says_so(infiller: Infiller) -> None:
     assert not result.fills and "is pinned" in str(result.reason)
 
 
-def test_groups_too_far_apart_for_one_context_are_filled_one_after_another(
-    infiller: Infiller, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("eol", [b"\n", b"\r\n"])
+def test_lines_before_lines_end_with_a_line_end_in_every_hole(
+    infiller: Infiller, monkeypatch: pytest.MonkeyPatch, eol: bytes
 ) -> None:
-    filler = b"".join(b"value_%d = compute(%d)\n" % (n, n) for n in range(200))
-    data = b"first = ___\n" + filler + b"last = ___\n" + filler + b"end = ___\n"
-    seen: list[tuple[bytes, list[tuple[int, int]]]] = []
+    data = b"a = load();\nsave(a);\n\nfunction f(x) {\n  return ___;\n}\n".replace(b"\n", eol)
+    marker = data.index(b"___")
+    holes = [data.index(b"save"), data.index(b"  return")]
+    asked = FillRequest(
+        data, ((marker, marker + 3), *((at, at) for at in holes)), "javascript", alternatives=3
+    )
+    seen: list[bytes] = []
 
-    def watched(
-        model: Infiller, text: bytes, spans: list[tuple[int, int]], *more: Any
-    ) -> OpenParts:
-        seen.append((text, spans))
-        return open_parts(model, text, spans, *more)
+    def watched(model: Infiller, text: bytes, *more: Any) -> OpenParts:
+        seen.append(text)
+        return open_parts(model, text, *more)
 
     monkeypatch.setattr("diffusion.filling.open_parts", watched)
-    result = fill(infiller, FillRequest(data, tuple(find_markers(data)), "python"))
-    [found] = result.fills
-    assert len(found.texts) == 3
-    for number, (text, [(start, end)]) in enumerate(seen):
-        assert text[start:end] == b"___"
-        assert text.count(b"___") == 3 - number, "what is filled already is text"
-        if number:
-            assert text.startswith(b"first = " + found.texts[0].encode())
+    told: list[Draft] = []
+    fills = fill(infiller, asked, on_draft=told.append).fills
+    assert seen == [data.replace(b"save", eol + b"save").replace(b"  ret", eol + b"  ret")]
+    for texts in (found.texts for found in fills):
+        assert all(text.strip() and text.endswith(eol.decode()) for text in texts[1:])
+    assert fills and str(told[-1].holes[1][-1]).endswith(eol.decode())
 
 
 def test_one_hole_is_a_completion(infiller: Infiller) -> None:

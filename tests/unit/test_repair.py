@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from diffusion.infill import Infiller, InfillRequest
 from diffusion.pretrained import bundled_tokenizer_path
 from diffusion.process.canvas_state import CanvasResult, CanvasState
+from diffusion.process.sampler import sample
 from diffusion.repair import TEMPERATURE, VARIANTS, repair, slots_to_mask
 from diffusion.site import Site, adds_no_error
 from diffusion.text.syntax import SyntaxTree
@@ -100,6 +103,43 @@ def test_only_what_parses_is_kept_with_the_odds_of_what_stayed(tokenizer: Tokeni
         assert 0.25 in result.token_p and 0.5 in result.token_p
         assert result.steps == 6
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("ends_early", [True, False])
+def test_what_was_certain_counts_and_pins_do_not(tokenizer: Tokenizer, ends_early: bool) -> None:
+    where = site("x = call(‸)\ny = 2\n")
+    [pin] = tokenizer.encode(b"(")
+
+    def pinned(text: str, p: float) -> CanvasResult:
+        result = canvas(tokenizer, text, p, spare=0)
+        return replace(result, ids=(pin, *result.ids), token_p=(1.0, *result.token_p))
+
+    broken, good = pinned("first, , second", 1.0), pinned("first, a,", 0.25)
+    assert len(broken.ids) == len(good.ids)
+    resample = Resampler(good)
+    found = repair(tokenizer, where, [broken], 1, b"", resample, ends_early=ends_early)
+    masked = resample.asked[0].ids.count(MASK)
+    assert found and 0 < masked < len(broken.ids) - 1
+    for result in found:
+        mean = masked * math.log(0.25) / (len(broken.ids) - 1)
+        assert result.mean_log_p == pytest.approx(mean)
+    assert all(canvas.ends_early is ends_early for canvas in resample.asked)
+
+
+def test_an_exact_length_stays_exact_when_it_is_repaired(
+    tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    infiller = Infiller.load(tiny_model_dir, threads=1, precision="fp32")
+    runs: list[Sequence[CanvasState]] = []
+
+    def watched(denoise: Any, states: Sequence[CanvasState], *more: Any, **named: Any) -> Any:
+        runs.append(states)
+        return sample(denoise, states, *more, **named)
+
+    monkeypatch.setattr("diffusion.infill.sample", watched)
+    text = b"x = call(first, )\n"
+    infiller.infill(InfillRequest(text, 16, "python", length=6, exact=True, repair=True))
+    assert len(runs) == 2 and not any(state.ends_early for states in runs for state in states)
 
 
 @pytest.mark.parametrize("text", ["first, second", "a"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import HoleError
-from diffusion.infill import Infiller
+from diffusion.infill import InfillConfig, Infiller, InfillRequest
 from diffusion.process.vocabulary import Vocabulary
 from diffusion.scoring import STRETCH, ScoreRequest, _judge, _stretches, _Word, score
 from diffusion.suspicion import Alternative, ScoredWord, sort_of, suspicion, suspicious
@@ -86,6 +86,18 @@ def test_progress_is_told_up_to_the_end(infiller: Infiller) -> None:
     score(infiller, asked, on_progress=lambda done, of: told.append((done, of)))
     size = len(text) - 30
     assert len(told) > 2 and told == sorted(set(told)) and told[-1] == (size, size)
+
+
+def test_the_place_where_somebody_types_is_kept(tiny_model_dir: Path) -> None:
+    """What is scored is looked at once: its contexts push out none."""
+    config = InfillConfig(cached_contexts=1)
+    infiller = Infiller.load(tiny_model_dir, threads=1, precision="fp32", config=config)
+    typing = InfillRequest(b"def area(shape):\n    return \n", 28, "python", length=2)
+    infiller.infill(typing)
+    kept = (len(infiller.contexts), infiller.contexts.indexes)
+    assert score(infiller, REQUEST).words
+    assert (len(infiller.contexts), infiller.contexts.indexes) == kept
+    assert infiller.infill(typing).context_cached
 
 
 def test_what_makes_no_sense_is_refused_and_a_cancel_stops(infiller: Infiller) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from diffusion.errors import HoleError
-from diffusion.infill import Infiller
+from diffusion.infill import Infiller, InfillRequest
 from diffusion.text.canvas import MAX_CANVAS, place
 from diffusion.token_alternatives import AlternativesRequest, alternatives
 from diffusion.written import OUT_OF_TIME
@@ -42,6 +42,25 @@ def test_any_byte_of_a_line_end_is_a_place(infiller: Infiller, candidate: bytes)
     for place_at in range(8, candidate.index(b"\n") + 1):
         found = alternatives(infiller, replace(asked, at=place_at))
         assert found.token.startswith("\n"), place_at
+
+
+@pytest.mark.parametrize("eol", ["\n", "\r\n"])
+def test_whole_lines_before_a_line_stay_whole_lines(infiller: Infiller, eol: str) -> None:
+    data = f"def area(w, h):{eol}    return w * h{eol}".encode()
+    start = data.index(b"    return")
+    offered = infiller.infill(InfillRequest(data, start, "python")).candidates[0].text.encode()
+    candidate = f"    size = w{eol}".encode()
+    assert offered.endswith(eol.encode())
+    asked = AlternativesRequest(data, start, start, "python", candidate, candidate.index(b" w"))
+    found = alternatives(infiller, asked).alternatives
+    assert found and all(one.text.endswith(eol) for one in found)
+    seen = data[:start] + eol.encode() + data[start:]  # by the model
+    as_seen = replace(asked, text=seen, candidate=candidate.rstrip())
+    assert [one.text.removesuffix(eol) for one in found] == [
+        one.text for one in alternatives(infiller, as_seen).alternatives
+    ]
+    stays = alternatives(infiller, replace(asked, at=candidate.index(b"\n")))
+    assert stays.token == "\n" and not stays.alternatives and "line end" in str(stays.reason)
 
 
 def test_at_the_end_of_a_full_canvas_the_token_itself_is_scored(infiller: Infiller) -> None:

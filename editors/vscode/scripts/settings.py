@@ -51,11 +51,17 @@ def _properties(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
             where,
             {
                 **schema,
-                "default": list(value) if isinstance(value, (tuple, frozenset)) else value,
+                "default": _default(value),
                 "scope": _scope(where),
                 "description": attribute.metadata["help"],
             },
         )
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {}  # VS Code lays what is set on the default; to the server, {} is its own one
+    return list(value) if isinstance(value, (tuple, frozenset)) else value
 
 
 def _schema(hint: Any, where: str) -> dict[str, Any]:

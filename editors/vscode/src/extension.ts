@@ -1,6 +1,6 @@
 // Wires the parts: the server's life, the status item, and the commands of package.json.
 
-import { type ExtensionContext, commands, window, workspace } from "vscode";
+import { type ExtensionContext, type TextEditor, commands, window, workspace } from "vscode";
 import { confidenceHover } from "./features/confidence.ts";
 import { Explanation } from "./features/explain.ts";
 import { BODY, LINES, fillMarked, writeLines } from "./features/fill.ts";
@@ -14,6 +14,7 @@ import { createEnvironment, oneAtATime } from "./server/environment.ts";
 import { Server } from "./server/server.ts";
 import { turnVersion } from "./ui/chooser.ts";
 import { Drafts } from "./ui/drafts.ts";
+import { activeEditor } from "./ui/served.ts";
 import { statusItem } from "./ui/statusItem.ts";
 
 let server: Server | undefined;
@@ -40,8 +41,12 @@ export async function activate(context: ExtensionContext): Promise<void> {
   register("bridge", () => writeLines(running, drafts, LINES));
   register("fromComment", () => writeLines(running, drafts, BODY));
   register("cancelFill", () => drafts.cancel());
-  register("pinSelection", () => window.activeTextEditor && pins.toggle(window.activeTextEditor));
-  register("clearPins", () => window.activeTextEditor && pins.clear(window.activeTextEditor.document));
+  const inEditor = (does: (editor: TextEditor) => void) => () => {
+    const editor = activeEditor();
+    if (editor) does(editor);
+  };
+  register("pinSelection", inEditor((editor) => pins.toggle(editor)));
+  register("clearPins", inEditor(({ document }) => pins.clear(document)));
   register("chooser.next", () => turnVersion(1));
   register("chooser.previous", () => turnVersion(-1));
   register("tune", () => tuning.plan());

@@ -75,6 +75,11 @@ export const failures = {
     text: `Diffill: this server${version ? ` (${version})` : ""} is too old to ${what}. ${update(found).text}`,
     fixes: update(found).fixes,
   }),
+  /** `what` completes "Diffill could not ...". */
+  ended: (what: string): Failure => ({
+    text: `Diffill could not ${what}: the server ended by itself meanwhile, and is started again. Ask again.`,
+    fixes: ["Show Log"],
+  }),
   notRunning: (): Failure => ({
     text: "Diffill: the server is not running.",
     fixes: ["Restart Server", "Show Log"],

@@ -30,6 +30,7 @@ export interface Status {
   engine?: string;
   model?: string;
   adapter?: string | null;
+  adapterProblem?: string | null;
   loadMs?: number;
   queue?: number;
   p50?: number | null;

@@ -46,6 +46,15 @@ beforeEach(() => {
   for (const list of [seen.said, seen.shown, seen.picks, provided]) list.length = 0;
 });
 
+test("where no file is open, that is said", async () => {
+  window.activeTextEditor = undefined; // as while the walkthrough has the focus
+  const { server: one, asked } = server(() => undefined);
+  await fillMarked(one, new Drafts());
+  await writeLines(one, new Drafts(), LINES);
+  await rewriteSelection(one, new Pins());
+  assert.deepEqual([seen.said, asked], [Array(3).fill("Diffill: open a file first."), []]);
+});
+
 test("a fill for a text that has changed meanwhile is not offered, and that is said", async () => {
   const { document } = open("x = ___\n", cursor(0, 0));
   const { server: one, asked } = server(() => (document.edit([new Range(0, 0, 0, 0), "import os\n"]), filled(0, 4, 7, "1")));
@@ -59,6 +68,17 @@ test("lines that the server refuses because the text has changed are told in the
   const { server: one, asked } = server(() => (document.edit([new Range(0, 0, 0, 0), "# hm\n"]), undefined));
   await writeLines(one, new Drafts(), LINES);
   assert.deepEqual([asked[0].textDocument.version, seen.said], [1, CHANGED]);
+});
+
+test("a fill of some holes only is offered, and says that of the others", async () => {
+  open("x = ___\ny = ___\n", cursor(0, 0));
+  const why = "1 of 2 holes were filled; for the others, the time was up";
+  const done = fillMarked(server(() => ({ ...filled(0, 4, 7, "1"), reason: why })).server, new Drafts());
+  await settle();
+  seen.picks.at(-1)?.accept();
+  await done;
+  assert.equal(seen.picks.length, 1);
+  assert.deepEqual(seen.said, [`Diffill: ${why}.`]);
 });
 
 test("a fill that was cancelled says nothing and shows nothing, whatever comes", async () => {

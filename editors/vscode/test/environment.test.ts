@@ -17,13 +17,16 @@ const { createEnvironment, oneAtATime } = await import("../src/server/environmen
 
 const PATH = process.env.PATH;
 const python = (pip: string) => `#!/bin/sh
+installed="$(dirname "$0")/../installed"
 case "$*" in
 *version_info*) echo True;;
-*venv*) for made; do :; done; mkdir -p "$made/bin"; cp "$0" "$made/bin/python";;
-*) for wanted; do :; done; ${pip};;
+*lsp_server*) grep -qE 'checkout|whl' "$installed" && echo diffill;;
+"-P -m venv "*) for made; do :; done; mkdir -p "$made/bin"; cp "$0" "$made/bin/python";;
+"-P -m pip "*) for wanted; do :; done; ${pip};;
+*) echo "a module of this folder may be in the way: $*"; exit 1;;
 esac
 `;
-const INSTALLS = 'echo "$wanted" >> "$(dirname "$0")/../installed"';
+const INSTALLS = 'echo "$wanted" >> "$installed"';
 
 /** A machine whose only Python is the stand-in; where the extension may write; a log. */
 async function machine(context: TestContext, pip = INSTALLS) {
@@ -43,7 +46,8 @@ async function machine(context: TestContext, pip = INSTALLS) {
   const log = { info: hear, warn: hear } as unknown as LogOutputChannel;
   const storage = join(home, "storage");
   const extension = { globalStorageUri: { fsPath: storage } } as unknown as ExtensionContext;
-  return { storage, lines, make: () => createEnvironment(extension, log, async () => {}) };
+  const make = (stop = async () => {}) => createEnvironment(extension, log, stop);
+  return { storage, lines, make };
 }
 const installed = (storage: string) => readFile(join(storage, "server", "installed"), "utf8");
 
@@ -56,7 +60,36 @@ test("what to install is asked for where the setting is empty, and kept", async 
   assert.equal(says.settings["diffill.server.package"], "/the/checkout");
   assert.equal(await make(), true);
   assert.equal(seen.asked.length, 2);
-  assert.equal(await installed(storage), "/the/checkout\n");
+  assert.equal(await installed(storage), "/the/checkout[train]\n");
+});
+
+test("another project that pip installs takes no good environment's place", async (context) => {
+  const { storage, make } = await machine(context);
+  says.settings = { "diffill.server.package": "/the/checkout" };
+  assert.equal(await make(), true);
+  says.settings = {};
+  Object.assign(says, { picks: ["$(folder) A checkout"], file: "/another/project" });
+  assert.equal(await make(() => assert.fail("the server was stopped")), false);
+  assert.equal(await installed(storage), "/the/checkout[train]\n");
+  assert.deepEqual([await readdir(storage), says.settings], [["server"], {}]);
+  assert.equal(seen.messages.length, 1);
+  assert.match(seen.messages[0] ?? "", /installing \/another\/project failed: .* not Diffill\..* \(\/another\/project\)/);
+});
+
+test("what tuning needs is installed, too, where pip takes that", async (context) => {
+  const { storage, make } = await machine(context);
+  const wanted: Record<string, string> = {
+    "/w/diffill-0.1.0-py3-none-any.whl": "/w/diffill-0.1.0-py3-none-any.whl[train]",
+    "checkout-by-name": "checkout-by-name[train]",
+    "/the/checkout[train,dev]": "/the/checkout[train,dev]",
+    "https://example.org/diffill.whl": "https://example.org/diffill.whl",
+    "checkout==0.1.0": "checkout==0.1.0",
+  };
+  for (const [named, told] of Object.entries(wanted)) {
+    says.settings = { "diffill.server.package": named };
+    assert.equal(await make(), true);
+    assert.equal(await installed(storage), `${told}\n`);
+  }
 });
 
 test("two at once do not mix, and what ended programs left is removed", async (context) => {
@@ -65,7 +98,7 @@ test("two at once do not mix, and what ended programs left is removed", async (c
   await mkdir(join(storage, "server.new-4194305-abcdef")); // no process has a higher number than 2 ** 22
   says.settings = { "diffill.server.package": "/the/checkout" };
   await Promise.all([make(), make()]);
-  assert.equal(await installed(storage), "/the/checkout\n");
+  assert.equal(await installed(storage), "/the/checkout[train]\n");
   assert.deepEqual(await readdir(storage), ["server"]);
 });
 

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { commandLine, findServer, type Found, type Probe, type Wanted } from "../src/server/find.ts";
-import { exists } from "../src/server/processes.ts";
+import { exists, findPython, probe as look } from "../src/server/processes.ts";
 import { onPath, pythonIn, toolLocations, type Machine } from "../src/server/locations.ts";
 
 const machine: Machine = { env: { PATH: "/usr/local/bin:/usr/bin" }, home: "/people/ada", platform: "linux" };
-const nothing: Wanted = { path: "", interpreter: "", active: [], own: "", machine };
+const nothing: Wanted = { path: "", interpreter: "", active: async () => [], own: "", machine };
 const probe = (files: string[], pythons: string[] = [], versions: Record<string, string> = {}): Probe => ({
   exists: async (path) => files.includes(path) || pythons.includes(path),
   hasServer: async (python) => pythons.includes(python),
@@ -20,14 +21,14 @@ const everything: [string[], string[]] = [
 ];
 
 test("each place is looked at in its turn", async () => {
-  const wanted: Wanted = { path: "/set/diffill", interpreter: "/set/python", active: ["/active/python"], own: "/own/python", machine };
+  const wanted: Wanted = { path: "/set/diffill", interpreter: "/set/python", active: async () => ["/active/python"], own: "/own/python", machine };
   const [files, pythons] = everything;
   const order: [Partial<Wanted>, string, string][] = [
     [{}, "/set/diffill", "diffill.server.path"],
     [{ path: "" }, "/set/python", "diffill.server.interpreter"],
     [{ interpreter: "" }, "/own/python", "the environment made by this extension"],
     [{ own: "" }, "/active/python", "the active Python environment"],
-    [{ active: [] }, "/people/ada/.local/bin/diffill", "uv tool or pipx"],
+    [{ active: async () => [] }, "/people/ada/.local/bin/diffill", "uv tool or pipx"],
   ];
   let now = wanted;
   for (const [less, command, source] of order) {
@@ -38,6 +39,34 @@ test("each place is looked at in its turn", async () => {
   }
   const path = await findServer(now, probe(["/usr/bin/diffill"], pythons));
   assert.ok("found" in path && path.found.source === "PATH");
+});
+
+test("who knows the active environments is asked when nothing before them has a server", { timeout: 10_000 }, async () => {
+  const [files, pythons] = everything;
+  const active = () => new Promise<string[]>(() => {}); // as of an extension that is never done
+  for (const set of [{ path: "/set/diffill" }, { interpreter: "/set/python" }, { own: "/own/python" }])
+    assert.ok("found" in (await findServer({ ...nothing, ...set, active }, probe(files, pythons))));
+});
+
+const here: Machine = { env: process.env, home: "", platform: process.platform };
+const python = await findPython(here);
+
+test("another program's package lsp_server is not taken for Diffill", { skip: python === undefined && "there is no Python 3.11" }, async (context) => {
+  const folder = await mkdtemp(join(tmpdir(), "diffill-"));
+  const before = process.env.PYTHONPATH;
+  context.after(() => {
+    if (before === undefined) delete process.env.PYTHONPATH;
+    else process.env.PYTHONPATH = before;
+    return rm(folder, { recursive: true });
+  });
+  for (const [name, text] of Object.entries({ nameless: "", other: 'NAME = "pasls"\n' })) {
+    await mkdir(join(folder, name, "lsp_server"), { recursive: true });
+    await writeFile(join(folder, name, "lsp_server", "__init__.py"), text);
+    process.env.PYTHONPATH = join(folder, name);
+    assert.equal(await look.hasServer(python ?? ""), false, name);
+  }
+  process.env.PYTHONPATH = fileURLToPath(new URL("../../..", import.meta.url)); // a checkout that is not installed
+  assert.equal(await look.hasServer(python ?? ""), true);
 });
 
 test("an environment of ours that cannot run the server is passed over", async () => {
@@ -77,7 +106,7 @@ test("a folder is no program, nor is a file that cannot be run", { skip: process
 });
 
 test("an interpreter is run so that the folder cannot put modules in the way", async () => {
-  const search = await findServer({ ...nothing, active: ["/active/python"] }, probe([], ["/active/python"]));
+  const search = await findServer({ ...nothing, active: async () => ["/active/python"] }, probe([], ["/active/python"]));
   assert.ok("found" in search);
   assert.deepEqual(search.found.args, ["-P", "-m", "lsp_server", "serve"]);
 });
@@ -115,7 +144,7 @@ test("a name in diffill.server.path is looked for on PATH", async () => {
 });
 
 test("an active environment without the server is passed over", async () => {
-  const search = await findServer({ ...nothing, active: ["/active/python"] }, probe(["/active/python", "/usr/bin/diffill"]));
+  const search = await findServer({ ...nothing, active: async () => ["/active/python"] }, probe(["/active/python", "/usr/bin/diffill"]));
   assert.ok("found" in search);
   assert.equal(search.found.source, "PATH");
 });

@@ -129,6 +129,12 @@ test("the status item says state, model, time and reason", () => {
   assert.equal(view("running", { kind: "Inactive", message: "off" }, 143).text, "$(circle-slash) Diffill");
   assert.equal(view("running", { kind: "Error", message: "no model" }, undefined).level, "error");
   assert.equal(view("running", { kind: "Normal", problems: ["diffill.x: unknown"] }, undefined).level, "warning");
+  const lost = { ...status, problems: [], adapterProblem: "the adapter a1 is not served: it holds NaN" };
+  assert.equal(view("running", lost, 143).level, "warning");
+  assert.match(view("running", lost, 143).tooltip, /\nProblem: the adapter a1 is not served: it holds NaN$/);
+  const told = view("running", { ...lost, problems: [`diffill.model.adapter: ${lost.adapterProblem}`] }, 143).tooltip;
+  assert.equal(told.split(lost.adapterProblem).length, 2, "it is said once");
+  assert.equal(view("running", { ...status, problems: [], adapterProblem: null }, 143).level, "normal");
   const tuned = view("running", status, 143, "tuning 25 %");
   assert.equal(tuned.text, "$(flame) Diffill tuning 25 %");
   assert.ok(tuned.tooltip.includes("On this repository: tuning 25 %"));
@@ -202,8 +208,11 @@ test("the base model and every adapter can be chosen", () => {
   const adapters = [{ name: "a1", selected: true, figures: { loss_before: 3.5, loss_after: 3.1 }, created: "2026-11-24T10:00:00" }, {}];
   const models = modelsOf({ base: "bundled", adapters });
   assert.deepEqual(models.map(({ name, selected }) => [name, selected]), [[null, false], ["a1", true]]);
-  assert.equal(models[1]?.description, "loss on held-out files 3.50 -> 3.10; 2026-11-24");
+  assert.equal(models[1]?.description, "chosen, but not used; loss on held-out files 3.50 -> 3.10; 2026-11-24");
   assert.equal(modelsOf(null)[0]?.selected, true);
+  assert.deepEqual(modelsOf({ adapters: [{ name: "a1", served: true }] }).map(({ served }) => served), [false, true]);
+  const team = modelsOf({ baseServed: false, adapters: [{ name: "a1" }] }); // another folder's is served
+  assert.deepEqual(team.map(({ served, description }) => [served, description]), [[false, "chosen, but not used"], [false, ""]]);
 });
 
 const sources: Source[] = [

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { shadedOf } from "../src/features/shades.ts";
 import { fillsOf } from "../src/features/fillAnswer.ts";
 import { page } from "../src/features/trail.ts";
-import { describeEnd, describePlan, describeProgress, describeRun, modelsOf } from "../src/features/tuneView.ts";
+import { describeChoice, describeEnd, describePlan, describeProgress, describeRun, modelsOf } from "../src/features/tuneView.ts";
 import { draftedHoles } from "../src/ui/draftText.ts";
 import { view } from "../src/ui/statusView.ts";
 import * as wire from "../src/wire.ts";
@@ -100,14 +100,15 @@ test("a plan, a run and its events are told", () => {
   assert.deepEqual(seen, [
     "scanning", "tuning", "planning", "measuring", "measuring 12 %", "tuning",
     "choosing a rate", "tuning", "tuning 25 %", "paused", "tuning", "tuning",
-    "tuning", undefined, undefined, undefined, undefined,
+    "tuning", undefined, undefined, undefined, undefined, undefined,
   ]);
 });
 
 test("models can be chosen", () => {
   const models = modelsOf(of(`${wire.MODEL}list`).result);
-  assert.deepEqual(models.map(({ name, selected }) => [name, selected]), [[null, false], ["tuned-1", true]]);
+  assert.deepEqual(models.map(({ name, selected, served }) => [name, selected, served]), [[null, false, false], ["tuned-1", true, true]]);
   assert.deepEqual(of(`${wire.MODEL}select`).params, { name: models[0]?.name });
+  assert.equal(describeChoice(null, of(`${wire.MODEL}select`).result), "the model without tuning is used from now on");
 });
 
 test("pieces are shaded by their probability, and are the item's text", () => {

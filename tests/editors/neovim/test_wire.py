@@ -43,10 +43,17 @@ def shared(
 
 
 def play(
-    neovim: Neovim, method: str, command: str, cursor: tuple[int, int] | None = None
+    neovim: Neovim,
+    method: str,
+    command: str,
+    cursor: tuple[int, int] | None = None,
+    **differently: Any,
 ) -> Any:
-    """Run a command with the fixture's answer to one method; what was asked."""
+    """Run a command with the fixture's answer to one method, less what it says differently; what
+    was asked."""
     fixture = FIXTURES[method]
+    if differently:
+        fixture = {**fixture, "result": {**fixture["result"], **differently}}
     neovim.open("a.py", fixture.get("document", "x = 1\n"))
     if cursor is not None:
         neovim.lua("vim.api.nvim_win_set_cursor(0, { ... })", *cursor)
@@ -101,6 +108,16 @@ def test_an_answer_is_said_and_the_question_is_the_fixtures(
 ) -> None:
     assert play(neovim, method, f"Diffill {command}") == FIXTURES[method]["params"]
     neovim.hears(said)
+
+
+def test_an_adapter_that_is_not_served_is_not_said_to_be(neovim: Neovim) -> None:
+    why = "diffill.model.adapter is none; write auto there"
+    play(neovim, "diffill/model/select", "Diffill model select tuned-1", notServed=why)
+    neovim.hears(f"tuned-1 is chosen, but not used: {why}")
+    play(neovim, "diffill/status", "Diffill status", adapterProblem="tuned-1 holds NaN")
+    neovim.wait("window() and window():find('adapter not served: tuned-1 holds NaN', 1, true)")
+    neovim.keys("q")
+    neovim.wait("window() == nil")
 
 
 def test_the_edits_of_a_fill_are_applied(neovim: Neovim) -> None:
@@ -163,7 +180,7 @@ def test_the_events_of_a_run_reach_the_status_line(neovim: Neovim) -> None:
         for word in (
             "scanning", "tuning", "planning", "measuring", "measuring 12%", "tuning",
             "choosing a rate", "tuning", "tuning 25%",
-            "paused", "tuning", "tuning", "tuning", "on", "on", "on", "on",
+            "paused", "tuning", "tuning", "tuning", "on", "on", "on", "on", "on",
         )
     ]  # fmt: skip
     for text in (
@@ -174,6 +191,7 @@ def test_the_events_of_a_run_reach_the_status_line(neovim: Neovim) -> None:
         "tuning failed: the disk is full",
     ):
         neovim.hears(text)
+    assert not neovim.lua("return heard('not now')"), "nobody asked for that run"
 
 
 def test_a_pushed_status_reaches_the_status_line(neovim: Neovim) -> None:

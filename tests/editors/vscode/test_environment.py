@@ -32,7 +32,7 @@ def wheel(folder: Path) -> Path:
     path = folder / "diffill-0.1.0-py3-none-any.whl"
     info = "diffill-0.1.0.dist-info"
     files = {
-        "lsp_server/__init__.py": "",
+        "lsp_server/__init__.py": 'NAME = "diffill"\n',
         "lsp_server/__main__.py": MAIN.format(root=str(ROOT), python=sys.executable),
         f"{info}/METADATA": "Metadata-Version: 2.1\nName: diffill\nVersion: 0.1.0\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +38,40 @@ def test_of_several_adapters_all_are_deleted_or_none(
     assert {item.name for item in store.entries()} == {"one", "two"}
     assert delete("one", "two", "one") == 0
     assert store.entries() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("list", "--everything"), "--everything"),
+        (("use", "one", "two"), "two"),
+        (("rollback", "--repo"), "'--repo'"),
+        (("delete",), "argument 'name"),
+        (("export",), "argument 'name'"),
+        (("import",), "argument 'file'"),
+    ],
+)
+def test_options_that_cannot_be_read_are_told_in_both_forms(
+    words: tuple[str, ...], said: str
+) -> None:
+    answer = CliRunner().invoke(app, ["adapters", words[0], "--json", *words[1:]])
+    assert answer.exit_code == 2
+    error = json.loads(answer.stdout)["error"]
+    assert answer.stderr == f"error: {error}\n"
+    assert said in error.lower() and f"`diffill adapters {words[0]} --help` shows" in error
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a name cannot be")
+def test_a_name_that_stdout_has_no_form_for_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    AdapterStore(home_of(tmp_path)).publish(manifest("one"), WEIGHTS)
+    file = tmp_path / os.fsdecode(b"\xff.adapter")
+    words = ["adapters", "export", "one", str(file), "--repo", str(tmp_path)]
+    answer = CliRunner().invoke(app, words)
+    assert (answer.exit_code, answer.stdout) == (0, f"written to {tmp_path}/?.adapter\n")
+    assert file.is_file()
 
 
 def test_rollback_tells_what_it_passes_over(

@@ -75,20 +75,31 @@ def test_the_diff_in_a_pipe_is_one_that_patch_takes(
     """Tabs, line ends, form feeds and a last line without an end; whatever the width."""
     data = b"\tx := ___\r\n\x0c\n\ty := \"\xe2\x80\xa8" + b"[red]z" * 40 + b" ___\""
     program.write_bytes(data)
-    fill = Fill(("1", "\t2"), 0.5, ((), ()), True)
-    monkeypatch.setattr(fill_cli, "_answer", lambda *_: FillResult((fill,), 1.0, 1))
+    fills = (Fill(("1", "\t2"), 0.5, ((), ()), True), Fill(("3", "4"), 0.4, ((), ()), True))
+    monkeypatch.setattr(fill_cli, "_answer", lambda *_: FillResult(fills, 1.0, 1))
     monkeypatch.setenv("FORCE_COLOR", "1")
     fill_cli.fill(program)
     out = capfdbinary.readouterr().out
     old, new = data.split(b"\n"), data.replace(b"___", b"1", 1).replace(b"___", b"\t2").split(b"\n")
     nothing = b"\\ No newline at end of file"
     assert b"\n".join(
-        [b"--- program.py", b"+++ filled", b"@@ -1,3 +1,3 @@", b"-" + old[0], b"+" + new[0],
-         b" " + old[1], b"-" + old[2], nothing, b"+" + new[2], nothing, b""]
+        [b"--- program.py", b"+++ program.py\tfilled", b"@@ -1,3 +1,3 @@", b"-" + old[0],
+         b"+" + new[0], b" " + old[1], b"-" + old[2], nothing, b"+" + new[2], nothing, b""]
     ) in out  # fmt: skip
     if (patch := shutil.which("patch")) is not None:
         subprocess.run([patch, "--binary", str(program)], input=out, check=True, timeout=10)
         assert program.read_bytes() == b"\n".join(new)
+
+
+def test_a_fill_of_some_holes_says_why_not_of_the_others(
+    program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill, why = Fill(("x", "___"), 0.5, ((), ()), True), "1 of 2 holes were filled; for the others"
+    monkeypatch.setattr(fill_cli, "_answer", lambda *_: FillResult((fill,), 1.0, 1, reason=why))
+    fill_cli.fill(program)
+    assert f"\n{why}\n2 holes, " in capsys.readouterr().out
+    fill_cli.fill(program, as_json=True)
+    assert json.loads(capsys.readouterr().out)["reason"] == why
 
 
 def test_a_full_disk_takes_nothing_away(program: Path, answered: str) -> None:

@@ -32,6 +32,7 @@ def program(tmp_path: Path) -> Path:
         (("--at", "2:11", "--length", "many"), "--length is 'many'"),
         (("--at", "2:11", "--length", "0"), "from 1 to 128"),
         (("--at", "2:11", "--length", "129"), "from 1 to 128"),
+        (("--at", "2:11", "--length", "1" * 4301), "from 1 to 128"),
         (("--at", "2:11", "--alternatives", "0"), "from 1 to 8"),
         (("--at", "2:11", "--deadline-ms", "0"), "above 0"),
         (("--at", "2:11", "--deadline-ms", "nan"), "above 0"),

@@ -5,6 +5,7 @@ In a process of its own each, as a user has it.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -33,7 +34,9 @@ def run(
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
-@pytest.mark.parametrize("words", [["--version"], ["--help"], ["train", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--version"], ["--help"], ["train", "--help"], ["train", "status"]]
+)
 def test_no_room_for_the_output_is_one_line(words: list[str]) -> None:
     with FULL.open("w") as full:
         ended = run(*words, stdout=full)
@@ -43,12 +46,47 @@ def test_no_room_for_the_output_is_one_line(words: list[str]) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes end in another way there")
-def test_a_reader_that_goes_away_is_no_error_to_talk_about() -> None:
+@pytest.mark.parametrize("words", [["--help"], ["train", "status"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_is_no_error_to_talk_about(
+    words: list[str], unbuffered: str
+) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    ended = run("--help", stdout=writer)
+    ended = run(*words, stdout=writer, env={"PYTHONUNBUFFERED": unbuffered})
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (1, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no folder that somebody is in can be removed there")
+@pytest.mark.parametrize("command", ["train status", "adapters list"])
+def test_a_current_folder_that_is_gone_is_told_in_both_forms(tmp_path: Path, command: str) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    line = f'rmdir "{gone}" && exec "{sys.executable}" -m diffusion {command} --json'
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        ["sh", "-c", line], env=env, cwd=gone, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == "error: the current folder is gone; change to one that exists\n"
+    told = json.loads(ended.stdout)
+    assert told.pop("event", "failed") == "failed"
+    assert [f"error: {said}\n" for said in told.values()] == [ended.stderr]
+
+
+@pytest.mark.parametrize(("command", "loaded"), [("--version", "typer"), ("serve", "lsprotocol")])
+def test_ctrl_c_while_a_command_is_loaded_is_no_traceback(
+    tmp_path: Path, command: str, loaded: str
+) -> None:
+    """A stub stands for the moment at which it is pressed."""
+    (tmp_path / f"{loaded}.py").write_text("raise KeyboardInterrupt\n")
+    ended = subprocess.run(
+        [sys.executable, "-c", "from lsp_server.app import main; main()", command], cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:

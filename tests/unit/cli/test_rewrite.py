@@ -52,12 +52,14 @@ def test_the_diff_in_a_pipe_has_the_tabs_of_the_file(
     program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program.write_bytes(b"if x {\n\ty\t= 1\n}\n")
-    found = RewriteResult((Rewrite("2", 0.5, 1.0, True),), 1, 1.0, 1)
+    rewrites = (Rewrite("2", 0.5, 1.0, True), Rewrite("3", 0.4, 1.0, True))
+    found = RewriteResult(rewrites, 1, 1.0, 1)
     monkeypatch.setattr(rewrite_cli, "_run", lambda *_: found)
     code, out, _ = run(program, "--from", "2:5", "--to", "2:6")
     assert code == 0
-    assert "--- program.py\n+++ rewritten\n" in out
+    assert "--- program.py\n+++ program.py\trewritten\n" in out
     assert " if x {\n-\ty\t= 1\n+\ty\t= 2\n }\n" in out
+    assert "# -\ty\t= 1\n# +\ty\t= 3\n#  }\n" in out, "patch makes the first"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,9 @@ def test_the_program_is_sound_and_the_piece_is_cut_out(hole) -> None:
     [
         ({"column": 5}, "has"),
         ({"line": 99}, "line 99 lies outside"),
-        ({"length": "x"}, "hole 1"),
+        ({"length": "x"}, "hole 1 of .* lacks a usable length"),
+        ({"line": 10**19}, "hole 1 of .* lacks a usable line"),
+        ({"removes": None}, "hole 1 of .* lacks a usable removes"),
         ({"removes": "other"}, "removes 'other'"),
         ({"file": "gone.py"}, "no file"),
     ],
@@ -51,10 +53,22 @@ def test_a_sidecar_that_does_not_fit_is_named(
 
 
 @pytest.mark.parametrize(
-    "content", [None, "{", "[]", "{}", '{"holes": 5}', '{"holes": ["x"]}', '{"holes": "x"}']
+    ("content", "said"),
+    [
+        (None, "cannot read"),
+        ("{", "is no list of holes"),
+        ("[]", "is no list of holes"),
+        ("{}", "is no list of holes"),
+        ('{"holes": ' + "[" * 100_000, "is no list of holes"),
+        ('{"holes": 5}', "is no list of holes"),
+        ('{"holes": ["x"]}', "lacks a usable file; give file, line, column, length, removes"),
+        ('{"holes": "x"}', "lacks a usable file"),
+    ],
 )
-def test_a_missing_or_broken_sidecar_is_named(tmp_path: Path, content: str | None) -> None:
+def test_a_missing_or_broken_sidecar_is_named(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
     if content is not None:
         (tmp_path / "holes.json").write_text(content)
-    with pytest.raises(ConfigError, match=r"holes\.json"):
+    with pytest.raises(ConfigError, match=rf"holes\.json.*{said}|{said}.*holes\.json"):
         load_holes(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import shutil
@@ -28,6 +29,7 @@ from diffusion.evaluate.calibrate_cli import app
 from diffusion.evaluate.cases import Case
 from diffusion.evaluate.fit_copying import CopyFit
 from diffusion.evaluate.groups import folds_of
+from diffusion.evaluate.results import read_rows
 from diffusion.evaluate.work import Plan
 from diffusion.infill import Infiller
 from diffusion.model.manifest import FileRecord, Manifest, check_files
@@ -252,8 +254,9 @@ def test_rows_and_plot_are_two_files(tiny_model_dir: Path, tmp_path: Path) -> No
     assert "is the file of --rows" in str(result.exception)
 
 
-def test_the_two_fits_see_different_documents_and_a_fit_is_stored_before_it_is_drawn(
-    tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("option", ["--rows", "--plot"])
+def test_the_two_fits_see_different_documents_and_a_fit_is_stored_before_what_may_fail(
+    tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
     folder = Path(shutil.copytree(tiny_model_dir, tmp_path / "model"))
     fitted_to: list[list[Case]] = []
@@ -270,12 +273,27 @@ def test_the_two_fits_see_different_documents_and_a_fit_is_stored_before_it_is_d
     monkeypatch.setattr("diffusion.evaluate.work.run", filled)
     corpus = write_corpus(tmp_path / "corpus", Tokenizer.load(folder / "tokenizer.json"))
     words = ["--corpus", corpus, "--model", folder, "--cases", 20, "--copy-cases", 20]
-    result = CliRunner().invoke(app, [*map(str, words), "--plot", "/dev/full"])
+    result = CliRunner().invoke(app, [*map(str, words), option, "/dev/full"])
     assert isinstance(result.exception, EvaluationError), result.exception
-    assert "--plot" in str(result.exception)
+    assert "cannot write /dev/full (No space left" in str(result.exception)
+    assert json.loads(result.stdout.splitlines()[-1])["cases"] == 100
     assert (folder / RANKING_FILE).is_file() and (folder / COPYING_FILE).is_file()
     first, second = ({case.group for case in cases} for cases in fitted_to)
     assert first and second and not first & second
+
+
+def test_rows_that_nothing_can_be_fitted_to_are_kept(
+    tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"task_id": str(n), "exact_match": False, "group": str(n)} for n in range(20)]
+    nothing = CopyFit(CopyWeights(), 0, 0.0, 0.0)
+    monkeypatch.setattr("diffusion.evaluate.fit_copying.fit_copying", lambda *_: nothing)
+    monkeypatch.setattr("diffusion.evaluate.work.run", lambda *_, **__: ([row] for row in rows))
+    corpus = write_corpus(tmp_path / "corpus", Tokenizer.load(tiny_model_dir / "tokenizer.json"))
+    words = ["--corpus", corpus, "--model", tiny_model_dir, "--dry-run", "--rows", tmp_path / "r"]
+    result = CliRunner().invoke(app, [*map(str, words)])
+    assert isinstance(result.exception, EvaluationError) and "candidates" in str(result.exception)
+    assert read_rows(tmp_path / "r") == rows
 
 
 @pytest.mark.parametrize("option", ["--rows", "--plot"])

@@ -179,8 +179,10 @@ def test_a_broken_case_file_is_told_before_the_model_is_loaded(
         raise AssertionError("the model was loaded")
 
     monkeypatch.setattr(model_filler, "load_model", refuse)
-    result = run(tmp_path / "none.jsonl", "--out", tmp_path / "o")
+    report = tmp_path / "new" / "report.html"
+    result = run(tmp_path / "none.jsonl", "--out", tmp_path / "o", "--report", report)
     assert isinstance(result.exception, EvaluationError)
+    assert not [*tmp_path.iterdir()], "nothing was made"
 
 
 def test_a_report_that_cannot_be_written_is_told_before_a_case_is_filled(

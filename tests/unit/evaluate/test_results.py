@@ -16,6 +16,7 @@ from diffusion.evaluate.results import (
     partial_of,
     read_rows,
 )
+from tests.support.disk import smallest_files
 
 ODD = {"task_id": "t", "completion": "\ud800\u2028\0"}
 
@@ -27,6 +28,39 @@ def test_rows_are_flushed_one_by_one_and_any_text_is_written(tmp_path: Path) -> 
         assert file.partial == partial_of(path) and read_rows(file.partial) == [ODD]
         assert not path.exists()
     assert read_rows(path) == [ODD]
+
+
+def test_a_full_disk_is_told_with_the_file_that_has_the_rows_before(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with (
+        smallest_files(50),
+        pytest.raises(EvaluationError, match=r"rows\.jsonl \(File too.*so far are in .*\.partial$"),
+        RowFile(path) as file,
+    ):
+        file.write({"task_id": "kept"})
+        file.write({"task_id": "x" * 100})
+    assert partial_of(path).read_bytes().startswith(b'{"task_id": "kept"}\n')
+    assert not path.exists()
+
+
+def test_a_name_that_cannot_be_taken_is_told_with_the_file_that_has_the_rows(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    with pytest.raises(EvaluationError, match=r"so far are in .*\.partial"), RowFile(path) as file:
+        file.write(ODD)
+        path.mkdir()  # meanwhile
+    assert read_rows(file.partial) == [ODD]
+
+
+def test_a_stream_that_nobody_reads_any_more_is_no_error_to_talk_about(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    stream = tmp_path / "stdout"
+    stream.symlink_to(f"/dev/fd/{writer}")
+    os.close(reader)
+    with pytest.raises(BrokenPipeError), RowFile(stream) as file:
+        file.write(ODD)
+    os.close(writer)
 
 
 def test_an_unwritable_place_is_an_error(tmp_path: Path) -> None:

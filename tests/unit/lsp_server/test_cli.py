@@ -65,6 +65,21 @@ def test_a_log_file_that_cannot_be_written(
     assert str(tmp_path) in capsys.readouterr().err
 
 
+def test_a_log_file_below_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An editor's configuration goes through no shell that would write `~` out."""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["--tcp", "--host", "0.0.0.0", "--log-file", "~/logs/a.log"]) == 2
+    assert (tmp_path / "home" / "logs" / "a.log").is_file() and not (tmp_path / "~").exists()
+    with pytest.raises(SystemExit) as ended:
+        main(["--tcp", "--log-file", "~nobody-of-that-name/a.log"])
+    assert ended.value.code == 2
+    assert "~nobody-of-that-name/a.log cannot be looked for" in capsys.readouterr().err
+
+
 def test_the_types_of_the_protocol_are_imported_without_representations() -> None:
     """In a process of its own: the representation of a document would show its text."""
     program = (

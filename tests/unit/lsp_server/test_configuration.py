@@ -128,6 +128,25 @@ async def test_pushed_settings_lie_on_the_initialization_options(wire: Wire) -> 
     assert wire.server.session.settings.inline.alternatives == 1
 
 
+@pytest.mark.parametrize(
+    ("settings", "left"),
+    [
+        ({"languages": {"*": True}}, {"*": True}),
+        ({"languages": {}}, {}),
+        ({"languages": []}, {"*": True, "golang": False}),
+        ({"inline": {"maxLines": 3}}, {"*": True, "golang": False}),
+    ],
+)
+async def test_a_language_that_is_no_longer_named_is_as_if_it_had_never_been(
+    wire: Wire, settings: Any, left: dict[str, bool]
+) -> None:
+    await wire.initialize(initializationOptions={"languages": {"*": True, "golang": False}})
+    wire.notify("workspace/didChangeConfiguration", {"settings": {"diffill": settings}})
+    status = await wire.ask("diffill/status")
+    assert wire.server.session.settings.languages == left
+    assert bool(status["problems"]) is ("golang" in left)
+
+
 @pytest.mark.parametrize("settings", [None, [], {"inline": []}, {"inline": None}])
 async def test_settings_that_nobody_has_set_leave_the_initialization_options(
     wire: Wire, settings: Any

@@ -172,6 +172,7 @@ async def test_a_start_takes_no_closer_away(wire: Wire) -> None:
         (". 0.9|items 0.9|.first 0.05|. 0.9", ".", ".items"),
         ("fresh 0.9|, 0.9|other 0.05|) 0.9", "stale)\n", None),  # it would leave "stale" there
         ("fresh 0.9|, 0.9|other 0.05|) 0.9", ")\n", "fresh,"),
+        ("total 0.9| = 0.9| 0 0.1|\n 0.9", "r", None),  # lines before a line, whole or not at all
     ],
 )
 def test_a_start_is_not_glued_to_what_follows(drawn: str, right: str, text: str | None) -> None:

@@ -14,7 +14,7 @@ DOCUMENT = {"textDocument": {"uri": URI}}
 SCRIPT = [
     answer("one", "two", before="y = "),
     answer("    return 1\n", before="# double"),
-    answer("late in it", "later in it", before="z = "),
+    answer("late in it", "later in it", before="z = ", reason="of one part only"),
     answer(error="no luck", before="x = "),
 ]
 
@@ -70,6 +70,8 @@ async def test_ranges_and_another_marker_are_holes_too(wire: Wire) -> None:
     marked = await wire.ask("diffill/fill", {**DOCUMENT, "marker": "double"})
     assert marked["ranges"] == [where(2, 2, 8)] and marked["fills"] == []
     assert marked["reason"] == "the script has no answer for this place"
+    partly = await wire.ask("diffill/fill", {**DOCUMENT, "holes": [SECOND]})
+    assert partly["fills"] and partly["reason"] == "of one part only"
 
 
 async def test_lines_between_blocks_and_from_a_comment(wire: Wire) -> None:

@@ -172,5 +172,5 @@ async def test_an_interrupted_run_goes_on_also_where_settings_come_late_or_not_a
         settings = [{"train": {"autoResume": True}}]
     wire.message({"id": pull["id"], "result": settings})
     told = await arrived(wire, "diffill/train/progress")
-    assert told["params"] == {"event": "stopped"}
+    assert told["params"] == {"event": "stopped", "byItself": True}
     await over(wire.server.training.job)

@@ -85,7 +85,10 @@ MAKES_ONE_WHEN_TOLD = (
 
 @pytest.mark.parametrize(
     ("setting", "said"),
-    [("auto", "adapter new is made and will be served"), ("none", "made and not served")],
+    [
+        ("auto", "adapter new is made and will be served"),
+        ("none", "made and not served: diffill.model.adapter is none; write auto there"),
+    ],
 )
 async def test_the_end_of_a_run_says_whether_its_adapter_is_served(
     wire: Wire, repository: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch,
@@ -212,6 +215,20 @@ async def test_idle_the_server_looks_for_adapters_and_keeps_up_if_told_to(
     assert shown == [], "nobody asked for this run, so its failure is only logged"
 
 
+@pytest.mark.parametrize("options", [{}, {"keepUp": True}, {"begun": True}])
+async def test_a_run_that_nobody_asked_for_says_so(
+    wire: Wire, repository: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+) -> None:  # fmt: skip
+    script = program({"event": "scanning"}, {"event": "stopped", "message": "not now"})
+    monkeypatch.setattr(train, "command", lambda *_: script)
+    await begin(wire, repository, tiny_model_dir, diffillTraining=True)
+    await wire.server.training.start(repository, options)
+    await over(wire.server.training.job)
+    told = [m["params"] for m in wire.sent if m.get("method") == "diffill/train/progress"]
+    assert [event.get("byItself") for event in told] == [True if options else None] * 2
+
+
 async def test_adapters_are_listed_selected_and_deleted(
     wire: Wire, repository: Path, tiny_model_dir: Path
 ) -> None:
@@ -225,7 +242,8 @@ async def test_adapters_are_listed_selected_and_deleted(
     assert "is truncated" in found["adapters"][1]["problem"]
     response = await wire.response(wire.request("diffill/model/select", {"name": "one"}))
     assert "is truncated" in response["error"]["message"]
-    assert await wire.ask("diffill/model/select", {"name": "two"}) == {"selected": "two"}
+    answer = await wire.ask("diffill/model/select", {"name": "two"})
+    assert answer == {"selected": "two", "notServed": None}
     assert wire.server.session.adapter.name == "two"
     assert await wire.ask("diffill/model/delete", {"name": "two"}) == {"deleted": "two"}
     assert wire.server.session.adapter == Chosen()

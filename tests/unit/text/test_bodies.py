@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from diffusion.text import languages
+from diffusion.text.comments import comment_at
+from diffusion.text.syntax import SyntaxTree
 from tests.support.drawn import Case, read_cases
 from tests.support.line_tasks import from_comment, with_fill
 
@@ -25,7 +27,7 @@ PLACEHOLDERS = (
     "___", "___;", "pass", "...", "todo!()", 'unimplemented!("a (b) {}", c)',
     "raise NotImplementedError", 'raise NotImplementedError(\n        "x"\n    )',
     "throw new UnsupportedOperationException();", 'throw new Error("Not implemented");',
-    'panic("TODO: add")',
+    'panic("TODO: add")', "throw new NotImplementedÜberall();",
 )  # fmt: skip
 MATRIX = [
     (language, placeholder)
@@ -48,6 +50,21 @@ def test_any_placeholder_in_any_language_is_replaced(language: str, placeholder:
     drawn = HEADS[language]
     task, data = from_comment(drawn.replace("@", placeholder), language)
     assert with_fill(task, data, "X") == drawn.replace("‸", "").replace("@", "X")
+
+
+@pytest.mark.parametrize("language", languages.NAMES)
+def test_a_byte_order_mark_changes_nothing(language: str) -> None:
+    heads = {**HEADS, "go": HEADS["go"].removeprefix("package a\n\n"), "java": HEADS["c"]}
+    drawn = "\ufeff" + heads[language].replace("@", "pass")
+    task, data = from_comment(drawn, language)
+    assert with_fill(task, data, "X") == drawn.replace("‸", "").replace("pass", "X")
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_comment_of_the_first_line_is_one_without_a_tree_too(mark: str) -> None:
+    data = f"{mark}# add\nadd(a".encode()
+    comment = comment_at(SyntaxTree.parse(data, "text"), data, len(mark.encode()) + 3)
+    assert data[comment.start : comment.end] == b"# add"
 
 
 def test_the_end_of_the_file() -> None:

@@ -105,13 +105,25 @@ def test_nothing_is_found_where_nothing_is_alike_or_there_are_no_lines() -> None
 def test_the_nearest_files_are_held_when_not_all_fit() -> None:
     index = LineIndex.of(FILES, most_bytes=len(SHOP) + 1)
     assert index.names == ("shop.py",) and len(index) == 4
-    large = LineIndex.of([("shop.py", SHOP)], most_bytes=20)
-    assert len(large) == 2, "a first file that is too large is cut"
+    large = LineIndex.of([("shop.py", SHOP)], most_bytes=50)
+    assert len(large) == 2, "a first file that is too large is cut, between two lines"
 
 
 def test_long_lines_are_cut() -> None:
     index = LineIndex.of([("a.py", b"x" * 1000 + b"\n")])
     assert excerpts(index, b"x|") == (b"x" * LONGEST_LINE + b"\n",)
+
+
+@pytest.mark.parametrize("shift", range(6))
+def test_half_of_a_long_line_is_no_quote(shift: int) -> None:
+    """Also where the cut falls behind a blank; a line with blanks behind it is no long one."""
+    long = b'    register("' + b"x" * shift + b"alpha " * 60 + b'")'
+    data = b"def setup():\n    register("
+    index = LineIndex.of([("a.py", b"def setup():\n" + long + b"\n    done()\n")])
+    assert find_quotes(data, len(data), len(data), 4, excerpts(index, data + b"|")) == []
+    index = LineIndex.of([("a.py", b"    register(1)" + b" " * LONGEST_LINE + b"\n")])
+    [quote] = find_quotes(data, len(data), len(data), 4, excerpts(index, data + b"|"))
+    assert quote.text == b"1)"
 
 
 def test_common_lines_cost_no_more_places_than_there_may_be() -> None:

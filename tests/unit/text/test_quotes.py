@@ -143,6 +143,23 @@ def test_what_is_far_away_is_not_searched() -> None:
     assert all(q.text != b"found()" for q in find_quotes(data, len(data), len(data)))
 
 
+@pytest.mark.parametrize("extra", [-1, 0, 1, 20, 32, 43, 44, 45])
+def test_a_line_that_the_reach_goes_through_is_no_quote(extra: int) -> None:
+    """It is quoted whole or not at all, wherever the last byte that is searched lies in it."""
+    line = b"    send_report_to(customer.address, total)\n"
+    typed = b"    send_report_to("
+    blank = b"#" * (REACH - extra - 2) + b"\n"
+    here, there = b"begin()\n" + typed, b"#" * REACH + b"\n" + blank
+    whole = b"customer.address, total)"
+    for data, at, others in (
+        (here + b"\n" + blank + line, len(here), ()),
+        (line + blank + b"\n" + typed, len(line + blank + b"\n" + typed), ()),
+        (here, len(here), (there + line,)),
+    ):
+        quoted = [quote.text for quote in find_quotes(data, at, at, 8, others)]
+        assert quoted == ([whole] if len(line) <= extra else []), quoted
+
+
 @given(CODE_LIKE | st.binary(max_size=200), st.data())
 def test_any_bytes(data: bytes, draw: st.DataObject) -> None:
     at = draw.draw(st.integers(0, len(data)))

@@ -30,6 +30,10 @@ TEXTS = st.lists(PIECES, max_size=12).map(b"".join)
         (b"a", b"f(a, a)", b"f(x, y)", None),  # one name cannot be two
         (b"other", b"f(a)", b"f(b)", None),  # nothing to change
         (b"width", b"f(x)", b"f(x)", None),
+        ("стоять(д)".encode(), 'print("да")'.encode(), 'print("на")'.encode(), None),
+        ("größe()".encode(), "größe = 1".encode(), "grüße = 1".encode(), "grüße()".encode()),
+        ("größer()".encode(), "größe = 1".encode(), "grüße = 1".encode(), None),
+        (b"setWidth(1)", b"width = 1", "größe = 1".encode(), "setGröße(1)".encode()),
     ],
 )
 def test_names_that_differ_are_exchanged(

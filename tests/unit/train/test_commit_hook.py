@@ -114,6 +114,26 @@ def test_the_hook_is_renewed_and_taken_out(repository: Path) -> None:
 
 
 @needs_git
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a name cannot be")
+def test_a_hook_with_a_path_that_is_no_utf_8_is_renewed_and_taken_out(
+    repository: Path, tmp_path: Path
+) -> None:
+    odd = tmp_path / os.fsdecode(b"mod\xe8le")
+    for minutes in (5.0, 6.0):
+        commit_hook.install(repository, minutes, odd)
+    assert b"-day 6 --model" in hook(repository).read_bytes()
+    assert os.fsencode(odd) in hook(repository).read_bytes()
+    assert commit_hook.remove(repository) == hook(repository)
+    assert not hook(repository).exists()
+    git(repository, "commit", "-q", "-m", "one")
+    git(repository, "worktree", "add", "-q", str(tmp_path / "worktree"))
+    repository = repository.rename(odd)
+    git(repository, "worktree", "repair")  # git names the repository to it, in full
+    assert commit_hook.install(tmp_path / "worktree", 5.0) == hook(repository)
+    assert commit_hook.remove(tmp_path / "worktree") == hook(repository)
+
+
+@needs_git
 @pytest.mark.parametrize("kind", ["file", "link"])
 def test_a_hook_of_others_is_left_alone(repository: Path, tmp_path: Path, kind: str) -> None:
     foreign = "#!/bin/sh\necho mine\n"

@@ -72,7 +72,8 @@ local function ask(buf, client, method, params, nothing, done)
       client_of.say("the text has changed since the fill was asked for; ask again", vim.log.levels.WARN)
     elseif client_of.may_edit(buf) then
       apply(buf, edits, client.offset_encoding)
-      client_of.say(done(edits))
+      local why = type(result.reason) == "string" and "; " .. result.reason or ""
+      client_of.say(done(edits) .. why)
     end
   end)
 end

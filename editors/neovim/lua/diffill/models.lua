@@ -29,8 +29,13 @@ end
 
 ---@param name string?
 local function select(name)
-  client_of.ask(0, "diffill/model/select", { name = name or vim.NIL }, function()
-    client_of.say(("%s is used from now on"):format(name or "the base model"))
+  client_of.ask(0, "diffill/model/select", { name = name or vim.NIL }, function(result)
+    local what = name or "the base model"
+    if type(result.notServed) == "string" then
+      client_of.say(("%s is chosen, but not used: %s"):format(what, result.notServed), vim.log.levels.WARN)
+    else
+      client_of.say(("%s is used from now on"):format(what))
+    end
   end)
 end
 

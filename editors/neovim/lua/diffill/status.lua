@@ -99,6 +99,9 @@ function M.lines(status)
   if type(status.adapter) == "string" and status.adapter ~= "" then
     lines[#lines + 1] = "adapter: " .. status.adapter
   end
+  if type(status.adapterProblem) == "string" then
+    lines[#lines + 1] = "adapter not served: " .. status.adapterProblem
+  end
   lines[#lines + 1] = ("requests: p50 %s, p95 %s, %d waiting"):format(ms(status.p50), ms(status.p95), status.queue or 0)
   if type(status.reason) == "string" then
     lines[#lines + 1] = "the last request showed nothing: " .. status.reason

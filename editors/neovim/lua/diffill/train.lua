@@ -52,7 +52,10 @@ function M.progress(event, client)
     client_of.say("tuning: " .. tostring(event.message), vim.log.levels.WARN)
   elseif kind == "done" or kind == "stopped" or kind == "failed" then
     status.training(nil, client)
-    client_of.say(ending(event), kind == "failed" and vim.log.levels.ERROR or nil)
+    -- Of a run that nobody asked for only what it made is news.
+    if event.byItself ~= true or type(event.adapter) == "string" then
+      client_of.say(ending(event), kind == "failed" and vim.log.levels.ERROR or nil)
+    end
   else
     local share = event.progress
     if type(event.done) == "number" and type(event.of) == "number" and event.of > 0 then

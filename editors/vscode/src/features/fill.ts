@@ -59,6 +59,7 @@ async function fillAndChoose(server: Server, drafts: Drafts, document: TextDocum
     void window.showInformationMessage(`Diffill: ${reason ?? "nothing was found for this place"}.`);
     return;
   }
+  if (reason !== null) void window.showInformationMessage(`Diffill: ${reason}.`);
   const choices = fills.map(
     ({ edits, score }): Choice => ({
       label: edits.map((edit) => edit.newText.trim().replaceAll(/\s+/g, " ")).join("  |  "),

@@ -77,13 +77,29 @@ export function describeProgress(event: Json, before?: string): string | undefin
   return `${WORDS[kind] ?? kind}${share === undefined ? "" : ` ${Math.floor(100 * share)} %`}`;
 }
 
-/** What to say when a run is over; undefined for other events, and for a failure: the server says it. */
+/**
+ * What to say when a run is over; undefined for other events, for a failure, which the server says, and
+ * for a run that nobody asked for, unless an adapter came of it.
+ */
 export function describeEnd(event: Json): string | undefined {
+  if (event.byItself === true && text(event, "adapter") === undefined) return undefined;
   if (text(event, "event") === "stopped") return ["tuning stopped", text(event, "message")].filter(Boolean).join(": ");
   if (text(event, "event") !== "done") return undefined;
   const adapter = text(event, "adapter");
   if (adapter === undefined) return text(event, "message") ?? "nothing was gained, so nothing was kept";
-  return [`tuning ${adapter} is ready`, gain(object(event, "figures"))].filter(Boolean).join("; ");
+  return [`tuning ${adapter} is ready`, gain(object(event, "figures")), notUsed(event)].filter(Boolean).join("; ");
+}
+
+/** That what was made or chosen is not used, and why; undefined if it is, or the server does not say. */
+export function notUsed(json: Json): string | undefined {
+  const why = text(json, "notServed");
+  return why && `it is not used: ${why}`;
+}
+
+/** What to say when a model was chosen. */
+export function describeChoice(name: string | null, answer: Json): string {
+  const [what, why] = [name ?? "the model without tuning", notUsed(answer)];
+  return why ? `${what} is chosen, but ${why}` : `${what} is used from now on`;
 }
 
 export interface Model {
@@ -92,16 +108,29 @@ export interface Model {
   label: string;
   description: string;
   selected: boolean;
+  served: boolean;
 }
 
+/** The base model and what tuning made of it. Which is chosen is told only where it is not what is served. */
 export function modelsOf(answer: unknown): Model[] {
   const json = (answer ?? {}) as Json;
   const adapters = (Array.isArray(json.adapters) ? (json.adapters as Json[]) : []).flatMap((one): Model[] => {
     const name = text(one, "name");
     if (name === undefined) return [];
-    const description = [text(one, "problem"), gain(object(one, "figures")), text(one, "created")?.slice(0, 10)];
-    return [{ name, label: name, description: description.filter(Boolean).join("; "), selected: one.selected === true }];
+    const [selected, served] = [one.selected === true, one.served === true];
+    const description = [chosen(selected, served), text(one, "problem"), gain(object(one, "figures")), text(one, "created")?.slice(0, 10)];
+    return [{ name, label: name, description: description.filter(Boolean).join("; "), selected, served }];
   });
-  const base = { name: null, label: `${text(json, "base") ?? "bundled"} model, not tuned`, description: "" };
-  return [{ ...base, selected: !adapters.some(({ selected }) => selected) }, ...adapters];
+  const selected = !adapters.some((one) => one.selected);
+  const served = typeof json.baseServed === "boolean" ? json.baseServed : !adapters.some((one) => one.served);
+  const label = `${text(json, "base") ?? "bundled"} model, not tuned`;
+  return [{ name: null, label, description: chosen(selected, served), selected, served }, ...adapters];
 }
+
+const chosen = (selected: boolean, served: boolean): string => (selected && !served ? "chosen, but not used" : "");
+
+/** Why what the settings ask for is not served; undefined if it is. */
+export const problemOf = (answer: unknown): string | undefined => {
+  const problem = text((answer ?? {}) as Json, "problem");
+  return problem && `Not used: ${problem}`;
+};

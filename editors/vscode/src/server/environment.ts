@@ -5,14 +5,14 @@
 import { spawn } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { createInterface } from "node:readline";
 import { type CancellationToken, ConfigurationTarget, type ExtensionContext, type LogOutputChannel, ProgressLocation, window, workspace } from "vscode";
 import { failures } from "../messages.ts";
 import { WrongSetting, textOf } from "../settings.ts";
 import { show } from "../ui/show.ts";
 import { pythonIn, writtenOut, type Machine } from "./locations.ts";
-import { findPython } from "./processes.ts";
+import { findPython, probe } from "./processes.ts";
 import { beside, putInPlace } from "./replace.ts";
 
 const PACKAGE = "diffill.server.package";
@@ -43,6 +43,10 @@ async function askForPackage(): Promise<string | undefined> {
   });
   return chosen?.[0]?.fsPath;
 }
+
+/** With what tuning needs. pip takes that behind a path and a name; what else may be set stays as it is. */
+const withTuning = (wanted: string): string =>
+  (isAbsolute(wanted) && !wanted.endsWith("]")) || /^[\w.-]+$/.test(wanted) ? `${wanted}[train]` : wanted;
 
 /** A function that does this, one at a time: who asks while it is being done waits for the same one. */
 export function oneAtATime(does: () => Promise<void>): () => Promise<void> {
@@ -89,9 +93,15 @@ export async function createEnvironment(context: ExtensionContext, log: LogOutpu
         return code === 0 && !token.isCancellationRequested;
       };
       try {
-        if (!(await run("making the environment", python, ["-m", "venv", made]))) return false;
-        const pip = ["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", wanted];
-        if (!(await run(`installing ${wanted}`, pythonIn(made, thisMachine()), pip, wanted))) return false;
+        // -P: nothing that lies in the folder of temporary files is run.
+        if (!(await run("making the environment", python, ["-P", "-m", "venv", made]))) return false;
+        const own = pythonIn(made, thisMachine());
+        const installing = `installing ${wanted}`;
+        const pip = ["-P", "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", withTuning(wanted)];
+        if (!(await run(installing, own, pip, wanted))) return false;
+        const serves = await probe.hasServer(own);
+        if (!serves && !token.isCancellationRequested) show(failures.environmentFailed(installing, "pip installed it, but it is not Diffill", wanted));
+        if (!serves || token.isCancellationRequested) return false;
         await stop();
         await putInPlace(made, folder).then(
           () => settle(named, wanted, log),

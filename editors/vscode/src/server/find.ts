@@ -19,8 +19,8 @@ export interface Probe {
 export interface Wanted {
   path: string;
   interpreter: string;
-  /** Interpreters of active environments, best first. */
-  active: string[];
+  /** Interpreters of active environments, best first; who knows them may take a while to say so. */
+  active: () => Promise<string[]>;
   /** The interpreter of the environment that this extension made, if it made one. */
   own: string;
   machine: Machine;
@@ -94,7 +94,7 @@ export async function findServer(wanted: Wanted, probe: Probe): Promise<Search> 
   }
   if (wanted.own && (await probe.hasServer(wanted.own)))
     return { found: module(wanted.own, "the environment made by this extension") };
-  for (const python of wanted.active)
+  for (const python of await wanted.active())
     if (await probe.hasServer(python)) return { found: module(python, "the active Python environment") };
   for (const place of toolLocations(wanted.machine))
     if (await probe.exists(place)) return { found: program(place, "uv tool or pipx") };

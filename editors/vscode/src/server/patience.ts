@@ -2,8 +2,10 @@
 
 import type { ChildProcess } from "node:child_process";
 
+const ALWAYS_WANTED = new AbortController().signal;
+
 /** What `work` comes to, or why it was not waited for any longer. What it fails with, this fails with. */
-export async function whileWanted<T>(work: Promise<T>, limitMs: number, unwanted: AbortSignal): Promise<T | "late" | "unwanted"> {
+export async function whileWanted<T>(work: Promise<T>, limitMs: number, unwanted = ALWAYS_WANTED): Promise<T | "late" | "unwanted"> {
   let done = () => {};
   const given = new Promise<"late" | "unwanted">((resolve) => {
     const timer = setTimeout(() => resolve("late"), limitMs);

@@ -34,7 +34,8 @@ export const probe: Probe = {
   exists,
   hasServer: async (python) =>
     (await exists(python)) &&
-    (await says(python, "import importlib.util as u; print(u.find_spec('lsp_server') is not None)")) === "True",
+    // By its name: other servers have a package lsp_server, too.
+    (await says(python, "import lsp_server; print(lsp_server.NAME)")) === "diffill",
   // -I: any version knows it, and it keeps modules of a folder out as well.
   version: (python) => says(python, "import sys; print('.'.join(map(str, sys.version_info[:3])))", "-I"),
 };

@@ -43,8 +43,11 @@ import { SELECTOR } from "./selector.ts";
 import { isTooOld } from "./version.ts";
 
 const LAST_WORDS_MS = 1000;
+const SEARCH_MS = 120_000; // each of several interpreters may take its time
 const START_MS = 60_000; // far more than a cold disk needs: nothing is loaded before it answers
 const DRAFT = new ProgressType<unknown>();
+/** How a request fails whose server has ended. */
+const ENDED = new Set<number>([ErrorCodes.PendingResponseRejected, ErrorCodes.ConnectionInactive]);
 
 /** Its errors go to the log; what a person must know is said in `messages.ts`. */
 class QuietClient extends LanguageClient {
@@ -170,6 +173,11 @@ export class Server {
       return await (token ? client.sendRequest<T>(method, sent, token) : client.sendRequest<T>(method, sent));
     } catch (error) {
       const code = error instanceof ResponseError ? error.code : undefined;
+      if (code !== undefined && ENDED.has(code)) {
+        // Else it was stopped on purpose, or `closed` has said that it is not started again.
+        if (this.#client === client && this.#life !== "failed") show(failures.ended(what));
+        return undefined;
+      }
       if (code === ErrorCodes.MethodNotFound) this.cannot(what);
       else if (code === LSPErrorCodes.RequestCancelled || code === LSPErrorCodes.ContentModified) return undefined;
       else show({ text: `Diffill cannot ${what}: ${error instanceof Error ? error.message : error}`, fixes: ["Show Log"] });
@@ -254,7 +262,7 @@ export class Server {
       {
         path: textOf("diffill.server.path", set("path")),
         interpreter: textOf("diffill.server.interpreter", set("interpreter")),
-        active: await activeInterpreters(),
+        active: activeInterpreters,
         own: pythonIn(ownFolder(this.#context), thisMachine()),
         machine: thisMachine(),
       },
@@ -266,8 +274,10 @@ export class Server {
   async #launch(): Promise<void> {
     const unwanted = (this.#unwanted = new AbortController()).signal;
     this.#commandLine = "";
-    const { search, args } = await this.#search();
-    if (unwanted.aborted) return this.#lives("stopped");
+    const looked = await whileWanted(this.#search(), SEARCH_MS, unwanted);
+    if (looked === "unwanted" || unwanted.aborted) return this.#lives("stopped");
+    if (looked === "late") throw new Error(`looking for it took longer than ${SEARCH_MS / 1000} seconds`);
+    const { search, args } = looked;
     if ("problem" in search) {
       this.#log.error(search.problem);
       this.#lives("failed");

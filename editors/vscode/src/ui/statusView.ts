@@ -34,10 +34,14 @@ export function view(life: string, status: Status | undefined, lastMs: number | 
   if (typeof status.p50 === "number" && typeof status.p95 === "number")
     lines.push(`Answers so far: half within ${ms(status.p50)}, 95 % within ${ms(status.p95)}`);
   if (status.reason) lines.push(`Nothing was shown last: ${status.reason}`);
-  for (const problem of status.problems ?? []) lines.push(`Setting: ${problem}`);
+  const problems = status.problems ?? [];
+  for (const problem of problems) lines.push(`Setting: ${problem}`);
+  const { adapterProblem } = status; // of the adapter or the GPU; the settings' own is told with them
+  const isTold = !adapterProblem || problems.some((problem) => problem.includes(adapterProblem));
+  if (!isTold) lines.push(`Problem: ${adapterProblem}`);
   const time = lastMs !== undefined && status.kind === "Normal" ? ` ${ms(lastMs)}` : "";
   const kind = tuning !== undefined && status.kind === "Normal" ? "Training" : status.kind;
-  const troubled = (status.problems ?? []).length > 0;
+  const troubled = problems.length > 0 || !isTold;
   return {
     text: `${ICONS[kind] ?? "$(sparkle)"} Diffill${tuning === undefined ? time : ` ${tuning}`}`,
     tooltip: lines.join("\n"),

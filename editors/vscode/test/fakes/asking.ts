@@ -1,6 +1,8 @@
 // As much of the editor as is needed to ask a person and to be answered: questions and messages that can
 // be looked at, answers and settings that a test chooses.
 
+import { window as editor } from "./vscode.ts";
+
 export { EventEmitter } from "./vscode.ts";
 
 export const ProgressLocation = { Notification: 15 };
@@ -14,9 +16,10 @@ export const says = {
   picks: [] as string[],
   file: undefined as string | undefined,
   press: undefined as string | undefined,
+  python: undefined as { activate(): Promise<unknown> } | undefined,
 };
 /** What a person saw. */
-export const seen = { messages: [] as string[], asked: [] as string[], progress: [] as string[] };
+export const seen = { messages: [] as string[], asked: [] as string[], progress: [] as string[], executed: [] as unknown[][] };
 export const token = { isCancellationRequested: false, onCancellationRequested: () => ({ dispose() {} }) };
 
 const say = async (text: string, options?: unknown): Promise<string | undefined> => {
@@ -32,6 +35,7 @@ export const window = {
     seen.asked.push(title);
     return items.find((item) => says.picks.includes(typeof item === "string" ? item : item.label));
   },
+  createQuickPick: editor.createQuickPick,
   showOpenDialog: async () => (says.file === undefined ? undefined : [{ fsPath: says.file }]),
   withProgress<T>({ title }: { title: string }, work: (progress: { report(): void }, cancel: typeof token) => Promise<T>): Promise<T> {
     seen.progress.push(title);
@@ -43,9 +47,10 @@ export const workspace = {
   get workspaceFolders() {
     return says.folders.map((fsPath) => ({ name: fsPath.slice(1), uri: { fsPath, scheme: "file" } }));
   },
-  getConfiguration: () => ({
-    get: (name: string) => says.settings[name],
+  getConfiguration: (section?: string) => ({
+    get: (name: string) => says.settings[section === undefined ? name : `${section}.${name}`],
     update: async (name: string, value: unknown) => void (says.settings[name] = value),
   }),
 };
-export const commands = { executeCommand: async () => {} };
+export const commands = { executeCommand: async (...command: unknown[]) => void seen.executed.push(command) };
+export const extensions = { getExtension: () => says.python };

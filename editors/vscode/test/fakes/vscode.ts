@@ -116,6 +116,10 @@ class QuickPick {
   items: { label: string; description?: string }[] = [];
   activeItems: unknown[] = [];
   title = "";
+  placeholder: string | undefined = undefined;
+  selectedItems: unknown[] = [];
+  readonly pressed = new EventEmitter<{ item: unknown }>();
+  readonly onDidTriggerItemButton = this.pressed.event;
   readonly #hidden = new EventEmitter<void>();
   readonly onDidHide = this.#hidden.event;
   readonly #accepted = new EventEmitter<void>();

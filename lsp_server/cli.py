@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import attrs
 
+from diffusion.heap import share_one_heap
 from diffusion.libraries import offline_and_quiet
 from lsp_server import NAME, VERSION
 from lsp_server.errors import STDIO_FIX, ServerError
@@ -84,6 +85,7 @@ def serve(options: argparse.Namespace) -> int:
 
     Raises ServerError or OSError when it cannot start.
     """
+    share_one_heap()
     closed = open_closed()
     stdin, stdout = (None, None) if options.tcp else protect_stdio(closed)
     engine = _engine(options.engine)

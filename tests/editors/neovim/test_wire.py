@@ -115,7 +115,13 @@ def test_an_adapter_that_is_not_served_is_not_said_to_be(neovim: Neovim) -> None
     play(neovim, "diffill/model/select", "Diffill model select tuned-1", notServed=why)
     neovim.hears(f"tuned-1 is chosen, but not used: {why}")
     play(neovim, "diffill/status", "Diffill status", adapterProblem="tuned-1 holds NaN")
-    neovim.wait("window() and window():find('adapter not served: tuned-1 holds NaN', 1, true)")
+    neovim.wait("window() and window():find('problem: tuned-1 holds NaN', 1, true)")
+    neovim.keys("q")
+    neovim.wait("window() == nil")
+    told = {"adapterProblem": "no a", "problems": ["diffill.model.adapter: no a"]}
+    play(neovim, "diffill/status", "Diffill status", **told)
+    neovim.wait("window() and window():find('setting: diffill.model.adapter: no a', 1, true)")
+    assert neovim.lua("return window():find('problem: ', 1, true) == nil")
     neovim.keys("q")
     neovim.wait("window() == nil")
 

@@ -99,15 +99,18 @@ function M.lines(status)
   if type(status.adapter) == "string" and status.adapter ~= "" then
     lines[#lines + 1] = "adapter: " .. status.adapter
   end
-  if type(status.adapterProblem) == "string" then
-    lines[#lines + 1] = "adapter not served: " .. status.adapterProblem
-  end
   lines[#lines + 1] = ("requests: p50 %s, p95 %s, %d waiting"):format(ms(status.p50), ms(status.p95), status.queue or 0)
   if type(status.reason) == "string" then
     lines[#lines + 1] = "the last request showed nothing: " .. status.reason
   end
+  -- Of the adapter or the GPU; what settings are to blame for is told with them, too.
+  local other = type(status.adapterProblem) == "string" and status.adapterProblem or nil
   for _, problem in ipairs(status.problems or {}) do
     lines[#lines + 1] = "setting: " .. problem
+    other = other and not problem:find(other, 1, true) and other or nil
+  end
+  if other then
+    lines[#lines + 1] = "problem: " .. other
   end
   return lines
 end

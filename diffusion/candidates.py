@@ -23,6 +23,7 @@ from diffusion.ranking import Evidence, QuoteEvidence, Ranking
 from diffusion.site import Site, Syntax, errors_more, syntax_of
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.line_ends import with_line_ends
+from diffusion.text.repeats import Repeats
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.written import OUT_OF_TIME, read_canvas
 
@@ -87,6 +88,7 @@ def rank(
     """Candidates in order, best first, and why there are none if the list is empty."""
     ranking = ranking or Ranking()
     quoted = _texts_of(site, quotes)
+    repeats = Repeats(site.data, site.start, site.end)
     drafts, reason = _drafts(tokenizer, site, results, pins, constraint)
     syntax = {
         text: syntax_of(site, with_line_ends(placed.quote.text, site.data))
@@ -108,6 +110,7 @@ def rank(
         evidence = replace(
             _evidence(lengths, site, draft, whole, pins, syntax[draft.text].parses),
             errors_more=more[draft.text],
+            repeats=repeats.log_odds(draft.inserted),
             quote=_quote_evidence(quoted.get(draft.text)),
         )
         key = (draft.result.finished, ranking.value(evidence))
@@ -131,6 +134,7 @@ def rank(
         evidence = replace(
             _evidence_of_quote(lengths, site, text, placed, whole, syntax[text].parses),
             errors_more=more[text],
+            repeats=repeats.log_odds(with_line_ends(placed.quote.text, site.data)),
         )
         score = ranking.score(evidence)
         each = (score ** (1.0 / len(placed.slots)),) * len(placed.slots)
@@ -186,7 +190,9 @@ def _quote_evidence(placed: PlacedQuote | None) -> QuoteEvidence | None:
     if placed is None:
         return None
     quote = placed.quote
-    return QuoteEvidence(placed.place, quote.likeness, quote.share, quote.matched)
+    return QuoteEvidence(
+        placed.place, quote.likeness, quote.share, quote.matched, sum(placed.said)
+    )  # fmt: skip
 
 
 def _evidence_of_quote(
@@ -199,7 +205,6 @@ def _evidence_of_quote(
 ) -> Evidence:
     """The evidence for a quote that no finished canvas says, too."""
     inserted = with_line_ends(placed.quote.text, site.data)
-    shared = [_shared(text, draft.text) for draft in drafts if draft.result.finished]
     return Evidence(
         kind=site.kind,
         finished=True,
@@ -211,8 +216,6 @@ def _evidence_of_quote(
         ended=False,
         length_prior=lengths.prior(site.language, site.kind, len(placed.slots)),
         parses=parses,
-        agreement=0.0,
-        consensus=sum(shared) / (max(1, len(shared)) * max(1, len(text))),
         echo=_echoes(inserted, site.data[site.end : site.end + 400]),
         lines=1 + inserted.strip().count(b"\n"),
         sampled=False,
@@ -260,8 +263,6 @@ def _evidence(
     ended = result.reason == "ended" and not draft.trimmed
     log_p = [math.log(p) if p > 0 else -math.inf for p in result.token_p[pins:]]
     committed = log_p[: draft.kept + 1] if ended else log_p[: draft.kept]
-    others = [o for o in drafts if o.result is not draft.result and o.result.finished]
-    shared = [_shared(draft.text, other.text) for other in others]
     return Evidence(
         kind=site.kind,
         finished=result.finished,
@@ -273,18 +274,10 @@ def _evidence(
         ended=ended,
         length_prior=lengths.prior(site.language, site.kind, draft.kept),
         parses=parses,
-        agreement=sum(other.text == draft.text for other in others) / max(1, len(others)),
-        consensus=sum(shared) / (max(1, len(others)) * max(1, len(draft.text))),
         echo=_echoes(draft.inserted, site.data[site.end : site.end + 400]),
         lines=1 + draft.inserted.strip().count(b"\n"),
         trimmed=draft.trimmed,
     )
-
-
-def _shared(a: str, b: str) -> int:
-    """How many characters two texts begin with alike."""
-    pairs = zip(a, b, strict=False)
-    return next((i for i, (x, y) in enumerate(pairs) if x != y), min(len(a), len(b)))
 
 
 def _echoes(inserted: bytes, after: bytes) -> bool:

@@ -10,8 +10,9 @@ Invariants: a quote fits the room that a canvas at this hole has; the order is t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from diffusion.process.overheard import Overheard
 from diffusion.text.canvas import Placement
 from diffusion.text.quotes import Quote
 from diffusion.text.tokenizer import Tokenizer
@@ -22,11 +23,15 @@ LONGEST_QUOTE = 48
 
 @dataclass(frozen=True, slots=True)
 class PlacedQuote:
-    """A quote, its place in the order of likeness, and its slots."""
+    """A quote, its place in the order of likeness, and its slots.
+
+    `said`: what the canvases' passes said of them, see `process.overheard`.
+    """
 
     quote: Quote
     place: int
     slots: tuple[int, ...]
+    said: tuple[float, ...] = ()
 
 
 def place_quotes(
@@ -46,3 +51,9 @@ def place_quotes(
         if 0 < len(slots) <= min(room, LONGEST_QUOTE):
             fitting.append(PlacedQuote(quote, place, slots))
     return fitting
+
+
+def heard_of(quotes: Sequence[PlacedQuote], overheard: Overheard) -> list[PlacedQuote]:
+    """The quotes that `overheard` has listened for, in that order, with what it has heard."""
+    heard = overheard.heard()
+    return [replace(placed, said=said) for placed, said in zip(quotes, heard, strict=True)]

@@ -38,13 +38,16 @@ _LEAST_LOG_P: Final = -30.0
 class QuoteEvidence:
     """What is known of a quote: see `text.quotes.Quote`.
 
-    `place`: its place in the order of likeness, from 0.
+    `place`: its place in the order of likeness, from 0. `said_log_p`: of its tokens, its end
+    included, as far as a row of the model had written what stands before them; 0 where no pass
+    looked (`process.overheard`).
     """
 
     place: int
     likeness: float
     share: float
     matched: int
+    said_log_p: float = 0.0
 
     def features(self) -> dict[str, float]:
         """The evidence as named numbers of moderate size."""
@@ -68,13 +71,13 @@ class Evidence:
     `tokens`: slots with text. `mean_log_p`, `sum_log_p`, `min_log_p`: over the committed slots, a
     DEL included. `end_log_p`: of that DEL; 0 where the text fills its canvas.
     `length_prior`: log-probability of this length for the kind of hole.
-    `agreement`: share of the other finished canvases with the same text. `consensus`: mean share
-    of the text that they begin with, too. `echo`: whether the text ends with the line after it.
+    `echo`: whether the text ends with the line after it.
     `errors_more`: syntax errors that it leaves and another text for the hole does not, see
     `site.errors_more`. `trimmed`: whether it is the start of a canvas, which as a whole did not
     parse.
     `sampled`: whether a canvas was filled with it; else it is a quote only, and what is said of
     committed slots is 0. `quote`: what is known of the quote with the same text, if there is one.
+    `repeats`: how much likelier it is for what it repeats, see `text.repeats`.
     """
 
     kind: str
@@ -87,18 +90,19 @@ class Evidence:
     ended: bool
     length_prior: float
     parses: bool
-    agreement: float
-    consensus: float
     echo: bool
     lines: int
     trimmed: bool = False
     sampled: bool = True
     quote: QuoteEvidence | None = None
     errors_more: int = 0
+    repeats: float = 0.0
 
     def features(self) -> dict[str, float]:
         """The evidence as named numbers of moderate size."""
         quoted = {} if self.quote is None else self.quote.features()
+        if self.quote is not None and not self.sampled:  # else its own log-probabilities say more
+            quoted["quote_said"] = max(self.quote.said_log_p, _LEAST_LOG_P)
         return {
             "mean_log_p": max(self.mean_log_p, _LEAST_LOG_P),
             "sum_log_p": max(self.sum_log_p, _LEAST_LOG_P),
@@ -109,9 +113,8 @@ class Evidence:
             "length_prior": max(self.length_prior, _LEAST_LOG_P),
             "parses": float(self.parses),
             "errors_more": float(self.errors_more),
-            "agreement": self.agreement,
-            "consensus": self.consensus,
             "echo": float(self.echo),
+            "repeats": self.repeats,
             "more_lines": math.log(max(1, self.lines)),
             "trimmed": float(self.trimmed),
             "only_quoted": float(not self.sampled),
@@ -122,9 +125,9 @@ class Evidence:
 
 FEATURES: Final[tuple[str, ...]] = (
     "mean_log_p", "sum_log_p", "min_log_p", "end_log_p", "ended", "log_tokens", "length_prior",
-    "parses", "errors_more", "agreement", "consensus", "echo", "more_lines", "trimmed",
+    "parses", "errors_more", "echo", "repeats", "more_lines", "trimmed",
     "only_quoted", "quoted", "quote_place", "quote_share", "quote_matched", "quote_likeness",
-    "quote_by_lines", "quote_likeness_by_lines",
+    "quote_by_lines", "quote_likeness_by_lines", "quote_said",
     *(f"kind:{kind}" for kind in KINDS),
 )  # fmt: skip
 _BY_HAND: Final = {
@@ -132,8 +135,8 @@ _BY_HAND: Final = {
     "only_quoted": -5000.0,
 }  # fmt: skip
 QUOTE_FEATURES: Final = (
-    *(name for name in FEATURES if name.startswith(("quote_", "kind:"))),
-    "log_tokens", "length_prior", "parses", "echo", "more_lines",
+    *(name for name in FEATURES if name.startswith(("quote_", "kind:")) and name != "quote_said"),
+    "log_tokens", "length_prior", "parses", "echo", "repeats", "more_lines",
 )  # fmt: skip
 """What is known of a quote without the model."""
 MOST_QUOTES: Final = 4

@@ -21,6 +21,7 @@ import torch
 
 from diffusion.process.canvas_state import CanvasState, Commit, Reason, StepSnapshot
 from diffusion.process.denoiser import Denoise
+from diffusion.process.overheard import Overheard
 from diffusion.process.reading import Reading, RowReading, call_denoiser, read_step
 from diffusion.process.row import Row
 from diffusion.process.sampler_config import SamplerConfig
@@ -43,8 +44,10 @@ class Run:
         config: SamplerConfig,
         vocabulary: Vocabulary,
         on_step: Callable[[StepSnapshot], None] | None,
+        overheard: Overheard | None = None,
     ) -> None:
         self.passes = 0
+        self._overheard = overheard
         self.rows = [
             Row(
                 index,
@@ -121,6 +124,8 @@ class Run:
             entropy_above=config.order.entropy_above,
             top_p=config.top_p,
         )
+        if self._overheard is not None:
+            self._overheard.listen(rows, reading)
         committed: dict[int, tuple[Commit, ...]] = {}
         proposed = {
             row.index: view.proposals() for row, view in zip(rows, reading.rows, strict=True)

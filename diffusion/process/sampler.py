@@ -20,6 +20,7 @@ import torch
 from diffusion.cancel import CancelToken
 from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.denoiser import Denoise
+from diffusion.process.overheard import Overheard
 from diffusion.process.run import Run
 from diffusion.process.sampler_config import SamplerConfig
 from diffusion.process.vocabulary import Vocabulary
@@ -35,6 +36,7 @@ def sample(
     cancel: CancelToken | None = None,
     deadline_s: float | None = None,
     on_step: Callable[[StepSnapshot], None] | None = None,
+    overheard: Overheard | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[CanvasResult]:
     """Fill `canvases`, which share the context that `denoise` is bound to.
@@ -48,6 +50,7 @@ def sample(
         deadline_s: a time of `clock`; no pass is begun that would end later if it took as long
             as the one before. The first pass is begun if the deadline has not passed.
         on_step: called after every pass with what it did.
+        overheard: hears what every pass says of other texts for these slots.
         clock: seconds; `time.perf_counter` outside tests.
 
     Returns:
@@ -57,7 +60,7 @@ def sample(
         Cancelled: `cancel` was cancelled.
         SamplerError: the denoiser returned NaN or logits of a wrong shape.
     """
-    run = Run(denoise, canvases, config, vocabulary, on_step)
+    run = Run(denoise, canvases, config, vocabulary, on_step, overheard)
     work_off(run, cancel=cancel, deadline_s=deadline_s, clock=clock)
     return [row.result() for row in run.rows]
 

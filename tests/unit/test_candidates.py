@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,7 +57,7 @@ def test_a_text_is_offered_once_with_its_best_evidence() -> None:
     found = ranked(b"f(", b")\n", canvas(b"a", 0.3), canvas(b"a", 0.6), canvas(b"bc", 0.4))
     assert [(c.text, round(c.score, 2)) for c in found] == [("a", 0.6), ("bc", 0.4)]
     evidence = found[0].evidence
-    assert evidence is not None and evidence.agreement == 0.5 and evidence.consensus == 0.5
+    assert evidence is not None and evidence.mean_log_p == pytest.approx(math.log(0.6), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -164,10 +165,20 @@ def test_a_canvas_that_was_cut_off_gives_way_to_the_quote_of_the_same_text() -> 
     assert found.evidence is not None and found.evidence.finished
 
 
-def test_a_quote_is_parsed_and_compared_with_the_canvases() -> None:
-    found = ranked(b"f(", b")\n", canvas(b"ab", 0.1), ranking=WEIGHS_QUOTES, quotes=[quote(b"a))")])
+def test_a_quote_is_parsed_and_brings_what_was_said_of_it() -> None:
+    heard = replace(quote(b"a))"), said=(-0.5, -1.5))
+    found = ranked(b"f(", b")\n", canvas(b"ab", 0.1), ranking=WEIGHS_QUOTES, quotes=[heard])
     evidence = found[0].evidence
-    assert evidence is not None and not evidence.parses and evidence.consensus == 1 / 3
+    assert evidence is not None and not evidence.parses
+    assert evidence.quote is not None and evidence.quote.said_log_p == -2.0
+
+
+def test_what_repeats_a_line_as_its_kin_never_do_is_marked() -> None:
+    above = b"call(one)\ncall(two)\ncall(six)\n"
+    found = ranked(above, b"\n", canvas(b"call(two)", 0.6), canvas(b"call(ten)", 0.4))
+    two, ten = (c.evidence for c in found)
+    assert two is not None and ten is not None
+    assert two.repeats < 0 < ten.repeats
 
 
 def test_half_a_character_is_no_quote() -> None:

@@ -16,9 +16,9 @@ from diffusion.text.hole import KINDS
 EVIDENCE = Evidence(
     kind="expression", finished=True, tokens=3, mean_log_p=-0.5, sum_log_p=-2.0,
     min_log_p=-1.5, end_log_p=-0.1, ended=True, length_prior=-2.0, parses=True,
-    agreement=0.5, consensus=0.75, echo=False, lines=1,
+    echo=False, lines=1,
 )  # fmt: skip
-QUOTE = QuoteEvidence(place=1, likeness=0.8, share=0.5, matched=6)
+QUOTE = QuoteEvidence(place=1, likeness=0.8, share=0.5, matched=6, said_log_p=-3.0)
 
 
 def test_every_feature_of_any_evidence_has_a_name_that_files_may_weigh() -> None:
@@ -46,6 +46,14 @@ def test_by_hand_a_quote_alone_comes_last() -> None:
     broken = replace(EVIDENCE, parses=False, mean_log_p=-20.0)
     assert Ranking().value(alone) < Ranking().value(broken)
     assert Ranking().quotes == 0, "nothing says how far to trust one"
+
+
+def test_what_was_said_of_a_quote_counts_where_no_canvas_was_filled_with_it() -> None:
+    assert "quote_said" not in replace(EVIDENCE, quote=QUOTE).features()
+    alone = replace(EVIDENCE, quote=QUOTE, sampled=False)
+    assert alone.features()["quote_said"] == -3.0
+    never = replace(alone, quote=replace(QUOTE, said_log_p=-1e9)).features()["quote_said"]
+    assert math.isfinite(never) and never > -100, "a token that may not stand there"
 
 
 def test_a_fitted_score_is_the_logistic_of_the_value_and_survives_the_file(tmp_path: Path) -> None:

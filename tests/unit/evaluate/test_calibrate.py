@@ -43,7 +43,7 @@ def evidence(**known: Any) -> Evidence:
     base: dict[str, Any] = {
         "kind": "statement", "finished": True, "tokens": 4, "mean_log_p": -1.0, "sum_log_p": -4.0,
         "min_log_p": -2.0, "end_log_p": 0.0, "ended": False, "length_prior": -2.0, "parses": True,
-        "agreement": 0.0, "consensus": 0.0, "echo": False, "lines": 1,
+        "echo": False, "lines": 1,
     }  # fmt: skip
     return Evidence(**(base | known))
 
@@ -58,22 +58,22 @@ def drawn_rows(count: int, *, truth: str) -> list[dict[str, Any]]:
     for i in range(count):
         p = rng.random()
         right = rng.random() < p
-        known = {"consensus": p, "mean_log_p": -1.5} if truth == "consensus" else {"mean_log_p": 0}
+        known = {"repeats": p, "mean_log_p": -1.5} if truth == "repeats" else {"mean_log_p": 0}
         good = {"exact_match": right, "text": "a"} | asdict(evidence(**known))
         bad = {"exact_match": False, "text": "b"} | asdict(evidence(mean_log_p=-0.2))
-        if truth != "consensus":
-            good["consensus"] = bad["consensus"] = p
+        if truth != "repeats":
+            good["repeats"] = bad["repeats"] = p
         rows.append({"task_id": str(i), "offers": [bad, good] if i % 2 else [good, bad]})
     return rows
 
 
 def test_a_fit_finds_what_tells_and_its_scores_are_rates() -> None:
-    result = calibrate(drawn_rows(600, truth="consensus"))
+    result = calibrate(drawn_rows(600, truth="repeats"))
     assert result.kept == "fitted" and result.ranking.calibrated
     assert result.by_hand < 0.05 and 0.4 < result.fitted <= result.best
     assert result.after.expected_error < 0.08 < result.before.expected_error
-    sure = result.ranking.score(evidence(consensus=0.95, mean_log_p=-1.5))
-    unsure = result.ranking.score(evidence(consensus=0.1, mean_log_p=-1.5))
+    sure = result.ranking.score(evidence(repeats=0.95, mean_log_p=-1.5))
+    unsure = result.ranking.score(evidence(repeats=0.1, mean_log_p=-1.5))
     assert sure > 0.75 and unsure < 0.3
 
 
@@ -84,12 +84,12 @@ def test_where_the_order_by_hand_is_right_no_case_is_lost() -> None:
 
 
 def test_what_is_known_of_a_quote_is_learned_from_too() -> None:
-    rows = drawn_rows(300, truth="consensus")
+    rows = drawn_rows(300, truth="repeats")
     for row in rows:
         for offer in row["offers"]:
             likeness = 0.9 if offer["exact_match"] else 0.2
             offer["quote"] = asdict(QuoteEvidence(0, likeness, 0.5, 4))
-            offer["consensus"] = 0.0
+            offer["repeats"] = 0.0
     result = calibrate(rows)
     assert result.kept == "fitted" and result.fitted == result.best
     assert result.ranking.weights["quote_likeness"] > 0.5
@@ -102,9 +102,9 @@ def test_of_orders_equally_right_the_one_that_leaves_fewer_errors_is_taken(
     for i in range(200):
         right = i % 4 == 0  # what leaves an error is right there, and many canvases say it
         agreed = 0.9 if right else 0.5
-        more = evidence(consensus=agreed, errors_more=1)
+        more = evidence(repeats=agreed, errors_more=1)
         broken = {"exact_match": right} | asdict(more)
-        sound = {"exact_match": False} | asdict(evidence(consensus=0.4))
+        sound = {"exact_match": False} | asdict(evidence(repeats=0.4))
         rows.append({"task_id": str(i), "offers": [broken, sound]})
     found = calibrate(rows)
     assert found.fitted == found.best == 0.25 and found.parses == 0.75
@@ -113,14 +113,14 @@ def test_of_orders_equally_right_the_one_that_leaves_fewer_errors_is_taken(
 
 
 def test_unfinished_candidates_and_empty_rows_teach_nothing() -> None:
-    rows = drawn_rows(3, truth="consensus")
+    rows = drawn_rows(3, truth="repeats")
     for offer in rows[0]["offers"]:
         offer["finished"] = False
     assert [len(offers_of(row)) for row in (*rows, {"task_id": "none"})] == [0, 2, 2, 0]
 
 
 def test_without_exact_candidates_nothing_is_fitted() -> None:
-    rows = drawn_rows(40, truth="consensus")
+    rows = drawn_rows(40, truth="repeats")
     for row in rows:
         for offer in row["offers"]:
             offer["exact_match"] = False
@@ -234,7 +234,7 @@ def test_the_lengths_that_are_fitted_with_are_those_that_are_stored(
 
     def filled(plan: Plan, cases: list[Case], *, workers: int) -> Iterator[list[dict[str, Any]]]:
         tried.append(plan.quantiles)
-        yield from ([row | {"exact_match": True}] for row in drawn_rows(100, truth="consensus"))
+        yield from ([row | {"exact_match": True}] for row in drawn_rows(100, truth="repeats"))
 
     nothing = CopyFit(CopyWeights(), 0, 0.0, 0.0)
     monkeypatch.setattr("diffusion.evaluate.fit_copying.fit_copying", lambda *_: nothing)
@@ -267,7 +267,7 @@ def test_the_two_fits_see_different_documents_and_a_fit_is_stored_before_what_ma
 
     def filled(plan: Plan, cases: list[Case], *, workers: int) -> Iterator[list[dict[str, Any]]]:
         fitted_to.append(cases)
-        yield from ([row | {"exact_match": True}] for row in drawn_rows(100, truth="consensus"))
+        yield from ([row | {"exact_match": True}] for row in drawn_rows(100, truth="repeats"))
 
     monkeypatch.setattr("diffusion.evaluate.fit_copying.fit_copying", copied)
     monkeypatch.setattr("diffusion.evaluate.work.run", filled)

@@ -25,7 +25,7 @@ def rows(*, quotes_are_right: bool, count: int = 300) -> list[dict[str, Any]]:
             evidence(sampled=False, mean_log_p=0.0, quote=QuoteEvidence(0, likeness, 0.5, 4))
         )
         quote["exact_match"] = quotes_are_right and likeness > 0.7
-        own = asdict(evidence(consensus=p)) | {"exact_match": rng.random() < p}
+        own = asdict(evidence(repeats=p)) | {"exact_match": rng.random() < p}
         found.append({"task_id": str(i), "offers": [own, quote]})
     return found
 

@@ -106,7 +106,7 @@ def by_diffill(folder: Path, threads: int, *, cached: bool, keep: bool = False) 
         infiller.contexts.clear()
         asked = InfillRequest(
             case.text_without_middle, case.cursor, case.language, tokens, exact=True,
-            keep_slots=keep,
+            in_haste=keep,
         )  # fmt: skip
         result = infiller.infill(asked)
         text = result.candidates[0].text if result.candidates else ""

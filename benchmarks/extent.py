@@ -123,7 +123,7 @@ def fill(infiller: Infiller, case: Case) -> Filled:
     document = case.text_without_middle
     result = infiller.infill(
         InfillRequest(
-            document, case.cursor, case.language, at_once=True, keep_slots=True,
+            document, case.cursor, case.language, at_once=True, in_haste=True,
             alternatives=InlineSettings().alternatives,
         )
     )

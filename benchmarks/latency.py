@@ -344,18 +344,20 @@ def summary(typist: Typist, memory_mb: float | None) -> Json:
             work: {
                 "answered": len(found := [a for a in answered if a.work == work]),
                 "context_cached": sum(bool(a.trace.get("contextCached")) for a in found),
+                "context_read_p50": _median(found, "contextRead"),
                 **_times([a.ms for a in found]),
             }
             for work in WORK
         },
         "stage_ms_p50": {name: round(statistics.median(ms), 2) for name, ms in stages.items()},
-        "steps_p50": _median([a.trace["steps"] for a in answered if "steps" in a.trace]),
+        "steps_p50": _median(answered, "steps"),
         "reasons": dict(Counter(a.trace.get("reason") for a in answered if not a.items)),
         "peak_memory_mb": memory_mb,
     }
 
 
-def _median(values: list[float]) -> float | None:
+def _median(answered: list[Asked], name: str) -> float | None:
+    values = [asked.trace[name] for asked in answered if name in asked.trace]
     return statistics.median(values) if values else None
 
 

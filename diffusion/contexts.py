@@ -20,9 +20,11 @@ import torch
 from diffusion.cancel import CancelToken
 from diffusion.model.caching import CachingDenoiser
 from diffusion.model.context_cache import ContextCache
+from diffusion.model.extended_context import Opened
 from diffusion.process.copying import CopyIndex
 from diffusion.spare_cores import SpareCores
 from diffusion.text.canvas import Context, Placement, lay_out, window_around
+from diffusion.text.near_lines import ContextInParts, in_parts
 from diffusion.text.tokenizer import Tokenizer
 
 K = TypeVar("K")
@@ -31,11 +33,16 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class EncodedContext:
-    """A context with its keys and values. `was_there`: nothing had to be computed for it."""
+    """A context with its keys and values. `tokens_read`: how many had to be encoded for it."""
 
     context: Context
     cache: ContextCache
-    was_there: bool
+    tokens_read: int
+
+    @property
+    def was_there(self) -> bool:
+        """Nothing had to be computed for it."""
+        return not self.tokens_read
 
     @property
     def hole_position(self) -> int:
@@ -78,7 +85,7 @@ class Contexts:
         self._copy_bytes = copy_bytes
         self._places = places
         self._cache_bytes = 1e6 * cache_mb
-        self._caches: OrderedDict[Context, ContextCache] = OrderedDict()
+        self._caches: OrderedDict[Context | ContextInParts, ContextCache] = OrderedDict()
         self._indexes: OrderedDict[tuple[bytes, bytes], CopyIndex] = OrderedDict()
 
     def __len__(self) -> int:
@@ -96,13 +103,18 @@ class Contexts:
 
     def encode(
         self, data: bytes, placement: Placement, language: str, cancel: CancelToken | None = None,
-        *, keep: bool = True,
+        *, keep: bool = True, in_haste: bool = False,
     ) -> EncodedContext:  # fmt: skip
         """The context of one hole of `data`. Raises Cancelled within one layer of the model.
 
         `keep`: not for a place that nobody will come back to, which would push out one that
-        somebody will.
+        somebody will. `in_haste`: in two parts, where the model can, so that little has to be read
+        for the next line (`text.near_lines`).
         """
+        if in_haste and self._denoiser.extends:
+            parts = in_parts(self._tokenizer, data, placement, language, self._context_tokens)
+            if parts is not None:
+                return self._encode_in_parts(parts, cancel, keep)
         return self.encode_around(data, [placement], language, cancel, keep=keep)
 
     def encode_around(
@@ -118,8 +130,6 @@ class Contexts:
 
         What stands between them counts towards the budget, but leaves a third of it to the rest.
         """
-        if self._spare_cores is not None:  # every request comes by here
-            torch.set_num_threads(self._spare_cores.threads())
         first, last = placements[0], placements[-1]
         between = sum(
             len(self._tokenizer.encode(data[one.end : other.anchor]))
@@ -129,17 +139,48 @@ class Contexts:
         outside = Placement(first.anchor, last.end, (), b"")
         window = window_around(self._tokenizer, data, outside, budget)
         context = lay_out(self._tokenizer, data, window, placements, language)
+        return EncodedContext(context, *self._encoded(context, cancel, keep))
+
+    def _encode_in_parts(
+        self, parts: ContextInParts, cancel: CancelToken | None, keep: bool
+    ) -> EncodedContext:
+        """The far part, and on top of it the near lines."""
+        far, tokens_read = self._encoded(parts.far, cancel, keep)
+        opened = Opened(parts.before, parts.kept_after, parts.moved)
+        ids_1N, positions_1N = torch.tensor([parts.read_ids]), torch.tensor([parts.read_positions])
 
         def make() -> ContextCache:
+            nonlocal tokens_read
+            tokens_read += len(parts.read_ids)
+            return self._denoiser.extend_context(far, opened, ids_1N, positions_1N, cancel)
+
+        cache = self._recall(self._caches, parts, make, keep)
+        self._make_room()
+        return EncodedContext(parts.whole(), cache, tokens_read)
+
+    def _encoded(
+        self, context: Context, cancel: CancelToken | None, keep: bool
+    ) -> tuple[ContextCache, int]:
+        """What a context's tokens have to say, and how many had to be read for it."""
+        if self._spare_cores is not None:  # every request comes by here
+            torch.set_num_threads(self._spare_cores.threads())
+        tokens_read = 0
+
+        def make() -> ContextCache:
+            nonlocal tokens_read
+            tokens_read = len(context.ids)
             ids_1C, positions_1C = torch.tensor([context.ids]), torch.tensor([context.positions])
             return self._denoiser.encode_context(ids_1C, positions_1C, cancel)
 
-        was_there = context in self._caches
         cache = self._recall(self._caches, context, make, keep)
+        self._make_room()
+        return cache, tokens_read
+
+    def _make_room(self) -> None:
+        """Forget the places asked about least recently, while they take too much memory."""
         size = sum(cache.bytes for cache in self._caches.values())
         while size > self._cache_bytes and len(self._caches) > 1:
             size -= self._caches.popitem(last=False)[1].bytes
-        return EncodedContext(context, cache, was_there)
 
     def index(self, data: bytes, placement: Placement, *, keep: bool = True) -> CopyIndex:
         """What `data` says around the hole, made ready for votes. `keep`: as in `encode`."""

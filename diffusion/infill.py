@@ -34,9 +34,10 @@ from diffusion.pretrained import default_model_dir
 from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.copying import COPYING_FILE, CopyingDenoiser, CopyWeights
 from diffusion.process.denoiser import Denoise
+from diffusion.process.overheard import Overheard
 from diffusion.process.sampler import sample
 from diffusion.process.vocabulary import Vocabulary
-from diffusion.quoting import PlacedQuote, place_quotes
+from diffusion.quoting import PlacedQuote, heard_of, place_quotes
 from diffusion.ranking import RANKING_FILE, Ranking
 from diffusion.repair import repair
 from diffusion.spare_cores import SpareCores
@@ -213,9 +214,10 @@ class Infiller:
             for slots in sizes
         ]  # fmt: skip
         encoded = self.contexts.encode(
-            prepared.data, placement, prepared.language, encoding or cancel
-        )
-        bind = partial(KeptSlots, self._denoiser) if request.keep_slots else self._denoiser.bind
+            prepared.data, placement, prepared.language, encoding or cancel,
+            in_haste=request.in_haste,
+        )  # fmt: skip
+        bind = partial(KeptSlots, self._denoiser) if request.in_haste else self._denoiser.bind
         denoise: Denoise = bind(encoded.cache, encoded.hole_position)
         if self._votes:
             denoise = self._with_copying(denoise, prepared.data, placement, encoded)
@@ -232,13 +234,16 @@ class Infiller:
         limit_ms = request.deadline_ms
         deadline_s = None if limit_ms is None else started + limit_ms / 1000.0
 
+        overheard = Overheard([placed.slots for placed in quotes])
+
         def run(states: Sequence[CanvasState]) -> list[CanvasResult]:
             return sample(
                 denoise, states, self.config.sampler, vocabulary=self.vocabulary,
-                cancel=cancel, deadline_s=deadline_s, on_step=count,
+                cancel=cancel, deadline_s=deadline_s, on_step=count, overheard=overheard,
             )  # fmt: skip
 
         results = run(canvases)
+        quotes = heard_of(quotes, overheard)
         if request.repair and prepared.tree.parsed:
             pins, constraint = len(placement.pins), placement.constraint
             results += repair(
@@ -255,6 +260,7 @@ class Infiller:
             ms=(time.perf_counter() - started) * 1000.0,
             steps=steps,
             context_cached=encoded.was_there,
+            context_read=encoded.tokens_read,
             reason=None if candidates else reason,
         )
 
@@ -266,7 +272,9 @@ class Infiller:
         data, cursor, _ = self._document(request)  # no tree: the context does not depend on it
         placement = place(self.tokenizer, data, cursor, cursor)
         cancel.raise_if_cancelled()
-        encoded = self.contexts.encode(data, placement, canonical(request.language), cancel)
+        encoded = self.contexts.encode(
+            data, placement, canonical(request.language), cancel, in_haste=request.in_haste
+        )
         cancel.raise_if_cancelled()
         if self._votes:
             self.contexts.index(data, placement)
@@ -353,9 +361,10 @@ class Infiller:
     def _sizes(self, request: InfillRequest, prepared: _Prepared) -> tuple[int, ...]:
         room = prepared.room
         if request.length == PREDICTED:
+            shares = self.ranking.quantiles
             return self.lengths.sizes(
                 prepared.language, prepared.hole.kind,
-                max_slots=room, quantiles=self.ranking.quantiles,
+                max_slots=room, quantiles=(max(shares),) if request.in_haste else shares,
             )  # fmt: skip
         if not isinstance(request.length, int):
             raise HoleError(

@@ -21,8 +21,9 @@ class InfillRequest:
     after the call the best so far is returned. `elsewhere`: other documents that may be quoted,
     the nearest first. `repository`: the lines of other files, which may be quoted, too. `repair`:
     mask again and denoise again what does not parse. `at_once`: where quotes are as good as the
-    model, answer with them alone (`first_look`). `keep_slots`: read in each pass what changed
-    since the one before, which is quicker and nearly as good (`model.kept_slots`). `within_line`:
+    model, answer with them alone (`first_look`). `in_haste`: quicker and nearly as
+    good: in each pass read what changed since the one before (`model.kept_slots`), and of the
+    context little more than the lines just above (`text.near_lines`). `within_line`:
     before code at the start of a line no line of its own is meant (`implied_newline`).
     """
 
@@ -37,7 +38,7 @@ class InfillRequest:
     repository: LineIndex | None = None
     repair: bool = False
     at_once: bool = False
-    keep_slots: bool = False
+    in_haste: bool = False
     within_line: bool = False
 
 
@@ -45,7 +46,8 @@ class InfillRequest:
 class InfillResult:
     """Candidates, best first. `reason` says why there are none.
 
-    `at_once`: they are quotes, and the model was not asked.
+    `at_once`: they are quotes, and the model was not asked. `context_read`: how many tokens of the
+    context had to be encoded for it.
     """
 
     candidates: tuple[Candidate, ...]
@@ -55,3 +57,4 @@ class InfillResult:
     context_cached: bool
     reason: str | None = None
     at_once: bool = False
+    context_read: int = 0

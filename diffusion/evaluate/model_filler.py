@@ -31,7 +31,7 @@ class ModelFiller:
     """Fills a case with the best candidate of an `Infiller`.
 
     With `evidence`, all candidates are told, each with what was known of it. `repository`: lines of
-    other files that may be quoted, by language. `at_once`, `keep_slots`: see `InfillRequest`.
+    other files that may be quoted, by language. `at_once`, `in_haste`: see `InfillRequest`.
     """
 
     name = "diffill"
@@ -44,9 +44,9 @@ class ModelFiller:
         evidence: bool = False,
         repository: Mapping[str, LineIndex] | None = None,
         at_once: bool = False,
-        keep_slots: bool = False,
+        in_haste: bool = False,
     ) -> None:
-        self._at_once, self._keep_slots = at_once, keep_slots
+        self._at_once, self._in_haste = at_once, in_haste
         self._infiller = infiller
         self._repository = repository or {}
         self._evidence = evidence
@@ -77,7 +77,7 @@ class ModelFiller:
             alternatives=_ALL if self._evidence else _OFFERED,
             repository=self._repository.get(case.language),
             at_once=self._at_once,
-            keep_slots=self._keep_slots,
+            in_haste=self._in_haste,
         )
         if length == "oracle":
             slots = self._infiller.oracle_slots(asked, to_bytes(case.middle))
@@ -99,13 +99,13 @@ def load_model(
     context_tokens: int | None = None,
     evidence: bool = False,
     at_once: bool = False,
-    keep_slots: bool = False,
+    in_haste: bool = False,
     device: str = "cpu",
 ) -> ModelFiller:
     """A filler over a model folder, or over the bundled model.
 
     `sampler`, `quantiles`, `forks`, `quotes`, `votes` and `context_tokens` take the place of
-    serving's. For `evidence`, `at_once` and `keep_slots` see `ModelFiller`,
+    serving's. For `evidence`, `at_once` and `in_haste` see `ModelFiller`,
     for `device` `model.device`.
 
     Raises:
@@ -129,7 +129,7 @@ def load_model(
         infiller.ranking = replace(infiller.ranking, votes=votes)
     model_hash = weights_hash(served_dir(directory))
     return ModelFiller(
-        infiller, model_hash, evidence=evidence, at_once=at_once, keep_slots=keep_slots
+        infiller, model_hash, evidence=evidence, at_once=at_once, in_haste=in_haste
     )
 
 

@@ -137,7 +137,7 @@ def load_filler(plan: Plan) -> Filler:
             context_tokens=plan.context_tokens,
             evidence=plan.evidence,
             at_once=plan.filler == "typing",
-            keep_slots=plan.filler in ("typing", "hasty"),
+            in_haste=plan.filler in ("typing", "hasty"),
             device=plan.device,
         )
         return filler if plan.filler != "bare" else filler.bare()

@@ -19,7 +19,8 @@ import torch
 
 from diffusion.cancel import CancelToken
 from diffusion.errors import ModelError, PositionError
-from diffusion.model.context_cache import ContextCache, ReadPass, WritePass
+from diffusion.model.context_cache import ContextCache, ReadPass, WritePass, WritingPass
+from diffusion.model.extended_context import ExtendPass, Opened
 from diffusion.text.tokenizer import DEL, MASK
 
 
@@ -59,9 +60,19 @@ class CachingDenoiser(ABC):
     def vocab_size(self) -> int:
         """Number of logits of a token."""
 
+    extends: bool = False
+    """Whether a context can be read on from: `extend_context`."""
+
     @abstractmethod
-    def _write(self, ids_T: torch.Tensor, positions_T: torch.Tensor, write: WritePass) -> None:
+    def _write(self, ids_T: torch.Tensor, positions_T: torch.Tensor, write: WritingPass) -> None:
         """Hands every layer's keys and values of a context to `write`."""
+
+    def _turn(self, key_1HCD: torch.Tensor, by: int) -> torch.Tensor:
+        """Keys as they would be `by` positions further on. Only of a denoiser that `extends`."""
+        raise ModelError(
+            "positions of this encoder are learned one by one, so no key can be moved",
+            fix="encode the whole context, or use an encoder with rotary positions",
+        )
 
     @abstractmethod
     def _wanted(
@@ -105,6 +116,43 @@ class CachingDenoiser(ABC):
         write = WritePass(cancel, self.kept_dtype)
         self._write(ids_1C[0].to(self.device), positions_1C[0] + self.positions.offset, write)
         return write.finish(positions_1C)
+
+    @torch.inference_mode()
+    def extend_context(
+        self,
+        cache: ContextCache,
+        opened: Opened,
+        ids_1N: torch.Tensor,
+        positions_1N: torch.Tensor,
+        cancel: CancelToken | None = None,
+    ) -> ContextCache:
+        """A context with a part in its midst, which sees the rest and is not seen by it.
+
+        Args:
+            cache: stays as it is.
+            opened: where, and by how far what stands behind moves.
+            ids_1N, positions_1N: what is read, as in `encode_context`.
+            cancel: looked at before every layer.
+
+        Raises:
+            ModelError: `opened` or the shapes make no sense, or nothing is read.
+            PositionError: a position lies beyond what the encoder has.
+            Cancelled: `cancel` was cancelled.
+        """
+        if ids_1N.ndim != 2 or ids_1N.shape[0] != 1 or ids_1N.shape != positions_1N.shape:
+            raise ModelError(
+                f"one row of ids and one of positions are read, not {tuple(ids_1N.shape)} "
+                f"and {tuple(positions_1N.shape)}",
+                fix="pass both as [1, N]",
+            )
+        if not ids_1N.shape[1]:
+            raise ModelError("nothing is to be read", fix="use the context as it is")
+        last = int(cache.positions_1C.max()) + opened.moved
+        self.positions.check(max(last, int(positions_1N.max())))
+        positions_1N = positions_1N.to(self.device)
+        extend = ExtendPass(cache, opened, self._turn, cancel)
+        self._write(ids_1N[0].to(self.device), positions_1N[0] + self.positions.offset, extend)
+        return extend.finish(positions_1N)
 
     def bind(self, cache: ContextCache, start_position: int) -> BoundDenoiser:
         """The step function for canvases whose first token has position `start_position`."""

@@ -81,6 +81,13 @@ class Pass(Protocol):
         """Attention output [1, H, L, D] of the next layer."""
 
 
+class WritingPass(Pass, Protocol):
+    """What a model needs of a pass that remembers keys and values."""
+
+    def keep(self, key_1HLD: torch.Tensor, value_1HLD: torch.Tensor) -> None:
+        """Remembers a layer whose attention nobody needs."""
+
+
 class WritePass:
     """Encodes a context: attention among its tokens, keeping each layer's keys and values."""
 
@@ -104,9 +111,7 @@ class WritePass:
     ) -> torch.Tensor:
         """Attention among the context; remembers this layer."""
         self.keep(key_1HLD, value_1HLD)
-        if _is_slow_fused(query_1HLD):
-            return _written_out(query_1HLD, key_1HLD, value_1HLD, scaling)
-        return scaled_dot_product_attention(query_1HLD, key_1HLD, value_1HLD, scale=scaling)
+        return attended(query_1HLD, key_1HLD, value_1HLD, scaling)
 
     def keep(self, key_1HLD: torch.Tensor, value_1HLD: torch.Tensor) -> None:
         """Remembers a layer: all that the last one is needed for."""
@@ -212,6 +217,18 @@ class ReadPass:
                 "layers",
                 fix="encode the context again with the model that reads it",
             )
+
+
+def attended(
+    query_1HLD: torch.Tensor,
+    key_1HKD: torch.Tensor,
+    value_1HKD: torch.Tensor,
+    scaling: float | None,
+) -> torch.Tensor:
+    """Attention [1, H, L, D] of queries that see every key."""
+    if _is_slow_fused(query_1HLD):
+        return _written_out(query_1HLD, key_1HKD, value_1HKD, scaling)
+    return scaled_dot_product_attention(query_1HLD, key_1HKD, value_1HKD, scale=scaling)
 
 
 def _rows(mask_TK: torch.Tensor | None, rows_M: torch.Tensor | None) -> torch.Tensor | None:

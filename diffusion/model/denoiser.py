@@ -14,7 +14,7 @@ from diffusion.errors import ModelError
 from diffusion.model.architecture import head_logits, trunk
 from diffusion.model.attention import ATTENTION, PASS
 from diffusion.model.caching import CachingDenoiser, PositionRange
-from diffusion.model.context_cache import Pass, ReadPass, WritePass
+from diffusion.model.context_cache import Pass, ReadPass, WritingPass
 
 
 def position_range(model: PreTrainedModel) -> PositionRange:
@@ -61,7 +61,7 @@ class MaskedLMDenoiser(CachingDenoiser):
     def vocab_size(self) -> int:
         return int(self.model.config.vocab_size)
 
-    def _write(self, ids_T: torch.Tensor, positions_T: torch.Tensor, write: WritePass) -> None:
+    def _write(self, ids_T: torch.Tensor, positions_T: torch.Tensor, write: WritingPass) -> None:
         self._hidden(ids_T, positions_T, write)
 
     def _wanted(

@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, linear
 
 from diffusion.errors import ModelError
-from diffusion.model.context_cache import Pass, ReadPass, WritePass
+from diffusion.model.context_cache import Pass, ReadPass, WritingPass
 from diffusion.model.device import CPU
 from diffusion.model.int8 import int8_of
 from diffusion.model.quantize import Mode, fastest_attention_dtype
@@ -159,10 +159,17 @@ class LeanEncoder:
         self._decoder = decoder.result()
         self._turns_PE2 = _turns(shape).to(device)
 
-    def write(self, ids_T: Tensor, positions_T: Tensor, write: WritePass) -> None:
+    def write(self, ids_T: Tensor, positions_T: Tensor, write: WritingPass) -> None:
         """Hands every layer's keys and values to `write`, and stops at those of the last layer."""
         _, (_, key_1HTD, value_1HTD) = self._to_last(ids_T, positions_T, write)
         write.keep(key_1HTD, value_1HTD)
+
+    def turned_on(self, key_1HCD: Tensor, by: int) -> Tensor:
+        """Keys, which are turned already, as they would be `by` positions further on."""
+        if not by or not key_1HCD.numel():
+            return key_1HCD
+        turn_1E2 = self._turns_PE2[by][None]
+        return _turn(key_1HCD[0], turn_1E2)[None].to(key_1HCD.dtype)
 
     def wanted(
         self, ids_T: Tensor, positions_T: Tensor, read: ReadPass, wanted_T: Tensor

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from diffusion.errors import CheckpointError, ConfigError
 from diffusion.model.caching import CachingDenoiser, PositionRange
-from diffusion.model.context_cache import ReadPass, WritePass
+from diffusion.model.context_cache import ReadPass, WritingPass
 from diffusion.model.device import CPU, mode_on
 from diffusion.model.folder import FETCH_AGAIN, first_not_finite
 from diffusion.model.lean import LeanEncoder, LeanShape
@@ -29,6 +29,8 @@ _LARGEST_WEIGHT = "model.layers.0.mlp.Wi.weight"
 
 class LeanDenoiser(CachingDenoiser):
     """A `LeanEncoder` on a cached context."""
+
+    extends = True
 
     def __init__(self, encoder: LeanEncoder) -> None:
         self.encoder = encoder
@@ -61,8 +63,11 @@ class LeanDenoiser(CachingDenoiser):
     def vocab_size(self) -> int:
         return self.encoder.shape.vocab_size
 
-    def _write(self, ids_T: torch.Tensor, positions_T: torch.Tensor, write: WritePass) -> None:
+    def _write(self, ids_T: torch.Tensor, positions_T: torch.Tensor, write: WritingPass) -> None:
         self.encoder.write(ids_T, positions_T, write)
+
+    def _turn(self, key_1HCD: torch.Tensor, by: int) -> torch.Tensor:
+        return self.encoder.turned_on(key_1HCD, by)
 
     def _wanted(
         self, ids_T: torch.Tensor, positions_T: torch.Tensor, read: ReadPass, wanted_T: torch.Tensor

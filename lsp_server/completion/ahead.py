@@ -25,7 +25,7 @@ def next_requests(
     data = request.document.data
     asked = EngineRequest(
         data, request.cursor, request.document.grammar,
-        elsewhere=tuple(document.data for document in request.elsewhere),
+        elsewhere=tuple(document.data for document in request.elsewhere), in_haste=True,
     )  # fmt: skip
     found = [asked] if at_once else []
     _, line_end = request.document.line(request.cursor)

@@ -167,6 +167,7 @@ def _expressible(answer: EngineAnswer, document: Document, trace: Trace) -> bool
     trace.facts["hole"] = {"start": answer.start, "end": answer.end, "kind": answer.kind}
     trace.facts["steps"] = answer.steps
     trace.facts["contextCached"] = answer.context_cached
+    trace.facts["contextRead"] = answer.context_read
     trace.facts["atOnce"] = answer.at_once
     if not answer.candidates:
         trace.nothing(Reason.NO_CANDIDATE, answer.reason or "")

@@ -67,7 +67,10 @@ class EngineCandidate:
 
 @dataclass(frozen=True, slots=True)
 class EngineAnswer:
-    """What is offered for one request, best first; `at_once`: without asking the model."""
+    """What is offered for one request, best first; `at_once`: without asking the model.
+
+    `context_read`: how many tokens around the hole had to be encoded for it.
+    """
 
     candidates: tuple[EngineCandidate, ...]
     start: int
@@ -75,6 +78,7 @@ class EngineAnswer:
     kind: str = ""
     steps: int = 0
     context_cached: bool = False
+    context_read: int = 0
     reason: str | None = None
     at_once: bool = False
 

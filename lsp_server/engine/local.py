@@ -81,6 +81,7 @@ class LocalFiller:
             kind=result.hole.kind,
             steps=result.steps,
             context_cached=result.context_cached,
+            context_read=result.context_read,
             at_once=result.at_once,
             reason=result.reason,
         )
@@ -241,7 +242,7 @@ def _asked(request: EngineRequest) -> InfillRequest:
         repository=request.repository,
         repair=request.repair,
         at_once=request.at_once,
-        keep_slots=request.in_haste,
+        in_haste=request.in_haste,
     )
 
 

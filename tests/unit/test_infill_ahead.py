@@ -30,6 +30,45 @@ def test_what_was_encoded_ahead_is_found_and_answers_alike(infiller: Infiller) -
     assert ahead.candidates == plain.candidates
 
 
+def test_line_after_line_little_is_read(infiller: Infiller) -> None:
+    """Who types in haste pays for the far part once in eight lines."""
+    below = b"\n" + b"".join(b"b%d = %d\n" % (n, n) for n in range(40))
+    read = []
+    for typed in range(17):
+        text = b"".join(b"a%d = 1\n" % (10 + n) for n in range(typed)) + b"c"
+        asked = InfillRequest(text + below, len(text), "python", length=3, in_haste=True)
+        read.append(infiller.infill(asked).context_read)
+        assert infiller.infill(asked).context_read == 0
+    far, near = read[::8], [tokens for typed, tokens in enumerate(read) if typed % 8]
+    assert min(far) > 200 and max(near) <= 7 * 6 + 16
+    assert near[7:] == [1 + tokens for tokens in near[:7]], "the first line has no line end above"
+
+
+def test_what_is_encoded_ahead_in_haste_is_found_in_haste(infiller: Infiller) -> None:
+    ahead, typed = (replace(asked, in_haste=True) for asked in (REQUEST, TYPED))
+    assert infiller.encode_ahead(ahead, CancelToken())
+    assert infiller.infill(typed).context_cached
+    assert not infiller.infill(TYPED).context_cached, "by key, all of it is read at once"
+
+
+@pytest.mark.parametrize(("in_haste", "canvases"), [(False, 3), (True, 1)])
+def test_in_haste_one_canvas_is_written(
+    infiller: Infiller, in_haste: bool, canvases: int
+) -> None:
+    """The largest one: it holds what the others do."""
+    infiller.ranking = replace(infiller.ranking, quantiles=(0.3, 0.6, 0.9), forks=0)
+    seen: list[list[int]] = []
+    asked = replace(TYPED, length="predicted", in_haste=in_haste)
+    infiller.infill(asked, on_step=lambda step: seen.append([len(row) for row in step.ids]))
+    assert len(seen[0]) == canvases
+    by_key: list[list[int]] = []
+    infiller.infill(
+        replace(asked, in_haste=False),
+        on_step=lambda step: by_key.append([len(row) for row in step.ids]),
+    )
+    assert max(seen[0]) == max(by_key[0])
+
+
 def test_encoding_ahead_is_given_up_between_layers(infiller: Infiller) -> None:
     class SecondLook(CancelToken):
         looks = 0

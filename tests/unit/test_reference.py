@@ -58,14 +58,31 @@ def test_kept_slots_answer_alike_however_the_caches_stand(tiny_model_dir: Path) 
     config = InfillConfig(context_tokens=120)
     served = Infiller.load(tiny_model_dir, threads=2, precision="fp32", config=config)
     for opened in example_holes(3):
-        asked = replace(request(opened), keep_slots=True)
+        asked = replace(request(opened), in_haste=True)
         first = served.infill(asked)
-        served.infill(replace(request(opened, 1), keep_slots=True))
+        served.infill(replace(request(opened, 1), in_haste=True))
         again = served.infill(asked)
         served.contexts.clear()
         cold = served.infill(asked)
         assert (again.context_cached, cold.context_cached) == (True, False)
         assert same(again, first) and same(cold, first)
+
+
+def test_answers_in_haste_do_not_depend_on_the_line_before(tiny_model_dir: Path) -> None:
+    """Half of the context is there then, since the line before had the same far part."""
+    served = Infiller.load(tiny_model_dir, threads=2, precision="fp32")
+    shared = 0
+    for opened in example_holes(6):
+        asked = replace(request(opened), in_haste=True)
+        cold = served.infill(asked)
+        served.contexts.clear()
+        above = opened.text[: opened.cursor].rsplit(b"\n", 2)[0]
+        served.infill(replace(asked, text=above + opened.text[opened.cursor :], cursor=len(above)))
+        warm = served.infill(asked)
+        shared += 0 < warm.context_read < cold.context_read
+        assert same(warm, cold)
+        served.contexts.clear()
+    assert shared, "no line shared its far part with the line before"
 
 
 @pytest.mark.slow

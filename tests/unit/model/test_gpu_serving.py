@@ -17,11 +17,11 @@ pytestmark = [
 HOLES = 20
 
 
-def answers(infiller: Infiller, *, keep_slots: bool) -> list[InfillResult]:
+def answers(infiller: Infiller, *, in_haste: bool) -> list[InfillResult]:
     return [
         infiller.infill(
             InfillRequest(
-                hole.text, hole.cursor, hole.language, alternatives=5, keep_slots=keep_slots
+                hole.text, hole.cursor, hole.language, alternatives=5, in_haste=in_haste
             )
         )
         for hole in example_holes(HOLES)
@@ -32,14 +32,14 @@ def texts(results: list[InfillResult]) -> list[list[str]]:
     return [[candidate.text for candidate in result.candidates] for result in results]
 
 
-@pytest.mark.parametrize("keep_slots", [False, True])
+@pytest.mark.parametrize("in_haste", [False, True])
 def test_in_float32_the_texts_are_those_of_the_processor(
-    keep_slots: bool, bundled_model_dir: Path
+    in_haste: bool, bundled_model_dir: Path
 ) -> None:
     there, here = (
         answers(
             Infiller.load(bundled_model_dir, 2, precision="fp32", device=device),
-            keep_slots=keep_slots,
+            in_haste=in_haste,
         )
         for device in ("cuda", "cpu")
     )
@@ -57,9 +57,9 @@ def test_auto_takes_the_gpu_in_half_precision_and_says_nearly_the_same(
     monkeypatch.delenv("DIFFILL_DEVICE")
     infiller = Infiller.load(bundled_model_dir, 2)
     assert infiller.denoiser.device.type == "cuda"
-    there = texts(answers(infiller, keep_slots=False))
+    there = texts(answers(infiller, in_haste=False))
     on_cpu = Infiller.load(bundled_model_dir, 2, precision="fp32", device="cpu")
-    here = texts(answers(on_cpu, keep_slots=False))
+    here = texts(answers(on_cpu, in_haste=False))
     first = sum(one[:1] == other[:1] for one, other in zip(there, here, strict=True))
     assert first >= 0.8 * HOLES
 

@@ -130,6 +130,7 @@ class Contexts:
 
         What stands between them counts towards the budget, but leaves a third of it to the rest.
         """
+        self._follow_load()
         first, last = placements[0], placements[-1]
         between = sum(
             len(self._tokenizer.encode(data[one.end : other.anchor]))
@@ -145,15 +146,21 @@ class Contexts:
         self, parts: ContextInParts, cancel: CancelToken | None, keep: bool
     ) -> EncodedContext:
         """The far part, and on top of it the near lines."""
-        far, tokens_read = self._encoded(parts.far, cancel, keep)
+        self._follow_load()
         opened = Opened(parts.before, parts.kept_after, parts.moved)
-        ids_1N, positions_1N = torch.tensor([parts.read_ids]), torch.tensor([parts.read_positions])
+        tokens_read = 0
 
         def make() -> ContextCache:
             nonlocal tokens_read
+            far, tokens_read = self._encoded(parts.far, cancel, keep)
             tokens_read += len(parts.read_ids)
+            ids_1N, positions_1N = (
+                torch.tensor([values]) for values in (parts.read_ids, parts.read_positions)
+            )
             return self._denoiser.extend_context(far, opened, ids_1N, positions_1N, cancel)
 
+        if keep and parts.far in self._caches:
+            self._caches.move_to_end(parts.far)  # the next line will ask for it
         cache = self._recall(self._caches, parts, make, keep)
         self._make_room()
         return EncodedContext(parts.whole(), cache, tokens_read)
@@ -162,8 +169,6 @@ class Contexts:
         self, context: Context, cancel: CancelToken | None, keep: bool
     ) -> tuple[ContextCache, int]:
         """What a context's tokens have to say, and how many had to be read for it."""
-        if self._spare_cores is not None:  # every request comes by here
-            torch.set_num_threads(self._spare_cores.threads())
         tokens_read = 0
 
         def make() -> ContextCache:
@@ -175,6 +180,11 @@ class Contexts:
         cache = self._recall(self._caches, context, make, keep)
         self._make_room()
         return cache, tokens_read
+
+    def _follow_load(self) -> None:
+        """As many threads as are spare now: every request comes by here."""
+        if self._spare_cores is not None:
+            torch.set_num_threads(self._spare_cores.threads())
 
     def _make_room(self) -> None:
         """Forget the places asked about least recently, while they take too much memory."""

@@ -22,9 +22,10 @@ class InfillRequest:
     the nearest first. `repository`: the lines of other files, which may be quoted, too. `repair`:
     mask again and denoise again what does not parse. `at_once`: where quotes are as good as the
     model, answer with them alone (`first_look`). `in_haste`: quicker and nearly as
-    good: in each pass read what changed since the one before (`model.kept_slots`), and of the
-    context little more than the lines just above (`text.near_lines`). `within_line`:
-    before code at the start of a line no line of its own is meant (`implied_newline`).
+    good: in each pass read what changed since the one before (`model.kept_slots`), of the context
+    little more than the lines just above (`text.near_lines`), and write the largest canvas only.
+    `within_line`: before code at the start of a line no line of its own is meant
+    (`implied_newline`).
     """
 
     text: str | bytes

@@ -51,6 +51,32 @@ def test_what_is_encoded_ahead_in_haste_is_found_in_haste(infiller: Infiller) ->
     assert not infiller.infill(TYPED).context_cached, "by key, all of it is read at once"
 
 
+def test_a_place_whose_far_part_was_forgotten_is_found_all_the_same(tiny_model_dir: Path) -> None:
+    config = InfillConfig(cached_contexts=2)
+    infiller = Infiller.load(tiny_model_dir, threads=1, config=config)
+    asked = replace(TYPED, in_haste=True)
+    assert infiller.infill(asked).context_read > 0
+    infiller.infill(replace(REQUEST, text="# elsewhere\nx = \n", cursor=16))
+    assert infiller.infill(asked).context_read == 0
+
+
+def test_a_far_part_in_use_is_not_forgotten(tiny_model_dir: Path) -> None:
+    """Whoever types on a line will ask for the next one, which shares it."""
+    infiller = Infiller.load(tiny_model_dir, threads=1, config=InfillConfig(cached_contexts=3))
+    below = "".join(f"b{n} = {n}\n" for n in range(40))
+
+    def asked(line: str) -> InfillRequest:
+        text = f"{BEFORE}{line}    ret"
+        return InfillRequest(f"{text}\n{below}", len(text), "python", length=3, in_haste=True)
+
+    elsewhere = [replace(REQUEST, text=f"# {n}\nx = \n", cursor=8) for n in range(2)]
+    first = infiller.infill(asked("")).context_read
+    infiller.infill(elsewhere[0])
+    infiller.infill(asked(""))
+    infiller.infill(elsewhere[1])  # a fourth context: the first of elsewhere goes
+    assert infiller.infill(asked("    z = 1\n")).context_read < 60 < first
+
+
 @pytest.mark.parametrize(("in_haste", "canvases"), [(False, 3), (True, 1)])
 def test_in_haste_one_canvas_is_written(
     infiller: Infiller, in_haste: bool, canvases: int

@@ -3,7 +3,7 @@
 Fills the same holes with, in turn and in one process with one thread each:
 
 - `diffill`: one canvas of N slots on a cached context, as serving runs it by key;
-- `slots kept`: the same as serving runs it while somebody types (docs/decisions/0021);
+- `slots kept`: the same as serving runs it while somebody types (docs/decisions/0021 and 0025);
 - `full sequence`: the usual sampler, the same weights and answers, but the whole sequence goes
   through the model at every step;
 - `twin`: the autoregressive twin with its key-value cache, at most N tokens (`--twin`);

@@ -97,8 +97,7 @@ def rank(
     for draft in drafts:
         if draft.text not in syntax:
             syntax[draft.text] = syntax_of(site, draft.inserted)
-    whole = list(drafts)
-    for draft in whole:
+    for draft in tuple(drafts):
         if not syntax[draft.text].parses and draft.result.finished:
             trimmed = _trim(tokenizer, site, draft, pins, constraint)
             if trimmed is not None:
@@ -108,7 +107,7 @@ def rank(
     best: dict[str, tuple[tuple[bool, float], Candidate]] = {}
     for draft in drafts:
         evidence = replace(
-            _evidence(lengths, site, draft, whole, pins, syntax[draft.text].parses),
+            _evidence(lengths, site, draft, pins, syntax[draft.text].parses),
             errors_more=more[draft.text],
             repeats=repeats.log_odds(draft.inserted),
             quote=_quote_evidence(quoted.get(draft.text)),
@@ -132,7 +131,7 @@ def rank(
         if text in best and best[text][0][0]:
             continue
         evidence = replace(
-            _evidence_of_quote(lengths, site, text, placed, whole, syntax[text].parses),
+            _evidence_of_quote(lengths, site, placed, syntax[text].parses),
             errors_more=more[text],
             repeats=repeats.log_odds(with_line_ends(placed.quote.text, site.data)),
         )
@@ -196,12 +195,7 @@ def _quote_evidence(placed: PlacedQuote | None) -> QuoteEvidence | None:
 
 
 def _evidence_of_quote(
-    lengths: LengthTable,
-    site: Site,
-    text: str,
-    placed: PlacedQuote,
-    drafts: Sequence[_Draft],
-    parses: bool,
+    lengths: LengthTable, site: Site, placed: PlacedQuote, parses: bool
 ) -> Evidence:
     """The evidence for a quote that no finished canvas says, too."""
     inserted = with_line_ends(placed.quote.text, site.data)
@@ -252,12 +246,7 @@ def _trim(
 
 
 def _evidence(
-    lengths: LengthTable,
-    site: Site,
-    draft: _Draft,
-    drafts: Sequence[_Draft],
-    pins: int,
-    parses: bool,
+    lengths: LengthTable, site: Site, draft: _Draft, pins: int, parses: bool
 ) -> Evidence:
     result = draft.result
     ended = result.reason == "ended" and not draft.trimmed

@@ -69,7 +69,7 @@ class ExtendPass:
         if self._cancel is not None:
             self._cancel.raise_if_cancelled()
         context, opened = self._cache.layers[len(self._layers)], self._opened
-        (key_1HCD, value_1HCD), dtype = (context.key_1HCD, context.value_1HCD), self.kept_dtype
+        key_1HCD, value_1HCD, dtype = context.key_1HCD, context.value_1HCD, context.key_1HCD.dtype
         keys = (
             key_1HCD[:, :, : opened.before],
             self._turn(key_1HCD[:, :, opened.after :], opened.moved),
@@ -81,11 +81,6 @@ class ExtendPass:
             value_1HLD.to(dtype),
         )
         self._layers.append(LayerContext(torch.cat(keys, dim=2), torch.cat(values, dim=2)))
-
-    @property
-    def kept_dtype(self) -> torch.dtype:
-        """What keys and values are kept in."""
-        return self._cache.layers[0].key_1HCD.dtype
 
     def finish(self, positions_1N: torch.Tensor) -> ContextCache:
         """The extended context, once the trunk has run; `positions_1N` are those that were read."""

@@ -3,14 +3,16 @@
 Keys are contents, so typing on a line, going back to a place, undo and another alternative find
 what is there, and an edit elsewhere in the window does not. Least recently used places go first.
 
-Invariants: a context is kept whole or not at all; what is kept is never written to.
+Invariants: a context is kept whole or not at all; what is kept is never written to; what is
+encoded ahead of need takes the place of nothing that the last request used.
 """
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
@@ -87,6 +89,8 @@ class Contexts:
         self._cache_bytes = 1e6 * cache_mb
         self._caches: OrderedDict[Context | ContextInParts, ContextCache] = OrderedDict()
         self._indexes: OrderedDict[tuple[bytes, bytes], CopyIndex] = OrderedDict()
+        self._in_use: frozenset[Context | ContextInParts] = frozenset()
+        self._ahead = False
 
     def __len__(self) -> int:
         return len(self._caches)
@@ -98,8 +102,23 @@ class Contexts:
 
     def clear(self) -> None:
         """Forget every place."""
+        self._in_use = frozenset()
         self._caches.clear()
         self._indexes.clear()
+
+    @contextmanager
+    def ahead(self) -> Iterator[bool]:
+        """What is encoded meanwhile is for a request that may come; whether there is room for it.
+
+        Without room, a context would be encoded for nothing.
+        """
+        in_use = [cache.bytes for key, cache in self._caches.items() if key in self._in_use]
+        size = sum(in_use) + max(in_use, default=0)
+        self._ahead = True
+        try:
+            yield size <= self._cache_bytes and len(in_use) < self._places
+        finally:
+            self._ahead = False
 
     def encode(
         self, data: bytes, placement: Placement, language: str, cancel: CancelToken | None = None,
@@ -107,6 +126,8 @@ class Contexts:
     ) -> EncodedContext:  # fmt: skip
         """The context of one hole of `data`. Raises Cancelled within one layer of the model.
 
+        Before the first layer it is laid out, for which no more of `data` is tokenized than the
+        budget's tokens may have: as long as a layer, in the worst of texts.
         `keep`: not for a place that nobody will come back to, which would push out one that
         somebody will. `in_haste`: in two parts, where the model can, so that little has to be read
         for the next line (`text.near_lines`).
@@ -129,6 +150,7 @@ class Contexts:
         """The context of several holes, in order and apart, as `encode` does for one.
 
         What stands between them counts towards the budget, but leaves a third of it to the rest.
+        All of it is tokenized before anybody looks at `cancel`.
         """
         self._follow_load()
         first, last = placements[0], placements[-1]
@@ -140,13 +162,19 @@ class Contexts:
         outside = Placement(first.anchor, last.end, (), b"")
         window = window_around(self._tokenizer, data, outside, budget)
         context = lay_out(self._tokenizer, data, window, placements, language)
-        return EncodedContext(context, *self._encoded(context, cancel, keep))
+        encoded = EncodedContext(context, *self._encoded(context, cancel, keep))
+        self._used(keep, context)
+        return encoded
 
     def _encode_in_parts(
         self, parts: ContextInParts, cancel: CancelToken | None, keep: bool
     ) -> EncodedContext:
-        """The far part, and on top of it the near lines."""
+        """The far part, and on top of it the near lines, if there are any."""
         self._follow_load()
+        if not parts.near_ids:
+            encoded = EncodedContext(parts.far, *self._encoded(parts.far, cancel, keep))
+            self._used(keep, parts.far)
+            return encoded
         opened = Opened(parts.before, parts.kept_after, parts.moved)
         tokens_read = 0
 
@@ -163,6 +191,7 @@ class Contexts:
             self._caches.move_to_end(parts.far)  # the next line will ask for it
         cache = self._recall(self._caches, parts, make, keep)
         self._make_room()
+        self._used(keep, parts.far, parts)
         return EncodedContext(parts.whole(), cache, tokens_read)
 
     def _encoded(
@@ -186,11 +215,20 @@ class Contexts:
         if self._spare_cores is not None:
             torch.set_num_threads(self._spare_cores.threads())
 
+    def _used(self, keep: bool, *keys: Context | ContextInParts) -> None:
+        """A request has been given these, which work ahead leaves alone then."""
+        if keep and not self._ahead:
+            self._in_use = frozenset(keys)
+
     def _make_room(self) -> None:
-        """Forget the places asked about least recently, while they take too much memory."""
+        """Forget the places asked about least recently, while there are too many; one is kept."""
+        spared = self._in_use if self._ahead else frozenset()
         size = sum(cache.bytes for cache in self._caches.values())
-        while size > self._cache_bytes and len(self._caches) > 1:
-            size -= self._caches.popitem(last=False)[1].bytes
+        for key in [key for key in self._caches if key not in spared]:
+            fits = size <= self._cache_bytes and len(self._caches) <= self._places
+            if fits or len(self._caches) == 1:
+                return
+            size -= self._caches.pop(key).bytes
 
     def index(self, data: bytes, placement: Placement, *, keep: bool = True) -> CopyIndex:
         """What `data` says around the hole, made ready for votes. `keep`: as in `encode`."""
@@ -204,7 +242,10 @@ class Contexts:
             before, after = (self._tokenizer.encode(part) for part in around)
             return CopyIndex((before, after), ending=after)
 
-        return self._recall(self._indexes, around, make, keep)
+        index = self._recall(self._indexes, around, make, keep)
+        if len(self._indexes) > self._places:
+            self._indexes.popitem(last=False)
+        return index
 
     def _recall(self, kept: OrderedDict[K, V], key: K, make: Callable[[], V], keep: bool) -> V:
         value = kept.get(key)
@@ -213,6 +254,4 @@ class Contexts:
         if keep:
             kept[key] = value
             kept.move_to_end(key)
-            if len(kept) > self._places:
-                kept.popitem(last=False)
         return value

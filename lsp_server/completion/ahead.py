@@ -5,6 +5,10 @@ before the line is there. What was answered without the model has not been encod
 this line comes first. Invariant: a prediction is a document that one acceptance and one Enter,
 or one Enter alone, would make of this one; nothing is predicted where the cursor is not at the
 end of its line.
+
+Whoever has completions at keys of typing asks for the next line by typing, in haste, also where
+this line was asked for by key; whoever has not asks by key again. The two have nothing of one
+another's contexts (docs/decisions/0025).
 """
 
 from __future__ import annotations
@@ -19,13 +23,21 @@ from lsp_server.engine.engine import EngineRequest
 
 
 def next_requests(
-    request: CompletionRequest, shown: Sequence[Suggestion], *, at_once: bool = False
+    request: CompletionRequest,
+    shown: Sequence[Suggestion],
+    *,
+    while_typing: bool,
+    at_once: bool = False,
 ) -> tuple[EngineRequest, ...]:
-    """The likeliest first; at most two, and this line if it was answered `at_once`."""
+    """The likeliest first; at most two, and this line if it was answered `at_once`.
+
+    `while_typing`: whether keys of typing ask, too.
+    """
     data = request.document.data
     asked = EngineRequest(
         data, request.cursor, request.document.grammar,
-        elsewhere=tuple(document.data for document in request.elsewhere), in_haste=True,
+        elsewhere=tuple(document.data for document in request.elsewhere),
+        in_haste=while_typing,
     )  # fmt: skip
     found = [asked] if at_once else []
     _, line_end = request.document.line(request.cursor)

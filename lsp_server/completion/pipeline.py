@@ -84,7 +84,9 @@ async def complete(
 
     # 8. While the person looks: what they may ask for next.
     if settings.performance.encode_ahead:
-        engine.ahead(ahead.next_requests(request, likely, at_once=answer.at_once))
+        typing, at_once = settings.inline.trigger == "auto", answer.at_once
+        likeliest = ahead.next_requests(request, likely, while_typing=typing, at_once=at_once)
+        engine.ahead(likeliest)
     return shown
 
 

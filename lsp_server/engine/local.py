@@ -197,8 +197,9 @@ class LocalFiller:
         return EngineScoreAnswer(result.words, result.end, result.tokens)
 
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
-        with self._on_device():
-            self._infiller.encode_ahead(_asked(request), cancel)
+        with self._on_device(), self._infiller.contexts.ahead() as has_room:
+            if has_room:
+                self._infiller.encode_ahead(_asked(request), cancel)
 
     @contextmanager
     def _on_device(self) -> Iterator[None]:

@@ -130,14 +130,9 @@ class WorkerEngine:
 
     def submit(self, request: EngineRequest, cancel: CancelToken) -> Future[EngineAnswer]:
         encoding = Encoding(request, cancel, self._newest)
-
-        def call(filler: Filler) -> EngineAnswer:
-            try:
-                return filler.infill(request, cancel, encoding)
-            finally:
-                self._newest.done(request)
-
-        return self._submit(call, cancel, request)
+        return self._submit(
+            lambda filler: filler.infill(request, cancel, encoding), cancel, request
+        )
 
     def submit_rewrite(
         self,
@@ -173,7 +168,7 @@ class WorkerEngine:
         if self._status.state is EngineState.CLOSED:
             future.set_exception(EngineUnavailable("the engine is closed"))
         else:
-            self._newest.request = request
+            self._newest.comes(request, future)
             self._ahead.cancel("superseded")
             self._put(job)
             cancel.listen(partial(_overtake, weakref.ref(job)))  # the queue is what holds it
@@ -267,6 +262,7 @@ class WorkerEngine:
                 self._prepare(job)
             else:
                 self._answer(job)
+                self._newest.done(job.future)
 
     def _next(self, worked: bool) -> _Job | _Ahead | Beside | None:
         """The next job. After work, if none comes for a while, there is a rest first."""

@@ -30,18 +30,21 @@ def test_what_was_encoded_ahead_is_found_and_answers_alike(infiller: Infiller) -
     assert ahead.candidates == plain.candidates
 
 
-def test_line_after_line_little_is_read(infiller: Infiller) -> None:
-    """Who types in haste pays for the far part once in eight lines."""
-    below = b"\n" + b"".join(b"b%d = %d\n" % (n, n) for n in range(40))
+@pytest.mark.parametrize("outside", [0, 400])
+def test_line_after_line_little_is_read(infiller: Infiller, outside: int) -> None:
+    """Who types in haste pays for the far part once in eight lines, in a large document, too."""
+    above = b"".join(b"d%d = %d\n" % (n, n) for n in range(outside))
+    below = b"\n" + b"".join(b"b%d = %d\n" % (n, n) for n in range(outside + 40))
     read = []
     for typed in range(17):
-        text = b"".join(b"a%d = 1\n" % (10 + n) for n in range(typed)) + b"c"
+        text = above + b"".join(b"a%d = 1\n" % (10 + n) for n in range(typed)) + b"c"
         asked = InfillRequest(text + below, len(text), "python", length=3, in_haste=True)
         read.append(infiller.infill(asked).context_read)
         assert infiller.infill(asked).context_read == 0
     far, near = read[::8], [tokens for typed, tokens in enumerate(read) if typed % 8]
     assert min(far) > 200 and max(near) <= 7 * 6 + 16
-    assert near[7:] == [1 + tokens for tokens in near[:7]], "the first line has no line end above"
+    first_has_none = 0 if outside else 1
+    assert near[7:] == [first_has_none + tokens for tokens in near[:7]], "no line end above line 0"
 
 
 def test_what_is_encoded_ahead_in_haste_is_found_in_haste(infiller: Infiller) -> None:
@@ -93,6 +96,40 @@ def test_in_haste_one_canvas_is_written(
         on_step=lambda step: by_key.append([len(row) for row in step.ids]),
     )
     assert max(seen[0]) == max(by_key[0])
+
+
+@pytest.mark.parametrize("in_haste", [False, True])
+@pytest.mark.parametrize("limit", ["memory", "places"])
+@pytest.mark.parametrize("room_for", [0, 1])
+def test_what_is_encoded_ahead_takes_no_place_of_the_last_request(
+    tiny_model_dir: Path, in_haste: bool, limit: str, room_for: int
+) -> None:
+    """Whoever types on needs that; in haste a far part and one with near lines."""
+    asked = replace(TYPED, in_haste=in_haste)
+    elsewhere = [
+        replace(REQUEST, text=f"# {n}\n{BEFORE}", cursor=4, in_haste=in_haste) for n in range(3)
+    ]
+    plenty = Infiller.load(tiny_model_dir, threads=1)
+    plenty.infill(asked)
+    [*used] = plenty.contexts._caches.values()
+    places = len(used) + room_for
+    config = InfillConfig(cached_contexts=places)
+    if limit == "memory":
+        sizes = [cache.bytes for cache in used]
+        config = InfillConfig(cache_mb=(sum(sizes) + 1.5 * room_for * max(sizes)) / 1e6)
+    infiller = Infiller.load(tiny_model_dir, threads=1, config=config)
+    infiller.infill(elsewhere[2])
+    before = infiller.infill(asked).candidates
+    for request in elsewhere[:2]:
+        with infiller.contexts.ahead() as has_room:
+            infiller.encode_ahead(request, CancelToken())
+        assert has_room is bool(room_for)
+    assert len(infiller.contexts) == len(used) + room_for
+    again = infiller.infill(asked)
+    assert again.context_cached and again.candidates == before
+    infiller.infill(elsewhere[0])
+    infiller.infill(elsewhere[1])
+    assert len(infiller.contexts) <= places, "a real request takes what place it needs"
 
 
 def test_encoding_ahead_is_given_up_between_layers(infiller: Infiller) -> None:

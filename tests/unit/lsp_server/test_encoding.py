@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 
@@ -17,11 +19,12 @@ WAIT_S = 30.0
 CURSOR = "█"
 
 
-def at(drawn: str, language: str = "python") -> EngineRequest:
+def at(drawn: str, language: str = "python", *, in_haste: bool = False) -> EngineRequest:
     """A request for a document that is drawn with its cursor."""
     text = drawn.encode()
     cursor = text.index(CURSOR.encode())
-    return EngineRequest(text.replace(CURSOR.encode(), b""), cursor, language)
+    text = text.replace(CURSOR.encode(), b"")
+    return EngineRequest(text, cursor, language, in_haste=in_haste)
 
 
 LINE = at("a = 1\n█\nb = 2\n")
@@ -43,6 +46,19 @@ LINE = at("a = 1\n█\nb = 2\n")
 def test_contexts_differ_in_all_but_the_line_before_the_cursor(drawn: str, same: bool) -> None:
     assert same_context(LINE, at(drawn)) is same
     assert not same_context(LINE, at(drawn, "go"))
+    assert not same_context(LINE, at(drawn, in_haste=True)), "it is in two parts"
+
+
+def test_in_haste_the_lines_after_a_boundary_have_a_far_part_in_common() -> None:
+    """Enter does not break off what the line that it opens needs first."""
+    eight = "a = 1\n" * 8
+    first, typed, opened = (
+        at(f"{eight}{below}\nb = 2\n", in_haste=True) for below in ("█", "b = 1█", "b = 1\n    █")
+    )
+    assert same_context(first, typed) and same_context(first, opened)
+    assert same_context(typed, opened)
+    assert not same_context(typed, at(f"{eight}b = 1\n█\nb = 3\n", in_haste=True))
+    assert not same_context(at(f"{eight}b = 1█\n"), at(f"{eight}b = 1\n█\n")), "by key all is read"
 
 
 @pytest.mark.parametrize(
@@ -139,6 +155,23 @@ def test_who_types_on_waits_for_the_rest_of_one_context_only(filler: _Encoder, a
     assert filler.encoded == [b"a = 1\n"]
 
 
+def test_it_goes_on_while_the_one_that_came_for_it_is_overtaken_as_well(
+    filler: _Encoder, ask: Ask
+) -> None:
+    """A burst of keys: the third waits for a pause before it asks."""
+    first, token = ask("a = 1\n█\n")
+    assert filler.began.acquire(timeout=WAIT_S)
+    token.cancel("superseded")
+    second, token = ask("a = 1\nb█\n")
+    token.cancel("superseded")
+    with pytest.raises(Cancelled, match="superseded"):
+        second.result(WAIT_S)
+    filler.layers.release(3)
+    with pytest.raises(Cancelled, match="superseded"):
+        first.result(WAIT_S)
+    assert filler.encoded == [b"a = 1\n"]
+
+
 def test_who_goes_elsewhere_does_not_wait_for_it(filler: _Encoder, ask: Ask) -> None:
     first, token = ask("a = 1\n█\n")
     assert filler.began.acquire(timeout=WAIT_S)
@@ -149,6 +182,22 @@ def test_who_goes_elsewhere_does_not_wait_for_it(filler: _Encoder, ask: Ask) -> 
         first.result(WAIT_S)
     assert second.result(WAIT_S).candidates
     assert filler.encoded == [b"a = 1\nb = 2\n"]
+
+
+def test_by_key_nobody_waits_for_what_was_begun_in_haste(
+    filler: _Encoder, engine: WorkerEngine, ask: Ask
+) -> None:
+    token = CancelToken()
+    typed = engine.submit(at("a = 1\n█\n", in_haste=True), token)
+    assert filler.began.acquire(timeout=WAIT_S)
+    token.cancel("superseded")
+    by_key, _ = ask("a = 1\n█\n")
+    filler.layers.release(1)
+    with pytest.raises(Cancelled, match="superseded"):
+        typed.result(WAIT_S)
+    assert filler.encoded == []
+    filler.layers.release(3)
+    assert by_key.result(WAIT_S).candidates
 
 
 def test_work_ahead_of_need_goes_on_for_the_line_that_enter_opens(
@@ -175,3 +224,32 @@ def test_closing_ends_it(filler: _Encoder, engine: WorkerEngine, ask: Ask) -> No
     with pytest.raises(Cancelled, match="shutting down"):
         first.result(WAIT_S)
     assert filler.encoded == []
+
+
+class _Held:
+    """Stands for what a request holds; bytes cannot be watched."""
+
+
+def test_what_was_overtaken_last_is_let_go_once_the_work_before_it_is_done(
+    filler: _Encoder,
+) -> None:
+    """Nobody may ask again for hours: the file was closed."""
+    rested = threading.Semaphore(0)
+    engine = WorkerEngine(
+        lambda config: filler,  # type: ignore[arg-type, return-value]
+        rest=rested.release,
+        rest_after_s=0.001,
+    )
+    first, token, held = engine.submit(LINE, CancelToken()), CancelToken(), _Held()
+    alive = weakref.ref(held)
+    overtaken = engine.submit(replace(LINE, repository=held), token)  # type: ignore[arg-type]
+    del held
+    token.cancel("stale")
+    with pytest.raises(Cancelled, match="stale"):
+        overtaken.result(0)
+    filler.layers.release(3)
+    assert first.result(WAIT_S).candidates
+    assert rested.acquire(timeout=WAIT_S), "the thread has come by the overtaken one, too"
+    assert alive() is None
+    engine.close()
+    assert engine.join(WAIT_S)

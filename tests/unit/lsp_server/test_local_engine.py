@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from diffusion.cancel import Cancelled, CancelToken
+from diffusion.infill import InfillConfig, Infiller
 from diffusion.text.line_index import LineIndex
 from lsp_server.engine.engine import (
     EngineConfig,
@@ -154,3 +155,18 @@ def test_what_torch_raises_on_a_gpu_is_told_as_the_gpus(tiny_model_dir: Path) ->
     broken.device = torch.device("cuda")
     with pytest.raises(DeviceFailed, match=r"cuda, which failed \(CUDA out of memory.\), and runs"):
         filler.infill(asked, CancelToken())
+
+
+def test_what_is_prepared_without_room_is_not_encoded(tiny_model_dir: Path) -> None:
+    """With room it is; and neither way it takes the place of what was asked last."""
+    below = EngineRequest(TEXT + b"    \n", len(TEXT) + 4, "python")
+    for cached_contexts, found in ((1, False), (2, True)):
+        config = InfillConfig(cached_contexts=cached_contexts)
+        infiller = Infiller.load(tiny_model_dir, threads=1, config=config)
+        filler = LocalFiller(infiller, "tiny")
+        filler.infill(EngineRequest(TEXT, CURSOR, "python"), CancelToken())
+        filler.prepare(below, CancelToken())
+        assert len(infiller.contexts) == cached_contexts
+        again = filler.infill(EngineRequest(TEXT, CURSOR, "python"), CancelToken())
+        assert again.context_cached
+        assert filler.infill(below, CancelToken()).context_cached is found

@@ -118,12 +118,12 @@ def offset_of(data: bytes, position: Position, *, name: str = "the document") ->
     return start + len(line[: position.column].encode("utf-8"))
 
 
-def range_of(data: bytes, text: str) -> tuple[int, int]:
+def range_of(data: bytes, text: str, *, name: str = "the document") -> tuple[int, int]:
     """The byte range of L:C-L:C, as in `3:4-3:9`. Raises DocumentError as `offset_of` does."""
     begin, dash, end = text.partition("-")
     if not dash:
         raise DocumentError(f"{text!r} is no range", fix="write L:C-L:C, such as 3:4-3:9")
-    start, stop = (offset_of(data, parse_position(part)) for part in (begin, end))
+    start, stop = (offset_of(data, parse_position(part), name=name) for part in (begin, end))
     if start > stop:
         raise DocumentError(f"{text} ends before it begins", fix="give the earlier place first")
     return start, stop

@@ -7,7 +7,6 @@ the input has been checked.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from diffusion.infill_cli import (
     lines_of,
     read_named,
 )
+from diffusion.json_line import json_line
 from diffusion.text.line_tasks import LineTask, bridge_task, comment_task
 from diffusion.text.parts import MARKER, Span, find_markers, split
 from diffusion.text.syntax import SyntaxTree
@@ -104,16 +104,19 @@ def fill(
                     "--comment was given with --hole or --pin", fix="give one or the other"
                 )
             tree = SyntaxTree.parse(data, chosen)
-            return comment_task(tree, data, offset_of(data, parse_position(comment)))
-        holes = [range_of(data, text) for text in hole or ()]
-        pins = [range_of(data, text) for text in pin or ()]
+            place = offset_of(data, parse_position(comment), name=str(file))
+            return comment_task(tree, data, place)
+        holes = [range_of(data, text, name=str(file)) for text in hole or ()]
+        pins = [range_of(data, text, name=str(file)) for text in pin or ()]
+        words = {("hole", span): text for span, text in zip(holes, hole or (), strict=True)}
+        words |= {("pin", span): text for span, text in zip(pins, pin or (), strict=True)}
         mark = MARKER if marker is None else marker
         holes = holes or find_markers(data, mark)
         if not holes:
             raise ConfigError(
                 f"{file} holds no {mark}", fix="mark the holes, or give --hole L:C-L:C"
             )
-        split(data, holes, pins)
+        split(data, holes, pins, called=lambda kind, at: f"--{kind} {words[kind, at]} of {file}")
         return holes, pins
 
     asked = _Asked(alternatives, model, adapter, language, repository)
@@ -162,7 +165,7 @@ def _run(
     as_json: bool,
     write: bool,
 ) -> None:
-    with answered(as_json):
+    with answered(as_json, acts=write):
         data = read_named(file)
         check_range("--alternatives", asked.alternatives, 1, MAX_ALTERNATIVES)
         chosen = language_of(file, data, asked.language)
@@ -175,7 +178,7 @@ def _run(
         if write and result.fills:
             _write(file, data, filled(data, holes, result.fills[0].texts))
     if as_json:
-        print(json.dumps(as_document(result, holes)))
+        print(json_line(as_document(result, holes)))
     else:
         _show(data, holes, result, file.name)
 

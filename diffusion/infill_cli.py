@@ -8,7 +8,6 @@ loaded after the input has been checked.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -21,7 +20,8 @@ import typer
 from diffusion.adapters.chosen import asked_adapter
 from diffusion.document import offset_of, parse_position, read_document
 from diffusion.errors import ConfigError, DiffillError
-from diffusion.refusal import refusal
+from diffusion.json_line import json_line
+from diffusion.refusal import check_stdout, refusal
 from diffusion.threads import follow
 
 if TYPE_CHECKING:
@@ -110,24 +110,27 @@ def infill(
         others = None if repository is None else lines_of(repository, file, chosen)
         result = _run(data, cursor, chosen, slots, alternatives, deadline_ms, model, tuned, others)
     if as_json:
-        print(json.dumps(as_document(result)))  # in ASCII: stdout may have any encoding
+        print(json_line(as_document(result)))
     else:
         _show(data, result)
 
 
 @contextmanager
-def answered(as_json: bool) -> Iterator[None]:
+def answered(as_json: bool, *, acts: bool = False) -> Iterator[None]:
     """While open, a known failure, or the system's, is told in both forms and ends the command.
 
-    For the work only: what goes wrong while the answer is printed cannot be told there.
+    For the work only: what goes wrong while the answer is printed cannot be told there. `acts`:
+    the work is of use where nobody can be answered, as stdout is closed.
     """
     try:
+        if not acts:
+            check_stdout()
         yield
     except (DiffillError, OSError) as error:
         said = refusal(error) if isinstance(error, OSError) else str(error)
         typer.echo(f"error: {said}", err=True)
         if as_json:
-            print(json.dumps({"error": said}))
+            print(json_line({"error": said}))
         raise typer.Exit(2) from error
 
 
@@ -257,32 +260,44 @@ def _show(data: bytes, result: InfillResult) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from diffusion.terminal import legend, printable, tokens_text
+    from diffusion.terminal import (
+        beside,
+        has_colours,
+        in_numbers,
+        legend,
+        printable,
+        tokens_text,
+    )
 
     console = Console(highlight=False, soft_wrap=True)
+    colours = has_colours(console)
     if not result.candidates:
         console.print(f"nothing to offer here: {result.reason or 'unknown'}", markup=False)
     line_start = data.rfind(b"\n", 0, result.hole.start) + 1
     line_end = data.find(b"\n", result.hole.end)
-    left = data[line_start : result.hole.start].decode("utf-8", "replace")
-    right = data[result.hole.end : line_end if line_end >= 0 else len(data)].removesuffix(b"\r")
+    behind = data[result.hole.end : line_end if line_end >= 0 else len(data)].removesuffix(b"\r")
+    left, right = beside(
+        data[line_start : result.hole.start].decode("utf-8", "replace"),
+        behind.decode("utf-8", "replace"),
+    )
     for number, candidate in enumerate(result.candidates, start=1):
         parses = "parses" if candidate.parses else "does not parse"
         console.print(
             Text(f"{number}. score {candidate.score:.3f}, {parses}", style="bold"), soft_wrap=True
         )
-        shown = Text(printable(left), style="dim")
+        shown = Text(left, style="dim")
         pairs = [(token.text, token.p) for token in candidate.tokens]
-        if "".join(text for text, _ in pairs) == candidate.text:
+        by_token = "".join(text for text, _ in pairs) == candidate.text
+        if by_token:
             shown.append_text(tokens_text(pairs))
         else:
             shown.append(printable(candidate.text), style="bold")
-        shown.append(printable(right.decode("utf-8", "replace")), style="dim")
-        console.print(shown)
+        console.print(shown.append(right, style="dim"))
+        if by_token and not colours:
+            console.print(f"   sure: {in_numbers(pairs)}", markup=False)
     cached = "cached" if result.context_cached else "computed"
-    console.print(
-        Text(
-            f"{result.hole.kind} at byte {result.hole.start}; {result.steps} steps, "
-            f"{result.ms:.0f} ms, context {cached}; "
-        ).append_text(legend())
+    facts = Text(
+        f"{result.hole.kind} at byte {result.hole.start}; {result.steps} steps, "
+        f"{result.ms:.0f} ms, context {cached}"
     )
+    console.print(facts.append("; ").append_text(legend()) if colours else facts)

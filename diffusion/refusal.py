@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+from diffusion.errors import ConfigError
+
 
 def refusal(error: OSError) -> str:
     """What went wrong, for people."""
@@ -22,6 +24,12 @@ def refusal(error: OSError) -> str:
         f"cannot read or write {where} ({error.strerror or error}); "
         "check its name, its permissions and the space on the disk"
     )
+
+
+def check_stdout() -> None:
+    """For what does nothing but answer there. Raises ConfigError where stdout is closed."""
+    if sys.stdout is None:
+        raise ConfigError("stdout is closed", fix="leave it open, or send it to a file")
 
 
 def of_output(error: Exception) -> bool:

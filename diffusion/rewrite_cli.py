@@ -7,7 +7,6 @@ been checked.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +24,7 @@ from diffusion.infill_cli import (
     language_of,
     read_named,
 )
+from diffusion.json_line import json_line
 from diffusion.threads import follow
 
 if TYPE_CHECKING:
@@ -79,18 +79,18 @@ def rewrite(
                 f"--from {begin} is not before --to {end}", fix="give the earlier place first"
             )
         chosen = language_of(file, data, language)
-        kept = tuple(_inside(data, text, start, stop) for text in keep or ())
+        kept = tuple(_inside(data, text, start, stop, str(file)) for text in keep or ())
         tuned = asked_adapter(adapter, model, file)
         result = _run(data, (start, stop), chosen, strength, alternatives, model, tuned, kept)
     if as_json:
-        print(json.dumps(as_document(result, start, stop)))
+        print(json_line(as_document(result, start, stop)))
     else:
         _show(data, start, stop, result, file.name)
 
 
-def _inside(data: bytes, text: str, start: int, end: int) -> tuple[int, int]:
+def _inside(data: bytes, text: str, start: int, end: int, name: str) -> tuple[int, int]:
     """The range that `--keep` names. Raises ConfigError where it lies outside the selection."""
-    first, last = range_of(data, text)
+    first, last = range_of(data, text, name=name)
     if not start <= first <= last <= end:
         raise ConfigError(
             f"--keep {text} does not lie between --from and --to", fix="keep what is selected"

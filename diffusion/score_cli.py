@@ -7,7 +7,6 @@ been checked.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +23,7 @@ from diffusion.infill_cli import (
     language_of,
     read_named,
 )
+from diffusion.json_line import json_line
 from diffusion.suspicion import Suspicion, suspicious
 from diffusion.threads import follow
 
@@ -73,7 +73,7 @@ def score(
         result = _run(data, chosen, max_tokens, code_only, model, tuned)
     found = suspicious(result.words, margin, len(result.words) if as_json else MOST_SHOWN)
     if as_json:
-        print(json.dumps(as_document(result, found, len(data))))
+        print(json_line(as_document(result, found, len(data))))
     else:
         _show(data, result, found)
 
@@ -113,13 +113,14 @@ def _run(
     from rich.progress import Progress
 
     from diffusion.infill import Infiller
-    from diffusion.scoring import ScoreRequest, score
+    from diffusion.scoring import ScoreRequest, end_after, score
 
     infiller = Infiller.load(model, threads, adapter=adapter)
-    asked = ScoreRequest(data, language, max_tokens=max_tokens, code_only=code_only)
+    end = end_after(infiller.tokenizer, data, max_tokens)
+    asked = ScoreRequest(data, language, end=end, max_tokens=max_tokens, code_only=code_only)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("scoring", total=len(data))
+        task = progress.add_task("scoring", total=end)
         return score(
             infiller, asked, on_progress=lambda done, _: progress.update(task, completed=done)
         )
@@ -129,7 +130,7 @@ def _show(data: bytes, result: ScoreResult, found: list[Suspicion]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from diffusion.terminal import printable
+    from diffusion.terminal import beside, printable
 
     console = Console(highlight=False, soft_wrap=True)
     spans = line_spans(data)
@@ -144,8 +145,9 @@ def _show(data: bytes, result: ScoreResult, found: list[Suspicion]) -> None:
             data[a:b].decode("utf-8", "replace")
             for a, b in ((start, s.word.start), (s.word.start, s.word.end), (s.word.end, end))
         )
-        line = Text("    ").append(printable(left), "dim").append(printable(word), "red")
-        console.print(line.append(printable(right), "dim"))
+        left, right = beside(left, right)
+        line = Text("    ").append(left, "dim").append(printable(word), "red")
+        console.print(line.append(right, "dim"))
     part = "" if result.end == len(data) else f", up to byte {result.end} of {len(data)}"
     console.print(
         f"{len(result.words)} words scored{part}, {len(found)} suspicious, {result.ms:.0f} ms",

@@ -7,11 +7,11 @@ view, for one encoded context and one pass a stretch (Salazar et al., 2020, "Mas
 Scoring", at the price of a batch instead of one pass a token). All tokens of a word are masked
 together, since half of a name gives the other half away (Kauf and Ivanova, 2023).
 
-Invariants: nothing is changed; at most `max_tokens` tokens are looked at, and `ScoreResult.end`
-says how far it came; words are in document order and never overlap; blanks, words of which a part
-lies outside the range, and with `code_only` words inside strings and comments, are not scored; an
-alternative never runs into the letters beside its word; `Cancelled` is raised between two
-stretches.
+Invariants: nothing is changed; no stretch is begun once `max_tokens` tokens were looked at (who
+wants no more than that asks `end_after` where to end), and `ScoreResult.end` says how far it came;
+words are in document order and never overlap; blanks, words of which a part lies outside the range,
+and with `code_only` words inside strings and comments, are not scored; an alternative never runs
+into the letters beside its word; `Cancelled` is raised between two stretches.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _LONGEST_WORD: Final = 8
 class ScoreRequest:
     """Score the words in bytes `[start, end)` of `text`; `end` None: to the end.
 
-    `max_tokens` bounds the cost: some 150 ms for every 112 tokens on one core.
+    `max_tokens` bounds the cost, to a stretch: some 150 ms for each of 112 tokens on one core.
     """
 
     text: str | bytes
@@ -126,6 +126,19 @@ def score(
         at = end
         on_progress(at - request.start, stop - request.start)
     return ScoreResult(tuple(words), at, tokens, (time.perf_counter() - began) * 1000)
+
+
+def end_after(tokenizer: Tokenizer, data: bytes, most_tokens: int) -> int:
+    """The byte up to which a document has no more tokens than that, without cutting a word."""
+    left = most_tokens
+    for start, end in _stretches(tokenizer, data, 0, len(data)):
+        _, ends = tokenizer.encode_with_ends(data[start:end])
+        if len(ends) > left:
+            most = ends[left - 1] if left else 0
+            fitting = (stop for stop in pretoken_ends(data[start:end]) if stop <= most)
+            return start + max(fitting, default=0)
+        left -= len(ends)
+    return len(data)
 
 
 def _stretches(

@@ -179,7 +179,7 @@ class DiffillServer(LanguageServer):
         """
         if not is_loopback(host):
             raise AddressError(
-                f"--host {host} is reachable from other machines", fix="use 127.0.0.1 or ::1"
+                f"--host {host} is no loopback address", fix="use 127.0.0.1 or ::1"
             )
         if not 0 <= port <= MOST_PORT:
             raise AddressError(f"--port {port} is no port", fix=f"give 0 to {MOST_PORT}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,9 +15,11 @@ from diffusion.adapters.manifest import Base
 from diffusion.adapters.store import SUFFIX, AdapterStore, Listed
 from diffusion.errors import ConfigError
 from diffusion.infill_cli import answered
-from diffusion.usage import AnsweringCommand
+from diffusion.json_line import json_line
+from diffusion.usage import AnsweringCommand, AnsweringGroup
 
 app = typer.Typer(
+    cls=AnsweringGroup,
     help="List, choose, carry and delete what tuning has made for a repository.",
     add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True,
 )  # fmt: skip
@@ -26,13 +28,17 @@ Repo = Annotated[Path, typer.Option("--repo", help="the repository; by default w
 Model = Annotated[Path | None, typer.Option("--model", metavar="DIR", help="the base model")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 
+_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
 
-def _answer(as_json: bool, work: Callable[[], tuple[dict[str, Any], list[str]]]) -> None:
+
+def _answer(
+    as_json: bool, work: Callable[[], tuple[dict[str, Any], list[str]]], *, acts: bool = True
+) -> None:
     """Do the work and print its document or its lines; a known failure is one line."""
-    with answered(as_json):
+    with answered(as_json, acts=acts):
         document, lines = work()
     if as_json:
-        print(json.dumps(document))
+        print(json_line(document))
     else:
         for line in lines:
             print(line)
@@ -61,7 +67,7 @@ def list_adapters(repo: Repo = Path("."), model: Model = None, as_json: Json = F
         document = {"adapters": [as_document(item) for item in found]}
         return document, [_line(item) for item in found] or ["no adapter yet"]
 
-    _answer(as_json, work)
+    _answer(as_json, work, acts=False)
 
 
 @app.command("use", cls=AnsweringCommand)
@@ -109,9 +115,10 @@ def delete(
         store = _store(repo)
         for name in names:  # all of them are there, or none is deleted
             store.folder_of(name)
-        for name in dict.fromkeys(names):
+        deleted = [*dict.fromkeys(names)]
+        for name in deleted:
             store.delete(name)
-        return {"deleted": names}, [f"deleted {name}" for name in names]
+        return {"deleted": deleted}, [f"deleted {name}" for name in deleted]
 
     _answer(as_json, work)
 
@@ -119,16 +126,19 @@ def delete(
 @app.command("export", cls=AnsweringCommand)
 def export(
     name: Annotated[str, typer.Argument(help="of the adapter")],
-    file: Annotated[Path | None, typer.Argument(help=f"by default NAME{SUFFIX}")] = None,
+    file: Annotated[
+        str | None, typer.Argument(help=f"or the folder to put it into; by default NAME{SUFFIX}")
+    ] = None,
     repo: Repo = Path("."),
     as_json: Json = False,
 ) -> None:
     """Write an adapter as one file."""
 
     def work() -> tuple[dict[str, Any], list[str]]:
-        target = file or Path(f"{name}{SUFFIX}")
-        _store(repo).export(name, target)
-        return {"file": str(target)}, [f"written to {target}"]
+        if file and file.endswith(_SEPARATORS) and not os.path.isdir(file):
+            raise ConfigError(f"there is no folder {file}", fix="make it, or name a file")
+        written = _store(repo).export(name, Path(file or f"{name}{SUFFIX}"))
+        return {"file": str(written)}, [f"written to {written}"]
 
     _answer(as_json, work)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import zipfile
 import zlib
@@ -185,9 +186,20 @@ class AdapterStore:
         shutil.rmtree(aside, ignore_errors=True)
 
     def export(self, name: str, file: Path) -> Path:
-        """Pack an adapter into one file."""
+        """Pack an adapter into one file, or into one of its name in the folder that `file` is.
+
+        Gives back where. Raises AdapterError where there is no such adapter, or no such folder.
+        """
         folder = self.folder_of(name)
         check(folder)
+        if os.path.isdir(file):
+            file = file / f"{name}{SUFFIX}"
+        parent = os.path.dirname(os.path.realpath(file))
+        if not os.path.isdir(parent):  # made, it would hide that a name was mistyped
+            raise AdapterError(
+                f"{file} could not be written: there is no folder {parent}",
+                fix="make it, or name another file",
+            )
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
             for part in FILES:
@@ -209,7 +221,7 @@ class AdapterStore:
         check_content(manifest, weights, f"{file.name}/{WEIGHTS_FILE}")
         if base is not None:
             check_base(manifest, base)
-        chosen = self.free_name(name or manifest.name)
+        chosen = self.free_name(manifest.name if name is None else name)
         self.publish(replace(manifest, name=chosen), weights)
         return chosen
 

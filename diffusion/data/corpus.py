@@ -59,9 +59,15 @@ def survey_all(
     workers: int,
     on_done: Callable[[str, int, int], None] | None = None,
 ) -> list[Survey]:
-    """Survey `work_dir/raw/<name>` for every source; surveys with the same key are reused."""
+    """Survey `work_dir/raw/<name>` for every source; surveys with the same key are reused.
+
+    Raises CorpusError where a package is not on disk, before anything is made.
+    """
+    if not os.path.isdir(work_dir):
+        raise CorpusError(
+            f"--work {work_dir} is no folder", fix="name the one that `diffill corpus fetch` filled"
+        )
     folder = work_dir / "survey"
-    folder.mkdir(parents=True, exist_ok=True)
     todo = []
     names = [source.name for source in recipe.sources]
     limits = recipe.survey_limits
@@ -72,6 +78,7 @@ def survey_all(
         out = folder / f"{name}.npz"
         if not out.exists() or Survey.load(out).key != _survey_key(root, evaluation, limits):
             todo.append((root, out))
+    folder.mkdir(exist_ok=True)
     with ProcessPoolExecutor(workers, initializer=_be_nice) as pool:
         jobs = {
             pool.submit(_survey_one, root, out, evaluation, limits): root.name for root, out in todo

@@ -19,8 +19,12 @@ from diffusion.data.manifest import NAME as MANIFEST
 from diffusion.data.manifest import load_manifest, report_lines
 from diffusion.data.recipe import Lock, Source, load_recipe
 from diffusion.errors import CorpusError, DiffillError
+from diffusion.refusal import check_stdout
 
-app = typer.Typer(help="Fetch, build and inspect the training corpus.", no_args_is_help=True)
+app = typer.Typer(
+    help="Fetch, build and inspect the training corpus.",
+    add_completion=False, no_args_is_help=True,
+)  # fmt: skip
 
 DEFAULT_RECIPE = Path(__file__).with_name("recipe.toml")
 DEFAULT_TOKENIZER = Path(__file__).parent.parent / "pretrained" / "tokenizer.json"
@@ -179,6 +183,7 @@ def report(
     """Print what a corpus holds and what was left out of it."""
     path = corpus / MANIFEST if corpus.is_dir() else corpus
     try:
+        check_stdout()
         manifest = load_manifest(path)
     except DiffillError as error:
         raise _fail(error) from error

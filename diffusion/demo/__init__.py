@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from diffusion.errors import ConfigError
+from diffusion.refusal import check_stdout
 
 HELP = """Cut pieces out of eight example programs and watch the model fill them in.
 
@@ -52,6 +53,8 @@ def demo(
         raise ConfigError(
             "--plain and --fast would do nothing with --record", fix="leave them out, or --record"
         )
+    if record is None:
+        check_stdout()
     from diffusion.demo.show import show
 
     show(model=model, plain=plain, fast=fast, limit=limit, examples=examples, film=record)

@@ -6,7 +6,6 @@ the same facts in the same order. Text of programs is never read as markup.
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,17 +21,18 @@ from diffusion.demo.holes import ExampleHole
 from diffusion.terminal import (
     ENDED_GLYPH,
     MASK_GLYPH,
-    NEWLINE_GLYPH,
     PINNED_STYLE,
     confidence_style,
+    has_colours,
+    in_numbers,
     legend,
+    one_line,
     printable,
 )
 
 FRAME_S = 0.07
 _AROUND = 2
 _PLAIN_STEPS = 8
-_BREAK = re.compile(r"\r?\n[ \t]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def row_text(row: Row) -> Text:
     shown = Text(no_wrap=True, overflow="ellipsis")
     for cell in row:
         text = _cell_text(cell) if shown.plain else _cell_text(cell).lstrip()
-        shown.append(_BREAK.sub(NEWLINE_GLYPH, text), _style(cell))
+        shown.append(one_line(text), _style(cell))
     return shown
 
 
@@ -98,14 +98,10 @@ def _title(model: str, count: int) -> str:
     return f"Diffill fills {count} hole{'' if count == 1 else 's'} with the {model} model."
 
 
-def _quoted(text: str) -> str:
-    return _BREAK.sub(NEWLINE_GLYPH, printable(text))
-
-
 def _confidences(row: Row) -> str:
     """Every token that the model said, with its probability."""
-    said = [cell for cell in row if cell.state is CellState.COMMITTED]
-    return "  ".join(f"{_quoted(_cell_text(cell)).strip()} {cell.p:.0%}" for cell in said)
+    said = (cell for cell in row if cell.state is CellState.COMMITTED)
+    return in_numbers((_cell_text(cell), cell.p) for cell in said)
 
 
 def _verdict(outcome: Outcome) -> str:
@@ -147,9 +143,9 @@ class PlainScreen:
         self._line(f"\n[{number}/{count}] {hole.title} ({hole.language}): {hole.note}")
         for step in _some_steps([frame[outcome.row] for frame in outcome.frames]):
             self._line(f"  {step:>4}  {row_text(outcome.frames[step][outcome.row]).plain}")
-        self._line(f"  wanted: {_quoted(hole.removed.decode('utf-8'))}")
+        self._line(f"  wanted: {one_line(hole.removed.decode('utf-8'))}")
         if outcome.answer is not None:
-            self._line(f"  answer: {_quoted(outcome.answer)}")
+            self._line(f"  answer: {one_line(outcome.answer)}")
             for frame in outcome.frames[-1:]:
                 self._line(f"  sure:   {_confidences(outcome.quote or frame[outcome.row])}")
         self._line(f"  {facts(outcome)}")
@@ -175,10 +171,9 @@ class LiveScreen:
 
     def opening(self, model: str, count: int) -> None:
         self._console.print(Text(_title(model, count), "bold"))
+        glyphs = Text(f"{MASK_GLYPH} masked  {ENDED_GLYPH} past the end of the hole  ")
         self._console.print(
-            Text(f"{MASK_GLYPH} masked  {ENDED_GLYPH} past the end of the hole  ").append_text(
-                legend()
-            )
+            glyphs.append_text(legend()) if has_colours(self._console) else glyphs
         )
 
     def hole(self, number: int, count: int, outcome: Outcome) -> None:
@@ -196,10 +191,10 @@ class LiveScreen:
         style = "green" if outcome.exact else "yellow"
         if not outcome.exact:
             self._console.print(
-                Text("  original  ", "dim").append(_quoted(hole.removed.decode("utf-8")))
+                Text("  original  ", "dim").append(one_line(hole.removed.decode("utf-8")))
             )
         if outcome.answer is not None and not outcome.exact:
-            self._console.print(Text("  answer    ", "dim").append(_quoted(outcome.answer)))
+            self._console.print(Text("  answer    ", "dim").append(one_line(outcome.answer)))
         self._console.print(Text(f"  {facts(outcome)}", style))
 
     def closing(self, outcomes: list[Outcome]) -> None:

@@ -198,9 +198,17 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                     yield number, line.decode("utf-8")
     except FileNotFoundError:
         raise EvaluationError(f"there is no case file {path}", fix="check the path") from None
+    except IsADirectoryError:
+        raise EvaluationError(
+            f"{path} is a folder", fix="name a file of cases, .jsonl or .jsonl.gz"
+        ) from None
     except UnicodeDecodeError as error:
         raise EvaluationError(f"{path.name} is not UTF-8 ({error})", fix="re-encode it") from None
-    except (OSError, EOFError, zlib.error) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise EvaluationError(
-            f"{path.name} cannot be read ({error})", fix="fetch it again"
+            f"{path.name} cannot be read ({error})", fix="it is damaged: fetch it again"
+        ) from None
+    except OSError as error:
+        raise EvaluationError(
+            f"{path} cannot be read ({error.strerror or error})", fix="check its permissions"
         ) from None

@@ -27,6 +27,7 @@ PLACES: tuple[Place, ...] = get_args(Place)
 CPU = torch.device("cpu")
 
 _VARIABLE = "DIFFILL_DEVICE"
+_CHOSEN_BY = f"the device (--device, diffill.performance.device, ${_VARIABLE})"
 _ROOM_BYTES = 1_000_000_000
 """Free memory that "auto" wants of a GPU: the bundled model, its contexts, and CUDA itself."""
 
@@ -43,13 +44,12 @@ def device_for(asked: Place | str, precision: str = "auto") -> torch.device:
     if asked == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
             "this torch sees no CUDA device",
-            fix="install the CUDA build of torch and a driver, or let the device "
-            "(diffill.performance.device, $DIFFILL_DEVICE) be cpu",
+            fix=f"install the CUDA build of torch and a driver, or let {_CHOSEN_BY} be cpu",
         )
     if asked == "mps" and not torch.backends.mps.is_available():
         raise ConfigError(
             "this torch sees no GPU of a Mac",
-            fix="let the device (diffill.performance.device, $DIFFILL_DEVICE) be cpu",
+            fix=f"let {_CHOSEN_BY} be cpu",
         )
     if asked not in PLACES:
         raise ConfigError(

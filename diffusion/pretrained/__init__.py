@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from diffusion.adapters.home import expanded
+
 MODEL_DIR_VARIABLE = "DIFFILL_MODEL"
 
 _HERE = Path(__file__).parent
@@ -21,6 +23,9 @@ def bundled_tokenizer_path() -> Path:
 
 
 def default_model_dir() -> Path:
-    """The folder named by the environment variable DIFFILL_MODEL, else the bundled model's."""
+    """The folder named by the environment variable DIFFILL_MODEL, else the bundled model's.
+
+    Raises ConfigError for `~nobody`.
+    """
     named = os.environ.get(MODEL_DIR_VARIABLE)
-    return Path(named).expanduser() if named else bundled_model_dir()
+    return expanded(Path(named), MODEL_DIR_VARIABLE) if named else bundled_model_dir()

@@ -11,7 +11,7 @@ byte ranges of the document.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -52,8 +52,20 @@ def find_markers(data: bytes, marker: str = MARKER) -> list[Span]:
     return [(match.start() + mark, match.end() + mark) for match in found]
 
 
-def split(data: bytes, holes: Sequence[Span], pins: Sequence[Span] = ()) -> list[Part]:
+def _in_bytes(kind: str, span: Span) -> str:
+    return f"{kind} {span[0]}..{span[1]}"
+
+
+def split(
+    data: bytes,
+    holes: Sequence[Span],
+    pins: Sequence[Span] = (),
+    *,
+    called: Callable[[str, Span], str] = _in_bytes,
+) -> list[Part]:
     """The parts of holes, in the order of the document.
+
+    `called`: what an error calls a "hole" or a "pin", for who gave it in other words than bytes.
 
     Raises HoleError: no hole, too many, one outside the document, two that overlap or stand at
     one place, or a pin that is not inside a hole or is no text.
@@ -65,20 +77,20 @@ def split(data: bytes, holes: Sequence[Span], pins: Sequence[Span] = ()) -> list
             f"{len(holes)} holes are to be filled, {MAX_PARTS} parts are the most",
             fix="fill them in several requests",
         )
-    for name, spans in (("hole", holes), ("pin", pins)):
+    for kind, spans in (("hole", holes), ("pin", pins)):
         for start, end in spans:
             if not 0 <= start <= end <= len(data):
                 raise HoleError(
-                    f"{name} {start}..{end} lies outside the document of {len(data)} bytes",
+                    f"{called(kind, (start, end))} lies outside the document of {len(data)} bytes",
                     fix="give two offsets inside the document, the first one first",
                 )
         for one, other in pairwise(sorted(spans)):
             if other[0] < one[1] or one == other:
                 raise HoleError(
-                    f"{name} {other[0]}..{other[1]} overlaps {name} {one[0]}..{one[1]}",
+                    f"{called(kind, other)} overlaps {called(kind, one)}",
                     fix="give ranges that are apart",
                 )
-    _check_pins(data, holes, pins)
+    _check_pins(data, holes, pins, called)
     parts: list[Part] = []
     for number, (start, end) in sorted(enumerate(holes), key=lambda item: item[1]):
         inside = sorted(pin for pin in pins if start <= pin[0] and pin[1] <= end)
@@ -94,16 +106,22 @@ def split(data: bytes, holes: Sequence[Span], pins: Sequence[Span] = ()) -> list
     return parts
 
 
-def _check_pins(data: bytes, holes: Sequence[Span], pins: Sequence[Span]) -> None:
+def _check_pins(
+    data: bytes,
+    holes: Sequence[Span],
+    pins: Sequence[Span],
+    called: Callable[[str, Span], str],
+) -> None:
     for low, high in pins:
+        name = called("pin", (low, high))
         if not any(start <= low and high <= end for start, end in holes):
             raise HoleError(
-                f"pin {low}..{high} lies in no hole", fix="pin text inside one of the holes"
+                f"{name} lies in no hole", fix="pin text inside one of the holes"
             )
         try:
             data[low:high].decode("utf-8")
         except UnicodeDecodeError as error:
             raise HoleError(
-                f"pin {low}..{high} is no text in UTF-8, so that it could not stay as it is",
+                f"{name} is no text in UTF-8, so that it could not stay as it is",
                 fix="pin whole characters",
             ) from error

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from diffusion.refusal import check_stdout
+from diffusion.train import launched
+from diffusion.train.given_options import check_given
 from diffusion.train.run_lines import event_line, status_text
 from diffusion.train.signals import stopped_by_signals
-from diffusion.train.tune_cli import check_given
 
 if TYPE_CHECKING:
     from diffusion.cancel import CancelToken
@@ -132,6 +134,7 @@ def pretrain_command(
     try:
         if status is not None:
             check_given(context, _FOR_STATUS)
+            check_stdout()
             print(status_text(status))
             return
         if corpus and out is None and resume_from_export and export:
@@ -164,9 +167,7 @@ def pretrain_command(
             attention=attention,
             shard=shard,
             workers=config.workers if workers is None else workers,
-            mixed_precision=chosen_precision(
-                precision, "cuda" if _has_accelerator() else "cpu"
-            ),
+            mixed_precision=chosen_precision(precision, "cuda" if _has_accelerator() else "cpu"),
             log_every_steps=log_every_steps,
             save_every_minutes=save_every_minutes,
             validate_every_minutes=validate_every_minutes,
@@ -211,7 +212,7 @@ def run_config(
 
     accelerator = _has_accelerator()
     defaults = defaults_for(recipe, accelerator=accelerator)
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = launched.processes()
     length = row_tokens or defaults.row_tokens
     if batch_tokens is None and rows is not None:
         in_all = rows * world
@@ -233,7 +234,7 @@ def run_config(
             adamw_only_lr=OptimiserConfig().adamw_only_lr * peak / defaults.matrix_lr,
             warmup_steps=defaults.warmup_steps,
         ),
-        workers=builders(int(os.environ.get("LOCAL_WORLD_SIZE", "1")), accelerator=accelerator),
+        workers=builders(launched.processes_here(), accelerator=accelerator),
         ema_decay=defaults.ema_decay if ema_decay is None else ema_decay,
         compile=accelerator if compiled is None else compiled,
         rows_per_pass=rows_per_pass(in_all, world, rows or defaults.rows_per_pass),
@@ -326,7 +327,7 @@ def _train(
     cancel = CancelToken()
     tokenizer_path = tokenizer or bundled_tokenizer_path()
     words = Tokenizer.load(tokenizer_path)
-    main = os.environ.get("RANK", "0") == "0"
+    main = launched.is_first()
     if main and pack_paths(corpus):
         console.print(f"opening the packs of {corpus}; new ones are unpacked", highlight=False)
     open_corpus(corpus, words.hash)  # here, where nothing has to be saved and a signal just ends it
@@ -364,8 +365,7 @@ def cancelled_by_signals(cancel: CancelToken) -> AbstractContextManager[None]:
 
     A launcher of several processes passes on what they have had from the terminal already.
     """
-    alone = os.environ.get("WORLD_SIZE", "1") == "1"
-    return stopped_by_signals(cancel.cancel, "stopping, and saving", twice=alone)
+    return stopped_by_signals(cancel.cancel, "stopping, and saving", twice=launched.alone())
 
 
 def _sampled_match(

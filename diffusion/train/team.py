@@ -10,12 +10,13 @@ collective: all processes call it, in the same order.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
+
+from diffusion.train.launched import processes
 
 _PATIENCE = timedelta(days=7)
 """How long processes wait for one another: a run may be paused."""
@@ -25,9 +26,9 @@ class Team:
     """`size` processes, of which this one is number `rank`, with its `device`."""
 
     def __init__(self) -> None:
-        """The team that the environment says (WORLD_SIZE and what belongs to it)."""
+        """The team that the environment says (`launched`). Raises ConfigError."""
         on_cpu = not torch.cuda.is_available()
-        self.rank, self.size = 0, int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank, self.size = 0, processes()
         self.device = torch.device("cpu" if on_cpu else "cuda")
         if self.size > 1:
             from accelerate import PartialState

@@ -14,7 +14,6 @@ nothing is refused.
 from __future__ import annotations
 
 import errno
-import json
 import math
 import os
 import sys
@@ -27,8 +26,11 @@ import typer
 
 from diffusion.adapters.home import expanded
 from diffusion.errors import ConfigError, DiffillError
-from diffusion.refusal import of_output, refusal
+from diffusion.json_line import json_line
+from diffusion.refusal import check_stdout, of_output, refusal
 from diffusion.threads import settle
+from diffusion.train import launched
+from diffusion.train.given_options import check_given, given_options
 from diffusion.usage import AnsweringCommand
 
 if TYPE_CHECKING:
@@ -105,13 +107,13 @@ def train(
     stdin_control: Annotated[bool, typer.Option("--stdin-control", hidden=True)] = False,
 ) -> None:
     """Tune the model on a repository. Ctrl-C saves; the same command goes on."""
-    say: Callable[[dict[str, Any]], None] | None = _json_line if as_json else None
-    if _processes() > 1 and os.environ.get("RANK", "0") != "0":
-        say = lambda event: None  # noqa: E731  (the first process speaks for all)
-    told = _Told(say) if say else None
+    told = _Told(_json_line) if as_json else None
     try:
+        alone = launched.alone()
+        if not alone and not launched.is_first():
+            told = _Told(lambda event: None)  # the first process speaks for all
         action, repository = _read(words or [])
-        given = _given(context)
+        given = given_options(context)
         if install_hook and remove_hook:
             raise ConfigError(
                 "--install-hook and --remove-hook are opposites", fix="give one of them"
@@ -125,7 +127,7 @@ def train(
             _hook(repository, minutes_per_day, model, put_in=install_hook, as_json=as_json)
             return
         _stand_back(nice)
-        if keep_up and _processes() > 1:
+        if keep_up and not alone:
             raise ConfigError(
                 "--keep-up works in one process", fix="leave it out, or the launcher"
             )
@@ -184,12 +186,6 @@ class _Told:
             self.on_gone()
 
 
-def _given(context: typer.Context) -> frozenset[str]:
-    """The parameters that stand on the command line."""
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    return frozenset(n for n, source in sources.items() if source and source.name == "COMMANDLINE")
-
-
 def _of_use(action: str | None, given: frozenset[str]) -> frozenset[str]:
     """What may be given, of all parameters, where these are."""
     always = {"words", "as_json"}
@@ -218,17 +214,6 @@ def _check_times(minutes: float, per_day: float, probe_s: float) -> None:
             raise ConfigError(f"{option} is {value:g}", fix="give a time from 0 up")
 
 
-def check_given(context: typer.Context, of_use: frozenset[str]) -> None:
-    """Raises ConfigError for an option that would do nothing; `of_use`: those that would."""
-    options = {
-        str(p.name): "/".join((max(p.opts, key=len), *p.secondary_opts))
-        for p in context.command.params
-    }
-    useless = [options[name] for name in options if name in _given(context) - of_use]
-    if useless:
-        raise ConfigError(f"{' and '.join(useless)} would do nothing here", fix="leave it out")
-
-
 def _read(words: list[str]) -> tuple[str | None, Path]:
     action = words[0] if words and words[0] in ACTIONS else None
     rest = words[1:] if action else words
@@ -240,11 +225,6 @@ def _read(words: list[str]) -> tuple[str | None, Path]:
     if not os.path.isdir(repository):  # a name that is too long names none, either
         raise ConfigError(f"{repository} is no folder", fix="name a repository")
     return action, repository
-
-
-def _processes() -> int:
-    """How many a launcher has started."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _rate(text: str) -> float | None:
@@ -260,7 +240,7 @@ def _rate(text: str) -> float | None:
 
 
 def _json_line(event: dict[str, Any]) -> None:
-    print(json.dumps(event), flush=True)
+    print(json_line(event), flush=True)
 
 
 def _stand_back(nice: int) -> None:
@@ -348,6 +328,7 @@ def _plan(repository: Path, options: TuneOptions, probe_s: float, *, as_json: bo
     from diffusion.train.tune_job import plan_only
     from diffusion.train.tune_screen import plan_lines
 
+    check_stdout()
     with ended_by_sigterm():
         plan = plan_only(repository, options, probe_s=probe_s)
     if as_json:
@@ -389,9 +370,11 @@ def _look_after(action: str, repository: Path, out: Path | None, *, as_json: boo
 
         page = out or Path("diffill-tuning.html")
         write_report(home.run, page)
-        print(json.dumps({"report": str(page)}) if as_json else f"report written to {page}")
+        print(json_line({"report": str(page)}) if as_json else f"report written to {page}")
         return
-    if action != "status":
+    if action == "status":
+        check_stdout()
+    else:
         steer(home.run, action)
     state = run_state(home.run)
     if as_json:

@@ -40,9 +40,15 @@ def write_report(run: Path, page: Path) -> None:
     try:
         events = read_events(run / LOG)
         plan = json.loads((run / PLAN_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except FileNotFoundError:
         raise TrainingError(
-            f"there is no run to report on ({error})", fix="start one with `diffill train`"
+            "there is no run to report on", fix="start one with `diffill train`"
+        ) from None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is damaged"
+        raise TrainingError(
+            f"what the run has left cannot be read ({why})",
+            fix="start another one with `diffill train --fresh`",
         ) from error
     try:
         samples = json.loads((run / SAMPLES_FILE).read_text(encoding="utf-8"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import os
 import platform
 import sys
@@ -20,6 +19,7 @@ from typing import Literal
 
 from diffusion import threads
 from diffusion.cancel import CancelToken
+from diffusion.json_line import json_line
 from diffusion.text import languages
 from lsp_server import NAME, VERSION
 from lsp_server.engine.engine import EngineConfig, EngineRequest, Filler
@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     failed = any(check.failed for check in checks)
     if options.json:
         document = {"version": VERSION, "ok": not failed, "checks": [asdict(c) for c in checks]}
-        print(json.dumps(document))  # noqa: T201
+        print(json_line(document))  # noqa: T201
     return int(failed)
 
 

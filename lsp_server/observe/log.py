@@ -16,6 +16,8 @@ from typing import Any
 from diffusion.errors import DiffillError
 from lsp_server.errors import ServerError
 
+logger = logging.getLogger(__name__)
+
 _OWN = ("lsp_server", "diffusion")
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -62,18 +64,32 @@ class LogControl:
 def set_up(level: int = logging.INFO, file: Path | None = None) -> LogControl:
     """Send records to stderr, and to a file if given. Called once, by the command line.
 
-    Raises OSError when the file cannot be opened.
+    A folder that is missing is made, and that is logged: the Neovim plugin names a file in Neovim's
+    own, which need not be there yet. Raises ServerError when the file cannot be opened.
     """
     formatter = RedactingFormatter()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    made = file is not None and not file.parent.exists()
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(file, encoding="utf-8", errors="backslashreplace"))
+        handlers.append(_opened(file))
     root = logging.getLogger()
     root.setLevel(level)
     for handler in handlers:
         handler.setFormatter(formatter)
         root.addHandler(handler)
+    if made:
+        logger.warning("there was no folder for --log-file %s; it was made", file)
     # At INFO pygls logs every payload.
     logging.getLogger("pygls").setLevel(max(level, logging.WARNING))
     return LogControl(formatter)
+
+
+def _opened(file: Path) -> logging.Handler:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return logging.FileHandler(file, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise ServerError(
+            f"--log-file {file} cannot be written ({error.strerror or error})",
+            fix="name a file that you may write",
+        ) from error

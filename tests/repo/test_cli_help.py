@@ -40,6 +40,14 @@ def test_every_command_answers_help(name: str, option: str) -> None:
         assert "usage" in answer.output.lower()
 
 
+@pytest.mark.parametrize("name", GROUPS)
+def test_no_group_offers_a_completion_of_its_own(name: str) -> None:
+    """It would be written into the shell's start-up file for a program of the group's name."""
+    group = importlib.import_module(GROUPS[name][0]).app
+    offered = {option for each in typer.main.get_command(group).params for option in each.opts}
+    assert not offered & {"--install-completion", "--show-completion"}
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_overview_says_what_a_command_does(name: str) -> None:
     command = next(c for c in app.registered_commands if (c.name or "") == name)

@@ -30,13 +30,14 @@ def test_of_several_adapters_all_are_deleted_or_none(
     for name in ("one", "two"):
         store.publish(manifest(name), WEIGHTS)
 
-    def delete(*names: str) -> int:
-        words = ["adapters", "delete", *names, "--repo", str(repo)]
-        return CliRunner().invoke(app, words).exit_code
+    def delete(*names: str) -> tuple[int, dict[str, list[str]]]:
+        words = ["adapters", "delete", *names, "--repo", str(repo), "--json"]
+        answer = CliRunner().invoke(app, words)
+        return answer.exit_code, json.loads(answer.stdout)
 
-    assert delete("one", "nosuch") == 2
+    assert delete("one", "nosuch")[0] == 2
     assert {item.name for item in store.entries()} == {"one", "two"}
-    assert delete("one", "two", "one") == 0
+    assert delete("one", "two", "one") == (0, {"deleted": ["one", "two"]})
     assert store.entries() == []
 
 
@@ -61,6 +62,17 @@ def test_options_that_cannot_be_read_are_told_in_both_forms(
     assert said in error.lower() and f"`diffill adapters {words[0]} --help` shows" in error
 
 
+@pytest.mark.parametrize("words", [("nosuch", "--json"), ("--json", "list"), ("--json",)])
+def test_a_command_that_there_is_none_of_is_told_in_both_forms(words: tuple[str, ...]) -> None:
+    answer = CliRunner().invoke(app, ["adapters", *words])
+    assert answer.exit_code == 2
+    error = json.loads(answer.stdout)["error"]
+    assert answer.stderr == f"error: {error}\n"
+    assert words[0] in error and "`diffill adapters --help` shows what it takes" in error
+    alone = CliRunner().invoke(app, ["adapters"])
+    assert "Usage" in alone.output and not alone.output.startswith("error")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a name cannot be")
 def test_a_name_that_stdout_has_no_form_for_is_no_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -72,6 +84,36 @@ def test_a_name_that_stdout_has_no_form_for_is_no_failure(
     answer = CliRunner().invoke(app, words)
     assert (answer.exit_code, answer.stdout) == (0, f"written to {tmp_path}/?.adapter\n")
     assert file.is_file()
+
+
+def test_an_export_goes_into_folders_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    AdapterStore(home_of(tmp_path)).publish(manifest("one"), WEIGHTS)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "gone" / "one.adapter")
+
+    def export(*to: str) -> dict[str, str]:
+        words = ["adapters", "export", "one", *to, "--repo", str(tmp_path), "--json"]
+        told: dict[str, str] = json.loads(CliRunner().invoke(app, words).stdout)
+        return told
+
+    name = "one.diffill-adapter"
+    assert export() == {"file": name} and (tmp_path / name).is_file()
+    for to in ("there", "there/"):
+        assert export(to) == {"file": f"there/{name}"}
+        (tmp_path / "there" / name).unlink()
+    assert export("there/other") == {"file": "there/other"}
+    for to in ("gone/one.adapter", "gone/", "gone", "link"):
+        told = export(to)
+        if to == "gone":  # a name like any other
+            assert told == {"file": to} and (tmp_path / to).is_file()
+            (tmp_path / to).unlink()
+        else:
+            assert "there is no folder" in told["error"] and "gone" in told["error"]
+            assert not (tmp_path / "gone").exists()
 
 
 def test_rollback_tells_what_it_passes_over(

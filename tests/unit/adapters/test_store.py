@@ -251,6 +251,8 @@ def test_one_file_carries_an_adapter(store: AdapterStore, tmp_path: Path) -> Non
     other = AdapterStore(RepositoryHome(tmp_path / "other", tmp_path / "other-home"))
     assert other.import_file(file, BASE) == "one"
     assert other.import_file(file, BASE) == "one-2"
+    with pytest.raises(AdapterError, match="cannot be called"):
+        other.import_file(file, BASE, "")
     assert check(other.folder / "one-2", BASE).name == "one-2"
     assert (other.folder / "one" / WEIGHTS_FILE).read_bytes() == WEIGHTS
 

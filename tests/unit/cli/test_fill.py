@@ -6,9 +6,11 @@ import errno
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from diffusion import fill_cli
@@ -91,6 +93,17 @@ def test_the_diff_in_a_pipe_is_one_that_patch_takes(
         assert program.read_bytes() == b"\n".join(new)
 
 
+def test_without_stdout_a_file_is_filled_and_nothing_else(
+    program: Path, answered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(typer.Exit) as ended:
+        fill_cli.fill(program)
+    assert ended.value.exit_code == 2
+    fill_cli.fill(program, write=True)
+    assert program.read_text("utf-8") == answered
+
+
 def test_a_fill_of_some_holes_says_why_not_of_the_others(
     program: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,6 +170,28 @@ def test_lines_have_the_same_document(
     document = json.loads(out)
     assert len(document["holes"]) == 1
     assert document["fills"] or document["reason"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("fill", "--hole", "3:4-3:9", "--hole", "3:8-3:10"),
+         "--hole 3:8-3:10 of FILE overlaps --hole 3:4-3:9 of FILE"),
+        (("fill", "--hole", "3:4-3:9", "--hole", "3:4-3:9"),
+         "--hole 3:4-3:9 of FILE overlaps --hole 3:4-3:9 of FILE"),
+        (("fill", "--pin", "1:0-1:1"), "--pin 1:0-1:1 of FILE lies in no hole"),
+        (("fill", "--hole", "99:0-99:1"), "line 99 lies outside FILE"),
+        (("fill", "--pin", "1:0-1:77"), "column 77 lies outside line 1 of FILE"),
+        (("fill", "--comment", "99:0"), "line 99 lies outside FILE"),
+        (("rewrite", "--from", "1:0", "--to", "1:5", "--keep", "1:0-99:1"),
+         "line 99 lies outside FILE"),
+    ],
+)  # fmt: skip
+def test_places_are_told_in_the_words_that_were_given(
+    program: Path, words: tuple[str, ...], said: str
+) -> None:
+    code, _, err = run(words[0], program, *words[1:])
+    assert code == 2 and err.startswith("error: " + said.replace("FILE", str(program)) + "; ")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from diffusion.demo.holes import load_holes
 from diffusion.infill import Candidate, Infiller, InfillRequest, InfillResult, TokenScore
-from diffusion.infill_cli import as_document, language_of, lines_of
+from diffusion.infill_cli import _show, as_document, language_of, lines_of
 from diffusion.text.hole import Hole
 from lsp_server.commands import app
 
@@ -81,6 +81,33 @@ def test_without_json_the_line_is_shown_with_the_answer(
     assert answer.exit_code == 0, answer.output
     assert "return " in answer.stdout or "nothing to offer" in answer.stdout
     assert "\x1b" not in answer.stdout
+
+
+FOUND = Candidate("b\n  c", 0.5, (TokenScore("b", 0.91), TokenScore("\n  c", 0.25)), True, 4)
+
+
+@pytest.mark.parametrize("colours", [True, False])
+def test_how_sure_the_model_is_has_colours_and_a_legend_or_numbers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], colours: bool
+) -> None:
+    """On a terminal, with NO_COLOR or without."""
+    for name, value in (("TERM", "xterm-256color"), ("FORCE_COLOR", "1"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    if colours:
+        monkeypatch.delenv("NO_COLOR")
+    _show(b"a = \n", InfillResult((FOUND,), Hole(4, 4, "expression"), 1.0, 3, False))
+    out = capsys.readouterr().out
+    assert "\x1b[1m1. score" in out, "a terminal"
+    assert ("confidence " in out, "   sure: b 91%  \u23cec 25%\n" in out) == (colours, not colours)
+
+
+def test_of_a_minified_line_what_is_near_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    left, right = "é" * 300_000 + "L" * 80, "R" * 80 + "ü" * 300_000
+    data = f"{left}{right}\n".encode()
+    at = len(left.encode())
+    _show(data, InfillResult((FOUND,), Hole(at, at, "expression"), 1.0, 3, False))
+    out = capsys.readouterr().out
+    assert f"\n\u2026{'L' * 80}b\n  c{'R' * 80}\u2026\n" in out and len(out) < 400
 
 
 def test_the_line_of_a_crlf_file_is_shown_without_its_line_end(

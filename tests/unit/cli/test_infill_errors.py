@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,17 @@ def test_what_the_system_refuses_is_told_in_both_forms(
     assert model in answer.stderr and "File name too long" in answer.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a name cannot be")
+@pytest.mark.parametrize("odd", ["as the file", "as one too many"])
+def test_a_name_that_is_no_utf_8_makes_no_json_that_strict_readers_refuse(odd: str) -> None:
+    """Most of them refuse a whole document for one lone surrogate."""
+    name = os.fsdecode(b"/nowhere/\xff-\xc3.py")
+    words = [name] if odd == "as the file" else [str(Path(__file__)), name]
+    answer = _run(*words, "--at", "1:0", "--json")
+    assert answer.exit_code == 2
+    assert "/nowhere/\ufffd-\ufffd.py" in json.loads(answer.stdout)["error"]
+
+
 def test_a_repository_with_too_long_a_name_is_none(program: Path) -> None:
     answer = _run(program, "--at", "1:0", "--json", "--repository", "r" * 300)
     assert answer.exit_code == 2 and "rrr is no folder" in json.loads(answer.stdout)["error"]
@@ -160,6 +172,16 @@ def test_what_holds_secrets_is_left_alone(tmp_path: Path, words: tuple[str, ...]
         assert answer.exit_code == 2
         said = json.loads(answer.stdout)["error"]
         assert f"{file} is left alone: by its name it holds secrets (*.env)" in said
+
+
+def test_a_home_that_nobody_has_is_told_with_the_variable(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFILL_MODEL", "~nobody-of-that-name/model")
+    answer = _run(program, "--at", "2:11", "--json")
+    assert answer.exit_code == 2 and answer.stderr.count("\n") == 1
+    said = json.loads(answer.stdout)["error"]
+    assert "DIFFILL_MODEL ~nobody-of-that-name/model cannot be looked for" in said
 
 
 @pytest.mark.parametrize("make", ["missing", "empty", "a file"])

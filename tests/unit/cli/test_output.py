@@ -58,6 +58,16 @@ def test_a_reader_that_goes_away_is_no_error_to_talk_about(
     assert (ended.returncode, ended.stderr) == (1, "")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no shell there closes stdout")
+@pytest.mark.parametrize("command", ["infill README.md --at 1:0 --json", "train status", "demo"])
+def test_who_can_answer_nobody_says_so_at_once(command: str) -> None:
+    line = f'exec "{sys.executable}" -m diffusion {command} >&-'
+    words = ["sh", "-c", line]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    said = "error: stdout is closed; leave it open, or send it to a file\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", said)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no folder that somebody is in can be removed there")
 @pytest.mark.parametrize("command", ["train status", "adapters list"])
 def test_a_current_folder_that_is_gone_is_told_in_both_forms(tmp_path: Path, command: str) -> None:

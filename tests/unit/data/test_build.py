@@ -114,6 +114,15 @@ def test_text_for_the_tokenizer_is_training_text(work: Path) -> None:
     assert any(b"package " in d for d in documents) and any(b"def " in d for d in documents)
 
 
+def test_a_mistyped_folder_is_named_and_not_made(work: Path) -> None:
+    mistyped = work / "wrok"
+    common = ["--work", str(mistyped), "--recipe", str(work / "recipe.toml")]
+    for words in (["build", "--tokenizer", str(work / "tokenizer.json")], ["train-tokenizer"]):
+        told = CliRunner().invoke(app, [*words, "--out", str(work / "out"), *common])
+        assert told.exit_code == 2 and not mistyped.exists() and not (work / "out").exists()
+        assert f"error: --work {mistyped} is no folder; name the one that" in told.stderr
+
+
 def test_what_is_no_case_is_told_before_any_work(work: Path) -> None:
     (work / "cases").mkdir()
     (work / "cases" / "authors.jsonl").write_text('{"author": "Somebody"}')

@@ -61,6 +61,16 @@ def test_a_quote_is_told_from_what_a_canvas_said() -> None:
     assert "\u275d " in live.getvalue()
 
 
+@pytest.mark.parametrize("no_color", [True, False])
+def test_the_scale_is_told_where_there_are_colours(no_color: bool) -> None:
+    out = io.StringIO()
+    console = Console(
+        file=out, force_terminal=True, color_system="standard", no_color=no_color, width=100
+    )
+    LiveScreen(console, fast=True).opening("bundled", 1)
+    assert ("confidence" in out.getvalue()) is not no_color and MASK_GLYPH in out.getvalue()
+
+
 def _plain() -> str:
     out = io.StringIO()
     screen = PlainScreen(Console(file=out, color_system=None, force_terminal=False, width=60))

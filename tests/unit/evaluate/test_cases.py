@@ -117,7 +117,7 @@ def test_a_broken_line_is_named(tmp_path: Path, line: str, said: str) -> None:
     [
         (b"", "holds no cases"),
         (b"\xff\xfe", "is not UTF-8"),
-        (gzip.compress(b"x" * 1000)[:-9], "cannot be read"),
+        (gzip.compress(b"x" * 1000)[:-9], "cannot be read .*fetch it again"),
         (b"\x1f\x8b\x08garbage and more of it", "cannot be read"),
     ],
 )
@@ -131,6 +131,8 @@ def test_a_broken_file_is_named(tmp_path: Path, content: bytes, said: str) -> No
 def test_a_missing_file_and_a_limit_of_zero_are_errors(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="no case file"):
         read_cases(tmp_path / "none.jsonl")
+    with pytest.raises(EvaluationError, match=f"{tmp_path} is a folder; name a file of cases"):
+        read_cases(tmp_path)
     with pytest.raises(EvaluationError, match="--limit is 0"):
         read_cases(write(tmp_path / "c.jsonl", RECORD), limit=0)
 

@@ -32,8 +32,8 @@ def logging_as_before() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["serve", "--host", "0.0.0.0"], "--host 0.0.0.0 is reachable from other machines; use"),
-        (["--host", "example.org"], "use 127.0.0.1 or ::1"),
+        (["serve", "--host", "0.0.0.0"], "--host 0.0.0.0 is no loopback address; use 127"),
+        (["--host", "nosuch.invalid"], "nosuch.invalid is no loopback address; use 127.0.0.1 or"),
         (["--port", "99999"], "--port 99999 is no port; give 0 to 65535"),
         (["--port", "-1"], "--port -1 is no port; give 0 to 65535"),
         (["--engine", "telepathy"], "--engine telepathy is unknown"),
@@ -62,7 +62,8 @@ def test_a_log_file_that_cannot_be_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--tcp", "--log-file", str(tmp_path)]) == 2
-    assert str(tmp_path) in capsys.readouterr().err
+    said = f"diffill: --log-file {tmp_path} cannot be written (Is a directory); name a file"
+    assert said in capsys.readouterr().err
 
 
 def test_a_log_file_below_the_home_folder(
@@ -73,7 +74,9 @@ def test_a_log_file_below_the_home_folder(
         monkeypatch.setenv(name, str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     assert main(["--tcp", "--host", "0.0.0.0", "--log-file", "~/logs/a.log"]) == 2
-    assert (tmp_path / "home" / "logs" / "a.log").is_file() and not (tmp_path / "~").exists()
+    log = tmp_path / "home" / "logs" / "a.log"
+    assert log.is_file() and not (tmp_path / "~").exists()
+    assert f"there was no folder for --log-file {log}; it was made" in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:
         main(["--tcp", "--log-file", "~nobody-of-that-name/a.log"])
     assert ended.value.code == 2

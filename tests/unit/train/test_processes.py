@@ -127,6 +127,13 @@ def test_a_batch_is_given_in_tokens_of_all_processes(monkeypatch: pytest.MonkeyP
     assert shared.fingerprint() == alone.fingerprint()
     assert run_config("nano", rows=10).batch.rows == 20
     assert run_config("small", batch_tokens=65_536, rows=8).rows_per_pass == 8
+    for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"):
+        monkeypatch.setenv("WORLD_SIZE", "")
+        assert run_config("nano") == alone, "as if it were not set"
+        monkeypatch.setenv(name, "many")
+        with pytest.raises(ConfigError, match=f"^{name} is 'many'; unset it"):
+            run_config("nano")
+        monkeypatch.delenv(name)
 
 
 def test_passes_divide_a_share() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from diffusion.errors import TrainingError
 from diffusion.train.export import last_validation
 from diffusion.train.plots import read_log
 from diffusion.train.run_lines import event_line, status_text
@@ -48,6 +49,17 @@ def test_what_reads_a_log_passes_a_torn_line_over(tmp_path: Path) -> None:
     (tmp_path / PLAN_FILE).write_text(json.dumps(PLAN))
     write_report(tmp_path, tmp_path / "page.html")
     assert "<svg" in (tmp_path / "page.html").read_text()
+
+
+def test_where_there_is_no_run_no_folder_of_the_programs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError) as caught:
+        write_report(tmp_path / "run", tmp_path / "page.html")
+    assert str(caught.value) == "there is no run to report on; start one with `diffill train`"
+    begin(tmp_path, "")
+    (tmp_path / LOG).write_text("")
+    (tmp_path / PLAN_FILE).write_text("{")
+    with pytest.raises(TrainingError, match=r"cannot be read \(it is damaged\); start another one"):
+        write_report(tmp_path, tmp_path / "page.html")
 
 
 FIGURES = {

@@ -20,6 +20,7 @@ from diffusion.train import tune_job
 from diffusion.train.control import LOCK_FILE, RUN, STOP, Control
 from diffusion.train.run_state import run_state
 from diffusion.train.signals import stopped_by_signals
+from diffusion.train.team import Team
 from diffusion.train.tune_cli import app
 from diffusion.train.tune_data import DATA, GENERAL
 from diffusion.train.tune_stored import StoredRun, digests, store
@@ -75,6 +76,27 @@ def test_what_is_asked_of_a_run_takes_no_options_of_a_run(repository: Path) -> N
         code, _, errors = call(action, str(repository), "--fresh", "--minutes", "3")
         assert code == 2 and "--minutes and --fresh would do nothing here" in errors
     assert call("status", str(repository)) == (0, [{"state": "none"}], "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("WORLD_SIZE", "x"), ("WORLD_SIZE", "0"), ("RANK", "first")]
+)
+def test_what_no_launcher_says_is_told_with_the_variable(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv(name, value)
+    code, events, errors = call("status", str(repository))
+    said = f"{name} is {value!r}; unset it, or start with `torchrun`"
+    assert code == 2 and events[0]["message"].startswith(said) and said in errors
+
+
+def test_an_empty_number_of_processes_is_one(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "")
+    assert call("status", str(repository)) == (0, [{"state": "none"}], "")
+    assert Team().size == 1
 
 
 @pytest.mark.parametrize(

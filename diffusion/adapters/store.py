@@ -118,15 +118,22 @@ class AdapterStore:
         return name
 
     def entries(self, base: Base | None = None) -> list[Listed]:
-        """All adapters, the newest first; with `base`, those of another model have a problem."""
+        """All adapters, the newest first; with `base`, those of another model have a problem.
+
+        One that another process deletes meanwhile is left out.
+        """
         selected = self.selected()
         found = []
         for name in self._names():
             folder = self.folder / name
-            size = sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
             try:
+                size = sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
                 manifest, problem = check(folder, base), None
+            except FileNotFoundError:
+                continue
             except AdapterError as error:
+                if not folder.is_dir():
+                    continue
                 manifest, problem = None, str(error)
             found.append(Listed(name, name == selected, manifest, size, problem))
         found.sort(key=lambda a: (a.manifest.created if a.manifest else "", a.name), reverse=True)

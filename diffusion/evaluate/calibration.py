@@ -2,7 +2,8 @@
 
 Rows come from a result file of `diffill eval`. Rows without a confidence (nothing was offered)
 are left out and counted. Bins hold equally many rows, so that each one's rate means something
-even where most confidences crowd together.
+even where most confidences crowd together; rows of equal confidence that a bound parts count on
+both sides with the rate of all of them.
 """
 
 from __future__ import annotations
@@ -60,17 +61,18 @@ def reliability(rows: Sequence[dict[str, Any]], *, bins: int = 10) -> Reliabilit
             f"confidences run from {pairs[0][0]:g} to {pairs[-1][0]:g}",
             fix="give results whose confidence is a probability",
         )
+    rates = _rates(pairs)
     bounds = [round(i * len(pairs) / bins) for i in range(bins + 1)]
-    groups = [pairs[a:b] for a, b in itertools.pairwise(bounds) if b > a]
+    groups = [(pairs[a:b], rates[a:b]) for a, b in itertools.pairwise(bounds) if b > a]
     made = tuple(
         Bin(
             low=group[0][0],
             high=group[-1][0],
             count=len(group),
             confidence=sum(p for p, _ in group) / len(group),
-            exact_match=sum(hit for _, hit in group) / len(group),
+            exact_match=sum(hits) / len(group),
         )
-        for group in groups
+        for group, hits in groups
     )
     gap = sum(b.count * abs(b.confidence - b.exact_match) for b in made) / len(pairs)
     return Reliability(made, gap, _ranking(pairs))
@@ -86,6 +88,15 @@ def plot(result: Reliability, path: Path, *, title: str) -> None:
     axes.plot([b.confidence for b in result.bins], [b.exact_match for b in result.bins], "o-")
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="exact match", title=title)
     figure.savefig(path, dpi=120)
+
+
+def _rates(pairs: list[tuple[float, bool]]) -> list[float]:
+    """For each of the sorted rows, how many of those with its confidence were exact."""
+    found: list[float] = []
+    for _, tied in itertools.groupby(pairs, key=lambda pair: pair[0]):
+        hits = [hit for _, hit in tied]
+        found += [sum(hits) / len(hits)] * len(hits)
+    return found
 
 
 def _ranking(pairs: list[tuple[float, bool]]) -> float | None:

@@ -4,6 +4,9 @@
 at it between two files of a scan, rows of a batch, and batches or holes that it measures. Whoever
 started the run as a child can also write `pause`, `resume`, `stop` and `yield MS` to its stdin, a
 word a line; its end means stop. `run.lock` is held as long as the process lives, whatever ends it.
+
+Invariants: of all who say something the newest word counts, but a stop is final; what was said
+before a run began is not for it, and nothing that is said from then on is lost.
 """
 
 from __future__ import annotations
@@ -36,7 +39,8 @@ _LOCK_TRIES, _LOCK_EVERY_S = 11, 0.01
 def want(run: Path, wanted: str) -> None:
     """Ask the run in this folder to do something. Raises TrainingError where it cannot be told."""
     try:
-        write_file(run / CONTROL_FILE, json.dumps({"wanted": wanted}).encode())
+        document = {"wanted": wanted, "at_ns": time.time_ns()}
+        write_file(run / CONTROL_FILE, json.dumps(document).encode())
     except OSError as error:
         raise TrainingError(
             f"{run / CONTROL_FILE} could not be written ({error.strerror})",
@@ -46,11 +50,17 @@ def want(run: Path, wanted: str) -> None:
 
 def wanted(run: Path) -> str:
     """What was asked of the run last; `run` where nothing was."""
+    return _asked(run)[0]
+
+
+def _asked(run: Path) -> tuple[str, int]:
+    """What was asked last, and when, in nanoseconds since 1970; 0 where that is not said."""
     try:
-        found = json.loads((run / CONTROL_FILE).read_text(encoding="utf-8"))["wanted"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return RUN
-    return found if found in WANTED else RUN
+        raw = json.loads((run / CONTROL_FILE).read_text(encoding="utf-8"))
+        found, at_ns = raw["wanted"], raw.get("at_ns", 0)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return RUN, 0
+    return (found, at_ns) if found in WANTED and isinstance(at_ns, int) else (RUN, 0)
 
 
 class Control:
@@ -60,11 +70,21 @@ class Control:
         self._run, self._clock = run, clock
         self._wake = threading.Event()
         self._told: str | None = None
+        self._told_ns = 0
         self._yield_until_s = 0.0
         self._looked_s = float("-inf")
-        self._in_file = RUN
+        self._in_file, self._in_file_ns = RUN, 0
+        self._earlier: tuple[str, int] | None = None
+        """What the file said before the run began."""
         self.waited_s = 0.0
         """How long `gate` has kept the run waiting, in all."""
+
+    def begin(self) -> None:
+        """The run begins: what its file says until now was said to another.
+
+        Called before there is a lock: who sees that would be heard.
+        """
+        self._earlier = _asked(self._run)
 
     def tell(self, line: str) -> None:
         """Take a word from stdin; what is no such word is passed over."""
@@ -72,10 +92,15 @@ class Control:
         if found := _YIELD.fullmatch(" ".join(words)):
             self._yield_until_s = max(self._yield_until_s, self._clock() + int(found[1]) / 1000)
         elif words == ["resume"]:
-            self._told, self._yield_until_s = RUN, 0.0
+            self._hear(RUN)
+            self._yield_until_s = 0.0
         elif words in (["pause"], ["stop"]):
-            self._told = words[0]
+            self._hear(words[0])
         self._wake.set()
+
+    def _hear(self, word: str) -> None:
+        if self._told != STOP:
+            self._told, self._told_ns = word, time.time_ns()
 
     def listen(self, stream: IO[str]) -> None:
         """Follow a stream of words on a thread of its own; its end means stop."""
@@ -91,12 +116,18 @@ class Control:
         """`run`, `pause` or `stop`."""
         if self._clock() - self._looked_s >= _LOOK_EVERY_S:
             self._looked_s = self._clock()
-            self._in_file = wanted(self._run)
+            asked = _asked(self._run)
+            self._in_file, self._in_file_ns = (RUN, 0) if asked == self._earlier else asked
+        word = self._newest()
+        return PAUSE if word == RUN and self._clock() < self._yield_until_s else word
+
+    def _newest(self) -> str:
+        """What was said last, on stdin or in the file."""
         if STOP in (self._told, self._in_file):
             return STOP
-        if PAUSE in (self._told, self._in_file):
-            return PAUSE
-        return PAUSE if self._clock() < self._yield_until_s else RUN
+        if self._told is None or self._in_file_ns > self._told_ns:
+            return self._in_file
+        return self._told
 
     def gate(self, report: Callable[[str], Any] = lambda state: None) -> bool:
         """Wait while paused; False when the run should stop.
@@ -107,7 +138,7 @@ class Control:
         told, begun_s = False, None
         while (state := self.now()) == PAUSE:
             begun_s = self._clock() if begun_s is None else begun_s
-            asked = PAUSE in (self._told, self._in_file)
+            asked = self._newest() == PAUSE
             if asked and not told:
                 report("paused")
                 told = True

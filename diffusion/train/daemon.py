@@ -27,20 +27,24 @@ _START_S = 180.0
 _SAVE_S = "600"
 """How long the launcher waits for processes that were told to stop; its own 30 may be too few."""
 _LOOK_EVERY_S = 0.2
+_HERE = Path(__file__).resolve().parents[2]
 
 
 def command_line(arguments: Sequence[str], *, processes: int = 1) -> list[str]:
     """The command of a run with these arguments of `diffill pretrain`."""
     own = ["-m", "diffusion", "pretrain", *arguments]
+    python = [sys.executable, "-P"]  # it must import nothing from the folder that the shell is in
     if processes == 1:
-        return [sys.executable, *own]
+        return [*python, *own]
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
-    return [sys.executable, *launcher, *own]
+    return [*python, *launcher, *own]
 
 
 def environment(*, threads: int | None, accelerator: bool) -> dict[str, str]:
     """This process's environment with what the processes of a run need besides."""
     found = dict(os.environ)
+    found["PYTHONPATH"] = os.pathsep.join([str(_HERE), *filter(None, [found.get("PYTHONPATH")])])
+    found["PYTHONSAFEPATH"] = "1"  # for what a launcher starts, too
     found.setdefault("OMP_NUM_THREADS", str(threads or 1))
     found.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", _SAVE_S)
     if not accelerator:

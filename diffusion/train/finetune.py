@@ -8,10 +8,10 @@ Unless a rate is given, a short test chooses it before the first step (`rate_tes
 
 Invariants: row r of a batch is a function of the seed and r, and nothing that shapes the weights
 looks at the clock, so a resumed run is the unbroken one bit for bit (whether there was time for a
-test of rates is settled once, and in the first checkpoint); the test leaves no trace but the rate;
+test of rates is settled once, and kept with the rate); the test leaves no trace but the rate;
 waiting does not count as time; a loss that is no number ends the run before it reaches a weight;
-the base model's own loss is measured before the first step; a measurement that a stop has broken
-off is made anew before the next step.
+the base model's own loss is measured once, before the first step; a measurement that a stop has
+broken off is made anew before the next step.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class _Loop:
             why = self._train(minutes, most_steps)
         except Cancelled:
             why = "stopped"
-        if self.state.rate is not None:  # else the next start measures and tries again
+        if self.state.rate is not None:  # else what was measured is kept, and rates tried again
             self.save()
         return Tuned(self.state, self._base, self._best or None, why)
 
@@ -293,6 +293,7 @@ class _Loop:
             general_base_loss=self._loss_on(self._general),
             last_validated_step=0,
         )
+        self._save_or_warn()  # a few minutes a day may not reach beyond the test of rates
         self._report({"event": "validation", "step": 0, "loss": self.state.base_loss,
                       "base_loss": self.state.base_loss, "best": False,
                       "general_loss": self.state.general_best_loss,

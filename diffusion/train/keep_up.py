@@ -15,6 +15,7 @@ Nothing here imports torch, and nothing heavy is imported before the files are r
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from typing import Any
 
 from diffusion.adapters.durable import write_file
 from diffusion.adapters.home import RepositoryHome
+from diffusion.errors import CorpusError
 from diffusion.train.begun import CONFIG_FILE, begun
 from diffusion.train.control import STOP, Control, is_locked
 from diffusion.train.power import on_battery
@@ -78,9 +80,11 @@ def situation(
 ) -> Situation:
     """How things are on this machine now; `model` is the one to tune, None the bundled one.
 
-    Raises DiffillError where that is none.
+    Raises DiffillError where that is none; `changed` raises CorpusError where the files hold
+    nothing to learn from, and has booked its time by then.
     """
-    unfinished = _is_unfinished(home.run)
+    spent, unfinished = Spent(home.folder / SPENT_FILE), _is_unfinished(home.run)
+    meter = Meter(spent, minutes_per_day)
 
     def changed() -> bool:
         try:
@@ -90,11 +94,15 @@ def situation(
             return True  # there was no run yet
         from diffusion.data.repository import scan_repository  # it searches for secrets
 
-        return bool(scan_repository(home.root).digest != last)
+        try:
+            return bool(scan_repository(home.root).digest != last)
+        except CorpusError:
+            meter.book()  # the start ends here, and every commit would read all files for nothing
+            raise
 
     return Situation(
         minutes_per_day=minutes_per_day,
-        spent_minutes=Spent(home.folder / SPENT_FILE).minutes(),
+        spent_minutes=spent.minutes(),
         on_battery=on_battery(),
         running=home.run.is_dir() and is_locked(home.run),
         unfinished=unfinished,
@@ -121,9 +129,10 @@ class Spent:
         """Used today; 0 where the file is missing, damaged, or of another day."""
         try:
             raw = json.loads(self._path.read_text(encoding="utf-8"))
-            return float(raw["minutes"]) if raw["day"] == self._today().isoformat() else 0.0
-        except (OSError, ValueError, KeyError, TypeError):
+            minutes, day = float(raw["minutes"]), raw["day"]
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             return 0.0
+        return minutes if 0.0 <= minutes < math.inf and day == self._today().isoformat() else 0.0
 
     def add(self, minutes: float) -> float:
         """Use up so many more; gives back today's sum. Raises OSError."""

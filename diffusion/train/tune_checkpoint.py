@@ -3,7 +3,8 @@
 A folder `step-<n>` with the weights under training, the optimiser, the average and the best so
 far as safetensors, and `state.json` with the SHA-256 of each. It is forced to the disk under
 another name and then renamed; older ones go only afterwards. A damaged newest one is passed over
-for the one before.
+for the one before. What is found out between two steps, such as the base model's own loss, makes
+another checkpoint of the same step, which takes the place of the one that did not know it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import json
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from diffusion.adapters.durable import remove_parts, write_folder
+from diffusion.adapters.durable import PART, owned, remove_parts, write_folder
 from diffusion.errors import TrainingError
 
 STATE_FILE = "state.json"
@@ -63,33 +65,39 @@ class Checkpoint:
 
 
 def save(run: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint, unless there is a sound one of this step.
+    """Write a checkpoint, unless there is a sound one of this state.
 
     Raises TrainingError if the disk refuses; older ones stay then.
     """
     target = run / f"step-{checkpoint.state.step}"
     if target.is_dir():
         try:
-            _load(target)
+            there = _load(target)
         except _DAMAGE:
             shutil.rmtree(target, ignore_errors=True)
         else:
-            return target
+            if there.state == checkpoint.state:
+                return target
     files = {
         f"{name}.safetensors": save_tensors(checkpoint.tensors.get(name, {})) for name in PARTS
     }
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     state = {"state": asdict(checkpoint.state), "sha256": digests}
+    aside = owned(run, PART)
     try:
         remove_parts(run)
+        if target.is_dir():
+            target.rename(aside)
         write_folder(target, {**files, STATE_FILE: json.dumps(state, indent=1).encode()})
     except OSError as error:
+        with suppress(OSError):  # there was none of this step
+            aside.rename(target)
         raise TrainingError(
             f"checkpoint {target} could not be written ({error.strerror}); the one before it is "
             "untouched",
             fix="free some disk space and run `diffill train` again, it goes on from there",
         ) from error
-    for old in _steps(run)[_KEPT:]:
+    for old in (aside, *_steps(run)[_KEPT:]):
         shutil.rmtree(old, ignore_errors=True)
     return target
 

@@ -32,7 +32,7 @@ from diffusion.model.checkpoint import load_checkpoint
 from diffusion.model.manifest import FileRecord
 from diffusion.text.tokenizer import Tokenizer
 from diffusion.train.begun import spelled
-from diffusion.train.control import RUN, Control, only_run, want
+from diffusion.train.control import Control, only_run
 from diffusion.train.finetune import Tuned, finetune
 from diffusion.train.plan import TuningPlan, make_plan, most_steps, probe
 from diffusion.train.run_log import Report, RunLog
@@ -158,10 +158,11 @@ def run_job(
     run = home.run
     if not team.main:
         return _Job(home, options, lambda event: None, control or Control(run), team).go()
+    control = control or Control(run)
+    control.begin()
     with only_run(run):
-        want(run, RUN)
         log = RunLog(run, report, enabled=True)
-        job = _Job(home, options, log.write, control or Control(run), team)
+        job = _Job(home, options, log.write, control, team)
         try:
             remove_parts(home.folder, _PROBE)
             return job.go()
@@ -303,9 +304,9 @@ class _Job:
         there = adapters.with_files(noted_name(self._run), record)
         if there is not None:  # it was cut off right after it had published
             return self._serve(adapters, there, state.step, tuned.why)
-        name = adapters.free_name(self._name or datetime.now(UTC).strftime("%Y%m%d-%H%M"))
+        wanted = self._name or datetime.now(UTC).strftime("%Y%m%d-%H%M")
         manifest = AdapterManifest(
-            name=name,
+            name=adapters.free_name(wanted),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             method=config.method,
             scale=config.scale,
@@ -353,8 +354,9 @@ class _Job:
                 message=f"of {len(own.cases)} held-out holes {own.gained} were gained and "
                 f"{own.lost} lost, so no adapter was published",
             )  # fmt: skip
+        name = adapters.free_name(wanted)  # measuring took minutes; another may have it by now
         note_name(self._run, name)
-        measured = replace(manifest, figures=figures, files=record)
+        measured = replace(manifest, name=name, figures=figures, files=record)
         adapters.publish(measured, weights)
         shutil.rmtree(candidate, ignore_errors=True)
         return self._serve(adapters, measured, state.step, tuned.why)

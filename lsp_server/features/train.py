@@ -36,7 +36,7 @@ from lsp_server.protocol import (
     TRAIN_STATUS,
     TRAIN_STOP,
 )
-from lsp_server.training.job import TrainingJob, command_line, read_plan
+from lsp_server.training.job import TrainingJob, command_line, no_model, read_plan
 from lsp_server.training.policy import IDLE_S, YieldPolicy
 
 if TYPE_CHECKING:
@@ -137,7 +137,10 @@ class Training:
         if not is_wanted or self.repository is not None or state not in ("interrupted", "stopped"):
             return
         path, left = session.settings.model.path, begun(run)
-        other = left.other_model(Path(path) if path else None)
+        try:
+            other = left.other_model(Path(path) if path else None)
+        except ValueError as error:
+            raise no_model(error) from error
         if other is not None:
             raise TrainingUnavailable(
                 f"it is of another model, {other}", fix="set diffill.model.path to that one"

@@ -72,6 +72,8 @@ class TrainingJob:
             raise TrainingUnavailable(
                 f"the training process could not be started ({error})", fix="see diffill doctor"
             ) from error
+        except ValueError as error:
+            raise no_model(error) from error
         finally:
             self._starting = False
         self._task = asyncio.ensure_future(self._follow(self._process))
@@ -138,6 +140,8 @@ async def read_plan(command: Sequence[str]) -> dict[str, Any]:
         )
     except OSError as error:
         raise TrainingUnavailable(f"no plan could be made ({error})", fix="see doctor") from error
+    except ValueError as error:
+        raise no_model(error) from error
     try:
         async with asyncio.timeout(_PLAN_S):
             out, errors = await process.communicate()
@@ -159,6 +163,13 @@ async def read_plan(command: Sequence[str]) -> dict[str, Any]:
     if found.get("event") == "failed":
         raise TrainingUnavailable(str(found.get("message")))
     return found
+
+
+def no_model(error: ValueError) -> TrainingUnavailable:
+    """For a path that no system takes: of all words of a command, the model's is not looked at."""
+    return TrainingUnavailable(
+        f"the path of the model is none ({error})", fix="set diffill.model.path to a folder"
+    )
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

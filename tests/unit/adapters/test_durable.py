@@ -119,3 +119,27 @@ def test_a_folder_that_cannot_be_forced_to_the_disk_fails_no_write() -> None:
     sync_folder(Path("/proc"))
     with pytest.raises(FileNotFoundError):
         sync_folder(Path("/proc/none"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are not forced there")
+def test_a_file_is_on_the_disk_before_its_name_and_its_name_before_anything_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    replace, fsync = os.replace, os.fsync
+
+    def forced(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        if is_folder:
+            assert os.path.samestat(os.fstat(descriptor), tmp_path.stat())
+        done.append("folder" if is_folder else "file")
+        fsync(descriptor)
+
+    def renamed(part: Path, path: Path) -> None:
+        done.append("name")
+        replace(part, path)
+
+    monkeypatch.setattr(os, "fsync", forced)
+    monkeypatch.setattr(os, "replace", renamed)
+    write_file(tmp_path / "status.json", b"{}")
+    assert done == ["file", "name", "folder"]

@@ -19,6 +19,7 @@ from diffusion.data.repository import (
     Repository,
     SourceFile,
     _split,
+    is_another,
     left_out_since,
     scan_repository,
 )
@@ -335,3 +336,26 @@ def test_ordinary_code_holds_no_secret() -> None:
     ):  # fmt: skip
         assert secret_kind("module.py", (code(3) + line + "\n").encode()) is None, line
     assert secret_kind("config/secrets.py", code(3).encode()) == "name of a secrets file"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_where_all_files_belong_to_the_held_out_ones_one_trains(count: int) -> None:
+    numbers = (n for n in range(1000) if unit_hash(f"m{n}.py") < HELD_OUT_SHARE)
+    low = [f"m{next(numbers)}.py" for _ in range(count)]
+    files = list(_split([SourceFile(path, "python", b"", False) for path in low]))
+    assert [file.path for file in files] == low
+    assert [file.path for file in files if not file.held_out] == [max(low, key=unit_hash)]
+
+
+@pytest.mark.parametrize(("gone", "another"), [(1, False), (2, False), (3, True)])
+def test_with_half_of_its_files_gone_a_repository_is_the_same(
+    tmp_path: Path, gone: int, another: bool
+) -> None:
+    known = [f"module_{n}.py" for n in range(4)]
+    write_repository(tmp_path, 4)
+    (tmp_path / "other.py").write_text(code(9))
+    for name in known[:gone]:
+        (tmp_path / name).unlink()
+    assert is_another(tmp_path, known) is another
+    (tmp_path / "other.py").unlink()
+    assert not is_another(tmp_path, known), "no others are there"

@@ -19,6 +19,7 @@ from diffusion.errors import ConfigError, EvaluationError
 from diffusion.evaluate.calibrate import (
     FOLDS,
     Offer,
+    _with_cost,
     calibrate,
     cross_validated,
     logistic_regression,
@@ -304,3 +305,18 @@ def test_what_cannot_be_written_is_told_before_anything_is_fitted(
     words = ["--corpus", tmp_path / "none", "--model", tiny_model_dir, "--dry-run"]
     result = CliRunner().invoke(app, [*map(str, words), option, str(tmp_path / "file" / "x")])
     assert isinstance(result.exception, EvaluationError) and option in str(result.exception)
+
+
+def test_an_error_costs_no_more_than_exact_matches_allow() -> None:
+    """What leaves an error is right in three of five cases, the sound one in one: 1.8 nats apart.
+
+    So up to a cost of 1.5 nothing is lost, and from 2.0 on two of three exact matches are.
+    """
+    rng, cases = random.Random(3), []
+    for n in range(500):
+        broken, sound = evidence(repeats=1.0, errors_more=1), evidence(repeats=0.0)
+        cases.append([Offer(broken, n % 5 < 3), Offer(sound, n % 5 == 3)])
+    rng.shuffle(cases)
+    cost, judged = _with_cost(cases, folds_of(range(len(cases)), FOLDS))
+    assert cost == 1.5
+    assert sum(row["exact_match"] for row in judged) == 300

@@ -56,3 +56,19 @@ def test_the_plot_is_written(tmp_path: Path) -> None:
     target = tmp_path / "reliability.png"
     plot(reliability(rows((0.2, False), (0.8, True))), target, title="t")
     assert target.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("exact", "gap"), [(50, 0.0), (20, 0.3)])
+def test_where_confidences_tie_it_does_not_matter_which_bin_a_hit_falls_in(
+    exact: int, gap: float
+) -> None:
+    """Sorted with the hits last, equal bins would hold misses alone or hits alone."""
+    got = reliability(rows(*[(0.5, i < exact) for i in range(100)]))
+    assert got.expected_error == pytest.approx(gap)
+    assert {round(b.exact_match, 9) for b in got.bins} == {exact / 100}
+
+
+def test_a_tie_that_a_bound_parts_leaves_its_neighbours_alone() -> None:
+    got = reliability(rows((0.2, False), (0.5, False), (0.5, True), (0.8, True)), bins=2)
+    assert [b.exact_match for b in got.bins] == [0.25, 0.75]
+    assert [(b.low, b.high) for b in got.bins] == [(0.2, 0.5), (0.5, 0.8)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from diffusion.evaluate.calibrate import FOLDS, Calibration, calibrate
+from diffusion.evaluate.calibrate import FOLDS, Calibration, Offer, calibrate
 from diffusion.evaluate.fit_first_look import fit_first_look
 from diffusion.evaluate.groups import folds_of
 from diffusion.ranking import QUOTE_FEATURES, QuoteEvidence
@@ -71,3 +71,43 @@ def test_quotes_are_judged_by_what_was_learned_of_other_folds(right: Calibration
 def test_few_cases_teach_nothing(right: Calibration, count: int) -> None:
     few = replace(right, offers=right.offers[:count], judged=right.judged[:count])
     assert fit_first_look(few) is None
+
+
+def test_cases_without_quotes_are_counted_and_no_more(right: Calibration) -> None:
+    """They stand in front, of one fold, and the model is right in all of them."""
+    plain = [[Offer(evidence(), True)]] * 300
+    with_plain = replace(
+        right,
+        offers=[*plain, *right.offers],
+        folds=[*[0] * 300, *right.folds],
+        judged=[*[{"confidence": 0.9, "exact_match": True, "parses": True}] * 300, *right.judged],
+    )
+    alone, found = fit_first_look(right), fit_first_look(with_plain)
+    assert alone is not None and found is not None
+    assert found.ranking == alone.ranking
+    assert (found.exact, found.exact_of_model) == (alone.exact, alone.exact_of_model)
+    assert found.answered == pytest.approx(alone.answered / 2)
+
+
+def test_a_quote_that_does_not_parse_is_no_answer_however_sure_it_is() -> None:
+    drawn = rows(quotes_are_right=True)
+    like = [row for row in drawn if row["offers"][1]["quote"]["likeness"] > 0.7]
+    for n, row in enumerate(like):
+        row["offers"][1]["parses"] = n % 2 == 0  # it is right all the same
+    found = fit_first_look(calibrate(drawn))
+    assert found is not None and found.exact > 0.9
+    assert found.answered <= (len(like) + 1) // 2 / len(drawn) + 0.01
+
+
+def test_where_quote_and_model_are_right_equally_often_the_quote_answers() -> None:
+    """A case's only candidate is both."""
+    rng, drawn = random.Random(5), []
+    for n in range(200):
+        likeness = rng.random()
+        known = asdict(evidence(quote=QuoteEvidence(0, likeness, 0.5, 4)))
+        offer = known | {"exact_match": rng.random() < likeness}
+        drawn.append({"task_id": str(n), "offers": [offer]})
+    found = fit_first_look(calibrate(drawn))
+    assert found is not None and found.exact == found.exact_of_model
+    look = found.ranking.first_look
+    assert look is not None and look.least_score == 0.3

@@ -138,3 +138,13 @@ def test_the_interval_holds_the_mean_and_narrows_with_more_cases() -> None:
     assert (constant.low, constant.high) == (0.25, 0.25)
     with pytest.raises(ValueError, match="no values"):
         bootstrap([])
+
+
+def test_the_interval_of_uneven_groups_is_about_the_mean_of_their_cases() -> None:
+    """One problem of 91 cases, all right, and nine of one case, all wrong."""
+    groups = [0] * 91 + [*range(1, 10)]
+    found = bootstrap([1.0] * 91 + [0.0] * 9, groups)
+    assert found.mean == pytest.approx(0.91) and found.groups == 10
+    assert found.low <= found.mean <= found.high
+    turned = bootstrap([0.0] * 91 + [1.0] * 9, groups)
+    assert turned.low <= turned.mean <= turned.high

@@ -114,3 +114,39 @@ async def test_a_plan_that_nobody_waits_for_ends_in_good_order(tmp_path: Path) -
 
 def test_a_run_imports_nothing_from_the_folder_that_is_open() -> None:
     assert command_line(Path("/work"))[1:4] == ["-P", "-m", "diffusion"]
+
+
+async def test_what_is_not_told_to_its_end_is_a_run_still() -> None:
+    """The process is gone, and how it ended is being told."""
+    refused: list[bool] = []
+
+    def on_event(event: dict[str, Any]) -> None:
+        assert not job.active
+        another = job.start(program())
+        try:
+            another.send(None)
+        except TrainingUnavailable:
+            refused.append(True)
+        finally:
+            another.close()
+
+    job = TrainingJob(on_event)
+    await job.start(program())
+    await over(job)
+    assert refused == [True] and job.last["event"] == "failed"
+
+
+@pytest.mark.parametrize("own", ["/one:/two", ""])
+async def test_the_users_path_of_modules_is_kept_behind_ours(
+    own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", own.replace(":", os.pathsep))
+    says = (
+        "import json, os\n"
+        "print(json.dumps({'event': 'done', 'path': os.environ['PYTHONPATH']}), flush=True)\n"
+    )
+    job = TrainingJob(lambda event: None)
+    await job.start(program(after=says))
+    await over(job)
+    here = str(Path(__file__).resolve().parents[3])
+    assert job.last["path"].split(os.pathsep) == [here, *filter(None, own.split(":"))]

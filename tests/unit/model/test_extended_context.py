@@ -9,7 +9,7 @@ from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import ModelError, PositionError
 from diffusion.model.context_cache import ContextCache
 from diffusion.model.denoiser import MaskedLMDenoiser
-from diffusion.model.extended_context import Opened
+from diffusion.model.extended_context import ExtendPass, Opened
 from diffusion.model.lean_denoiser import LeanDenoiser
 from tests.unit.model.conftest import START, VOCAB, Case, random_model
 from tests.unit.model.test_kept_slots import ATOL, lean
@@ -158,3 +158,13 @@ def test_learned_positions_are_not_read_on_from(case: Case) -> None:
     assert not denoiser.extends
     with pytest.raises(ModelError, match="no key can be moved"):
         denoiser.extend_context(cache, Opened(0, 0, 1), row([9]), row([START]))
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_a_model_that_reads_too_few_layers_makes_no_context(read: int) -> None:
+    cache = far(lean(2))
+    reading = ExtendPass(cache, Opened(BEFORE, BEFORE, 1), lambda keys, moved: keys)
+    for layer in cache.layers[:read]:
+        reading.keep(layer.key_1HCD[:, :, :1], layer.value_1HCD[:, :, :1])
+    with pytest.raises(ModelError, match=rf"read {read} of the context's 2 layers.*encode"):
+        reading.finish(row([BEFORE]))

@@ -90,3 +90,30 @@ def test_of_several_rows_the_kindest_is_heard() -> None:
 
 def test_nothing_is_heard_where_nobody_spoke() -> None:
     assert Overheard([byte_ids("b"), ()]).heard() == [(), ()]
+
+
+def test_the_kinder_of_two_rows_is_heard_also_where_it_speaks_first() -> None:
+    def script(call: int, ids: tuple[int, ...], position: int) -> dict[int, float]:
+        return {byte_id("a"): 0.6, byte_id("b"): 0.1 * (len(ids) - 3)}
+
+    overheard = Overheard([byte_ids("b")])
+    sample(
+        ScriptedDenoiser(VOCABULARY.size, script),
+        [CanvasState(PIN + (MASK,) * slots, 1) for slots in (4, 3)],
+        ONE_BY_ONE, vocabulary=VOCABULARY, overheard=overheard,
+    )  # fmt: skip
+    (heard,) = overheard.heard()
+    assert p_of(heard) == [0.2]
+
+
+def test_what_is_heard_behind_a_gap_is_not_told() -> None:
+    """One row leaves the text at once, the other one has its first two tokens written already."""
+    overheard = Overheard([byte_ids("abc")])
+    sample(
+        model({"": {"x": 0.7, "a": 0.2}, "ab": {"c": 0.6}}),
+        [CanvasState(PIN + (MASK,) * 4, 1), CanvasState(PIN + byte_ids("ab") + (MASK,) * 2, 1)],
+        ONE_BY_ONE, vocabulary=VOCABULARY, overheard=overheard,
+    )  # fmt: skip
+    assert {0, 2} < overheard._said[0].keys() and 1 not in overheard._said[0]
+    (heard,) = overheard.heard()
+    assert p_of(heard) == [0.2]

@@ -84,3 +84,47 @@ def test_any_bytes_are_judged(data: bytes, text: bytes, draw) -> None:
     start = draw.draw(st.integers(0, len(data)))
     end = draw.draw(st.integers(start, len(data)))
     assert math.isfinite(Repeats(data, start, end).log_odds(text))
+
+
+def log_odds(again: int, count: int, *, near: bool) -> float:
+    """Of a line with `count` lines of its kind, of which `again` come again nearby."""
+    rate = (again + 2 * PRIOR) / (count + 2)
+    return math.log(rate / PRIOR if near else (1 - rate) / (1 - PRIOR))
+
+
+def fill(lines: int, letter: str = "c") -> str:
+    return "".join(f"{letter}all_{n}(x)\n" for n in range(lines))
+
+
+@pytest.mark.parametrize("apart", [1, 19, 20, 21, 22])
+def test_twenty_lines_away_is_nearby_and_one_more_is_not(apart: int) -> None:
+    """Counted from the hole, up and down."""
+    line, between = "total += 1\n", fill(apart - 1)
+    expected = pytest.approx(log_odds(0, 1, near=apart <= 20))
+    assert judge(f"{line}{between}⟦total += 1⟧\n") == expected
+    assert judge(f"⟦total += 1⟧\n{between}{line}") == expected
+
+
+@pytest.mark.parametrize("apart", [20, 21])
+def test_kin_come_again_within_twenty_lines(apart: int) -> None:
+    line, again = "total += 1\n", int(apart <= 20)
+    two = f"{line}{fill(apart - 1)}{line}"
+    expected = pytest.approx(log_odds(again, 2, near=False))
+    assert judge(f"{two}⟦total += 2⟧\n") == expected
+    assert judge(f"⟦total += 2⟧\n{two}") == expected
+    above, below = fill(9, "d"), fill(apart - 11, "e")  # the hole is a line between them
+    assert judge(f"{line}{above}⟦total += 2⟧\n{below}{line}") == expected
+
+
+@pytest.mark.parametrize(("length", "judged"), [(159, True), (160, False)])
+def test_a_line_of_160_bytes_says_nothing(length: int, judged: bool) -> None:
+    line = f"call({'x' * (length - 6)})"
+    assert len(line) == length
+    expected = log_odds(0, 1, near=True) if judged else 0.0
+    assert judge(f"{line}\n⟦{line}⟧\n") == pytest.approx(expected)
+
+
+def test_a_first_line_that_is_just_looked_at_whole_is_a_line() -> None:
+    """With what was typed of it, it is too long to say anything."""
+    data = b"x" * REACH + b"\n" + b"total += 1\n" * 3
+    assert Repeats(data, REACH, REACH).log_odds(b"total += 1") == 0.0

@@ -12,6 +12,7 @@ import pytest
 
 from diffusion.errors import TrainingError
 from diffusion.train.control import (
+    CONTROL_FILE,
     LOCK_FILE,
     PAUSE,
     RUN,
@@ -21,6 +22,7 @@ from diffusion.train.control import (
     is_locked,
     only_run,
     want,
+    wanted,
 )
 from tests.support.disk import smallest_files
 
@@ -82,16 +84,17 @@ def test_what_is_no_number_is_passed_over(tmp_path: Path, word: str) -> None:
         (["nonsense"], RUN, RUN),
         (["pause"], RUN, PAUSE),
         (["pause", "resume"], RUN, RUN),
-        (["resume"], PAUSE, PAUSE),
+        (["resume"], PAUSE, RUN),
         (["pause"], STOP, STOP),  # a stop outranks a pause, whoever says which
         (["stop"], PAUSE, STOP),
+        (["stop", "resume"], RUN, STOP),
         (["yield 5000"], RUN, PAUSE),
         (["yield 500"], RUN, RUN),  # it is over
         (["yield 5000", "yield 1"], RUN, PAUSE),
         (["yield 5000", "resume"], RUN, RUN),
     ],
 )
-def test_of_what_was_told_the_strongest_counts_a_second_later(
+def test_of_what_was_told_the_newest_word_counts_and_a_stop_stays(
     tmp_path: Path, told: list[str], in_file: str, now: str
 ) -> None:
     clock_s = 100.0
@@ -160,3 +163,55 @@ def test_a_lock_on_a_full_disk_is_told_with_what_to_do(tmp_path: Path) -> None:
         only_run(tmp_path / "run"),
     ):
         raise AssertionError("there is no room for the lock")
+
+
+@pytest.mark.parametrize(
+    ("told", "then_in_file", "now"),
+    [
+        ("pause", RUN, RUN),  # `diffill train resume` in a terminal takes an editor's pause back
+        ("resume", PAUSE, PAUSE),
+        ("stop", RUN, STOP),
+    ],
+)
+def test_a_word_from_a_terminal_is_newer_than_what_was_said_on_stdin(
+    tmp_path: Path, told: str, then_in_file: str, now: str
+) -> None:
+    clock_s = 100.0
+    control = Control(tmp_path, clock=lambda: clock_s)
+    control.tell(told)
+    control.begin()
+    assert control.now() == {"resume": RUN}.get(told, told)
+    want(tmp_path, then_in_file)
+    clock_s += 1.0
+    assert control.now() == now
+    control.tell("pause")
+    assert control.now() == (STOP if told == "stop" else PAUSE), "and back"
+
+
+@pytest.mark.parametrize("earlier", [RUN, PAUSE, STOP])
+@pytest.mark.parametrize("word", [PAUSE, STOP])
+def test_what_was_said_to_an_earlier_run_is_not_for_this_one_but_all_since_is(
+    tmp_path: Path, earlier: str, word: str
+) -> None:
+    want(tmp_path, earlier)
+    control = Control(tmp_path)
+    control.begin()
+    with only_run(tmp_path):  # from here on it can be steered
+        want(tmp_path, word)
+        assert control.now() == word
+    after = Control(tmp_path)
+    after.begin()
+    assert after.now() == RUN
+
+
+@pytest.mark.parametrize(
+    ("text", "now"),
+    [
+        ('{"wanted": "pause"}', PAUSE),  # as versions before this one write it
+        ('{"wanted": "pause", "at_ns": "x"}', RUN), ('{"wanted": []}', RUN), ("[]", RUN),
+        ("{", RUN), ("\xff", RUN),
+    ],
+)  # fmt: skip
+def test_a_file_that_says_nothing_asks_for_nothing(tmp_path: Path, text: str, now: str) -> None:
+    (tmp_path / CONTROL_FILE).write_bytes(text.encode("latin-1"))
+    assert Control(tmp_path).now() == wanted(tmp_path) == now

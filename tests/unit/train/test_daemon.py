@@ -84,7 +84,7 @@ def test_the_command_is_the_same_without_the_launch() -> None:
     assert without_launch(asked) == ["--out", "R", "--seed", "3"]
     assert without_launch(["x", "pretrain", "--processes=2", "--out=R"]) == ["--out=R"]
     assert command_line(["--out", "R"]) == [
-        sys.executable, "-m", "diffusion", "pretrain", "--out", "R",
+        sys.executable, "-P", "-m", "diffusion", "pretrain", "--out", "R",
     ]  # fmt: skip
     assert "--nproc_per_node=2" in command_line([], processes=2)
     assert environment(threads=None, accelerator=False)["ACCELERATE_USE_CPU"] == "true"
@@ -139,3 +139,18 @@ def test_a_killed_daemon_resumes_where_it_was(tmp_path: Path) -> None:
     (resumed,) = [e for e in events if e["event"] == "resumed"]
     assert resumed["step"] == seen
     assert (out / "exports").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_daemon_imports_nothing_from_the_folder_that_the_shell_is_in(
+    tmp_path: Path, processes: int
+) -> None:
+    for name in ("diffusion", "torch", "typer"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} was taken from here')")
+    done = subprocess.run(
+        command_line(["--help"], processes=processes), cwd=tmp_path, capture_output=True,
+        text=True, check=False, env=environment(threads=1, accelerator=False),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Usage:") == processes

@@ -286,3 +286,32 @@ def test_a_start_that_cannot_look_says_so(
     answer = CliRunner().invoke(app, [str(root), "--keep-up", "--json", "--nice", "0"])
     assert answer.exit_code == 2 and json.loads(answer.stdout)["event"] == "failed"
     assert "DIFFILL_DATA" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "minutes", ["NaN", "Infinity", "-Infinity", "-3.0", "1" + "0" * 400, "1e999", '"x"', "null"]
+)
+def test_what_is_no_length_of_time_was_not_used(tmp_path: Path, minutes: str) -> None:
+    spent, day = Spent(tmp_path / SPENT_FILE), date.today().isoformat()
+    (tmp_path / SPENT_FILE).write_text(f'{{"day": "{day}", "minutes": {minutes}}}')
+    assert spent.minutes() == 0.0
+    assert spent.add(1.5) == spent.minutes() == 1.5
+
+
+def test_to_look_through_files_that_hold_nothing_takes_time_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIFFILL_DATA", str(tmp_path / "data"))
+    home = home_of(write_repository(tmp_path / "repository", 0))
+    home.run.mkdir(parents=True)
+    (home.run / "plan.json").write_text('{"data_digest": "of files that are gone"}')
+    (home.run / "status.json").write_text('{"state": "done"}')
+    answer = CliRunner().invoke(app, [str(home.root), "--keep-up", "--json", "--nice", "0"])
+    assert answer.exit_code == 2 and "no file to learn from" in answer.stderr
+    assert Spent(home.folder / SPENT_FILE).minutes() > 0.0
+
+
+def test_on_the_battery_an_event_books_its_minutes_too(tmp_path: Path) -> None:
+    meters = Meters(tmp_path, 30.0)
+    meters.battery = True
+    assert meters.hear(90.0) == STOP and meters.spent.minutes() == pytest.approx(1.5)

@@ -199,3 +199,37 @@ def test_a_test_that_was_stopped_begins_again(
     assert again.state.rate_losses == unbroken.state.rate_losses
     one, other = weights(run), weights(tmp_path / "unbroken")
     assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+@pytest.mark.slow
+def test_a_day_that_reaches_no_further_than_the_base_model_is_not_lost(
+    copy: Callable[[str], Path], tmp_path: Path, tiny_model_dir: Path
+) -> None:
+    unbroken = tune(copy("unbroken"), tiny_model_dir, 2, config=AUTO)
+    run, days = copy("run"), list[list[str]]()
+    while len(days) < 9:
+        control, said = Control(run), list[str]()
+
+        def hear(
+            event: dict[str, Any], control: Control = control, said: list[str] = said
+        ) -> None:
+            said.append(event["event"])
+            if event["event"] in ("validation", "rate"):
+                control.tell("stop")  # the day is used up
+
+        days.append(said)
+        if not tune(run, tiny_model_dir, 2, config=AUTO, control=control, report=hear).stopped:
+            break
+    assert days[0] == ["validation"], "the base model's own loss"
+    assert "validation" not in days[1] and days[1][:2] == ["choosing_rate", "rate"]
+    assert len(days) < 9 and days[-1][-1] == "validation"
+    found = newest(run)
+    assert found is not None and found.state.base_loss == unbroken.state.base_loss
+    one, other = weights(run), weights(tmp_path / "unbroken")
+    assert all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+
+
+def test_what_is_worse_is_told_by_the_best_loss_and_not_by_the_last() -> None:
+    """Each rises by less than counts, both together by more."""
+    chosen, tried = choose([4.60, 4.605, 4.612, 4.613, 4.614])
+    assert chosen is not None and tried == 3

@@ -109,3 +109,17 @@ def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
     (folder / MANIFEST).write_text(json.dumps({**manifest, "format": 9}))
     with pytest.raises(TrainingError, match="has format 9, this Diffill reads 1"):
         read_export(folder)
+
+
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_piece_that_is_damaged_at_its_full_length_is_refused(tmp_path: Path, which: int) -> None:
+    folder = written(tmp_path)
+    piece = sorted(folder.glob("*.piece"))[which]
+    body = bytearray(piece.read_bytes())
+    body[-1] ^= 1
+    piece.write_bytes(body)
+    other = model(1)
+    with pytest.raises(TrainingError, match=rf"{piece.name} is damaged.*another SHA-256"):
+        resume_from_export(folder, other, PRINT, "hash")
+    for ours, fresh in zip(other.parameters(), model(1).parameters(), strict=True):
+        assert torch.equal(ours, fresh)

@@ -124,6 +124,7 @@ def fill(infiller: Infiller, case: Case) -> Filled:
     result = infiller.infill(
         InfillRequest(
             document, case.cursor, case.language, at_once=True, in_haste=True,
+            least_p=InlineSettings().min_confidence,
             alternatives=InlineSettings().alternatives,
         )
     )

@@ -10,7 +10,7 @@ cancelled. The same seed types the same keys.
 Answers are split by what the server had to do:
 
 - `cold`: the cursor came from elsewhere;
-- `new_line`: the first answer on a line that Enter opened;
+- `new_line`: the first answer on a line that Enter opened; `foreseen`: one that was there;
 - `same_line`: a later key on a line, so the context is there;
 - `cache_hit`: the key continued the suggestion that was shown.
 
@@ -43,7 +43,7 @@ from diffusion.evaluate.machine import describe
 from diffusion.evaluate.percentile import percentile
 from diffusion.text.languages import language_for_path
 
-WORK = ("cold", "new_line", "same_line", "cache_hit")
+WORK = ("cold", "new_line", "foreseen", "same_line", "cache_hit")
 KEY_MEDIAN_MS, KEY_SPREAD = 150.0, 0.45
 PAUSE_MS = (500.0, 1600.0)
 TYPO_SHARE, LINES_AT_A_PLACE = 0.03, 3
@@ -320,7 +320,7 @@ def summary(typist: Typist, memory_mb: float | None) -> Json:
     answered = [asked for asked in rows if asked.done.is_set() and not asked.overtaken]
     for asked in answered:
         if asked.trace.get("cacheHit"):
-            asked.work = "cache_hit"
+            asked.work = "foreseen" if asked.work == "new_line" else "cache_hit"
     stages: dict[str, list[float]] = defaultdict(list)
     for asked in answered:
         for stage in asked.trace.get("stages", ()):

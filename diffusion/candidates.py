@@ -7,6 +7,9 @@ what is left: finished canvases and quotes first, then by the model's `Ranking`.
 pay for more tokens, so plain log-probability would always prefer the shortest (Calibrated
 Adaptive Length, 2025, finds the same).
 
+A canvas that was left unfinished, since it was not sure enough, stands where it would stand if it
+ended there and parsed: what it holds of a line may be the best that there is to show.
+
 Invariants: a text is offered once, with its best evidence; the order does not depend on the
 order of the canvases but for exact ties.
 """
@@ -25,7 +28,7 @@ from diffusion.text.hole_length import LengthTable
 from diffusion.text.line_ends import with_line_ends
 from diffusion.text.repeats import Repeats
 from diffusion.text.tokenizer import Tokenizer
-from diffusion.written import OUT_OF_TIME, read_canvas
+from diffusion.written import OUT_OF_TIME, UNSURE, read_canvas
 
 _MOST_CUTS = 12
 """Starts tried of a candidate that does not parse: each costs a parse, a millisecond or less."""
@@ -44,7 +47,9 @@ class Candidate:
     """A finished canvas, or a quote, as text.
 
     `score` is the probability that it is exactly what belongs here, where the model's folder
-    has a fitted ranking; otherwise the geometric mean of the tokens' probabilities.
+    has a fitted ranking; otherwise the geometric mean of the tokens' probabilities. It is 0 of one
+    that the model was not sure enough to finish (`SamplerConfig.least_p`): only a start of it is
+    worth showing.
     """
 
     text: str
@@ -74,6 +79,11 @@ class _Draft:
     kept: int
     trimmed: bool = False
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether it is the start of what the model did not go on with."""
+        return self.result.reason == "unsure"
+
 
 def rank(
     tokenizer: Tokenizer,
@@ -95,30 +105,33 @@ def rank(
         for text, placed in quoted.items()
     }
     for draft in drafts:
-        if draft.text not in syntax:
+        if draft.text not in syntax and not draft.unfinished:
             syntax[draft.text] = syntax_of(site, draft.inserted)
     for draft in tuple(drafts):
-        if not syntax[draft.text].parses and draft.result.finished:
+        if draft.result.finished and not syntax[draft.text].parses:
             trimmed = _trim(tokenizer, site, draft, pins, constraint)
             if trimmed is not None:
                 drafts.append(trimmed[0])
                 syntax[trimmed[0].text] = trimmed[1]
     more = errors_more(site, syntax)
     best: dict[str, tuple[tuple[bool, float], Candidate]] = {}
-    for draft in drafts:
+    for draft in sorted(drafts, key=lambda draft: draft.unfinished):
+        if draft.unfinished and draft.text in syntax:  # as a whole, it says more
+            continue
+        parses = draft.unfinished or syntax[draft.text].parses
         evidence = replace(
-            _evidence(lengths, site, draft, pins, syntax[draft.text].parses),
-            errors_more=more[draft.text],
+            _evidence(lengths, site, draft, pins, parses),
+            errors_more=more.get(draft.text, 0),
             repeats=repeats.log_odds(draft.inserted),
             quote=_quote_evidence(quoted.get(draft.text)),
         )
-        key = (draft.result.finished, ranking.value(evidence))
+        key = (draft.result.finished or draft.unfinished, ranking.value(evidence))
         if draft.text in best and key <= best[draft.text][0]:
             continue
         slots = draft.result.ids[pins:]
         candidate = Candidate(
             text=draft.text,
-            score=ranking.score(evidence),
+            score=0.0 if draft.unfinished else ranking.score(evidence),
             tokens=token_scores(
                 tokenizer, slots[: draft.kept], draft.result.token_p[pins:], constraint
             ),
@@ -166,7 +179,8 @@ def _drafts(
             reason = said
             continue
         if (not said.data.strip() and not site.suffix) or (not result.finished and not said.slots):
-            reason = OUT_OF_TIME if result.late else reason
+            why = {"deadline": OUT_OF_TIME, "max_steps": OUT_OF_TIME, "unsure": UNSURE}
+            reason = why.get(result.reason, reason)
             continue
         drafts.append(_Draft(result, said.data, said.text + site.suffix, len(said.slots)))
     # What a race left behind is cut anywhere: it is offered only if all else came to nothing.
@@ -260,7 +274,7 @@ def _evidence(
         sum_log_p=sum(committed),
         min_log_p=min(committed, default=0.0),
         end_log_p=log_p[draft.kept] if ended and draft.kept < len(log_p) else 0.0,
-        ended=ended,
+        ended=ended or draft.unfinished,
         length_prior=lengths.prior(site.language, site.kind, draft.kept),
         parses=parses,
         echo=_echoes(draft.inserted, site.data[site.end : site.end + 400]),

@@ -5,21 +5,22 @@ cache) -> quote the document -> denoise several canvas sizes in one batch -> ran
 stage lives in its own module; this file only connects them.
 
 Invariants: `Candidate.text` replaces `document[hole.start:hole.end]` exactly; an empty list of
-candidates comes with a reason; nothing outlives a request but encoded contexts.
+candidates comes with a reason; nothing outlives a request but encoded contexts and, in haste, the
+tree of a large document.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 
 from diffusion.cancel import CancelToken
-from diffusion.candidates import Candidate, Site, TokenScore, rank
+from diffusion.candidates import Candidate, TokenScore, rank
 from diffusion.config import InfillConfig
 from diffusion.contexts import Contexts, EncodedContext
 from diffusion.errors import HoleError
@@ -30,6 +31,7 @@ from diffusion.model.kept_slots import KeptSlots
 from diffusion.model.quantize import Mode
 from diffusion.model.served import load_served
 from diffusion.open_hole import OpenHole, OpenRange
+from diffusion.prepared import Prepared
 from diffusion.pretrained import default_model_dir
 from diffusion.process.canvas_state import CanvasResult, CanvasState, StepSnapshot
 from diffusion.process.copying import COPYING_FILE, CopyingDenoiser, CopyWeights
@@ -43,11 +45,11 @@ from diffusion.repair import repair
 from diffusion.spare_cores import SpareCores
 from diffusion.text.byte_order_mark import mark_before
 from diffusion.text.canvas import MAX_CANVAS, Placement, canvas_ids, place
-from diffusion.text.hole import Hole
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.implied_newline import implied_newline
 from diffusion.text.languages import canonical
 from diffusion.text.quotes import find_quotes
+from diffusion.text.reparse import Versions
 from diffusion.text.span import select_hole
 from diffusion.text.syntax import SyntaxTree
 from diffusion.text.tokenizer import Tokenizer
@@ -60,41 +62,6 @@ __all__ = [
     "Infiller",
     "TokenScore",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A request as the model sees it. `data` has the implied newline, if there is one.
-
-    `mark`: bytes of the byte order mark that it has not, and before which no offset lies.
-    """
-
-    data: bytes
-    language: str
-    tree: SyntaxTree
-    hole: Hole
-    placement: Placement
-    added_newline: bytes
-    mark: int
-
-    @property
-    def asked_hole(self) -> Hole:
-        """The hole in the document of the request."""
-        hole = self.hole
-        return Hole(hole.start + self.mark, hole.end + self.mark, hole.kind)
-
-    @property
-    def room(self) -> int:
-        """Slots that fit the canvas beside the pins."""
-        return MAX_CANVAS - len(self.placement.pins)
-
-    @property
-    def site(self) -> Site:
-        """Where candidates are judged."""
-        return Site(
-            tree=self.tree, data=self.data, start=self.hole.start, end=self.hole.end,
-            language=self.language, kind=self.hole.kind, suffix=self.added_newline.decode(),
-        )  # fmt: skip
 
 
 class Infiller:
@@ -118,7 +85,7 @@ class Infiller:
         self.copy_weights = copy_weights or CopyWeights()
         self.lengths = lengths
         self.config = config or InfillConfig()
-        self._denoiser = denoiser
+        self._denoiser, self._versions = denoiser, Versions()
         self.vocabulary = Vocabulary.build(tokenizer.token_bytes, tokenizer.vocab_size)
         self.contexts = Contexts(
             denoiser, tokenizer,
@@ -235,10 +202,11 @@ class Infiller:
         deadline_s = None if limit_ms is None else started + limit_ms / 1000.0
 
         overheard = Overheard([placed.slots for placed in quotes])
+        sampler = replace(self.config.sampler, least_p=request.least_p)
 
         def run(states: Sequence[CanvasState]) -> list[CanvasResult]:
             return sample(
-                denoise, states, self.config.sampler, vocabulary=self.vocabulary,
+                denoise, states, sampler, vocabulary=self.vocabulary,
                 cancel=cancel, deadline_s=deadline_s, on_step=count, overheard=overheard,
             )  # fmt: skip
 
@@ -344,11 +312,12 @@ class Infiller:
         added = b"" if request.within_line else implied_newline(data, cursor)
         return data[:cursor] + added + data[cursor:], cursor, added
 
-    def _prepare(self, request: InfillRequest) -> _Prepared:
+    def _prepare(self, request: InfillRequest) -> Prepared:
         data, cursor, added = self._document(request)
-        tree = SyntaxTree.parse(data, request.language, budget_ms=self.config.parse_budget_ms)
+        parse = self._versions.parse if request.in_haste else SyntaxTree.parse
+        tree = parse(data, request.language, budget_ms=self.config.parse_budget_ms)
         hole = select_hole(tree, data, cursor)
-        return _Prepared(
+        return Prepared(
             data=data,
             language=canonical(request.language),
             tree=tree,
@@ -358,7 +327,7 @@ class Infiller:
             mark=request.cursor - cursor,
         )
 
-    def _sizes(self, request: InfillRequest, prepared: _Prepared) -> tuple[int, ...]:
+    def _sizes(self, request: InfillRequest, prepared: Prepared) -> tuple[int, ...]:
         room = prepared.room
         if request.length == PREDICTED:
             shares = self.ranking.quantiles
@@ -373,7 +342,7 @@ class Infiller:
         return (min(request.length, room),) if request.length > 0 else (request.length,)
 
     def _quotes(
-        self, request: InfillRequest, prepared: _Prepared, sizes: tuple[int, ...]
+        self, request: InfillRequest, prepared: Prepared, sizes: tuple[int, ...]
     ) -> list[PlacedQuote]:
         """What documents say at places like the hole, if the ranking can weigh it."""
         if not self.ranking.quotes:

@@ -24,6 +24,8 @@ class InfillRequest:
     model, answer with them alone (`first_look`). `in_haste`: quicker and nearly as
     good: in each pass read what changed since the one before (`model.kept_slots`), of the context
     little more than the lines just above (`text.near_lines`), and write the largest canvas only.
+    `least_p`: the model leaves a text where it is less probable than this; it is offered for its
+    start, with a score of 0.
     `within_line`: before code at the start of a line no line of its own is meant
     (`implied_newline`).
     """
@@ -40,6 +42,7 @@ class InfillRequest:
     repair: bool = False
     at_once: bool = False
     in_haste: bool = False
+    least_p: float = 0.0
     within_line: bool = False
 
 

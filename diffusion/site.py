@@ -29,6 +29,8 @@ class Site:
     suffix: str = ""
     """Text that every candidate ends with: the newline of an inserted line, or nothing."""
     allowance: ParseAllowance = field(default_factory=ParseAllowance)
+    looked_at: dict[bytes, Syntax] = field(default_factory=dict, compare=False, repr=False)
+    """What was found out: quotes are looked at before the model is asked, and again with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,15 @@ def syntax_of(site: Site, text: bytes) -> Syntax:
     there. In a sound document only a text that breaks all the rest takes long to parse, so that it
     has an error.
     """
+    if text not in site.looked_at:
+        found = _looked_at(site, text)
+        if found.errors is None and site.tree.parsed:
+            return found  # there may be time for it later
+        site.looked_at[text] = found
+    return site.looked_at[text]
+
+
+def _looked_at(site: Site, text: bytes) -> Syntax:
     if not site.tree.parsed:
         return Syntax(True)
     before, over = site.tree.error_count(), site.allowance.over

@@ -14,6 +14,7 @@ from diffusion.text.line_ends import with_line_ends
 from diffusion.text.tokenizer import DEL, Tokenizer
 
 OUT_OF_TIME: Final = "the time was up before anything was written; allow more of it"
+UNSURE: Final = "nothing that the model could write was likely enough"
 
 
 @dataclass(frozen=True, slots=True)

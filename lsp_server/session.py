@@ -21,6 +21,7 @@ from diffusion.text import languages
 from diffusion.text.ignored import Ignored, IgnoreRules
 from lsp_server.completion.cache import ForwardCache
 from lsp_server.completion.candidate import Suggestion
+from lsp_server.completion.foresight import Foresight
 from lsp_server.completion.pace import Pace
 from lsp_server.completion.trigger import Refusal
 from lsp_server.document import Document
@@ -67,6 +68,7 @@ class Session:
         self.traces = TraceRing()
         self.pause = Pause()
         self.pace = Pace()
+        self.foresight = Foresight()
         self.suspicions: dict[str, tuple[Document, tuple[Suspicion, ...]]] = {}
         """What was found last in a document, and in which version of it."""
         self.offered: dict[str, tuple[tuple[Suggestion, ...], Document]] = {}
@@ -391,5 +393,6 @@ class Session:
             token.cancel(Reason.SHUTTING_DOWN)
         for task in self.publishing.values():
             task.cancel()
+        self.foresight.stop()
         self.neighbours.close()
         self.engine.close()

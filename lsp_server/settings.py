@@ -90,7 +90,7 @@ class PerformanceSettings:
         "auto", "where the model runs; auto: on a CUDA GPU with room for it, else on the processor"
     )
     encode_ahead: bool = _setting(
-        True, "encode the context of the next line while nobody waits for anything"
+        True, "while nobody types, encode the context of the next line, and fill that line"
     )
     max_file_kb: int = _setting(
         1024, "larger documents get no suggestions", validator=_between(1, 1_000_000)

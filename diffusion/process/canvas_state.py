@@ -9,9 +9,10 @@ from diffusion.errors import SamplerError
 from diffusion.process.unmasking import Proposals
 from diffusion.text.tokenizer import MASK, PAD
 
-Reason = Literal["ended", "full", "deadline", "max_steps", "constraint", "outrun"]
+Reason = Literal["ended", "full", "deadline", "max_steps", "constraint", "outrun", "unsure"]
 """Why a row stopped: a DEL ended it; every slot was filled; time or steps ran out; the
-constraint cannot be spelled in the slots there are; a finished row left it too far behind.
+constraint cannot be spelled in the slots there are; a finished row left it too far behind; what
+it holds is less probable than is of use.
 The first two are finished rows."""
 
 

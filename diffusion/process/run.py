@@ -144,7 +144,15 @@ class Run:
             committed[row.index] = done
         self._drop_hopeless()
         self._drop_outrun()
+        self._drop_unsure()
         self._report(committed, proposed, {})
+
+    def _drop_unsure(self) -> None:
+        if self.config.least_p > 0.0:
+            least_nats = math.log(self.config.least_p)
+            for row in self._open():
+                if not row.constraint and row.sum_log_p < least_nats:
+                    row.cut("unsure")
 
     def _drop_outrun(self) -> None:
         if self.config.race_nats is None:

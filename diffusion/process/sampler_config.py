@@ -32,6 +32,8 @@ class SamplerConfig:
         race_nats: an open row is given up once its tokens are this many nats less probable than
             those of a row that has finished: it will not win, and it is the long rows that
             cost steps. None: every row runs to its end.
+        least_p: an open row is given up once what it has written is less probable than this:
+            whatever would come, all of it is, too. 0: none is.
         fork_nats: where the second choice for the leftmost open slot is at most this much less
             probable than the first, a row that may fork goes on with both, each in a row of its
             own (what is committed along with the first is not in the other).
@@ -50,6 +52,7 @@ class SamplerConfig:
     draft_p: float = 0.9
     guards: Guards = field(default_factory=Guards)
     race_nats: float | None = None
+    least_p: float = 0.0
     fork_nats: float = 1.5
     remask: bool = False
     remask_drop: float = 0.5
@@ -65,6 +68,8 @@ class SamplerConfig:
             raise ConfigError(
                 f"remask_drop is {self.remask_drop}", fix="use more than 0, at most 1"
             )
+        if not 0.0 <= self.least_p < 1.0:
+            raise ConfigError(f"least_p is {self.least_p}", fix="use at least 0 and less than 1")
         if not self.fork_nats >= 0.0:
             raise ConfigError(f"fork_nats is {self.fork_nats}", fix="use 0 or more")
         if self.race_nats is not None and not self.race_nats >= 0.0:

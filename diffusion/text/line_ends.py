@@ -14,6 +14,6 @@ def line_end_of(data: bytes) -> bytes:
 
 def with_line_ends(text: bytes, data: bytes) -> bytes:
     """`text` with the line ends of the document `data`, if these are CRLF."""
-    if line_end_of(data) == b"\n":
+    if b"\n" not in text or line_end_of(data) == b"\n":
         return text
     return text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

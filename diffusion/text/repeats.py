@@ -41,10 +41,8 @@ class Repeats:
     """The lines about the hole `[start, end)` of `data`, made ready for its texts."""
 
     def __init__(self, data: bytes, start: int, end: int) -> None:
-        above, line_end, self._typed = data[max(0, start - REACH) : start].rpartition(b"\n")
+        above, _, self._typed = data[max(0, start - REACH) : start].rpartition(b"\n")
         self._rest, _, below = data[end : end + REACH].partition(b"\n")
-        if not line_end and start > REACH:  # a line longer than that
-            self._typed = b""
         self._places: dict[bytes, list[int]] = {}
         self._alike: dict[bytes, list[bytes]] = {}
         up, down = _visible(above), _visible(below)

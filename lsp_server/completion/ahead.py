@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lsp_server.completion.candidate import Suggestion
+from lsp_server.completion.exchange import Offer
 from lsp_server.completion.trigger import CompletionRequest
-from lsp_server.document import to_bytes
+from lsp_server.document import Document, Edit, to_bytes
 from lsp_server.engine.engine import EngineRequest
 
 
@@ -30,6 +31,8 @@ def next_requests(
     at_once: bool = False,
 ) -> tuple[EngineRequest, ...]:
     """The likeliest first; at most two, and this line if it was answered `at_once`.
+
+    Nobody accepts the whole of a suggestion that has no end (`Suggestion.score`).
 
     `while_typing`: whether keys of typing ask, too.
     """
@@ -43,7 +46,7 @@ def next_requests(
     _, line_end = request.document.line(request.cursor)
     if data[request.cursor : line_end].strip():
         return tuple(found)
-    for suggestion in shown[:1]:
+    for suggestion in (one for one in shown[:1] if one.score > 0.0):
         text = to_bytes(suggestion.text)
         accepted = data[: suggestion.start] + text + data[suggestion.end :]
         found.append(_opened(replace(asked, text=accepted), suggestion.start + len(text)))
@@ -53,10 +56,43 @@ def next_requests(
     return tuple(found)
 
 
+def next_completion(request: CompletionRequest, offer: Offer) -> CompletionRequest | None:
+    """The likeliest request for which the model has to write: on the line below.
+
+    Behind the suggestion, where all of it is shown, or behind the line as it is, where nothing is.
+    None where one is shown that is not whole, or that nobody may follow with Enter, and for who
+    asks by key.
+    """
+    document, at = request.document, request.cursor
+    line_start, line_end = document.line(at)
+    if not request.automatic or document.data[at:line_end].strip():
+        return None
+    if offer.shown:
+        first = offer.shown[0].text
+        whole = next((one for one in offer.whole if one.text == first), None)
+        if whole is None or first.endswith(("\n", "\r")):
+            return None
+        text = to_bytes(first)
+        document = document.apply([Edit(whole.start, whole.end, text)], document.version)
+        at = whole.start + len(text)
+    elif not document.data[line_start:at].strip():
+        return None
+    document, cursor = _with_line(document, at)
+    return replace(request, document=document, cursor=cursor)
+
+
+def _with_line(document: Document, at: int) -> tuple[Document, int]:
+    opened = _opening(document.data, at)
+    return document.apply([Edit(at, at, opened)], document.version), at + len(opened)
+
+
 def _opened(asked: EngineRequest, at: int) -> EngineRequest:
-    """`asked` with a line opened at `at`, indented like the line before it."""
-    line = asked.text[asked.text.rfind(b"\n", 0, at) + 1 : at]
+    opened = _opening(asked.text, at)
+    return replace(asked, text=asked.text[:at] + opened + asked.text[at:], cursor=at + len(opened))
+
+
+def _opening(data: bytes, at: int) -> bytes:
+    """What Enter puts at `at`: a line end, and the indentation of the line."""
+    line = data[data.rfind(b"\n", 0, at) + 1 : at]
     indent = line[: len(line) - len(line.lstrip())]
-    end = b"\r\n" if b"\r\n" in asked.text else b"\n"
-    text = asked.text[:at] + end + indent + asked.text[at:]
-    return replace(asked, text=text, cursor=at + len(end) + len(indent))
+    return (b"\r\n" if b"\r\n" in data else b"\n") + indent

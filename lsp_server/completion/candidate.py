@@ -17,8 +17,8 @@ class Piece:
 class Suggestion:
     """Text that would replace bytes [start, end) of the document.
 
-    `score` is the engine's, 0 to 1; `parses` what it says about the document with the text in it,
-    None for a text that a filter has changed.
+    `score` is the engine's, 0 to 1, and 0 of a text without its end; `parses` what it says about
+    the document with the text in it, None for a text that a filter has changed.
     `pieces`, one after the other, are the text; they are put in when the filters are done with it.
     """
 

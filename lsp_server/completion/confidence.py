@@ -1,13 +1,15 @@
 """Which probability belongs to which part of a text, after the filters have changed its blanks.
 
 The engine says its text token by token; filters cut it at the end and change white space in it.
-So tokens are matched by what is not blank, and a blank goes with what stands before it.
+So tokens are matched by what is not blank, and a blank goes with what stands before it. Characters
+that came in halves are one piece up to the next whole one: it is as probable as all their tokens.
 Invariants: pieces, one after the other, are the text; from where the tokens say something else
 on, nothing is claimed.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -79,10 +81,18 @@ def _matched(text: str, said: list[tuple[str, _Token]]) -> Iterator[_Token | Non
             yield said[whole][1]
             at = whole + 1
         elif whole > at and not character.isascii():
-            yield said[at][1]
+            yield _in_halves(said, at, whole)
         else:
             yield None
             at = len(said)
+
+
+def _in_halves(said: list[tuple[str, _Token]], first: int, whole: int) -> _Token:
+    """The tokens of halves `[first, whole)` as one; those that a whole character names are not."""
+    named = {said[at][1][0] for at in (first - 1, whole) if 0 <= at < len(said)}
+    halves = dict(token for _, token in said[first:whole])
+    p = math.prod(p for number, (_, p) in halves.items() if number not in named)
+    return said[first][1][0], (_BROKEN, p)
 
 
 def _runs(each: Iterable[tuple[str, _Token | None]]) -> tuple[Piece, ...]:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 
 from lsp_server.completion.candidate import Drop, Suggestion
 from lsp_server.completion.confidence import without_end
-from lsp_server.completion.trigger import CompletionRequest, is_word
+from lsp_server.completion.trigger import CompletionRequest, goes_on, is_word
 from lsp_server.settings import Settings
 
 WRONG_COSTS = 4.0
@@ -62,13 +62,16 @@ def choose(
         return Chosen(tuple(likely), dropped)
     first = worth_showing(suggestions[0], least, _right_of(suggestions[0], request.document.data))
     if first is None:
-        why = Drop(f"no start of it is worth a look, confidence {suggestions[0].score:.2f}")
+        score = suggestions[0].score
+        whole = f"confidence {score:.2f}" if score > 0.0 else "it was too unlikely to be finished"
+        why = Drop(f"no start of it is worth a look, {whole}")
         behind = dict.fromkeys(range(1, len(suggestions)), Drop("stands behind one that is not"))
         return Chosen(dropped={**behind, **dropped, 0: why})
     dropped.pop(0, None)
-    whole = len(suggestions[0].text)
+    length = len(suggestions[0].text)
     others = (suggestion for suggestion in likely if suggestion.text != first.text)
-    return Chosen((first, *others), dropped, None if len(first.text) == whole else whole)
+    shown = (first, *others)[: max(request.alternatives, 1)]
+    return Chosen(shown, dropped, None if len(first.text) == length else length)
 
 
 def worth_showing(
@@ -107,7 +110,7 @@ def _starts(suggestion: Suggestion, right: str) -> Iterator[tuple[int, float]]:
     """Where a suggestion may end before its end, and how likely it is right up to there."""
     if any(is_word(character) for character in right[:-1]):
         return
-    if suggestion.text.endswith("\n"):  # lines before a line: a start would run into that one
+    if suggestion.text.endswith(("\n", "\r")):  # lines above a line: a start would run into it
         return
     text, at, p = suggestion.text, 0, 1.0
     for piece in suggestion.pieces:
@@ -116,5 +119,6 @@ def _starts(suggestion: Suggestion, right: str) -> Iterator[tuple[int, float]]:
         at, p = at + len(piece.text), p * piece.p
         if at == len(text):
             return
-        if not is_word(text[at - 1]) or not (is_word(text[at]) or is_word(right[:1])):
+        last, following = text[at - 1], (text[at], right[:1])
+        if not any(goes_on(last, character) for character in following):
             yield at, p

@@ -18,6 +18,8 @@ _BURST_MS = 1000.0
 """Keys that are further apart belong to two bursts."""
 _OVERDUE = 1.3
 """A key that takes so many times the usual gap is taken to be the last."""
+_GAP_MS = 150.0
+"""Between two keys of somebody of whom nothing is known."""
 _NEW = 0.25
 """Weight of the newest gap, or answer, in the running mean."""
 
@@ -43,6 +45,12 @@ class Pace:
     def since_key_s(self) -> float:
         """Seconds since a document changed last; infinite before."""
         return math.inf if self._last_key_s is None else self._clock() - self._last_key_s
+
+    @property
+    def pause_s(self) -> float:
+        """Seconds after a key from which on the next one is overdue."""
+        gap_ms = _GAP_MS if self._gap_ms is None else self._gap_ms
+        return min(_OVERDUE * gap_ms, LONGEST_MS) / 1000
 
     def answered(self, ms: float) -> None:
         """The model answered a request in so many milliseconds."""

@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from diffusion.cancel import Cancelled, CancelToken
-from lsp_server.completion import ahead, context, extent, filters, trigger
+from lsp_server.completion import exchange, extent, trigger
 from lsp_server.completion.cache import ForwardCache
-from lsp_server.completion.candidate import Drop, Suggestion
-from lsp_server.completion.confidence import pieces
-from lsp_server.completion.filters import multiline
+from lsp_server.completion.candidate import Suggestion
+from lsp_server.completion.exchange import Offer
+from lsp_server.completion.foresight import Foresight
 from lsp_server.completion.pace import Pace
 from lsp_server.completion.trigger import CompletionRequest
-from lsp_server.document import Document
-from lsp_server.engine.engine import Engine, EngineAnswer, EngineRequest
+from lsp_server.engine.engine import Engine, EngineAnswer
 from lsp_server.errors import EngineUnavailable
-from lsp_server.observe.trace import Fate, Trace
+from lsp_server.observe.trace import Trace
 from lsp_server.reasons import Reason
 from lsp_server.settings import Settings
 
@@ -41,6 +39,7 @@ async def complete(
     cancel: CancelToken,
     trace: Trace,
     pace: Pace,
+    foresight: Foresight,
     pause_s: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> tuple[Suggestion, ...]:
     """Suggestions for one cursor, best first; empty with a reason in the trace."""
@@ -56,9 +55,11 @@ async def complete(
     # 2. Has the user been typing along an earlier answer?
     generation = cache.generation
     with trace.stage("cache"):
-        known = extent.choose(cache.lookup(request), request, settings).shown
+        rest = cache.lookup(request)
+        known = extent.choose(rest, request, settings).shown
     trace.facts["cacheHit"] = bool(known)
     if known:
+        foresight.look(request, Offer(rest, known), settings, engine, cache, pace, along=True)
         return known
 
     # 3. A request in the middle of a burst of typing waits for the key that would overtake it.
@@ -71,23 +72,22 @@ async def complete(
 
     # 4. The model, or what stands elsewhere, at once; 5. what surrounds the hole; 6. the filters;
     # 7. how far it goes.
-    offer = partial(_offer, request, settings, engine, cancel, trace, pace)
-    answer, whole, shown = await offer(at_once=request.automatic)
-    if answer is not None and answer.at_once and not shown:
-        answer, whole, shown = await offer(at_once=False)
-    if answer is None:
+    foresight.stop()
+    offer_of = partial(_offer, request, settings, engine, cancel, trace, pace)
+    answer, offer = await offer_of(at_once=request.automatic)
+    if answer is not None and offer is not None and answer.at_once and not offer.shown:
+        answer, offer = await offer_of(at_once=False)
+    if answer is None or offer is None:
         return ()
-    if not shown:
-        trace.nothing(Reason.ALL_FILTERED, _fates(trace.fates))
-    likely = whole if shown else ()
+    if not offer.shown:
+        trace.nothing(Reason.ALL_FILTERED, exchange.told(trace.fates))
+    likely = offer.whole if offer.shown else ()
     cache.store(request, likely, generation)
 
     # 8. While the person looks: what they may ask for next.
-    if settings.performance.encode_ahead:
-        typing, at_once = settings.inline.trigger == "auto", answer.at_once
-        likeliest = ahead.next_requests(request, likely, while_typing=typing, at_once=at_once)
-        engine.ahead(likeliest)
-    return shown
+    offer = Offer(likely, offer.shown)
+    foresight.look(request, offer, settings, engine, cache, pace, at_once=answer.at_once)
+    return offer.shown
 
 
 async def _offer(
@@ -99,26 +99,19 @@ async def _offer(
     pace: Pace,
     *,
     at_once: bool,
-) -> tuple[EngineAnswer | None, tuple[Suggestion, ...], tuple[Suggestion, ...]]:
-    """The engine's answer (None for nothing to filter), what is left of it, what is shown."""
+) -> tuple[EngineAnswer | None, Offer | None]:
+    """The engine's answer, and what of it is offered; None for nothing to filter."""
     with trace.stage("infill"):
         answer = await _ask(request, settings, engine, cancel, trace, at_once=at_once)
     if answer is None:
-        return None, (), ()
+        return None, None
     if not answer.at_once:
         pace.answered(trace.stages[-1].ms)
-    if not _expressible(answer, request.document, trace):
-        return None, (), ()
-    with trace.stage("filters"):
-        left = _filtered(request, answer, settings, trace)
-        chosen = extent.choose([suggestion for suggestion, _ in left], request, settings)
-    for place, drop in chosen.dropped.items():
-        at = left[place][1]
-        trace.fates[at] = replace(trace.fates[at], dropped_by="extent", why=drop.why)
-    if chosen.start_of is not None:
-        characters = len(chosen.shown[0].text)
-        trace.facts["start"] = {"characters": characters, "of": chosen.start_of}
-    return answer, tuple(suggestion for suggestion, _ in left), chosen.shown
+    trace.facts["steps"] = answer.steps
+    trace.facts["contextCached"] = answer.context_cached
+    trace.facts["contextRead"] = answer.context_read
+    trace.facts["atOnce"] = answer.at_once
+    return answer, exchange.offer_of(request, answer, settings, trace)
 
 
 async def _ask(
@@ -133,18 +126,7 @@ async def _ask(
     others = request.repository
     if others is not None:
         trace.facts["otherFiles"] = {"files": others.files, "lines": others.lines}
-    wanted = EngineRequest(
-        text=request.document.data,
-        cursor=request.cursor,
-        language=request.document.grammar,
-        alternatives=request.alternatives,
-        deadline_ms=settings.inline.max_latency_ms,
-        elsewhere=tuple(document.data for document in request.elsewhere),
-        repository=others,
-        repair=settings.syntax.check == "repair",
-        at_once=at_once,
-        in_haste=request.automatic,
-    )
+    wanted = exchange.wanted(request, settings, at_once=at_once)
     future = engine.submit(wanted, cancel)
     try:
         return await asyncio.wrap_future(future)
@@ -163,66 +145,3 @@ async def _ask(
         logger.exception("the engine failed")
         trace.nothing(Reason.ENGINE_FAILED, type(error).__name__)
     return None
-
-
-def _expressible(answer: EngineAnswer, document: Document, trace: Trace) -> bool:
-    trace.facts["hole"] = {"start": answer.start, "end": answer.end, "kind": answer.kind}
-    trace.facts["steps"] = answer.steps
-    trace.facts["contextCached"] = answer.context_cached
-    trace.facts["contextRead"] = answer.context_read
-    trace.facts["atOnce"] = answer.at_once
-    if not answer.candidates:
-        trace.nothing(Reason.NO_CANDIDATE, answer.reason or "")
-        return False
-    line_start, line_end = document.line(answer.start)
-    if not line_start <= answer.start <= answer.end <= line_end:
-        trace.nothing(Reason.NOT_EXPRESSIBLE)
-        return False
-    return True
-
-
-def _filtered(
-    request: CompletionRequest, answer: EngineAnswer, settings: Settings, trace: Trace
-) -> list[tuple[Suggestion, int]]:
-    """What the filters leave, each with the place of its fate in the trace."""
-    around = context.gather(
-        request.document,
-        answer.start,
-        answer.end,
-        settings,
-        automatic=request.automatic,
-        multiline=multiline.is_wanted(
-            settings.inline.multiline, answer.kind, automatic=request.automatic
-        ),
-    )
-    found = []
-    for candidate in answer.candidates:
-        suggestion = Suggestion(
-            candidate.text, answer.start, answer.end, candidate.score, candidate.parses
-        )
-        found.append((candidate, *filters.run(suggestion, around)))
-    least = settings.inline.min_confidence if request.automatic else 0.0
-    sound = settings.syntax.check != "off" and any(
-        candidate.parses and isinstance(outcome, Suggestion) and outcome.score >= least
-        for candidate, outcome, _ in found
-    )
-    kept: list[tuple[Suggestion, int]] = []
-    for candidate, filtered, by in found:
-        left = filtered
-        if isinstance(left, Suggestion) and sound and not candidate.parses:
-            left = Drop("adds a syntax error, and another one does not")
-        if isinstance(left, Suggestion) and any(s.text == left.text for s, _ in kept):
-            left = Drop("is the same as an earlier one")
-        lines = candidate.text.count("\n") + 1
-        fate = Fate(candidate.score, len(candidate.text), lines, quoted=candidate.quoted)
-        if isinstance(left, Drop):
-            fate = replace(fate, dropped_by=by or "compared", why=left.why)
-        else:
-            said = pieces(left.text, candidate.tokens)
-            kept.append((replace(left, pieces=said), len(trace.fates)))
-        trace.fates.append(fate)
-    return kept[: max(request.alternatives, 1)]
-
-
-def _fates(fates: Iterable[Fate]) -> str:
-    return "; ".join(f"{fate.dropped_by}: {fate.why}" for fate in fates if fate.dropped_by)

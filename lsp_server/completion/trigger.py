@@ -7,7 +7,8 @@ settings give the same answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from unicodedata import category
 
 from diffusion.text import languages
 from diffusion.text.enclosure import prose_at
@@ -17,6 +18,8 @@ from lsp_server.settings import Settings
 
 if TYPE_CHECKING:
     from diffusion.text.line_index import LineIndex
+
+_JOINER: Final = "\u200d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,23 @@ def decide(request: CompletionRequest, settings: Settings) -> Refusal | None:
 
 
 def _inside_word(data: bytes, start: int, cursor: int, end: int) -> bool:
-    return is_word(to_text(data[start:cursor])[-1:]) and is_word(to_text(data[cursor:end])[:1])
+    return goes_on(to_text(data[start:cursor])[-1:], to_text(data[cursor:end])[:1])
+
+
+def goes_on(left: str, right: str) -> bool:
+    """Whether what ends in the character `left` is cut in two before `right`.
+
+    It is amid a word, and between a character and what is set upon it or joined to it.
+    """
+    joined = is_mark(right) or left == _JOINER
+    return bool(left) and (joined or (is_word(left) and is_word(right)))
 
 
 def is_word(character: str) -> bool:
     """Whether a character is part of a word; nothing is none."""
-    return character.isalnum() or character == "_"
+    return character.isalnum() or character == "_" or is_mark(character)
+
+
+def is_mark(character: str) -> bool:
+    """Whether a character is set upon the one before it (accents, vowel signs), or joins two."""
+    return character == _JOINER or (character != "" and category(character).startswith("M"))

@@ -35,6 +35,8 @@ class EngineRequest:
     documents that may be quoted; `repository`: the lines of files that are not open. `repair`: what
     does not parse is denoised again where the errors are. `at_once`: quotes may be the answer where
     they are as good as the model. `in_haste`: a little less exact, and sooner, is better.
+    `least_p`: a text that is less probable need not be finished; it is offered for its start, at a
+    score of 0.
     """
 
     text: bytes
@@ -47,13 +49,15 @@ class EngineRequest:
     repair: bool = False
     at_once: bool = False
     in_haste: bool = False
+    least_p: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class EngineCandidate:
     """One fill; `score` is the probability, 0 to 1, that it is exactly what belongs there.
 
-    Of a model that was not calibrated it is the geometric mean probability of the tokens.
+    Of a model that was not calibrated it is the geometric mean probability of the tokens; of a text
+    that was left unfinished (`EngineRequest.least_p`) it is 0.
     `quoted`: the text stands elsewhere in the document, and no canvas said it.
     `tokens`: the text token by token, each with its probability; empty where nobody knows.
     """
@@ -232,6 +236,12 @@ class Filler(Protocol):
         """Score words. Cancelled within one pass of the model; DiffillError as `rewrite`."""
         ...
 
+    def foresee(
+        self, request: EngineRequest, cancel: CancelToken, encoding: CancelToken
+    ) -> EngineAnswer:
+        """`infill` for a request that may come."""
+        ...
+
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
         """Do what can be done ahead for a request that may come. Cancelled as `infill` is."""
         ...
@@ -285,6 +295,13 @@ class Engine(Protocol):
 
     def ahead(self, requests: Sequence[EngineRequest]) -> None:
         """Prepare for requests that may come, in this order, until a real one does."""
+        ...
+
+    def foresee(self, request: EngineRequest) -> Future[EngineAnswer]:
+        """Answer a request that may come, after what `ahead` was told last and until then.
+
+        The future is cancelled if a real request comes, or if there is no model at hand.
+        """
         ...
 
     def status(self) -> EngineStatus: ...

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from diffusion.cancel import CancelToken
+from diffusion.cancel import Cancelled, CancelToken
 from diffusion.model.digests import sha256_of
 from diffusion.model.manifest import WEIGHTS_FILE
 from diffusion.pretrained import default_model_dir
@@ -196,6 +196,14 @@ class LocalFiller:
             result = score(self._infiller, asked, cancel=cancel)
         return EngineScoreAnswer(result.words, result.end, result.tokens)
 
+    def foresee(
+        self, request: EngineRequest, cancel: CancelToken, encoding: CancelToken
+    ) -> EngineAnswer:
+        with self._infiller.contexts.ahead() as has_room:
+            if not has_room:
+                raise Cancelled("no room")
+            return self.infill(request, cancel, encoding)
+
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
         with self._on_device(), self._infiller.contexts.ahead() as has_room:
             if has_room:
@@ -244,6 +252,7 @@ def _asked(request: EngineRequest) -> InfillRequest:
         repair=request.repair,
         at_once=request.at_once,
         in_haste=request.in_haste,
+        least_p=request.least_p,
     )
 
 

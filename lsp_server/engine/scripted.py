@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffusion.cancel import CancelToken
+from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import DiffillError
 from diffusion.suspicion import Alternative, ScoredWord
 from lsp_server.engine.engine import (
@@ -108,6 +108,9 @@ class ScriptedFiller:
         self.steps = 0
         self.asked: EngineRequest | None = None
         self.prepared: list[EngineRequest] = []
+        self.foreseen: list[EngineRequest] = []
+        self.foresees = False
+        """Whether it answers requests that may come; if not, it notes them only."""
         self._permits = threading.Semaphore(0) if gated else None
         self.on_event: EventListener | None = None
 
@@ -227,6 +230,20 @@ class ScriptedFiller:
         others = () if instead is None else (Alternative(instead, 0.9),)
         p = 0.5 if instead is None else 0.05
         return ScoredWord(match.start() + shift, match.end() + shift, text, p, others)
+
+    def foresee(
+        self, request: EngineRequest, cancel: CancelToken, encoding: CancelToken
+    ) -> EngineAnswer:
+        """`infill`, but what it answers so is not counted."""
+        self.foreseen.append(request)
+        if not self.foresees:
+            raise Cancelled("not scripted")
+        requests, asked = self.requests, self.asked
+        try:
+            return self.infill(request, cancel, encoding)
+        finally:
+            self.requests, self.asked = requests, asked
+            self._tell("foreseen", len(self.foreseen), 0)
 
     def prepare(self, request: EngineRequest, cancel: CancelToken) -> None:
         """Notes the request; with a gate, waits for one permit first."""

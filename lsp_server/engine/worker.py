@@ -89,9 +89,12 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _Ahead:
+    """A context to be encoded ahead of need or, with an `answer`, a request to be answered."""
+
     request: EngineRequest
     cancel: CancelToken
     encoding: Encoding
+    answer: Future[EngineAnswer] | None = None
 
 
 class WorkerEngine:
@@ -181,6 +184,14 @@ class WorkerEngine:
         self._ahead = token = CancelToken()
         for request in requests:
             self._put(_Ahead(request, token, Encoding(request, token, self._newest)))
+
+    def foresee(self, request: EngineRequest) -> Future[EngineAnswer]:
+        token, answer = self._ahead, Future[EngineAnswer]()
+        if token.is_cancelled or self._status.state is not EngineState.READY:
+            answer.cancel()
+        else:
+            self._put(_Ahead(request, token, Encoding(request, token, self._newest), answer))
+        return answer
 
     def status(self) -> EngineStatus:
         return replace(self._status, queue=self._jobs.qsize())
@@ -312,16 +323,23 @@ class WorkerEngine:
         return replace(config, device="cpu") if self._lost_device else config
 
     def _prepare(self, job: _Ahead) -> None:
-        if self._filler is None or self._loaded_config != self._config or job.cancel.is_cancelled:
-            return
+        filler, request, cancel, encoding = self._filler, job.request, job.cancel, job.encoding
         try:
-            self._filler.prepare(job.request, job.encoding)
+            if filler is None or self._loaded_config != self._config or cancel.is_cancelled:
+                pass
+            elif job.answer is None:
+                filler.prepare(request, encoding)
+            else:
+                job.answer.set_result(filler.foresee(request, cancel, encoding))
         except (Cancelled, DeviceFailed):
             pass  # the request itself finds the device as it is
         except Exception:
             # One of the broad catches of the engine's thread: nobody waits for this, and the
             # request itself will tell its owner what is wrong.
             logger.exception("work ahead of need failed")
+        finally:
+            if job.answer is not None:
+                job.answer.cancel()  # unless there is one
 
     def _ready(self) -> Filler | None:
         """The loaded model, loading it first if need be; None where loading failed."""

@@ -98,6 +98,7 @@ async def answer(session: Session, asked: Asked) -> tuple[Suggestion, ...]:
             cancel=asked.cancel,
             trace=asked.trace,
             pace=session.pace,
+            foresight=session.foresight,
         )
     except Exception as error:
         # The other broad catch: a mistake of ours must not become a pop-up at every keystroke.

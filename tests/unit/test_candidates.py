@@ -67,6 +67,7 @@ def test_a_text_is_offered_once_with_its_best_evidence() -> None:
         ({"reason": "deadline"}, "the time was up"),
         ({"reason": "max_steps", "ids": (*TOKENIZER.encode(b"\n"), DEL, DEL)}, "the time was up"),
         ({"reason": "constraint", "constraint_met": False}, "the typed word could not be"),
+        ({"reason": "unsure", "ids": (*TOKENIZER.encode(b"\n"), DEL, DEL)}, "nothing that the"),
         ({"reason": "ended", "finished": True}, "the model ended the hole at once"),
     ],
 )
@@ -119,6 +120,31 @@ def test_what_a_race_left_behind_is_offered_only_alone() -> None:
     behind = canvas(b"long, and cut", 0.5, finished=False, reason="outrun")
     assert [c.text for c in ranked(b"f(", b")\n", canvas(b"a", 0.1), behind)] == ["a"]
     assert [c.text for c in ranked(b"f(", b")\n", canvas(b" ", 0.1), behind)] == ["long, and cut"]
+
+
+def left(text: bytes, p: float) -> CanvasResult:
+    return canvas(text, p, slots=20, finished=False, reason="unsure")
+
+
+def test_what_was_not_worth_finishing_stands_by_its_start() -> None:
+    whole, start, worse = canvas(b"bc", 0.1), left(b"items[", 0.4), left(b"z", 0.05)
+    found = ranked(b"f(", b")\n", whole, worse, start)
+    assert [c.text for c in found] == ["items[", "bc", "z"]
+    assert [round(c.score, 2) for c in found] == [0.0, 0.1, 0.0]
+    assert found[0].parses, "nobody knows what would have closed it"
+    assert found[0].evidence is not None and found[0].evidence.ended
+    assert math.prod(token.p for token in found[0].tokens) == pytest.approx(
+        0.4 ** len(found[0].tokens)
+    )
+
+
+def test_a_whole_text_is_more_than_the_same_one_unfinished() -> None:
+    found = ranked(b"f(", b")\n", left(b"a", 0.9), canvas(b"a", 0.2))
+    assert [(c.text, round(c.score, 2)) for c in found] == [("a", 0.2)]
+    [said] = ranked(
+        b"f(", b")\n", left(b"a", 0.9), ranking=WEIGHS_QUOTES, quotes=[quote(b"a")]
+    )  # fmt: skip
+    assert said.evidence is not None and said.evidence.quote is not None and said.score > 0.0
 
 
 @pytest.mark.parametrize(("after", "echoes"), [(b"\n    return x\n", True), (b"\n    y\n", False)])

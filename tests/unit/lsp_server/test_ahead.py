@@ -11,6 +11,7 @@ from diffusion.cancel import CancelToken
 from lsp_server.completion.ahead import next_requests
 from lsp_server.completion.cache import ForwardCache
 from lsp_server.completion.candidate import Suggestion
+from lsp_server.completion.foresight import Foresight
 from lsp_server.completion.pace import Pace
 from lsp_server.completion.pipeline import complete
 from lsp_server.completion.trigger import CompletionRequest
@@ -92,7 +93,7 @@ async def test_what_is_prepared_is_what_the_next_line_will_ask_for(
         CompletionRequest(document, 4, automatic),
         settings=Settings(inline=InlineSettings(trigger=trigger)),
         engine=engine, cache=ForwardCache(), cancel=CancelToken(),
-        trace=Trace("inline", "file:///a.py"), pace=Pace(),
+        trace=Trace("inline", "file:///a.py"), pace=Pace(), foresight=Foresight(),
     )  # fmt: skip
     assert [suggestion.text for suggestion in shown] == ["1"]
     assert told.acquire(timeout=WAIT_S) and told.acquire(timeout=WAIT_S)

@@ -45,8 +45,12 @@ def test_tokens_of_one_probability_stay_apart() -> None:
 def test_characters_that_two_tokens_share() -> None:
     halves = (("'", 0.9), ("\ufffd", 0.2), ("\ufffd", 0.7), ("é", 0.6), ("'", 0.8))
     assert pieces("'漢é'", halves) == (
-        Piece("'", 0.9), Piece("漢", 0.2), Piece("é", 0.6), Piece("'", 0.8),
+        Piece("'", 0.9), Piece("漢", 0.2 * 0.7), Piece("é", 0.6), Piece("'", 0.8),
     )  # fmt: skip
+    run = (*[("\ufffd", 0.5)] * 4, (")\ufffd", 0.9), ("\ufffd", 0.5))
+    assert pieces("данн)漢", run) == (
+        Piece("данн", 0.5**4), Piece(")", 0.9), Piece("漢", 0.5),
+    ), "as probable as all of its tokens"  # fmt: skip
     assert pieces("xa", (("\ufffd", 0.2), ("a", 0.9))) == (Piece("xa", None),), "x has no halves"
 
 
@@ -119,5 +123,6 @@ async def test_a_request_that_was_overtaken_does_not_take_what_is_shown_away() -
     assert (await wire.response(overtaken))["result"]["items"] == []
     found = await wire.ask("diffill/confidence", {"textDocument": {"uri": URI}})
     assert shown(found) == ["return a + b"]
+    wire.engine.filler.release(9)  # what is prepared ahead of need
     wire.server.session.close()
     assert wire.engine.join(WAIT_S)

@@ -47,6 +47,11 @@ def shown(drawn: str, score: float, least: float = 0.0, right: str = "") -> str 
         ("items 0.9|.sort 0.9|(key) 0.2", 0.1, "items.sort"),
         ("items 0.9|.sort 0.2|(key) 0.2", 0.03, "items"),
         ("ite 0.99|ms 0.2|.sort 0.9|() 0.9", 0.1, None),  # none ends amid a word
+        ("cafe 0.99|\u0301s 0.2|.sort 0.9|() 0.9", 0.1, None),  # nor amid a letter
+        ("\u0928\u092e\u0938\u094d 0.99|\u0924\u0947 0.2", 0.1, None),
+        ("abc \U0001f468 0.99|\u200d\U0001f469 0.2", 0.1, None),
+        ("abc \U0001f468\u200d 0.99|\U0001f469 0.2", 0.1, None),
+        ("import 0.9| (y) 0.9|\r 0.1", 0.08, None),  # a line above another: whole or not at all
         ("x 0.9| = 0.9| y 0.1", 0.08, "x ="),
         ("x 0.9|= 0.9| y 0.1", 0.02, None),  # two characters save nobody anything
         ("if a: 0.9|\n     0.9|return b 0.1", 0.08, "if a:"),  # no line end, no blanks at the end
@@ -115,6 +120,43 @@ async def test_where_what_is_left_is_no_good_the_model_is_asked_again(wire: Wire
     wire.type("items.sort(", 0, 4, 2)
     assert await wire.inline(0, 15) == ["x = items.sort(reverse=True)"]
     assert wire.engine.filler.requests == 2
+
+
+@pytest.mark.parametrize(
+    ("automatic", "extent"), [(True, "sure"), (True, "whole"), (False, "sure")]
+)
+async def test_only_who_takes_a_start_gets_a_text_without_its_end(
+    wire: Wire, automatic: bool, extent: str
+) -> None:
+    wire.engine.filler.answers = script("x = ", candidate(GUESS[:4], 0.0))
+    options = {"extent": extent, "minConfidence": 0.15}
+    await wire.initialize(initializationOptions={"inline": options})
+    wire.open("x = \n")
+    starts = automatic and extent == "sure"
+    offered = await wire.inline(0, 4, automatic=automatic)
+    assert wire.engine.filler.asked is not None
+    assert wire.engine.filler.asked.least_p == (0.15 if starts else 0.0)
+    if automatic:
+        assert offered == (["x = items.sort("] if starts else [])
+    wire.type("items.sort(key", 0, 4, 2)
+    await wire.inline(0, 18, automatic=automatic)
+    assert wire.engine.filler.requests == 2, "where the text ends, the model is asked again"
+
+
+async def test_it_says_that_a_text_was_not_finished(wire: Wire) -> None:
+    wire.engine.filler.answers = script("x = ", candidate((("zip", 0.1), ("(a", 0.5)), 0.0))
+    await wire.initialize()
+    wire.open("x = \n")
+    assert await wire.inline(0, 4) == []
+    said = str(await wire.ask("diffill/explainLast"))
+    assert "no start of it is worth a look, it was too unlikely to be finished" in said
+
+
+async def test_no_more_are_offered_than_were_wanted(wire: Wire) -> None:
+    wire.engine.filler.answers = script("x = ", candidate(GUESS, 0.08))
+    await wire.initialize(initializationOptions={"inline": {"alternatives": 1}})
+    wire.open("x = \n")
+    assert await wire.inline(0, 4) == ["x = items.sort("]
 
 
 @pytest.mark.parametrize(

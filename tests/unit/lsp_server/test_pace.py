@@ -9,6 +9,7 @@ import pytest
 
 from diffusion.cancel import CancelToken
 from lsp_server.completion.cache import ForwardCache
+from lsp_server.completion.foresight import Foresight
 from lsp_server.completion.pace import LONGEST_MS, Pace
 from lsp_server.completion.pipeline import complete
 from lsp_server.completion.trigger import CompletionRequest
@@ -101,7 +102,7 @@ async def ask(automatic: bool, cancel: CancelToken) -> tuple[list[float], Trace,
         CompletionRequest(document, 4, automatic),
         settings=Settings(inline=InlineSettings(debounce_ms=80)),
         engine=engine, cache=ForwardCache(), cancel=cancel, trace=trace,
-        pace=Pace(), pause_s=pause_s,
+        pace=Pace(), foresight=Foresight(), pause_s=pause_s,
     )  # fmt: skip
     engine.close()
     assert engine.join(WAIT_S)

@@ -61,6 +61,8 @@ def test_offers_up_to_a_limit(drawn: str, raw: dict[str, Any] | None) -> None:
         ("x" * 1100 + "\n¦", {"performance": {"maxFileKB": 1}}, Reason.FILE_TOO_LARGE),
         ("retu¦rn", None, Reason.INSIDE_WORD),
         ("é¦é", None, Reason.INSIDE_WORD),
+        ("e¦\u0301", None, Reason.INSIDE_WORD),  # between a letter and its accent
+        ("\u0928\u092e\u0938\u094d¦\u0924\u0947", None, Reason.INSIDE_WORD),
     ],
 )
 def test_refuses(drawn: str, raw: dict[str, Any] | None, wanted: Reason) -> None:

@@ -1,4 +1,4 @@
-"""Races between rows, known lengths, emptiness, and running without guards."""
+"""Races between rows, rows that are left, known lengths, emptiness, and running without guards."""
 
 from __future__ import annotations
 
@@ -49,6 +49,26 @@ def test_a_row_alone_runs_to_its_end_whatever_the_race() -> None:
     assert result.finished
 
 
+@pytest.mark.parametrize(("least_p", "calls"), [(0.0, 9), (1e-5, 9), (0.08, 3), (0.2, 2), (0.5, 1)])
+def test_a_row_that_is_less_probable_than_is_of_use_is_left(least_p: float, calls: int) -> None:
+    denoise = ScriptedDenoiser(VOCABULARY.size, sure_if_short)
+    config = SamplerConfig(least_p=least_p)
+    short, long = sample(denoise, [SHORT, LONG], config, vocabulary=VOCABULARY)
+    assert short.finished, "one that is as probable as is wanted runs to its end"
+    assert len(denoise.calls) == max(2, calls)
+    assert long.reason == ("unsure" if calls < 9 else "full")
+    assert spelled([t for t in long.ids if t != DEL], VOCABULARY) == b"abcdefghi"[:calls]
+    assert long.token_p[:calls] == pytest.approx([0.3] * calls)
+
+
+def test_what_is_typed_is_spelled_however_unlikely() -> None:
+    canvas = CanvasState((MASK,) * 6, 0, b"zz")
+    denoise = ScriptedDenoiser(VOCABULARY.size, lambda *_: {byte_id("a"): 0.04, byte_id("z"): 0.01})
+    [row] = sample(denoise, [canvas], SamplerConfig(least_p=0.5), vocabulary=VOCABULARY)
+    assert row.reason == "unsure" and row.constraint_met
+    assert spelled([t for t in row.ids if t != DEL], VOCABULARY).startswith(b"zz")
+
+
 def test_a_canvas_of_known_length_does_not_end_early() -> None:
     def script(call: int, ids: tuple[int, ...], position: int) -> Distribution:
         return {DEL: 0.8, byte_id("abc"[position]): 0.1}
@@ -75,6 +95,12 @@ def test_a_row_that_may_not_be_empty_shows_something(constraint: bytes, slots: i
     [result] = sample(denoise, [canvas], config, vocabulary=vocabulary)
     text = spelled([token for token in result.ids if token != DEL], vocabulary)
     assert text.startswith(constraint) and text[len(constraint) :].strip()
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.0, float("nan")])
+def test_a_least_probability_is_one(wrong: float) -> None:
+    with pytest.raises(ConfigError, match="least_p"):
+        SamplerConfig(least_p=wrong)
 
 
 def test_a_race_is_a_distance() -> None:

@@ -74,11 +74,6 @@ def test_line_ends_of_any_kind_are_no_part_of_a_line() -> None:
     assert judge(SWITCH.replace("\n", "\r\n")) == pytest.approx(judge(SWITCH))
 
 
-def test_a_line_longer_than_what_is_looked_at_is_left_alone() -> None:
-    data = b"x" * (2 * REACH) + b"\n"
-    assert Repeats(data, len(data) - 1, len(data) - 1).log_odds(b" = 1") == 0.0
-
-
 @given(st.binary(max_size=200), st.binary(max_size=40), st.data())
 def test_any_bytes_are_judged(data: bytes, text: bytes, draw) -> None:
     start = draw.draw(st.integers(0, len(data)))
@@ -124,7 +119,8 @@ def test_a_line_of_160_bytes_says_nothing(length: int, judged: bool) -> None:
     assert judge(f"{line}\n⟦{line}⟧\n") == pytest.approx(expected)
 
 
-def test_a_first_line_that_is_just_looked_at_whole_is_a_line() -> None:
-    """With what was typed of it, it is too long to say anything."""
-    data = b"x" * REACH + b"\n" + b"total += 1\n" * 3
-    assert Repeats(data, REACH, REACH).log_odds(b"total += 1") == 0.0
+@pytest.mark.parametrize("length", [REACH, 2 * REACH])
+def test_a_line_as_long_as_what_is_looked_at_says_nothing(length: int) -> None:
+    """With what was typed of it, though what is put in is a line that stands below."""
+    data = b"x" * length + b"\n" + b"total += 1\n" * 3
+    assert Repeats(data, length, length).log_odds(b"total += 1") == 0.0

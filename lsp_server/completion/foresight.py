@@ -28,6 +28,8 @@ from lsp_server.engine.engine import Engine, EngineAnswer
 from lsp_server.observe.trace import Trace
 from lsp_server.settings import Settings
 
+SOON_S = 0.005
+"""Until an answer has left: what may come next is worked out behind it, a tree's parse included."""
 LIKELY = 0.5
 """Score of a suggestion that is more probably taken than not."""
 
@@ -37,7 +39,8 @@ class Foresight:
 
     def __init__(self) -> None:
         self._expected: CompletionRequest | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._soon: asyncio.TimerHandle | None = None
+        self._later: asyncio.TimerHandle | None = None
 
     def look(
         self,
@@ -58,35 +61,42 @@ class Foresight:
         """
         if not settings.performance.encode_ahead:
             return
-        following = ahead.next_completion(request, offer)
-        if along and (following is None or self._expects(following)):
-            return
-        self._stop_timer()
-        self._expected = following
         typing = settings.inline.trigger == "auto"
-        engine.ahead(
-            ahead.next_requests(request, offer.whole, while_typing=typing, at_once=at_once)
+        contexts = partial(
+            ahead.next_requests, request, offer.whole, while_typing=typing, at_once=at_once
         )
-        if following is None or trigger.decide(following, settings) or cache.lookup(following):
+        if not along:
+            engine.ahead(contexts())
+        if not request.automatic:
             return
-        ask = partial(self._ask, following, settings, engine, cache, cache.generation)
-        likely = bool(offer.shown) and offer.shown[0].score >= LIKELY
-        pause_s = 0.0 if likely else pace.pause_s
-        self._timer = asyncio.get_running_loop().call_later(pause_s, ask)
+        loop, generation = asyncio.get_running_loop(), cache.generation
+
+        def consider() -> None:
+            following = ahead.next_completion(request, offer)
+            if along and (following is None or self._expects(following)):
+                return
+            _cancel(self._later)
+            self._expected = following
+            if along:
+                engine.ahead(contexts())
+            if following is None or trigger.decide(following, settings) or cache.lookup(following):
+                return
+            likely = bool(offer.shown) and offer.shown[0].score >= LIKELY
+            ask = partial(self._ask, following, settings, engine, cache, generation)
+            self._later = loop.call_later(0.0 if likely else pace.pause_s, ask)
+
+        _cancel(self._soon)
+        self._soon = loop.call_later(SOON_S, consider)
 
     def stop(self) -> None:
         """Something is asked of the engine: nothing else is expected any more."""
-        self._stop_timer()
+        _cancel(self._soon)
+        _cancel(self._later)
         self._expected = None
 
     def _expects(self, request: CompletionRequest) -> bool:
         expected = self._expected
         return expected is not None and _place(expected) == _place(request)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _ask(
         self,
@@ -96,7 +106,6 @@ class Foresight:
         cache: ForwardCache,
         generation: int,
     ) -> None:
-        self._timer = None
         answer = engine.foresee(exchange.wanted(following, settings, at_once=True))
         keep = partial(self._keep, following, settings, cache, generation)
         asyncio.wrap_future(answer).add_done_callback(keep)
@@ -118,6 +127,11 @@ class Foresight:
         offer = exchange.offer_of(following, answer.result(), settings, trace)
         if offer is not None and offer.shown:
             cache.store(following, offer.whole, generation)
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
 
 
 def _place(request: CompletionRequest) -> tuple[str, int, bytes]:

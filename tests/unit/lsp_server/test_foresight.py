@@ -116,12 +116,13 @@ async def test_who_asks_by_key_or_does_not_want_it_has_nothing_foreseen(
     await wire.initialize(initializationOptions=options)
     wire.open(KNOWN)
     assert await wire.inline(1, 7, automatic=automatic) == ["seen = known()"]
-    assert wire.server.session.foresight._timer is None
+    foresight = wire.server.session.foresight
+    assert foresight._soon is None and foresight._later is None
     wire.server.session.close()
     assert wire.engine.join(WAIT_S) and not wire.engine.filler.foreseen
 
 
-async def test_a_request_ends_it_and_a_closed_document_forgets_it(wire: Wire) -> None:
+async def test_a_closed_document_forgets_it(wire: Wire) -> None:
     await wire.inline(1, 7)
     await stored(wire, 2)
     wire.notify("textDocument/didClose", {"textDocument": {"uri": URI}})
@@ -129,15 +130,19 @@ async def test_a_request_ends_it_and_a_closed_document_forgets_it(wire: Wire) ->
     assert await wire.inline(2, 0) == ["y = 3"]
     assert wire.engine.filler.requests == 2
 
+
+async def test_what_is_asked_of_the_model_ends_the_wait_for_a_pause(wire: Wire) -> None:
     foresight = wire.server.session.foresight
+    await wire.inline(1, 7)
+    await stored(wire, 2)
     wire.server.session.pace = Pace()
-    await wire.inline(2, 0)
-    waits = foresight._timer
     wire.type("other = ", 0, 0, 2)
     await wire.inline(0, 8)
-    assert waits is None or waits.cancelled()
-
-
+    soon, later = foresight._soon, foresight._later
+    assert soon is not None and later is not None and later.cancelled()
+    wire.type("x", 0, 8, 3)
+    await wire.inline(0, 9)
+    assert soon.cancelled()
 
 
 async def test_a_real_request_ends_what_was_foreseen() -> None:

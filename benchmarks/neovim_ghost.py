@@ -46,6 +46,7 @@ class Rectangle:
         print(self.width, self.height)
 
     def perimeter_{number}(self) -> float:
+        perimeter = 2 * (self.width + self.height)
 """
 
 
@@ -139,11 +140,10 @@ def measure(way: str, engine: str, rounds: int, folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True)
     options: list[str] = []
     if engine == "scripted":
-        rule = {"before": "return ", "candidates": [{"text": "2 * (self.width + self.height)"}]}
+        rule = {"before": "return ", "candidates": [{"text": "perimeter"}]}
         options = ["--engine", script(folder, rule)]
-    settings = {"inline": {"minConfidence": 0}}
     command = server(folder, *options)
-    with running(version, folder, cmd=command, ghost=ghost, settings=settings) as neovim:
+    with running(version, folder, cmd=command, ghost=ghost) as neovim:
         neovim.open("shapes.py", "\n")
         neovim.wait("(told or {}).engine == 'ready'", 90_000)
         screen = Screen(neovim)

@@ -285,6 +285,7 @@ class Session:
     def _forget(self, uri: str) -> None:
         """What was found in a document does not hold any more."""
         self.cache.forget(uri)
+        self.foresight.stop()
         self.suspicions.pop(uri, None)
         self.offered.pop(uri, None)
 

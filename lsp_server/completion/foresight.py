@@ -106,6 +106,9 @@ class Foresight:
         cache: ForwardCache,
         generation: int,
     ) -> None:
+        if cache.generation != generation:  # other settings, or another model
+            self._expected = None
+            return
         answer = engine.foresee(exchange.wanted(following, settings, at_once=True))
         keep = partial(self._keep, following, settings, cache, generation)
         asyncio.wrap_future(answer).add_done_callback(keep)

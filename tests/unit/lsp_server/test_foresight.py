@@ -131,6 +131,27 @@ async def test_a_closed_document_forgets_it(wire: Wire) -> None:
     assert wire.engine.filler.requests == 2
 
 
+async def test_of_a_closed_document_nothing_is_foreseen_or_held(wire: Wire) -> None:
+    foresight = wire.server.session.foresight
+    wire.server.session.pace = Pace()
+    assert await wire.inline(1, 7) == ["seen = known()"]
+    soon = foresight._soon
+    wire.notify("textDocument/didClose", {"textDocument": {"uri": URI}})
+    assert soon is not None and soon.cancelled() and foresight._expected is None
+
+
+async def test_under_other_settings_nothing_is_asked(wire: Wire) -> None:
+    session = wire.server.session
+    assert await wire.inline(1, 7) == ["seen = known()"]
+    await stored(wire, 2)
+    foresight, generation = session.foresight, session.cache.generation
+    session.cache.forget()
+    document = Document.open(URI, "python", 1, KNOWN)
+    expected = foresight._expected = CompletionRequest(document, 5, automatic=True)
+    foresight._ask(expected, session.settings, wire.engine, session.cache, generation)
+    assert foresight._expected is None
+
+
 async def test_what_is_asked_of_the_model_ends_the_wait_for_a_pause(wire: Wire) -> None:
     foresight = wire.server.session.foresight
     await wire.inline(1, 7)

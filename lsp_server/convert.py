@@ -16,6 +16,7 @@ from lsprotocol import types
 from lsp_server.batch import Lines
 from lsp_server.completion.candidate import Suggestion
 from lsp_server.document import Document, Edit, to_bytes, to_text
+from lsp_server.lenient import STAND_IN
 from lsp_server.lines import LineIndex
 
 LABEL_CHARACTERS = 60
@@ -113,7 +114,7 @@ def _changed_at_once(
     version: int,
     encoding: str,
 ) -> Document:
-    """The same as a text of its own: what was parsed of the one before is of no more use."""
+    """The same, as one edit of all that lies between the first change and the last."""
 
     def column_bytes(line: bytes, column: int) -> int:
         return _column_bytes(line, column, encoding)
@@ -137,27 +138,39 @@ def inline_list(
 ) -> types.InlineCompletionList:
     """Inline items: each replaces its whole line, which any editor can draw and apply.
 
+    In a line that is not known byte for byte it replaces what the suggestion does, as the rest of
+    the line is not ours to write.
+
     Args:
         suggestions: for `document`; their holes must not reach over a line end.
         document: what was filled: the client's text, with a selected pop-up entry taken in.
-        shown: the client's text. The same object, unless a pop-up entry is selected.
+        shown: the client's text. The same object, unless a pop-up entry is selected, which it is in
+            no line that is not known.
     """
     items = []
     for suggestion in suggestions:
-        start, _ = document.line(suggestion.start)
         before, after = beside(suggestion, document)
         whole = before + suggestion.text + after
-        line_start, line_end = shown.line(start)
-        where = range_at(line_start, line_end, shown, encoding)
+        start, end = suggestion.start, suggestion.end
+        if is_known(document, *document.line(start)):
+            start, end = shown.line(document.line(start)[0])
+        where = range_at(start, end, shown, encoding)
         items.append(types.InlineCompletionItem(whole, filter_text=whole, range=where))
     return types.InlineCompletionList(items)
 
 
 def beside(suggestion: Suggestion, document: Document) -> tuple[str, str]:
-    """What stands left and right of a suggestion in the line that its inline item replaces."""
+    """What stands left and right of a suggestion in what its inline item replaces."""
     start, end = document.line(suggestion.start)
+    if not is_known(document, start, end):
+        return "", ""
     before = document.data[start : suggestion.start]
     return to_text(before), to_text(document.data[suggestion.end : end])
+
+
+def is_known(document: Document, start: int, end: int) -> bool:
+    """Whether bytes [start, end) are the client's, so that they may be written again."""
+    return STAND_IN.encode() not in document.data[start:end]
 
 
 @dataclass(frozen=True, slots=True)

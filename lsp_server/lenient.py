@@ -20,6 +20,9 @@ from cattrs.errors import ClassValidationError, IterableValidationError
 
 logger = logging.getLogger(__name__)
 INITIALIZE = "initialize"
+STAND_IN = "\x1a"
+"""What a byte that is no UTF-8 is read as (SUBSTITUTE, which is for that): one unit, as the byte is
+to the client, in every encoding of positions."""
 MOST = 2**31 - 1
 """The largest number of the protocol; clients send larger ones for the end of a line or file."""
 _MOST_NAMED = 8
@@ -28,9 +31,9 @@ Path = tuple[str | int, ...]
 
 
 def _one_for_each(error: UnicodeError) -> tuple[str, int]:
-    """U+FFFD for every byte that is no UTF-8, so that text behind it keeps its place."""
+    """A stand-in for every byte that is no UTF-8, so that text behind it keeps its place."""
     assert isinstance(error, UnicodeDecodeError)
-    return "\ufffd" * (error.end - error.start), error.end
+    return STAND_IN * (error.end - error.start), error.end
 
 
 codecs.register_error("diffill.one_for_each", _one_for_each)
@@ -40,12 +43,13 @@ def parsed(body: bytes) -> Any:
     """The JSON of a message.
 
     Editors send bytes of a file that are no UTF-8 as they are. A change lost for one of them would
-    leave every later one out of step, so each becomes U+FFFD. Raises ValueError, RecursionError.
+    leave every later one out of step, so each becomes `STAND_IN`. Raises ValueError,
+    RecursionError.
     """
     try:
         return json.loads(body)
-    except UnicodeDecodeError:
-        return json.loads(body.decode("utf-8", "diffill.one_for_each"))
+    except UnicodeDecodeError:  # not strict: a stand-in is a control character
+        return json.loads(body.decode("utf-8", "diffill.one_for_each"), strict=False)
 
 
 def fault(data: object) -> str | None:

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     SUPERSEDED = "superseded"
     STALE = "stale"
     CLOSED = "closed"
+    RULES_CHANGED = "rulesChanged"
     SHUTTING_DOWN = "shuttingDown"
     MODEL_UNAVAILABLE = "modelUnavailable"
     ENGINE_FAILED = "engineFailed"
@@ -65,6 +66,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.SUPERSEDED: "a newer request for the same document took its place",
     Reason.STALE: "the document changed while the request was under way",
     Reason.CLOSED: "the document was closed while the request was under way",
+    Reason.RULES_CHANGED: "which files may be read changed while the request was under way",
     Reason.SHUTTING_DOWN: "the server is shutting down",
     Reason.MODEL_UNAVAILABLE: "the model is not available",
     Reason.ENGINE_FAILED: "the engine failed; the log has the details",

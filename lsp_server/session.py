@@ -1,8 +1,8 @@
 """The state of one client: settings, open documents, requests in flight, the engine.
 
-Invariants: used from the event loop's thread only; of one document and method at most one
-request is in flight, a newer one takes its place; whatever changes a document tells the requests
-that were made for the old text to stop.
+Invariants: used from the event loop's thread only; whatever changes a document tells the requests
+that were made for the old text to stop; whatever changes which files may be read ends what may
+quote from those of before, and forgets what it said.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from diffusion.cancel import CancelToken
 from diffusion.suspicion import Suspicion
 from diffusion.text import languages
-from diffusion.text.ignored import Ignored, IgnoreRules
+from diffusion.text.ignored import Ignored
 from lsp_server.completion.cache import ForwardCache
 from lsp_server.completion.candidate import Suggestion
 from lsp_server.completion.foresight import Foresight
@@ -26,6 +26,8 @@ from lsp_server.completion.pace import Pace
 from lsp_server.completion.trigger import Refusal
 from lsp_server.document import Document
 from lsp_server.engine.engine import Engine, EngineConfig
+from lsp_server.flights import Flights
+from lsp_server.left_alone import LeftAlone, Rules
 from lsp_server.neighbours import Neighbours
 from lsp_server.observe.log import LogControl
 from lsp_server.observe.trace import TraceRing
@@ -81,15 +83,14 @@ class Session:
         self.idle_s = IDLE_S
         self.draft_interval_s = DRAFT_INTERVAL_S
         self.folders: tuple[str, ...] = ()
-        self._rules = IgnoreRules()
+        self.left_alone = LeftAlone(self._forget_quotes)
+        self._rules = Rules()
         self._rules_for: object = None
-        """What the rules were made for."""
-        self._ignored: dict[Path, Ignored | None] = {}
         self.neighbours = Neighbours()
         self._edited: set[str] = set()
         self._real: dict[str, str] = {}
         """Of every open document, the real path of its file."""
-        self._flights: dict[tuple[str, str], CancelToken] = {}
+        self.flights = Flights(BACKGROUND)
         self._initial: object = None
         self._engine_config = EngineConfig()
         self.root: Path | None = None
@@ -166,28 +167,18 @@ class Session:
 
     def forget_ignored(self) -> None:
         """An ignore file has changed, and with it what may be read."""
-        self._check_again()
-        self.neighbours.set_rules(self._roots(), self._new_rules())
+        self._take_rules()
         self._look_around()
-        self.stop_where_off()
 
     def _look_around(self) -> None:
         """Have the files around the document at hand read, if they are wanted and were not."""
         for document in [*self.documents.values()][-1:]:
             self.repository(document)
 
-    def _check_again(self) -> None:
-        self._rules.forget()
-        self._ignored.clear()
-
     def ignored(self, uri: str) -> Ignored | None:
         """Why a document is left alone: not completed, not quoted from, not scored."""
         path = path_of(uri)
-        if path is None:
-            return None
-        if path not in self._ignored:  # the cells of a notebook share their file's answer
-            self._ignored[path] = self._rules.check(path)
-        return self._ignored[path]
+        return None if path is None else self.left_alone.why(path)
 
     def refusal(self, uri: str, *, automatic: bool) -> Refusal | None:
         """What speaks against a request whatever the text: a pause, a file left alone."""
@@ -220,32 +211,35 @@ class Session:
         Where no files are to be read any more, those that were are forgotten, too.
         """
         privacy, cross_file = self.settings.privacy, self.settings.context.cross_file
-        wanted = (self._roots(), privacy.ignore, privacy.respect_gitignore, cross_file)
-        if wanted == self._rules_for:
+        roots = tuple(filter(None, map(path_of, self.folders)))
+        rules = Rules(roots, privacy.ignore, privacy.respect_gitignore)
+        if (rules, cross_file) == self._rules_for:
             return
-        self._rules_for, self._rules = wanted, self._new_rules()
-        self._check_again()
-        self.neighbours.set_rules(self._roots(), self._new_rules())
+        self._rules, self._rules_for = rules, (rules, cross_file)
+        self._take_rules()
 
-    def _new_rules(self) -> IgnoreRules:
-        return IgnoreRules(
-            self._roots(),
-            patterns=self.settings.privacy.ignore,
-            respect_gitignore=self.settings.privacy.respect_gitignore,
-        )
+    def _take_rules(self) -> None:
+        """What was read and said under other rules is forgotten, and not gone on with."""
+        self.left_alone.take(self._rules)
+        self._forget_quotes()
+        self.stop_where_off()
+        self.flights.cancel_foreground(Reason.RULES_CHANGED)
+        self.neighbours.set_rules(self._rules.roots, self._rules.made())
 
-    def _roots(self) -> tuple[Path, ...]:
-        return tuple(filter(None, map(path_of, self.folders)))
+    def _forget_quotes(self) -> None:
+        """What was answered may stand in a file that is left alone now."""
+        self.cache.forget()
+        self.foresight.stop()
 
     # Documents
 
     def put(self, *documents: Document) -> None:
         """Open documents, together: ignore files are looked at again once, not for each."""
-        self._check_again()
+        self.left_alone.check_again()
         self.neighbours.hint()
         for document in documents:
             self._regain(document.uri)
-            self._cancel(document.uri, Reason.STALE)
+            self.flights.cancel(Reason.STALE, document.uri)
             if (path := path_of(document.uri)) is not None:
                 self._real[document.uri] = os.path.realpath(path)
             self._touch(document)
@@ -258,7 +252,7 @@ class Session:
         """The next version of an open document."""
         self.pace.key()
         self._edited.add(document.uri)
-        self._cancel(document.uri, Reason.STALE)
+        self.flights.cancel(Reason.STALE, document.uri)
         self._touch(document)
 
     def lose(self, uri: str, version: int | None = None) -> bool:
@@ -331,7 +325,7 @@ class Session:
 
     def drop(self, uri: str) -> None:
         """Close a document."""
-        self._cancel(uri, Reason.CLOSED)
+        self.flights.cancel(Reason.CLOSED, uri)
         self._regain(uri)
         if uri in self._edited:
             self.neighbours.changed()
@@ -348,27 +342,20 @@ class Session:
         """Another model answers from now on; what the last one is still scoring begins anew."""
         self.cache.forget()
         self.suspicions.clear()
-        self._cancel_background()
+        self.flights.cancel_background()
 
     def take_off(self, uri: str, method: str) -> CancelToken:
         """Begin a request; the one before it for this document and method is told to stop."""
         self.on_touch()
-        key = (uri, method)
-        if (older := self._flights.get(key)) is not None:
-            older.cancel(Reason.SUPERSEDED)
-        if method not in BACKGROUND:
-            self._cancel_background()
-        token = self._flights[key] = CancelToken()
-        return token
+        return self.flights.begin(uri, method)
 
     def land(self, uri: str, method: str, token: CancelToken) -> None:
         """A request has ended, in whatever way."""
-        if self._flights.get((uri, method)) is token:
-            del self._flights[uri, method]
+        self.flights.end(uri, method, token)
 
     def stop_where_off(self) -> None:
         """End what is under way in documents in which nothing is done any more."""
-        for (uri, _), token in self._flights.items():
+        for uri, token in self.flights:
             document = self.documents.get(uri)
             off = None if document is None else self.off(document, automatic=False)
             if off is not None:
@@ -378,20 +365,9 @@ class Session:
         """Come back once it is worth beginning something in the background."""
         await asyncio.sleep(self.idle_s)
 
-    def _cancel_background(self) -> None:
-        for (_, method), token in self._flights.items():
-            if method in BACKGROUND:
-                token.cancel(Reason.SUPERSEDED)
-
-    def _cancel(self, uri: str, reason: Reason) -> None:
-        for (flight_uri, _), token in self._flights.items():
-            if flight_uri == uri:
-                token.cancel(reason)
-
     def close(self) -> None:
         """Stop all work; further requests are refused."""
-        for token in self._flights.values():
-            token.cancel(Reason.SHUTTING_DOWN)
+        self.flights.cancel(Reason.SHUTTING_DOWN)
         for task in self.publishing.values():
             task.cancel()
         self.foresight.stop()

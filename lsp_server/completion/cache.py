@@ -4,10 +4,11 @@ An entry holds the text a suggestion was made for. It answers a later request wh
 that text with a beginning of the suggestion typed in at the hole, and nothing else changed; the
 answer is the rest of the suggestion, scored as one that is right up to there.
 
-Invariants: a hit replaces the same bytes as a fresh answer would; what is answered is never empty;
-who asks by key does not get what was left for one who did not (fewer texts, perhaps without the
-model); entries are dropped oldest first, and hold no syntax tree; what began before something was
-forgotten is not kept, since it may be what another model or other settings say.
+Invariants: a hit replaces the same bytes as a fresh answer would; what is answered is more than
+blanks within a line; who asks by key does not get what was left for one who did not (fewer texts,
+perhaps without the model); entries are dropped oldest first, and hold no syntax tree; what began
+before something was forgotten is not kept, since it may be what another model or other settings
+say.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def _rest(suggestion: Suggestion, entry: _Entry, request: CompletionRequest) -> 
     if new[:start] != old[:start] or new[request.cursor :] != old[start:]:
         return None
     rest = to_text(text[typed:])
-    if not rest.strip():
+    if not rest.strip(" \t"):  # a line break is something: what stands behind goes below
         return None
     characters = len(suggestion.text) - len(rest)
     p = likelihood(suggestion.pieces, characters)

@@ -6,10 +6,11 @@ Only a window of lines is decoded, so the size of the document does not matter.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from lsp_server.document import Document, to_text
+from diffusion.text.parse_allowance import ParseAllowance
+from lsp_server.document import PARSE_MS, Document, to_text
 from lsp_server.settings import Settings
 
 WINDOW_LINES = 40
@@ -22,7 +23,8 @@ class Surroundings:
 
     `before` and `after` are the parts of its line left and right of the hole; `preceding` and
     `following` the non-blank lines above (nearest last) and below (nearest first).
-    `indent` is None where the document has no single habit.
+    `indent` is None where the document has no single habit. `allowance` is the time in which all
+    candidates of an answer are parsed, as the event loop waits for it.
     """
 
     document: Document
@@ -37,6 +39,7 @@ class Surroundings:
     max_lines: int
     multiline: bool = True
     check_syntax: bool = True
+    allowance: ParseAllowance = field(default_factory=lambda: ParseAllowance(PARSE_MS))
 
 
 def gather(

@@ -96,8 +96,8 @@ def worth_showing(
 
 
 def _gain(text: str, p: float) -> float:
-    """Expected characters saved."""
-    return p * len(text.strip()) - (1.0 - p) * WRONG_COSTS
+    """Expected characters saved; what is left of a text may be a line break, which is a key."""
+    return p * max(len(text.strip()), 1) - (1.0 - p) * WRONG_COSTS
 
 
 def _right_of(suggestion: Suggestion, data: bytes) -> str:

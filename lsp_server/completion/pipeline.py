@@ -83,6 +83,8 @@ async def complete(
         trace.nothing(Reason.ALL_FILTERED, exchange.told(trace.fates))
     likely = offer.whole if offer.shown else ()
     cache.store(request, likely, generation)
+    if cancel.is_cancelled:  # overtaken; a newer one has said that nothing is expected
+        return offer.shown
 
     # 8. While the person looks: what they may ask for next.
     offer = Offer(likely, offer.shown)

@@ -83,7 +83,8 @@ def _offers(
         for fix in suspicious.fixes(ls, document, start, end):
             data = about("replace", span=list(fix.span), text=fix.text)
             yield Offer(suspicious.KIND, fix.title, data, fix)
-    if document.data[start:end].strip() and end - start <= MAX_SELECTED_BYTES:
+    selected = document.data[start:end].strip() and convert.is_known(document, start, end)
+    if selected and end - start <= MAX_SELECTED_BYTES:
         for name, strength in STRENGTHS:
             if (kind := f"{KIND}.{name}") in wanted:
                 data = about("rewrite", span=[start, end], strength=strength)

@@ -45,9 +45,12 @@ def inline_completion(
 
 async def _answer(ls: DiffillServer, asked: requests.Asked) -> types.InlineCompletionList:
     suggestions = await requests.answer(ls.session, asked)
+    newest = not asked.cancel.is_cancelled  # else a newer one may be what is shown
     if asked.request is None or asked.shown is None:
+        if newest:
+            ls.session.offered.pop(asked.uri, None)
         return types.InlineCompletionList([])
-    if not asked.cancel.is_cancelled:  # else a newer one may be what is shown
+    if newest:
         ls.session.offered[asked.uri] = (suggestions, asked.request.document)
     return convert.inline_list(
         suggestions, asked.request.document, asked.shown, ls.session.encoding

@@ -14,6 +14,7 @@ from lsprotocol import types
 
 from diffusion.cancel import CancelToken
 from lsp_server import convert
+from lsp_server.completion import extent, trigger
 from lsp_server.completion.candidate import Suggestion
 from lsp_server.completion.pipeline import complete
 from lsp_server.completion.trigger import CompletionRequest, Refusal
@@ -72,6 +73,9 @@ def begin(
     if selected is not None and ("\n" in selected.text or "\r" in selected.text):
         trace.nothing(Reason.NOT_EXPRESSIBLE, "the selected entry has several lines")
         return asked
+    if selected is not None and not convert.is_known(document, *document.line(cursor)):
+        trace.nothing(Reason.NOT_EXPRESSIBLE, "the line holds bytes that are no UTF-8")
+        return asked
     if selected is not None:
         edit = _selection(selected, document, cursor, session.encoding)
         document = document.apply([edit], document.version)
@@ -86,13 +90,17 @@ def begin(
 
 
 async def answer(session: Session, asked: Asked) -> tuple[Suggestion, ...]:
-    """The suggestions for a request; none when the text has changed since it was made."""
+    """The suggestions for a request; none when the text has changed since it was made.
+
+    What is shown is what the settings want at the end, whatever they were when it was asked for.
+    """
     if asked.request is None:
         return ()
+    settings = session.settings
     try:
         suggestions = await complete(
             asked.request,
-            settings=session.settings,
+            settings=settings,
             engine=session.engine,
             cache=session.cache,
             cancel=asked.cancel,
@@ -112,6 +120,8 @@ async def answer(session: Session, asked: Asked) -> tuple[Suggestion, ...]:
     if (off := session.off(asked.request.document, automatic=asked.trace.automatic)) is not None:
         asked.trace.nothing(off.reason, off.note)  # turned off, or snoozed, while the model worked
         return ()
+    if session.settings is not settings:
+        suggestions = _still_wanted(session, asked.request, suggestions, asked.trace)
     asked.trace.end(len(suggestions))
     return suggestions
 
@@ -125,6 +135,22 @@ def end(session: Session, asked: Asked) -> None:
         trace.nothing(Reason(asked.cancel.reason))
         trace.end(0)
     logger.info("%s", trace.summary())
+
+
+def _still_wanted(
+    session: Session,
+    request: CompletionRequest,
+    suggestions: tuple[Suggestion, ...],
+    trace: Trace,
+) -> tuple[Suggestion, ...]:
+    """What is left of suggestions under settings that came meanwhile."""
+    if (refusal := trigger.decide(request, session.settings)) is not None:
+        trace.nothing(refusal.reason, refusal.note)
+        return ()
+    left = extent.choose(suggestions, request, session.settings).shown
+    if suggestions and not left:
+        trace.nothing(Reason.ALL_FILTERED, "other settings came meanwhile")
+    return left
 
 
 def _selection(

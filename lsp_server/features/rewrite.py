@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
 
 from diffusion.cancel import CancelToken
+from lsp_server import convert
 from lsp_server.document import Document
 from lsp_server.engine.engine import EngineRewriteAnswer, EngineRewriteRequest
 from lsp_server.features import params, partial
@@ -75,6 +77,8 @@ def _read(ls: DiffillServer, raw: Any) -> _Asked:
     """The params, checked. Raises JsonRpcInvalidParams that names what is wrong."""
     document = params.document_of(ls, raw)
     start, end = params.span_of(ls, document, raw.get("range"), "range")
+    if not convert.is_known(document, start, end):
+        raise JsonRpcInvalidParams("range holds bytes that are no UTF-8; select text without them")
     return _Asked(
         document,
         EngineRewriteRequest(

@@ -2,15 +2,15 @@
 
 Of a text as the engine gave it the engine says so. One that a filter has changed is parsed here,
 incrementally, in the document as it is, and errors are counted; a document that was broken before
-may stay as broken. An explicit request is answered all the same. Without a grammar, or in a
-document that takes too long to parse, nothing is dropped.
+may stay as broken. An explicit request is answered all the same. Without a grammar, or where it
+takes too long to parse, all candidates of the answer together, nothing is dropped.
 """
 
 from __future__ import annotations
 
 from lsp_server.completion.candidate import Drop, Suggestion
 from lsp_server.completion.context import Surroundings
-from lsp_server.document import PARSE_MS, to_bytes
+from lsp_server.document import to_bytes
 
 
 def drop_broken_syntax(suggestion: Suggestion, around: Surroundings) -> Suggestion | Drop:
@@ -18,13 +18,13 @@ def drop_broken_syntax(suggestion: Suggestion, around: Surroundings) -> Suggesti
         return suggestion
     if suggestion.parses is False:
         return Drop("adds a syntax error")
-    tree = around.document.tree()
-    if not tree.parsed:
+    if around.allowance.over:
         return suggestion
-    text, data = to_bytes(suggestion.text), around.document.data
-    filled = data[: suggestion.start] + text + data[suggestion.end :]
-    end = suggestion.start + len(text)
-    after = tree.edit(suggestion.start, suggestion.end, end, filled, budget_ms=PARSE_MS)
+    tree = around.document.tree()
+    text = to_bytes(suggestion.text)
+    after = around.allowance.edited(tree, suggestion.start, suggestion.end, text)
+    if not after.parsed:
+        return suggestion
     added = after.error_count() - tree.error_count()
     if added > 0:
         return Drop(f"adds {added} syntax error{'s' if added > 1 else ''}")

@@ -75,7 +75,13 @@ def test_what_is_left_is_scored_as_right_up_to_there(typed: str, score: float) -
 
 
 def test_blanks_alone_are_not_offered() -> None:
-    assert texts(stored("x = ¦", "1\n    "), "x = 1¦") == []
+    assert texts(stored("x = ¦y", "1 \t"), "x = 1¦y") == []
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r", "\n    "])
+def test_a_line_break_is_left_over_for_what_goes_below(line_end: str) -> None:
+    cache = stored("make(¦)", f"\n    two,{line_end}")
+    assert texts(cache, "make(\n    two,¦)") == [line_end]
 
 
 def test_other_documents_and_larger_wishes_miss() -> None:

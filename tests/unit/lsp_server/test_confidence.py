@@ -104,6 +104,18 @@ async def test_every_document_has_its_own_until_it_is_closed() -> None:
     assert wire.engine.join(WAIT_S)
 
 
+async def test_an_answer_without_a_place_leaves_nothing_of_the_one_before() -> None:
+    wire = Wire(scripted([rule("a + b", before="return ")]))
+    line, character = await open_drawn(wire, "return ¦\n")
+    asked = {"textDocument": {"uri": URI}}
+    await wire.inline(line, character)
+    assert shown(await wire.ask("diffill/confidence", asked)) == ["return a + b"]
+    assert await wire.inline(99, 0) == []
+    assert await wire.ask("diffill/confidence", asked) == {"items": []}
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
+
+
 async def test_a_request_that_was_overtaken_does_not_take_what_is_shown_away() -> None:
     wire = Wire(scripted([rule("a + b", before="return "), rule("y", before="x")], gated=True))
     line, character = await open_drawn(wire, "return ¦\n")

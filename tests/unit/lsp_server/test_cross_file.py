@@ -157,7 +157,7 @@ async def test_what_changes_no_rule_makes_nothing_be_read_again(
     wire.open(TEXT, uri=file.as_uri())
     first = await seen(wire, file)
     session = wire.server.session
-    read = session._rules._specs
+    read = session.left_alone._rules._specs
     assert first is not None and read, "ignore files were read"
     settings = {"diffill": {"enable": True, "privacy": {"ignore": ["mine_*"]}}}
     wire.notify("workspace/didChangeConfiguration", {"settings": settings})
@@ -170,7 +170,7 @@ async def test_what_changes_no_rule_makes_nothing_be_read_again(
     assert wire.engine.filler.asked is not None
     found = wire.engine.filler.asked.repository
     assert found is not None and found.text is first.text, "at once, without a wait"
-    assert session._rules._specs is read and read
+    assert session.left_alone._rules._specs is read and read
     settings["diffill"]["privacy"] = {"ignore": ["helpers.py"]}
     wire.notify("workspace/didChangeConfiguration", {"settings": settings})
     assert names(await seen(wire, file)) == set()

@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffusion.text.syntax import SyntaxTree
-from lsp_server.document import FIRST_PARSE_MS, PARSE_MS, Document, Edit, to_bytes, to_text
+from diffusion.text.syntax import OldTree, SyntaxTree
+from lsp_server.document import (
+    PARSE_MS,
+    WHOLE_PARSE_MS,
+    Document,
+    Edit,
+    WholeParses,
+    to_bytes,
+    to_text,
+)
 from tests.support.lsp_texts import documents, normal
 
 
@@ -92,23 +100,108 @@ def test_the_tree_after_edits_is_the_tree_of_the_text(
         assert str(tree.root) == str(fresh.root)
 
 
-def test_what_takes_too_long_has_no_tree_and_is_caught_up_with_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    document = open_python("def f(a):\n    return a\n\n\n" * 8000)
-    assert document.tree().parsed
-    parse = SyntaxTree.parse
-    with monkeypatch.context() as slow:
-        slow.setattr(SyntaxTree, "parse", lambda *known, **_: parse(*known, budget_ms=0.0))
-        for version in range(2, 40):
-            document = document.apply([Edit(0, 0, b'"""\n')], version)
-            assert not document.tree().parsed
-    monkeypatch.setattr("lsp_server.document.PARSE_MS", 60_000)  # on any machine
-    monkeypatch.setattr("lsp_server.document.RETRY_S", 0.0)
-    assert not document.tree().parsed, "a version keeps what was said of it"
-    document = document.apply([Edit(0, len('"""\n') * 38, b"y = 2\n")], 40)
+class Parser:
+    """Counts parses, which take as long as it is told, of a clock of its own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 0.0
+        self.whole_ms, self.again_ms = 100.0, 1.0
+        self.given: list[tuple[float, bool]] = []
+        """Of every parse the budget, and whether a tree from before was known."""
+        self._parse = SyntaxTree.parse
+        monkeypatch.setattr(SyntaxTree, "parse", self.parse)
+
+    def parse(
+        self, data: bytes, language: str, *, budget_ms: float, old: OldTree | None = None
+    ) -> SyntaxTree:
+        self.given.append((budget_ms, old is not None))
+        takes_ms = self.whole_ms if old is None else self.again_ms
+        self.now_s += min(takes_ms, budget_ms) / 1000
+        if takes_ms > budget_ms:
+            return SyntaxTree.unparsed(data, language)
+        return self._parse(data, language, old=old)
+
+    def open(self, text: str = "x = 1\n") -> Document:
+        document = open_python(text)
+        document._whole = WholeParses(lambda: self.now_s)
+        return document
+
+
+@pytest.fixture
+def parser(monkeypatch: pytest.MonkeyPatch) -> Parser:
+    return Parser(monkeypatch)
+
+
+def test_what_one_edit_breaks_is_parsed_from_its_start(parser: Parser) -> None:
+    document = parser.open()
+    document.tree()
+    parser.now_s += 60.0
+    parser.again_ms = 65.0
+    document = document.apply([Edit(0, 0, b"y = 2\n")], 2)
+    assert not document.tree().parsed
+    document = document.apply([Edit(0, 0, b"z")], 3)
     tree = document.tree()
-    assert tree.parsed and not tree.error_count() and tree.data == document.data
+    assert tree.parsed and tree.data == document.data
+    parser.again_ms = 1.0
+    assert document.apply([Edit(0, 0, b"z")], 4).tree().parsed
+    assert parser.given == [
+        (WHOLE_PARSE_MS, False), (PARSE_MS, True), (WHOLE_PARSE_MS, False), (PARSE_MS, True)
+    ]  # fmt: skip
+
+
+def test_a_version_that_had_no_tree_has_one_later(parser: Parser) -> None:
+    document = parser.open()
+    document.tree()
+    parser.again_ms = 65.0
+    document = document.apply([Edit(0, 0, b"y = 2\n")], 2)
+    for _ in range(3):
+        assert not document.tree().parsed
+    assert len(parser.given) == 2, "it is not tried again and again"
+    parser.now_s += 60.0
+    assert document.tree().parsed and document.tree() is document.tree()
+    assert len(parser.given) == 3
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_text_that_cannot_be_parsed_costs_little(parser: Parser, whole: bool) -> None:
+    """Keys in a row, ten a second, for a minute."""
+    parser.whole_ms = 1000.0
+    document = parser.open()
+    for version in range(2, 602):
+        begun_s = parser.now_s
+        assert not document.tree().parsed
+        parser.now_s = max(begun_s + 0.1, parser.now_s)
+        text = "#" * version + " x = 1\n"
+        edit = Edit(0, 0, b"#")
+        document = document.replaced(text, version) if whole else document.apply([edit], version)
+    assert 1 < len(parser.given) <= 8
+
+
+def test_a_quick_parse_is_followed_by_any_other(parser: Parser) -> None:
+    parser.whole_ms = 5.0
+    document = parser.open()
+    assert document.tree().parsed
+    for number in range(2, 6):
+        document = document.replaced(f"{number}" * 40, number)
+        assert document.tree().parsed
+    assert parser.given == [(WHOLE_PARSE_MS, False)] * 5, "each another text"
+
+
+def test_a_whole_text_is_parsed_from_what_was_known(parser: Parser) -> None:
+    document = parser.open("def f(a):\n    return é\n")
+    document.tree()
+    document = document.replaced("def f(a):\n    return è\n", 2)
+    assert document.tree().parsed and document.data == "def f(a):\n    return è\n".encode()
+    assert parser.given == [(WHOLE_PARSE_MS, False), (PARSE_MS, True)]
+
+
+@given(documents, documents, documents)
+def test_a_whole_text_is_that_text(first: str, middle: str, last: str) -> None:
+    document = Document.open("file:///a.py", "python", 1, first + last)
+    text = first + middle + last
+    document = document.replaced(text, 2)
+    fresh = Document.open("file:///a.py", "python", 2, text)
+    assert (document.data, document.lines) == (fresh.data, fresh.lines)
 
 
 def test_every_parse_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +216,7 @@ def test_every_parse_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     document = open_python("x = 1\n")
     document.tree()
     document.apply([Edit(0, 0, b"y"), Edit(0, 0, b"z")], 2).tree()
-    assert given == [FIRST_PARSE_MS, PARSE_MS], "one parse for all edits"
+    assert given == [WHOLE_PARSE_MS, PARSE_MS], "one parse for all edits"
 
 
 def test_a_snapshot_does_not_change() -> None:
@@ -133,27 +226,6 @@ def test_a_snapshot_does_not_change() -> None:
     assert (first.version, first.data) == (1, b"a = 1\n")
     assert (second.version, second.data, second.language) == (2, b"b = 1\n", "python")
     assert first.tree().data == first.data
-
-
-def test_what_failed_thrice_is_tried_again_after_a_while_only(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    budgets: list[float | None] = []
-
-    def too_slow(data: bytes, language: str, **known: Any) -> SyntaxTree:
-        budgets.append(known["budget_ms"])
-        return SyntaxTree.unparsed(data, language)
-
-    monkeypatch.setattr(SyntaxTree, "parse", too_slow)
-    monkeypatch.setattr("lsp_server.document.RETRY_S", 3600.0)
-    document = open_python("x = 1\n")
-    for version in range(2, 12):
-        assert not document.tree().parsed
-        document = document.apply([Edit(0, 0, b"#")], version)
-    assert budgets == [FIRST_PARSE_MS, PARSE_MS, PARSE_MS]
-    monkeypatch.setattr("lsp_server.document.RETRY_S", 0.0)
-    document.tree()
-    assert len(budgets) == 4
 
 
 def test_what_is_no_address_and_no_language_opens_as_text() -> None:

@@ -11,7 +11,7 @@ from lsp_server.completion.extent import FEWEST, WRONG_COSTS, worth_showing
 from lsp_server.completion.trigger import CompletionRequest
 from lsp_server.engine.engine import EngineCandidate
 from lsp_server.engine.scripted import ScriptedAnswer
-from tests.support.lsp_wire import URI, Wire
+from tests.support.lsp_wire import URI, Wire, answer
 
 GUESS = (("items", 0.95), (".sort", 0.9), ("(", 0.95), ("key", 0.2), ("=len", 0.5), (")", 0.9))
 SURE = tuple((text, 0.99) for text, _ in GUESS)
@@ -244,3 +244,14 @@ async def test_nothing_worth_a_look_has_a_reason(wire: Wire) -> None:
     assert not wire.server.session.cache.lookup(
         CompletionRequest(wire.server.session.documents[URI], 7, automatic=True)
     ), "what was not shown is not kept"
+
+
+async def test_who_accepts_by_line_is_offered_the_last_line_break_too(wire: Wire) -> None:
+    text = "\n    one,\n    two,"
+    wire.engine.filler.answers = (answer(f"{text}\n", score=0.95, before="make("),)
+    await wire.initialize()
+    wire.open("make()\n")
+    assert await wire.inline(0, 5) == [f"make({text}\n)"]
+    wire.type(text, 0, 5, 2)
+    assert await wire.inline(2, 8) == ["    two,\n)"]
+    assert wire.engine.filler.requests == 1

@@ -55,3 +55,9 @@ def test_a_letter_of_many_bytes_goes_on_with_a_word(letter: str, shown: list[str
     tokens = ((".", 0.9), ("items", 0.9), (".first", 0.05), (".", 0.9))
     found = chosen(f"x¦{letter}\n", (tokens, 0.01))
     assert [one.text for one in found.shown] == shown
+
+
+@pytest.mark.parametrize(("score", "shown"), [(0.95, ["\n"]), (0.7, []), (0.0, [])])
+def test_a_line_break_that_is_left_over_is_worth_a_key(score: float, shown: list[str]) -> None:
+    found = chosen("f(\n    a,¦)\n", ((("\n", score),), score))
+    assert [one.text for one in found.shown] == shown

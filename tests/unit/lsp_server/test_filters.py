@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diffusion.text.syntax import SyntaxTree
 from lsp_server.completion import filters
 from lsp_server.completion.candidate import Drop, Suggestion
 from lsp_server.completion.context import Surroundings, gather
 from lsp_server.completion.filters import multiline
-from lsp_server.document import Document, to_bytes
+from lsp_server.document import PARSE_MS, Document, to_bytes
 from lsp_server.settings import Settings, SyntaxSettings
 from tests.support.lsp_texts import documents
 
@@ -208,6 +211,30 @@ def test_syntax_is_not_looked_at_where_the_setting_is_off() -> None:
         )
         outcome, _ = filters.run(Suggestion("g(1", at, at, 0.9, parses=False), around)
         assert isinstance(outcome, Drop) is dropped
+
+
+def test_all_candidates_of_an_answer_share_the_time_to_parse_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s, given_ms, edit = 0.0, [], SyntaxTree.edit
+
+    def slow(tree: SyntaxTree, *where: int, budget_ms: float) -> SyntaxTree:
+        nonlocal now_s
+        given_ms.append(budget_ms)
+        now_s += 0.02
+        return edit(tree, *where)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SyntaxTree, "edit", slow)
+    clock = SimpleNamespace(monotonic=lambda: now_s)
+    monkeypatch.setattr("diffusion.text.parse_allowance.time", clock)
+    surroundings, at = around("y = 1\n¦", one_line=True), len("y = 1\n")
+    left = []
+    for number in range(4):
+        text = f"f({number},\n  2)"
+        outcome, _ = filters.run(Suggestion(text, at, at, 0.9, parses=None), surroundings)
+        left.append(isinstance(outcome, Suggestion))
+    assert given_ms == [PARSE_MS, pytest.approx(PARSE_MS - 20)]
+    assert left == [False, False, True, True], "what there is no time for is not dropped"
 
 
 def test_a_document_without_a_grammar_is_not_parsed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 
 import pytest
 
@@ -12,10 +13,22 @@ from lsp_server.completion.ahead import next_completion, next_requests
 from lsp_server.completion.cache import ForwardCache
 from lsp_server.completion.candidate import Suggestion
 from lsp_server.completion.exchange import Offer
+from lsp_server.completion.foresight import Foresight
 from lsp_server.completion.pace import Pace
+from lsp_server.completion.pipeline import complete
 from lsp_server.completion.trigger import CompletionRequest
 from lsp_server.document import Document
-from lsp_server.engine.engine import EngineRequest, EngineState, EngineStatus
+from lsp_server.engine.engine import (
+    EngineAnswer,
+    EngineCandidate,
+    EngineRequest,
+    EngineState,
+    EngineStatus,
+)
+from lsp_server.engine.scripted import ScriptedEngine
+from lsp_server.observe.trace import Trace
+from lsp_server.reasons import Reason
+from lsp_server.settings import Settings
 from tests.support.lsp_wire import URI, WAIT_S, Wire, answer, scripted
 
 CURSOR = "\u2038"
@@ -243,3 +256,35 @@ def test_the_end_of_a_text_that_has_none_is_not_expected() -> None:
     unfinished = Suggestion("f(a, b", 4, 4, 0.0)
     [line] = next_requests(asked, (unfinished,), while_typing=True)
     assert line.text == b"x = \n"
+
+
+class AtHand(ScriptedEngine):
+    """Has answered before anybody hears of it."""
+
+    def submit(self, request: EngineRequest, cancel: CancelToken) -> Future[EngineAnswer]:
+        answered: Future[EngineAnswer] = Future()
+        found = (EngineCandidate("foo()", 0.9, True),)
+        answered.set_result(EngineAnswer(found, request.cursor, request.cursor))
+        return answered
+
+
+@pytest.mark.parametrize("overtaken", [False, True])
+async def test_behind_an_answer_that_was_overtaken_nothing_is_expected(overtaken: bool) -> None:
+    engine, foresight, cancel, cache = AtHand(scripted().filler), Foresight(), CancelToken(), Told()
+    document = Document.open("file:///a.py", "python", 1, "x = ")
+    answering = complete(
+        CompletionRequest(document, 4, automatic=True),
+        settings=Settings(), engine=engine, cache=cache, cancel=cancel,
+        trace=Trace("inline", document.uri), pace=Pace(), foresight=foresight,
+    )  # fmt: skip
+    asked = asyncio.ensure_future(answering)
+    await asyncio.sleep(0)  # the request has been made, the answer is not heard of yet
+    if overtaken:
+        cancel.cancel(Reason.STALE)
+        foresight.stop()  # as the newer request does
+    await asked
+    assert (foresight._soon is None) is overtaken
+    assert cache.lookup(CompletionRequest(document, 4, automatic=True)), "it may still be typed"
+    foresight.stop()
+    engine.close()
+    assert engine.join(WAIT_S)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lsp_server.paths import path_of
-from tests.support.lsp_wire import WAIT_S, Wire, answer
+from tests.support.lsp_wire import WAIT_S, Wire, answer, scripted
 
 SCRIPT = [answer("a + b", before="return ")]
 
@@ -192,6 +192,60 @@ async def test_nothing_is_quoted_from_a_file_that_is_left_alone(wire: Wire, tmp_
     assert (await offered(wire, tmp_path / "a.py"))[0]
     asked = wire.engine.filler.asked
     assert asked is not None and asked.elsewhere == (b"x = 1\n",)
+
+
+def leave_out(wire: Wire, tmp_path: Path, how: str) -> None:
+    """From now on `private.py` is left alone, as the server hears in one of several ways."""
+    if how == "settings":
+        configure(wire, ignore=["private.py"])
+        return
+    (tmp_path / ".gitignore").write_text("private.py\n")
+    if how == "watched":
+        changed = {"changes": [{"uri": (tmp_path / ".gitignore").as_uri(), "type": 1}]}
+        wire.notify("workspace/didChangeWatchedFiles", changed)
+    elif how == "folders":
+        event = {"added": [folder(tmp_path / "other")], "removed": []}
+        wire.notify("workspace/didChangeWorkspaceFolders", {"event": event})
+    else:
+        wire.open("z = 1\n", uri=(tmp_path / "c.go").as_uri(), language="go")
+
+
+@pytest.mark.parametrize("how", ["settings", "watched", "folders", "opened"])
+async def test_what_may_be_quoted_from_a_file_that_is_left_alone_now_is_forgotten(
+    wire: Wire, tmp_path: Path, how: str
+) -> None:
+    await wire.initialize(workspaceFolders=[folder(tmp_path)])
+    uri = (tmp_path / "a.py").as_uri()
+    wire.open("a + b\n", uri=(tmp_path / "private.py").as_uri())
+    wire.open("return ", uri=uri)
+    for _ in range(2):
+        assert await wire.inline(0, 7, uri=uri) == ["return a + b"]
+    assert wire.engine.filler.requests == 1, "the second is out of the cache"
+    leave_out(wire, tmp_path, how)
+    if how != "opened":  # then it is noticed when it would be quoted from again
+        assert wire.server.session.foresight._expected is None
+    assert await wire.inline(0, 7, uri=uri) == ["return a + b"]
+    asked = wire.engine.filler.asked
+    assert wire.engine.filler.requests == 2 and asked is not None and asked.elsewhere == ()
+
+
+@pytest.mark.parametrize("how", ["settings", "watched", "folders"])
+async def test_what_may_be_quoting_such_a_file_is_ended(tmp_path: Path, how: str) -> None:
+    wire = Wire(scripted(SCRIPT, gated=True))
+    await wire.initialize(workspaceFolders=[folder(tmp_path)])
+    uri, private = (tmp_path / "a.py").as_uri(), (tmp_path / "private.py").as_uri()
+    wire.open("return ", uri=private)
+    wire.open("return ", uri=uri)
+    asked = [wire.ask_inline(0, 7, uri=one) for one in (uri, private)]
+    await wire.ask("diffill/status")  # both have been made
+    leave_out(wire, tmp_path, how)
+    wire.engine.filler.release(9)
+    for msg_id in asked:
+        assert (await wire.response(msg_id))["result"]["items"] == []
+    traces = wire.server.session.traces
+    assert [traces.last(one).reason for one in (uri, private)] == ["rulesChanged", "ignoredFile"]  # type: ignore[union-attr]
+    wire.server.session.close()
+    assert wire.engine.join(WAIT_S)
 
 
 @pytest.mark.parametrize(

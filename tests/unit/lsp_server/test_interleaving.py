@@ -361,7 +361,7 @@ class Client(RuleBasedStateMachine):
             self.engine.filler.release(1000)
             assert self.engine.join(WAIT_S)
             self.run(self.leftovers())
-            assert self.wire.server.session._flights == {}
+            assert len(self.wire.server.session.flights) == 0
             assert self.errors.records == [], self.errors.records
         finally:
             self.engine.filler.release(1000)

@@ -337,20 +337,6 @@ async def test_a_change_or_close_stops_the_work(gated: Gated, method: str, reaso
     assert gated.filler.steps == 0
 
 
-async def test_what_was_under_way_when_the_settings_changed_is_not_offered_again(
-    gated: Gated,
-) -> None:
-    wire = await gated.open()
-    msg_id = wire.ask_inline(1, 11)
-    await gated.until_started()
-    settings = {"settings": {"inline": {"multiline": "never"}}}
-    wire.notify("workspace/didChangeConfiguration", settings)
-    gated.filler.release(100)
-    assert (await wire.response(msg_id))["result"]["items"]
-    assert await wire.inline(1, 11)
-    assert gated.filler.requests == 2
-
-
 async def test_requests_for_two_documents_do_not_disturb_each_other(gated: Gated) -> None:
     wire = await gated.open()
     wire.open(TEXT, uri="file:///b.py")

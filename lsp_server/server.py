@@ -105,6 +105,8 @@ class DiffillServer(LanguageServer):
         )
         self.session = session
         self.parents = Parents()
+        self.choosing = asyncio.Lock()
+        """Adapters are selected and deleted in the order of the requests."""
         self.is_reading = False
         """Whether a thread waits for stdin, which nothing can interrupt."""
         self.is_writing = False

@@ -92,7 +92,6 @@ class Session:
         """Of every open document, the real path of its file."""
         self.flights = Flights(BACKGROUND)
         self._initial: object = None
-        self._engine_config = EngineConfig()
         self.root: Path | None = None
         """The folder that the client has open, the first one if there are several."""
         self.adapter = Chosen()
@@ -127,7 +126,7 @@ class Session:
         self._look_around()
         self.stop_where_off()
         self.log.log_code(settings.privacy.log_code)
-        self.choose_adapter()
+        self.choose_adapter(again=True)
         return tuple(problem for problem in self.problems if problem not in known)
 
     @property
@@ -137,8 +136,11 @@ class Session:
             return self._problems
         return (*self._problems, Problem(ADAPTER_KEY, self.adapter.problem))
 
-    def choose_adapter(self) -> None:
-        """Serve what the settings say now, with the adapter that belongs to the open folder."""
+    def choose_adapter(self, *, again: bool = False) -> None:
+        """Serve what the settings say now, with the adapter that belongs to the open folder.
+
+        `again`: what could not be loaded of it is tried anew.
+        """
         settings, known = self.settings, self.adapter.problem
         self.adapter = chosen_adapter(settings.model.adapter, self.root, settings.model.path)
         if self.adapter.problem not in (None, known):
@@ -150,9 +152,7 @@ class Session:
             adapter_sha256=self.adapter.sha256,
             device=settings.performance.device,
         )
-        if config != self._engine_config:
-            self._engine_config = config
-            self.engine.configure(config)
+        self.engine.configure(config, again=again)
         for listener in self.settings_listeners:
             listener()
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from diffusion.adapters.base import base_of, model_folder
+from diffusion.adapters.checked import checked
 from diffusion.adapters.home import expanded, home_of
-from diffusion.adapters.manifest import MANIFEST_FILE, Base, check
+from diffusion.adapters.manifest import MANIFEST_FILE, Base, check, check_base, look
 from diffusion.adapters.store import AdapterStore
 from diffusion.errors import AdapterError
 
@@ -42,7 +43,7 @@ def adapter_folder(text: str, root: Path | None, base: Callable[[], Base]) -> Pa
 def newest_in(shared: Path, base: Base) -> Path:
     """The newest sound adapter in a folder of adapters that fits `base`.
 
-    Raises AdapterError where none will do, with the reason against the last one by name.
+    Raises AdapterError where none will do, with the reason against one of them.
     """
     try:
         folders = [p for p in shared.iterdir() if (p / MANIFEST_FILE).is_file()]
@@ -55,13 +56,19 @@ def newest_in(shared: Path, base: Base) -> Path:
     problem: AdapterError | None = None
     for folder in sorted(folders):
         try:
-            manifest = check(folder, base)
+            manifest = look(folder)
+            check_base(manifest, base)
         except AdapterError as error:
             problem = error
         else:
             found.append((manifest.created, folder.name, folder))
-    if found:
-        return max(found)[2]
+    for _, _, folder in sorted(found, reverse=True):
+        try:
+            checked(folder)
+        except AdapterError as error:
+            problem = error
+        else:
+            return folder
     raise problem or AdapterError(
         f"{shared} holds no adapter", fix="name an adapter's folder, or one that holds such folders"
     )

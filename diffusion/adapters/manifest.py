@@ -1,7 +1,8 @@
 """The manifest of an adapter: the model it belongs to, what it was made of, and how good it is.
 
 `manifest.json` lies beside `adapter.safetensors`, whose size and SHA-256 it holds. `check` says
-whether the folder is whole and fits a model, before any weight is used.
+whether the folder is whole and fits a model, before any weight is used; `look`, what can be said of
+it at once.
 
 Invariant: an adapter that `check` accepts is byte for byte what was published, for this model; its
 manifest has the types it says, and its weights are numbers.
@@ -10,6 +11,7 @@ manifest has the types it says, and its weights are numbers.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -146,23 +148,52 @@ def refuse_pointer(path: Path, head: bytes) -> None:
         )
 
 
-def check(folder: Path, base: Base | None = None) -> AdapterManifest:
-    """Check an adapter's files, and that it fits `base` where one is given. Raises AdapterError."""
+def look(folder: Path) -> AdapterManifest:
+    """Check an adapter's files as far as that takes no time. Raises AdapterError.
+
+    Of the weights it is looked at whether there are any, and how many; not at what they are.
+    """
     manifest = read_manifest(folder)
     path = folder / WEIGHTS_FILE
+    if WEIGHTS_FILE not in manifest.files:
+        raise AdapterError(
+            f"{folder / MANIFEST_FILE} says nothing of {WEIGHTS_FILE}", fix=_TRAIN_AGAIN
+        )
     if not path.is_file():
         raise AdapterError(f"{path} is missing", fix=_TRAIN_AGAIN)
     try:
+        with path.open("rb") as file:
+            head, size = file.read(len(_POINTER)), os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    refuse_pointer(path, head)
+    _check_size(manifest, size, str(path))
+    return manifest
+
+
+def check(folder: Path, base: Base | None = None) -> AdapterManifest:
+    """Check an adapter's files, and that it fits `base` where one is given. Raises AdapterError."""
+    manifest = look(folder)
+    path = folder / WEIGHTS_FILE
+    try:
         weights = path.read_bytes()
     except OSError as error:
-        raise AdapterError(
-            f"{path} cannot be read ({error.strerror})", fix="check its permissions"
-        ) from error
-    refuse_pointer(path, weights)
+        raise _unreadable(path, error) from error
     check_content(manifest, weights, str(path))
     if base is not None:
         check_base(manifest, base)
     return manifest
+
+
+def _unreadable(path: Path, error: OSError) -> AdapterError:
+    return AdapterError(f"{path} cannot be read ({error.strerror})", fix="check its permissions")
+
+
+def _check_size(manifest: AdapterManifest, size: int, where: str) -> None:
+    """Raises AdapterError where there are fewer bytes than were published."""
+    wanted = manifest.files.get(WEIGHTS_FILE, FileRecord(0, "")).bytes
+    if size < wanted:
+        raise AdapterError(f"{where} is truncated: {size} of {wanted} bytes", fix=_TRAIN_AGAIN)
 
 
 def check_content(manifest: AdapterManifest, weights: bytes, where: str) -> None:
@@ -173,10 +204,7 @@ def check_content(manifest: AdapterManifest, weights: bytes, where: str) -> None
     from diffusion.adapters.weights import check_weights  # numpy is not for start-up
 
     expected = manifest.files.get(WEIGHTS_FILE, FileRecord(0, ""))
-    if len(weights) < expected.bytes:
-        raise AdapterError(
-            f"{where} is truncated: {len(weights)} of {expected.bytes} bytes", fix=_TRAIN_AGAIN
-        )
+    _check_size(manifest, len(weights), where)
     if FileRecord.of_bytes(weights) != expected:
         raise AdapterError(
             f"{where} is not the {WEIGHTS_FILE} that was published (its SHA-256 differs)",

@@ -1,10 +1,11 @@
 """The adapters of one repository: published, listed, selected, rolled back, carried.
 
 A published adapter's folder is never changed; `current.json` beside them says which one is served
-and which ones were before. Export packs a folder into one file, import checks all of it before
-anything appears. Nothing here imports torch.
+and which ones were before; a lock beside it keeps a server and a command line from changing that at
+once. Export packs a folder into one file, import checks all of it before anything appears. Nothing
+here imports torch.
 
-Invariant: what is listed as sound has passed `manifest.check`.
+Invariant: what is listed as sound has passed `manifest.check`, as the file lies there now.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ import io
 import json
 import os
 import shutil
+import time
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from diffusion.adapters.checked import checked
 from diffusion.adapters.durable import PART, owned, remove_parts, write_file, write_folder
+from diffusion.adapters.file_lock import lock_if_any
 from diffusion.adapters.home import RepositoryHome
 from diffusion.adapters.manifest import (
     FILES,
@@ -37,10 +42,12 @@ from diffusion.adapters.manifest import (
 from diffusion.errors import AdapterError, PublishError
 from diffusion.model.manifest import FileRecord
 
-CURRENT_FILE = "current.json"
+CURRENT_FILE, LOCK_FILE = "current.json", "current.lock"
 SUFFIX = ".diffill-adapter"
 _MOST_BYTES = 2_000_000_000
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_LONGEST_WAIT_S, _WAIT_S = 5.0, 0.01
+"""How long another process may change what is served: it reads an adapter or two meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +64,13 @@ class Listed:
 class AdapterStore:
     """The adapters of one repository."""
 
-    def __init__(self, home: RepositoryHome) -> None:
+    def __init__(
+        self, home: RepositoryHome, *, wait: Callable[[float], None] = time.sleep
+    ) -> None:
+        """`wait` sleeps for so many seconds, while another process changes what is served."""
         self.home = home
         self.folder = home.adapters
+        self._wait = wait
 
     def folder_of(self, name: str) -> Path:
         """The folder of an adapter. Raises AdapterError where there is none of that name."""
@@ -128,7 +139,7 @@ class AdapterStore:
             folder = self.folder / name
             try:
                 size = sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
-                manifest, problem = check(folder, base), None
+                manifest, problem = checked(folder, base), None
             except FileNotFoundError:
                 continue
             except AdapterError as error:
@@ -142,17 +153,26 @@ class AdapterStore:
     def selected(self) -> str | None:
         """The name of the adapter that is served, None for the base model."""
         name = self._current().get("selected")
-        return name if isinstance(name, str) and (self.folder / name).is_dir() else None
+        if not isinstance(name, str):
+            return None
+        try:
+            check_name(name)
+        except AdapterError:
+            return None  # the file is damaged; this may be a name that no disk takes
+        return name if (self.folder / name).is_dir() else None
 
     def select(self, name: str | None, base: Base | None = None) -> None:
         """Serve this adapter from now on, or the base model. Raises AdapterError for a bad one."""
         if name is not None:
-            check(self.folder_of(name), base)
-        current = self._current()
-        if name == current.get("selected"):
-            return  # it would be what was served before itself
-        history = [h for h in current.get("history", []) if isinstance(h, (str, type(None)))]
-        self._write_current(name, [*history, current.get("selected")][-20:])
+            checked(self.folder_of(name), base)
+        with self._changing():
+            if name is not None:
+                self.folder_of(name)  # it may have been deleted meanwhile
+            current = self._current()
+            if name == current.get("selected"):
+                return  # it would be what was served before itself
+            history = [h for h in current.get("history", []) if isinstance(h, (str, type(None)))]
+            self._write_current(name, [*history, current.get("selected")][-20:])
 
     def rollback(
         self, base: Base | None = None, pass_over: Callable[[str], None] = lambda problem: None
@@ -162,34 +182,47 @@ class AdapterStore:
         What is damaged, gone or not for `base` is passed over, and `pass_over` told why. Raises
         AdapterError where nothing is left.
         """
-        current = self._current()
-        history = list(current.get("history", []))
-        while history:
-            name = history.pop()
-            if name == current.get("selected") or not isinstance(name, (str, type(None))):
-                continue
-            try:
-                if name is not None:
-                    check(self.folder_of(name), base)
-            except AdapterError as error:
-                pass_over(str(error))
-                continue
-            self._write_current(name, history)
-            return name
+        with self._changing():
+            current = self._current()
+            history = list(current.get("history", []))
+            while history:
+                name = history.pop()
+                if name == current.get("selected") or not isinstance(name, (str, type(None))):
+                    continue
+                try:
+                    if name is not None:
+                        checked(self.folder_of(name), base)
+                except AdapterError as error:
+                    pass_over(str(error))
+                    continue
+                self._write_current(name, history)
+                return name
         raise AdapterError(
             f"{self.home.root.name} has served nothing else before",
             fix="`diffill adapters use --base` goes back to the base model",
         )
 
     def delete(self, name: str) -> None:
-        """Remove an adapter; one that is served makes room for the base model."""
-        folder = self.folder_of(name)
-        current = self._current()
-        history = [h for h in current.get("history", []) if h != name]
-        chosen = current.get("selected")
-        self._write_current(None if chosen == name else chosen, history)
+        """Remove an adapter; one that is served makes room for the base model.
+
+        Raises AdapterError where there is none of that name, or it cannot be removed.
+        """
+        self.folder_of(name)
         aside = owned(self.folder, PART)
-        folder.rename(aside)
+        with self._changing():
+            folder = self.folder_of(name)
+            current = self._current()
+            history = [h for h in current.get("history", []) if h != name]
+            chosen = current.get("selected")
+            self._write_current(None if chosen == name else chosen, history)
+            try:
+                with suppress(FileNotFoundError):  # somebody else has removed it
+                    folder.rename(aside)
+            except OSError as error:
+                raise AdapterError(
+                    f"{folder} could not be removed ({error.strerror})",
+                    fix="close what uses it, and look at the folder's permissions",
+                ) from error
         shutil.rmtree(aside, ignore_errors=True)
 
     def export(self, name: str, file: Path) -> Path:
@@ -248,15 +281,37 @@ class AdapterStore:
             return {}
         return raw
 
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Keep other processes, and threads, from changing what is served. Raises AdapterError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = (self.folder / LOCK_FILE).open("ab")
+        except OSError as error:
+            raise self._not_written(error) from error
+        due_s = time.monotonic() + _LONGEST_WAIT_S
+        with file:
+            while not lock_if_any(file):
+                if time.monotonic() > due_s:
+                    raise AdapterError(
+                        f"another process is changing what {self.home.root.name} serves",
+                        fix="wait until it has ended, and try again",
+                    )
+                self._wait(_WAIT_S)
+            yield
+
     def _write_current(self, name: str | None, history: list[Any]) -> None:
         text = json.dumps({"selected": name, "history": history}, indent=1) + "\n"
         try:
             write_file(self.folder / CURRENT_FILE, text.encode())
         except OSError as error:
-            raise AdapterError(
-                f"{self.folder / CURRENT_FILE} could not be written ({error.strerror})",
-                fix="free some disk space",
-            ) from error
+            raise self._not_written(error) from error
+
+    def _not_written(self, error: OSError) -> AdapterError:
+        return AdapterError(
+            f"{self.folder / CURRENT_FILE} could not be written ({error.strerror})",
+            fix="free some disk space, or look at the folder's permissions",
+        )
 
 
 def _unpacked(file: Path) -> Mapping[str, bytes]:

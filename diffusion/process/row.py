@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import copy
 import math
-from random import Random
 
 import torch
 
@@ -41,7 +40,6 @@ class Row:
         self.forks = 0 if temperature > 0 else canvas.forks
         self.steps = 0
         self.reason: Reason | None = None
-        self.random = Random(seed)
         self._seed = seed
         self._generator: torch.Generator | None = None
         self._allow_empty = allow_empty

@@ -136,7 +136,7 @@ class Run:
             if row.index in moving:
                 quota = self._quota(row)
                 row.steps += 1
-                chosen = config.order.choose(proposed[row.index], quota, row.random)
+                chosen = config.order.choose(proposed[row.index], quota)
                 if row.forks:
                     committed |= self._fork(row, row_reading, reading)
                 done = self._commit(row, row_reading, reading, chosen, quota)

@@ -1,8 +1,8 @@
 """Unmasking orders: given what the model proposes for the masked slots, which to commit now.
 
-An `Order` is a pure function of one row's `Proposals` (plus a random source). It never sees
-tokens, only how sure the model is: what may stand where is the sampler's business. Rows are
-small (at most a window of slots), so plain floats are faster here than tensors.
+An `Order` is a pure function of one row's `Proposals`. It never sees tokens, only how sure the
+model is: what may stand where is the sampler's business. Rows are small (at most a window of
+slots), so plain floats are faster here than tensors.
 
 `LeftmostFirst` is the default. Committing from the left keeps the filled part one piece, which
 is what half of the training reveals look like and what can be shown at any deadline; the
@@ -13,7 +13,6 @@ commits per step cost quality unless the model is nearly certain (research 4.4 a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
 from typing import Protocol
 
 from diffusion.errors import SamplerError
@@ -47,7 +46,7 @@ class Order(Protocol):
     @property
     def entropy_above(self) -> float: ...
 
-    def choose(self, proposals: Proposals, quota: int, rng: Random) -> list[int]:
+    def choose(self, proposals: Proposals, quota: int) -> list[int]:
         """Slots to commit, most wanted first: at least `quota` of them, or all there are.
 
         `quota` is at least 1. The first `quota` are committed whatever the guards say of the
@@ -79,7 +78,7 @@ class LeftmostFirst:
     def entropy_above(self) -> float:
         return 1.0 if self.entropy_budget is None else self.extra_p
 
-    def choose(self, proposals: Proposals, quota: int, rng: Random) -> list[int]:
+    def choose(self, proposals: Proposals, quota: int) -> list[int]:
         ranked = list(range(1, len(proposals.slots)))
         if not self.contiguous:
             ranked.sort(key=lambda i: -proposals.p[i])
@@ -114,43 +113,9 @@ class Confidence:
         if self.k < 1:
             raise SamplerError(f"Confidence(k={self.k}) would never commit", fix="use k >= 1")
 
-    def choose(self, proposals: Proposals, quota: int, rng: Random) -> list[int]:
+    def choose(self, proposals: Proposals, quota: int) -> list[int]:
         ranked = sorted(range(len(proposals.slots)), key=lambda i: -proposals.p[i])
         count = max(self.k, quota)
         if self.threshold is not None:
             count = max(count, sum(p > self.threshold for p in proposals.p))
         return [proposals.slots[i] for i in ranked[:count]]
-
-
-@dataclass(frozen=True, slots=True)
-class EntropyBounded:
-    """The most certain proposals whose joint error is bounded by `gamma` nats.
-
-    As many as keep the sum of their entropies less the largest one within `gamma`
-    (EB-Sampler, arXiv 2505.24857). `gamma` 0 commits one slot, or several certain ones.
-    """
-
-    gamma: float = 0.1
-    window: int | None = None
-    entropy_above: float = -1.0
-
-    def choose(self, proposals: Proposals, quota: int, rng: Random) -> list[int]:
-        ranked = sorted(range(len(proposals.slots)), key=lambda i: proposals.entropy[i])
-        count, below_largest = 1, 0.0
-        for i in ranked[:-1]:  # in this order the last one taken is the largest
-            below_largest += proposals.entropy[i]
-            if below_largest > self.gamma:
-                break
-            count += 1
-        return [proposals.slots[i] for i in ranked[: max(count, quota)]]
-
-
-@dataclass(frozen=True, slots=True)
-class RandomOrder:
-    """Slots in random order, as in the forward process. For comparison."""
-
-    window: int | None = None
-    entropy_above: float = 1.0
-
-    def choose(self, proposals: Proposals, quota: int, rng: Random) -> list[int]:
-        return rng.sample(proposals.slots, min(quota, len(proposals.slots)))

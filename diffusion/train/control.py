@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from diffusion.adapters.durable import write_file
+from diffusion.adapters.file_lock import lock
 from diffusion.adapters.home import DATA_VARIABLE
 from diffusion.cancel import Cancelled
 from diffusion.errors import TrainingError
@@ -166,7 +166,7 @@ def only_run(run: Path, *, wait: Callable[[float], None] = time.sleep) -> Iterat
     """
     with _opened(run / LOCK_FILE) as file:
         for left in reversed(range(_LOCK_TRIES)):
-            if _lock(file, shared=False):
+            if lock(file):
                 break
             if left:
                 wait(_LOCK_EVERY_S)
@@ -190,14 +190,14 @@ def alone(path: Path) -> Iterator[bool]:
     Raises TrainingError where there can be no such file.
     """
     with _opened(path) as file:
-        yield _lock(file, shared=False)
+        yield lock(file)
 
 
 def is_locked(run: Path) -> bool:
     """Whether a run is at work in this folder."""
     try:
         with (run / LOCK_FILE).open("rb") as file:
-            return not _lock(file, shared=True)
+            return not lock(file, shared=True)
     except OSError:
         return False
 
@@ -224,24 +224,3 @@ def _unusable(path: Path, error: OSError) -> TrainingError:
         f"{path} could not be written ({error.strerror})",
         fix=f"free some disk space, or name another data folder in {DATA_VARIABLE}",
     )
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes], *, shared: bool) -> bool:
-        file.seek(1 << 20)  # far behind the number that others read; it cannot be shared
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes], *, shared: bool) -> bool:
-        try:
-            fcntl.flock(file.fileno(), (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True

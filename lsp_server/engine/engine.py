@@ -306,8 +306,11 @@ class Engine(Protocol):
 
     def status(self) -> EngineStatus: ...
 
-    def configure(self, config: EngineConfig) -> None:
-        """Use another model or thread count from the next request on."""
+    def configure(self, config: EngineConfig, *, again: bool = False) -> None:
+        """Use another model or thread count from the next request on.
+
+        The configuration at hand changes nothing; with `again`, what failed of it is tried anew.
+        """
         ...
 
     def close(self) -> None:

@@ -1,8 +1,9 @@
-"""Models that are loaded beside the one that is served, each on a thread of its own.
+"""Models that are loaded beside the one that is served, on a thread of their own.
 
-Invariants: whatever a load raises ends in a sentence for people and a line in the log, and never
-goes further; what is being loaded cannot be interrupted, and the process must not end around it,
-so that `join` says whether anything still is.
+Invariants: at most one is being loaded, since each takes the memory of a model, and only the one
+that was wanted last is loaded after it; whatever a load raises ends in a sentence for people and a
+line in the log, and never goes further; what is being loaded cannot be interrupted, and the process
+must not end around it, so that `join` says whether anything still is.
 """
 
 from __future__ import annotations
@@ -29,12 +30,25 @@ class Beside:
     load_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A model to be loaded, and who hears of it."""
+
+    config: EngineConfig
+    placed: EngineConfig
+    loaded: Callable[[Beside], None]
+    failed: Callable[[EngineConfig, str], None]
+
+
 class LoadsBeside:
-    """Loads models with `load`, and says which of them are not there yet."""
+    """Loads models with `load`, one after the other; of those that wait, the newest alone."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._now: _Wanted | None = None
+        self._next: _Wanted | None = None
 
     def begin(
         self,
@@ -43,32 +57,55 @@ class LoadsBeside:
         loaded: Callable[[Beside], None],
         failed: Callable[[EngineConfig, str], None],
     ) -> None:
-        """Load the model of `config`, as `placed` has it; one of the two hears of it, over there.
+        """Load the model of `config`, as `placed` has it, unless another one is wanted first.
 
-        Called by one thread only.
+        One of the two hears of it, on another thread.
         """
+        wanted = _Wanted(config, placed, loaded, failed)
+        with self._lock:
+            self._next = None if wanted == self._now else wanted
+            if self._next is not None and self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="diffill-reload", daemon=True
+                )
+                self._thread.start()
 
-        def work() -> None:
-            begun = time.perf_counter()
-            try:
-                filler = self._load(placed)
-            except Exception as error:
-                # A border, too: whatever a load raises, the model at hand goes on to serve.
-                failed(config, why_not(f"the adapter {config.adapter} is not served", error))
-            else:
-                loaded(Beside(filler, config, 1000 * (time.perf_counter() - begun)))
-
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-        thread = threading.Thread(target=work, name="diffill-reload", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    def drop(self) -> None:
+        """Nothing more is wanted; what is being loaded comes to its end."""
+        with self._lock:
+            self._next = None
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for what is being loaded; whether all of it came to an end in time."""
-        due_s = time.monotonic() + timeout_s
-        for thread in self._threads:
-            thread.join(max(0.0, due_s - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        """Wait for what is being loaded; whether it came to an end in time."""
+        thread = self._thread
+        if thread is None:
+            return True
+        thread.join(timeout_s)
+        return not thread.is_alive()
+
+    def _run(self) -> None:
+        while (wanted := self._take()) is not None:
+            self._work(wanted)
+
+    def _take(self) -> _Wanted | None:
+        with self._lock:
+            self._now, self._next = self._next, None
+            if self._now is None:
+                self._thread = None
+            return self._now
+
+    def _work(self, wanted: _Wanted) -> None:
+        begun, config = time.perf_counter(), wanted.config
+        try:
+            filler = self._load(wanted.placed)
+        except Exception as error:
+            # A border, too: whatever a load raises, the model at hand goes on to serve.
+            why = why_not(f"the adapter {config.adapter} is not served", error)
+            self._now = None  # before anybody hears of it and wants it again
+            wanted.failed(config, why)
+        else:
+            self._now = None
+            wanted.loaded(Beside(filler, config, 1000 * (time.perf_counter() - begun)))
 
 
 def why_not(what: str, error: Exception) -> str:

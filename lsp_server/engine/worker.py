@@ -7,9 +7,9 @@ never ends the thread; work ahead of need is dropped as soon as a request arrive
 for it, and never loads a model; what a cancelled request has begun to encode may go on for the next
 one (`encoding`). A model with another adapter is loaded beside the one at hand (`loading`) and
 takes its place between two requests; any other configuration is made ready at once, unless nobody
-has asked for anything yet. A request at which a GPU fails is answered by the processor, which
-serves from then on. When nothing has come for a while, memory that requests have freed goes back to
-the system, once.
+has asked for anything yet; what could not be loaded is tried again when `configure` says so. A
+request at which a GPU fails is answered by the processor, which serves from then on. When nothing
+has come for a while, memory that requests have freed goes back to the system, once.
 
 The thread is our own and a daemon: pygls reads stdin from its pool, which inference must not
 fill, and the threads of a `ThreadPoolExecutor` are joined at interpreter exit, which would hang
@@ -22,12 +22,10 @@ import logging
 import queue
 import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
 from diffusion.cancel import Cancelled, CancelToken
 from diffusion.errors import AdapterError
@@ -46,6 +44,7 @@ from lsp_server.engine.engine import (
     Filler,
     Load,
 )
+from lsp_server.engine.jobs import Ahead, Job, overtake_when_cancelled
 from lsp_server.engine.loading import Beside, LoadsBeside, why_not
 from lsp_server.engine.tasks import (
     EngineAlternativesAnswer,
@@ -64,39 +63,6 @@ _REST_AFTER_S = 2.0
 """Without a request; a burst of typing has shorter pauses."""
 
 
-class _Job:
-    """A request in the queue. Whoever takes it, the worker or a cancel, settles its future."""
-
-    def __init__(self, call: Callable[[Filler], Any], cancel: CancelToken) -> None:
-        self.future: Future[Any] = Future()
-        self.cancel = cancel
-        self._call: Callable[[Filler], Any] | None = call
-        self._lock = threading.Lock()
-
-    def take(self) -> Callable[[Filler], Any] | None:
-        """What is to be done, for the first who asks; with it goes the request's text."""
-        with self._lock:
-            call, self._call = self._call, None
-        if call is None or not self.future.set_running_or_notify_cancel():
-            return None
-        return call
-
-    def overtaken(self) -> None:
-        """Answer now: nobody waits for what a model that is still loading would say."""
-        if self.take() is not None:
-            self.future.set_exception(Cancelled(self.cancel.reason))
-
-
-@dataclass(frozen=True, slots=True)
-class _Ahead:
-    """A context to be encoded ahead of need or, with an `answer`, a request to be answered."""
-
-    request: EngineRequest
-    cancel: CancelToken
-    encoding: Encoding
-    answer: Future[EngineAnswer] | None = None
-
-
 class WorkerEngine:
     """An `Engine` whose model is made by `load`."""
 
@@ -112,13 +78,13 @@ class WorkerEngine:
         self._rest, self._rest_after_s = rest, rest_after_s
         self._config = EngineConfig()
         self._on_state: StateListener | None = None
-        self._jobs: queue.SimpleQueue[_Job | _Ahead | Beside | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | Ahead | Beside | None] = queue.SimpleQueue()
         self._ahead = CancelToken()
         self._newest = Newest()
         self._filler: Filler | None = None
         self._loaded_config: EngineConfig | None = None
         self._status = EngineStatus(EngineState.IDLE)
-        self._wanted: EngineConfig | None = None
+        self._wanted = self._config
         self._lost_device = ""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -166,7 +132,7 @@ class WorkerEngine:
         cancel: CancelToken,
         request: EngineRequest | None = None,
     ) -> Future[Answer]:
-        job = _Job(call, cancel)
+        job = Job(call, cancel)
         future: Future[Answer] = job.future
         if self._status.state is EngineState.CLOSED:
             future.set_exception(EngineUnavailable("the engine is closed"))
@@ -174,7 +140,7 @@ class WorkerEngine:
             self._newest.comes(request, future)
             self._ahead.cancel("superseded")
             self._put(job)
-            cancel.listen(partial(_overtake, weakref.ref(job)))  # the queue is what holds it
+            overtake_when_cancelled(job)
         return future
 
     def ahead(self, requests: Sequence[EngineRequest]) -> None:
@@ -183,29 +149,35 @@ class WorkerEngine:
             return
         self._ahead = token = CancelToken()
         for request in requests:
-            self._put(_Ahead(request, token, Encoding(request, token, self._newest)))
+            self._put(Ahead(request, token, Encoding(request, token, self._newest)))
 
     def foresee(self, request: EngineRequest) -> Future[EngineAnswer]:
         token, answer = self._ahead, Future[EngineAnswer]()
         if token.is_cancelled or self._status.state is not EngineState.READY:
             answer.cancel()
         else:
-            self._put(_Ahead(request, token, Encoding(request, token, self._newest), answer))
+            self._put(Ahead(request, token, Encoding(request, token, self._newest), answer))
         return answer
 
     def status(self) -> EngineStatus:
         return replace(self._status, queue=self._jobs.qsize())
 
-    def configure(self, config: EngineConfig) -> None:
+    def configure(self, config: EngineConfig, *, again: bool = False) -> None:
         with self._lock:
+            if config == self._wanted and not (again and self._has_failed()):
+                return
             self._wanted = config
             is_ready = self._filler is not None and self._loaded_config == self._config
             goes_on = is_ready and self._config.bare() == config.bare()
             if not goes_on:
                 self._config, self._lost_device = config, ""
+                if self._status.state is EngineState.FAILED:
+                    self._loaded_config = None
         if goes_on and config != self._config:
             self._beside.begin(config, self._placed(config), self._put, self._not_beside)
-        elif goes_on and self._status.problem != self._lost_device:
+            return
+        self._beside.drop()
+        if goes_on and self._status.problem != self._lost_device:
             self._change(replace(self._status, problem=self._lost_device))
         elif not goes_on:
             if self._status.state is EngineState.FAILED:
@@ -213,14 +185,21 @@ class WorkerEngine:
             if self._thread is not None:
                 self._jobs.put(None)
 
+    def _has_failed(self) -> bool:
+        """Whether what is wanted could not be loaded: the model, or its adapter."""
+        status = self._status
+        if status.state is EngineState.READY:
+            return status.problem not in ("", self._lost_device)
+        return status.state is EngineState.FAILED
+
     def _not_beside(self, config: EngineConfig, why: str) -> None:
         """A model could not be loaded beside the one at hand, which goes on to serve."""
-        if self._wanted is config:
+        if self._wanted == config:
             self._change(replace(self._status, problem=why))
 
     def _swap(self, there: Beside) -> None:
         with self._lock:
-            if self._wanted is not there.config:
+            if self._wanted != there.config:
                 return  # another one was asked for meanwhile
             self._filler = there.filler
             self._config = self._loaded_config = there.config
@@ -235,6 +214,7 @@ class WorkerEngine:
     def close(self) -> None:
         self._newest.request = None
         self._ahead.cancel("shutting down")
+        self._beside.drop()
         self._change(EngineStatus(EngineState.CLOSED))
         self._jobs.put(None)
 
@@ -246,7 +226,7 @@ class WorkerEngine:
                 return False
         return self._beside.join(max(0.0, due_s - time.monotonic()))
 
-    def _put(self, job: _Job | _Ahead | Beside | None) -> None:
+    def _put(self, job: Job | Ahead | Beside | None) -> None:
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(
@@ -261,7 +241,7 @@ class WorkerEngine:
             job = self._next(worked)
             worked = job is not None
             if self._status.state is EngineState.CLOSED:
-                if isinstance(job, _Job) and job.take() is not None:
+                if isinstance(job, Job) and job.take() is not None:
                     job.future.set_exception(EngineUnavailable("the engine is closed"))
                 if self._jobs.empty():
                     return
@@ -269,13 +249,13 @@ class WorkerEngine:
                 self._ready()
             elif isinstance(job, Beside):
                 self._swap(job)
-            elif isinstance(job, _Ahead):
+            elif isinstance(job, Ahead):
                 self._prepare(job)
             else:
                 self._answer(job)
                 self._newest.done(job.future)
 
-    def _next(self, worked: bool) -> _Job | _Ahead | Beside | None:
+    def _next(self, worked: bool) -> Job | Ahead | Beside | None:
         """The next job. After work, if none comes for a while, there is a rest first."""
         if worked:
             try:
@@ -284,7 +264,7 @@ class WorkerEngine:
                 self._rest()
         return self._jobs.get()
 
-    def _answer(self, job: _Job) -> None:
+    def _answer(self, job: Job) -> None:
         call = job.take()
         if call is None:
             return
@@ -322,7 +302,7 @@ class WorkerEngine:
         """`config`, without a GPU that has failed."""
         return replace(config, device="cpu") if self._lost_device else config
 
-    def _prepare(self, job: _Ahead) -> None:
+    def _prepare(self, job: Ahead) -> None:
         filler, request, cancel, encoding = self._filler, job.request, job.cancel, job.encoding
         try:
             if filler is None or self._loaded_config != self._config or cancel.is_cancelled:
@@ -360,7 +340,8 @@ class WorkerEngine:
                 config = self._without_adapter(config)
         except Exception as error:
             what = f"the model {config.model_path or 'that is bundled'} could not be loaded"
-            self._change(EngineStatus(EngineState.FAILED, why_not(what, error)))
+            why = f"{why_not(what, error)} (tried again when settings change, and by a restart)"
+            self._change(EngineStatus(EngineState.FAILED, why))
             return None
         self._filler = filler
         load_ms = 1000 * (time.perf_counter() - begun)
@@ -387,8 +368,3 @@ class WorkerEngine:
         self._status = status
         if self._on_state is not None:
             self._on_state(status)
-
-
-def _overtake(job: weakref.ref[_Job]) -> None:
-    if (there := job()) is not None:
-        there.overtaken()

@@ -23,6 +23,9 @@ from lsp_server.reasons import Reason
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
 
+MAX_CHARACTERS = 10_000
+"""Of a text: no offered one is nearly as long, and each is looked at on the event loop."""
+
 
 def alternatives(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, Any]]:
     document = params.document_of(ls, raw)
@@ -30,6 +33,10 @@ def alternatives(ls: DiffillServer, raw: Any) -> Generator[Any, Any, dict[str, A
     text, offset = raw.get("text"), params.as_whole(raw.get("offset"))
     if not isinstance(text, str) or not text:
         raise JsonRpcInvalidParams("text is empty or no string; give the text that was offered")
+    if len(text) > MAX_CHARACTERS:
+        raise JsonRpcInvalidParams(
+            f"text has {len(text)} characters; give what was offered, at most {MAX_CHARACTERS}"
+        )
     whole = convert.units(text, ls.session.encoding)
     if not isinstance(offset, int) or isinstance(offset, bool) or not 0 <= offset < whole:
         raise JsonRpcInvalidParams(

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 DEADLINE_MS = 10_000.0
 """Whoever asks for a rewrite or a fill waits for it, but not for ever."""
 MAX_ALTERNATIVES = 8
+MAX_RANGES = 200
+"""In one list of a request; each is looked for on the event loop, in its line."""
 Answer = TypeVar("Answer")
 
 
@@ -64,10 +66,11 @@ def open_document(ls: DiffillServer, params: Any) -> Document:
 
 def offset_of(ls: DiffillServer, document: Document, raw: Any, name: str) -> int:
     """The byte offset of a position; `name` is what a message calls it."""
-    try:
-        position = types.Position(int(raw["line"]), int(raw["character"]))
-    except (KeyError, TypeError, ValueError, OverflowError):  # 1e400 is infinite
-        raise JsonRpcInvalidParams(f"{name} is not a position") from None
+    said = raw if isinstance(raw, dict) else {}
+    line, character = as_whole(said.get("line")), as_whole(said.get("character"))
+    if type(line) is not int or type(character) is not int:  # true is an int, too
+        raise JsonRpcInvalidParams(f"{name} is not a position")
+    position = types.Position(line, character)
     if not 0 <= position.line < document.lines.count or position.character < 0:
         raise JsonRpcInvalidParams(
             f"{name} is at line {position.line}, the document has {document.lines.count}"
@@ -95,6 +98,8 @@ def spans_of(
         return ()
     if not isinstance(raw, list):
         raise JsonRpcInvalidParams(f"{key} is not a list of ranges")
+    if len(raw) > MAX_RANGES:
+        raise JsonRpcInvalidParams(f"{key} has {len(raw)} ranges; give at most {MAX_RANGES}")
     return tuple(span_of(ls, document, item, f"{key}[{n}]") for n, item in enumerate(raw))
 
 

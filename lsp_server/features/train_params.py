@@ -21,12 +21,19 @@ if TYPE_CHECKING:
 _OF_A_RUN = ("minutes", "method", "probeSeconds", "name", "fresh")
 
 
-def read(ls: DiffillServer, params: Any) -> tuple[Path, dict[str, Any]]:
-    """The repository, and what else was given and is not null."""
+def read(ls: DiffillServer, params: Any, *known: str) -> tuple[Path, dict[str, Any]]:
+    """The repository, and what else was given and is not null; no other keys than `known`.
+
+    A key that is misspelled must not pass: what it meant would be done to something else.
+    """
     if params is not None and not isinstance(params, dict):
         raise JsonRpcInvalidParams("params must be an object, or be left out")
     options = {name: value for name, value in (params or {}).items() if value is not None}
     named = options.pop("repository", None)
+    if unknown := [name for name in options if name not in known]:
+        raise JsonRpcInvalidParams(
+            f"{', '.join(unknown)} would do nothing; give {', '.join(('repository', *known))}"
+        )
     if named is not None and not isinstance(named, str):
         raise JsonRpcInvalidParams("repository is not a path")
     try:
@@ -43,12 +50,7 @@ def read(ls: DiffillServer, params: Any) -> tuple[Path, dict[str, Any]]:
 
 def read_run(ls: DiffillServer, params: Any) -> tuple[Path, dict[str, Any]]:
     """The repository and the options of a run or a plan."""
-    root, options = read(ls, params)
-    unknown = [name for name in options if name not in _OF_A_RUN]
-    if unknown:
-        raise JsonRpcInvalidParams(
-            f"{', '.join(unknown)} would do nothing; give repository, {', '.join(_OF_A_RUN)}"
-        )
+    root, options = read(ls, params, *_OF_A_RUN)
     minutes, probe_s = (options.get(name, 1) for name in ("minutes", "probeSeconds"))
     if not _is_number(minutes) or minutes == 0:
         raise JsonRpcInvalidParams(f"minutes is {minutes!r}; give a number above 0")

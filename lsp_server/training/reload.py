@@ -5,6 +5,8 @@ repository's adapters, a path any adapter's folder, or one that holds several (a
 which the newest is meant. What cannot be served is told as a problem, and the base model is served;
 so it is by `auto` where most files that the adapter was tuned on are gone, as where another
 repository lies in the folder now. Nothing here imports torch.
+
+Called on the event loop, so that weights are not read: whoever loads them refuses what is damaged.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 from diffusion.adapters.base import base_of, model_folder
 from diffusion.adapters.chosen import adapter_folder, is_path
 from diffusion.adapters.home import holds_another, home_of
-from diffusion.adapters.manifest import WEIGHTS_FILE, check
+from diffusion.adapters.manifest import WEIGHTS_FILE, look
 from diffusion.adapters.store import AdapterStore
 from diffusion.errors import DiffillError
 
@@ -55,7 +57,7 @@ def chosen_adapter(setting: str, root: Path | None, model: str = "") -> Chosen:
             return Chosen()
         model_dir = model_folder(Path(model) if model else None)
         folder = adapter_folder(name, root, lambda: base_of(model_dir))
-        manifest = check(folder)
+        manifest = look(folder)
     except (DiffillError, OSError) as error:
         return Chosen(problem=str(error))
     except (RuntimeError, ValueError) as error:  # `~nobody/...`, NUL: what no path may hold

@@ -100,6 +100,8 @@ def test_of_a_shared_folder_the_newest_sound_one_that_fits(
     publish("of-another-model", "2026-01-09", base_sha256="f" * 64)
     damaged = publish("a", "2026-01-08")
     (damaged / WEIGHTS_FILE).write_bytes(b"")
+    altered = publish("e", "2026-01-07") / WEIGHTS_FILE
+    altered.write_bytes(bytes(altered.stat().st_size))
     assert newest_in(shared, base).name == "b"
     assert chosen_adapter(str(shared), None, str(tiny_model_dir)).name == "b"
     publish("d", "2026-01-03")

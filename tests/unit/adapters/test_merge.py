@@ -11,7 +11,7 @@ from safetensors.torch import save
 
 from diffusion.adapters.base import base_of
 from diffusion.adapters.home import RepositoryHome
-from diffusion.adapters.manifest import FULL, LORA, AdapterManifest
+from diffusion.adapters.manifest import FULL, LORA, WEIGHTS_FILE, AdapterManifest
 from diffusion.adapters.merge import load_with_adapter
 from diffusion.adapters.store import AdapterStore
 from diffusion.errors import AdapterError
@@ -79,6 +79,15 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(AdapterError, match=said):
         load_with_adapter(tiny_model_dir, publish(tensors))
+
+
+def test_weights_that_were_altered_are_refused(tiny_model_dir: Path, publish: Publish) -> None:
+    """Whoever chose the adapter may not have read them."""
+    file = publish(pair()) / WEIGHTS_FILE
+    data = file.read_bytes()
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(AdapterError, match="SHA-256 differs"):
+        load_with_adapter(tiny_model_dir, file.parent)
 
 
 def test_a_served_model_answers_with_its_adapter(tiny_model_dir: Path, publish: Publish) -> None:

@@ -315,8 +315,10 @@ def test_a_full_disk_leaves_no_half_adapter(store: AdapterStore) -> None:
 def test_a_damaged_choice_serves_the_base_model(store: AdapterStore) -> None:
     store.publish(manifest("one"), WEIGHTS)
     store.select("one", BASE)
-    (store.folder / CURRENT_FILE).write_text("{")
-    assert store.selected() is None
+    for text in ("{", *(json.dumps({"selected": name}) for name in ("a" * 300, "../one", "a\0b"))):
+        (store.folder / CURRENT_FILE).write_text(text)
+        assert store.selected() is None
+        assert [item.selected for item in store.entries()] == [False]
 
 
 def test_a_home_is_of_another_repository_where_most_of_the_files_are_gone(tmp_path: Path) -> None:

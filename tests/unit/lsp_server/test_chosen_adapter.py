@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save
 
 from diffusion.adapters.home import NOTE_FILE, home_of, note_repository
-from diffusion.adapters.manifest import WEIGHTS_FILE, check
+from diffusion.adapters.manifest import MANIFEST_FILE, WEIGHTS_FILE, check
 from lsp_server.training.reload import Chosen, chosen_adapter
 from tests.support.adapters import publish
 
@@ -76,6 +76,12 @@ def test_the_setting_says_which_adapter(repository: Path, tiny_model_dir: Path) 
     assert "no adapter called three" in str(chosen_adapter("three", repository).problem)
     for text in ("~nobody-of-that-name/two", "two\0/two"):
         assert "write the path out" in str(chosen_adapter(text, repository).problem)
-    (store.folder / "one" / WEIGHTS_FILE).write_bytes(b"\0" * len(save({})))
-    assert "SHA-256" not in (chosen_adapter("two", repository).problem or "")
-    assert "SHA-256 differs" in str(chosen_adapter("auto", repository).problem)
+    weights = store.folder / "one" / WEIGHTS_FILE
+    weights.write_bytes(b"\0" * len(save({})))
+    assert chosen_adapter("auto", repository).name == "one", "whoever loads it reads it"
+    weights.write_bytes(b"\0" * (len(save({})) - 1))
+    assert chosen_adapter("two", repository).problem is None
+    assert "is truncated" in str(chosen_adapter("auto", repository).problem)
+    damaged = store.folder / "one" / MANIFEST_FILE
+    damaged.write_text(damaged.read_text().replace(WEIGHTS_FILE, "other"))
+    assert "says nothing of" in str(chosen_adapter("auto", repository).problem)

@@ -111,6 +111,11 @@ async def test_alternatives_for_one_token(wire: Wire) -> None:
         ("fill", {**DOCUMENT, "marker": 1}, "give a string"),
         ("fill", {**DOCUMENT, "marker": "a\ud800"}, "a string of whole characters"),
         ("fill", {**DOCUMENT, "holes": [{"start": FAR, "end": FAR}]}, "is not a position"),
+        ("bridge", {**DOCUMENT, "position": {"line": "0", "character": 0}}, "is not a position"),
+        ("bridge", {**DOCUMENT, "position": {"line": 0, "character": True}}, "is not a position"),
+        ("bridge", {**DOCUMENT, "position": {"line": 0.9, "character": 0}}, "is not a position"),
+        ("fill", {**DOCUMENT, "holes": [FIRST] * 201}, "holes has 201 ranges; give at most 200"),
+        ("fill", {**DOCUMENT, "pins": [FIRST] * 201}, "pins has 201 ranges; give at most 200"),
         ("fill", {**DOCUMENT, "marker": "%%"}, "no %% stands in the document"),
         ("fill", {**DOCUMENT, "n": 9}, "from 1 to 8"),
         ("fill", {**DOCUMENT, "n": 1.5}, "from 1 to 8"),
@@ -120,6 +125,7 @@ async def test_alternatives_for_one_token(wire: Wire) -> None:
         ("fromComment", {**DOCUMENT, "position": {"line": 9, "character": 0}}, "at line 9"),
         ("alternatives", {**DOCUMENT, "range": SECOND}, "give the text"),
         ("alternatives", {**DOCUMENT, "range": SECOND, "text": "a", "offset": 1}, "0 to 0"),
+        ("alternatives", {**DOCUMENT, "range": SECOND, "text": "a" * 10_001}, "at most 10000"),
     ],
 )
 async def test_params_that_make_no_sense_are_named(

@@ -55,6 +55,7 @@ async def test_no_rewrite_comes_with_a_sentence(wire: Wire) -> None:
         (params() | {"textDocument": 3}, "not an open document"),
         (params() | {"range": {"start": {"line": 0}}}, "range.start is not a position"),
         (params(9, 3), "range.end lies before"),
+        (params(keep=[params()["range"]] * 201), "keep has 201 ranges; give at most 200"),
         (params(strength=0), "give a share above 0"),
         (params(strength="much"), "give a share above 0"),
         (params(alternatives=0), "from 1 to 8"),

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from diffusion.adapters.home import home_of
-from diffusion.adapters.manifest import WEIGHTS_FILE
 from diffusion.train.control import PAUSE, RUN, only_run, wanted
 from lsp_server.features import train
 from lsp_server.training.reload import Chosen
@@ -229,27 +228,6 @@ async def test_a_run_that_nobody_asked_for_says_so(
     assert [event.get("byItself") for event in told] == [True if options else None] * 2
 
 
-async def test_adapters_are_listed_selected_and_deleted(
-    wire: Wire, repository: Path, tiny_model_dir: Path
-) -> None:
-    store = publish(repository, tiny_model_dir, "one", "two")
-    (store.folder / "one" / WEIGHTS_FILE).write_bytes(b"weight")
-    await begin(wire, repository, tiny_model_dir)
-    found = await wire.ask("diffill/model/list")
-    assert [(a["name"], a["selected"]) for a in found["adapters"]] == [
-        ("two", False), ("one", False),
-    ]  # fmt: skip
-    assert "is truncated" in found["adapters"][1]["problem"]
-    response = await wire.response(wire.request("diffill/model/select", {"name": "one"}))
-    assert "is truncated" in response["error"]["message"]
-    answer = await wire.ask("diffill/model/select", {"name": "two"})
-    assert answer == {"selected": "two", "notServed": None}
-    assert wire.server.session.adapter.name == "two"
-    assert await wire.ask("diffill/model/delete", {"name": "two"}) == {"deleted": "two"}
-    assert wire.server.session.adapter == Chosen()
-    assert await wire.ask("diffill/train/status") == {"state": "none", "ours": False}
-
-
 async def test_the_adapter_is_that_of_the_folder_that_is_open_now(
     wire: Wire, repository: Path, tiny_model_dir: Path
 ) -> None:
@@ -295,6 +273,12 @@ async def test_the_adapter_is_that_of_the_folder_that_is_open_now(
         ("diffill/model/select", {"name": "none"}, "has no adapter called none"),
         ("diffill/model/select", {"name": "../x"}, "cannot be called"),
         ("diffill/model/delete", {}, "name is not an adapter's name"),
+        ("diffill/model/select", None, "neither an adapter's name nor null"),
+        ("diffill/model/select", {"name": 3}, "neither an adapter's name nor null"),
+        ("diffill/model/select", {"nme": "one"}, "nme would do nothing; give repository, name"),
+        ("diffill/model/delete", {"name": "one", "force": True}, "force would do nothing"),
+        ("diffill/model/list", {"repo": "/x"}, "repo would do nothing; give repository"),
+        ("diffill/train/stop", {"repo": "/x"}, "repo would do nothing; give repository"),
     ],
 )
 async def test_what_makes_no_sense_is_named(

@@ -12,7 +12,7 @@ from diffusion.cancel import Cancelled, CancelToken
 from diffusion.process.canvas_state import CanvasState, StepSnapshot
 from diffusion.process.sampler import sample
 from diffusion.process.sampler_config import SamplerConfig
-from diffusion.process.unmasking import Confidence, EntropyBounded, LeftmostFirst, RandomOrder
+from diffusion.process.unmasking import Confidence, LeftmostFirst
 from diffusion.text.tokenizer import DEL, MASK
 from tests.support.denoisers import (
     Distribution,
@@ -23,6 +23,7 @@ from tests.support.denoisers import (
     spelled,
     uniform,
 )
+from tests.support.orders import Shuffled
 
 WORDS = (b"return", b"ret", b" result", b"results", b"\n    ")
 VOCABULARY = byte_vocabulary(*WORDS)
@@ -63,7 +64,7 @@ def test_del_is_committed_only_when_all_left_of_it_is_filled() -> None:
             {DEL: 0.999} if position >= 3 else {byte_id("abc"[position]): 0.5}
         ),
     )
-    for order in (Confidence(), EntropyBounded(), RandomOrder(), LeftmostFirst(contiguous=False)):
+    for order in (Confidence(), Shuffled(), LeftmostFirst(contiguous=False)):
         [result] = sample(denoise, [blank(6)], SamplerConfig(order=order), vocabulary=VOCABULARY)
         assert spelled(result.ids, VOCABULARY) == b"abc"
         assert result.reason == "ended"
@@ -135,7 +136,7 @@ def test_pins_right_of_a_del_stay() -> None:
 @given(
     constraint=st.sampled_from([b"r", b"re", b"ret", b"retu", b" res", b"\n  ", b"q\xffq", b"rr"]),
     temperature=st.sampled_from([0.0, 2.0]),
-    order=st.sampled_from([LeftmostFirst(), Confidence(), RandomOrder()]),
+    order=st.sampled_from([LeftmostFirst(), Confidence(), Shuffled()]),
     seed=st.integers(0, 20),
 )
 def test_slots_spell_the_constraint_first(constraint, temperature, order, seed) -> None:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from diffusion.errors import SamplerError
-from diffusion.process.unmasking import (
-    Confidence,
-    EntropyBounded,
-    LeftmostFirst,
-    Order,
-    Proposals,
-    RandomOrder,
-)
+from diffusion.process.unmasking import Confidence, LeftmostFirst, Order, Proposals
 
 ORDERS: list[Order] = [
     LeftmostFirst(),
@@ -25,8 +16,6 @@ ORDERS: list[Order] = [
     Confidence(),
     Confidence(k=3),
     Confidence(threshold=0.8),
-    EntropyBounded(),
-    RandomOrder(),
 ]
 
 
@@ -35,7 +24,7 @@ def row(*p: float, slots: tuple[int, ...] = (), entropy: tuple[float, ...] = ())
 
 
 def choose(order: Order, proposals: Proposals, quota: int = 1) -> list[int]:
-    return order.choose(proposals, quota, Random(0))
+    return order.choose(proposals, quota)
 
 
 def test_leftmost_is_taken_however_unsure() -> None:
@@ -68,19 +57,6 @@ def test_confidence_takes_k_or_all_above_the_threshold() -> None:
     assert choose(Confidence(threshold=0.99), proposals) == [3]
 
 
-def test_entropy_bounded_leaves_out_the_largest_entropy_of_the_sum() -> None:
-    proposals = row(0.9, 0.9, 0.9, 0.9, entropy=(0.5, 0.04, 0.05, 0.3))
-    assert choose(EntropyBounded(gamma=0.1), proposals) == [1, 2, 3]
-    assert choose(EntropyBounded(gamma=0.0), proposals) == [1]
-
-
-def test_random_order_depends_on_the_seed_alone() -> None:
-    proposals = row(*[0.5] * 20)
-    picks = {RandomOrder().choose(proposals, 1, Random(seed))[0] for seed in range(40)}
-    assert len(picks) > 5
-    assert choose(RandomOrder(), proposals) == choose(RandomOrder(), proposals)
-
-
 @given(
     order=st.sampled_from(ORDERS),
     values=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 9)), min_size=1, max_size=20),
@@ -92,7 +68,7 @@ def test_every_order_returns_distinct_offered_slots_and_fills_its_quota(
 ) -> None:
     slots = tuple(sum(gaps[: i + 1]) for i in range(len(values)))
     proposals = Proposals(slots, tuple(p for p, _ in values), tuple(e for _, e in values))
-    chosen = order.choose(proposals, quota, Random(1))
+    chosen = order.choose(proposals, quota)
     assert len(chosen) == len(set(chosen)) >= min(quota, len(slots))
     assert set(chosen) <= set(slots)
 

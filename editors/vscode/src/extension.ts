@@ -11,6 +11,7 @@ import { rewriteSelection } from "./features/rewrite.ts";
 import { Tuning } from "./features/tune.ts";
 import { onActiveChange } from "./server/active.ts";
 import { createEnvironment, oneAtATime } from "./server/environment.ts";
+import { onRenewal } from "./server/renewal.ts";
 import { Server } from "./server/server.ts";
 import { turnVersion } from "./ui/chooser.ts";
 import { Drafts } from "./ui/drafts.ts";
@@ -19,7 +20,7 @@ import { statusItem } from "./ui/statusItem.ts";
 
 let server: Server | undefined;
 
-export async function activate(context: ExtensionContext): Promise<void> {
+export function activate(context: ExtensionContext): void {
   const log = window.createOutputChannel("Diffill", { log: true });
   const running = (server = new Server(context, log));
   const pins = new Pins();
@@ -71,9 +72,10 @@ export async function activate(context: ExtensionContext): Promise<void> {
       if (event.affectsConfiguration("diffill.server")) void running.reconsider();
     }),
     workspace.onDidGrantWorkspaceTrust(() => void running.restart()),
+    onRenewal(context, () => void running.reconsider()),
   );
   void onActiveChange(() => void running.reconsider()).then((watching) => watching && context.subscriptions.push(watching));
-  await running.restart();
+  void running.restart(); // until this function is done, the editor keeps commands waiting
 }
 
 export async function deactivate(): Promise<void> {

@@ -51,6 +51,12 @@ export const failures = {
       (installed === undefined ? "" : ` What is installed is diffill.server.package (${installed}), which must be a checkout or a wheel of Diffill.`),
     fixes: installed === undefined ? ["Show Log", "Create Environment"] : ["Show Log", "Open Settings", "Create Environment"],
   }),
+  /** Windows keeps a folder where it is, with such a code, as long as something runs in it. */
+  notPutInPlace: (why: string, code: string | undefined): Failure =>
+    failures.environmentFailed(
+      "putting it in its place",
+      code === "EPERM" || code === "EBUSY" ? `${why}. Close other windows, whose servers may run in the old one, and try again` : why,
+    ),
   notUsed: (setting: string, value: string): Failure => ({
     text: `Diffill: the environment is made but not used, because ${setting} names another server (${value}). Empty that setting to use it.`,
     fixes: ["Open Settings"],

@@ -89,6 +89,27 @@ test("a fill that was cancelled says nothing and shows nothing, whatever comes",
   assert.deepEqual([seen.picks.length, seen.said], [0, []]);
 });
 
+test("who asks for a fill again gets that one, and hears nothing of the one before", async () => {
+  const drafts = new Drafts();
+  const answers: ((answer: unknown) => void)[] = [];
+  const { server: one } = server(() => new Promise((resolve) => answers.push(resolve)));
+  open("x = ___\n", cursor(0, 0));
+  const elsewhere = fillMarked(one, drafts);
+  open("x = ___\n", cursor(0, 0));
+  const first = fillMarked(one, drafts);
+  const second = fillMarked(one, drafts);
+  answers[1]?.({ fills: [], reason: "a newer request for the same document took its place" });
+  await first;
+  assert.deepEqual([seen.picks.length, seen.said, seen.context["diffill.filling"]], [0, [], true]);
+  for (const answer of [answers[2], answers[0]]) {
+    answer?.(filled(0, 4, 7, "1"));
+    await settle();
+    seen.picks.at(-1)?.hide();
+  }
+  await Promise.all([elsewhere, second]);
+  assert.deepEqual([seen.picks.length, seen.said], [2, []]);
+});
+
 test("a rewrite for a text that has changed meanwhile ends, and that is said", async () => {
   const { document } = open("x = 1\n", cursor(0, 0));
   const { server: one, asked } = server(() => (document.edit([new Range(0, 0, 0, 0), "# "]), rewritten("y = 1")));

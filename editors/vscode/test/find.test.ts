@@ -173,7 +173,13 @@ test("on Windows programs end in .exe and environments have Scripts", () => {
 
 test("another server is one with another command or other arguments, wherever it was found", () => {
   const found: Found = { command: "/c", args: ["serve"], source: "PATH" };
-  assert.equal(commandLine(found, ["--x"]), commandLine({ ...found, source: "uv tool or pipx" }, ["--x"]));
-  for (const other of [commandLine({ ...found, command: "/d" }, ["--x"]), commandLine(found, []), commandLine(found, ["--x", ""])])
-    assert.notEqual(commandLine(found, ["--x"]), other);
+  const one = commandLine(found, ["--x"], "1");
+  assert.equal(commandLine({ ...found, source: "uv tool or pipx" }, ["--x"], "2"), one);
+  for (const other of [commandLine({ ...found, command: "/d" }, ["--x"], "1"), commandLine(found, [], "1"), commandLine(found, ["--x", ""], "1")])
+    assert.notEqual(other, one);
+});
+
+test("an environment of our own that was made again is another server", () => {
+  const found: Found = { command: "/c", args: ["serve"], source: "the environment made by this extension" };
+  assert.notEqual(commandLine(found, [], "1"), commandLine(found, [], "2"));
 });

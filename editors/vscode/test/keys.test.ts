@@ -21,7 +21,9 @@ test("no key is one that types a character on some keyboard, or the editor's own
   }
 });
 
-test("keys for what the server does are taken only where it serves", () => {
-  const served = ["rewriteSelection", "fillHoles", "pinSelection"].map((name) => bindings.find(({ command }) => command === `diffill.${name}`));
-  for (const binding of served) assert.ok(binding?.when.endsWith(`editorLangId =~ /^(${LANGUAGES.join("|")})$/`), binding?.command);
+test("a key is taken only where the server serves, or while something of ours is going on", () => {
+  const served = `editorLangId =~ /^(${LANGUAGES.join("|")})$/`;
+  const ours = bindings.filter(({ when }) => !when.split(" && ").includes(served));
+  assert.deepEqual(ours.map(({ command }) => command), ["diffill.cancelFill", "diffill.chooser.next", "diffill.chooser.previous"]);
+  for (const { command, when } of ours) assert.match(when, /^diffill\.(filling|choosing) && /, command);
 });

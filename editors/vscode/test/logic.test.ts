@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fillsOf } from "../src/features/fillAnswer.ts";
 import { page } from "../src/features/trail.ts";
-import { describeEnd, describePlan, describeRun, modelsOf } from "../src/features/tuneView.ts";
+import { describeEnd, describePlan, describeProgress, describeRun, modelsOf } from "../src/features/tuneView.ts";
 import { failures } from "../src/messages.ts";
 import { Crashes } from "../src/server/crashes.ts";
 import type { Found, Source } from "../src/server/find.ts";
 import { leveller } from "../src/server/logLines.ts";
 import { isTooOld } from "../src/server/version.ts";
+import { strictest } from "../src/privacy.ts";
 import { WrongSetting, forServer, textOf, textsOf } from "../src/settings.ts";
 import { draftedHoles, inOneLine } from "../src/ui/draftText.ts";
 import { between } from "../src/ui/between.ts";
@@ -55,13 +56,28 @@ test("in a folder that is not trusted nothing is tuned by itself, whoever switch
   for (const odd of [null, {}, { train: null }]) assert.deepEqual(forServer(odd, false), { train: { keepUp: false, autoResume: false } });
 });
 
+test("of what folders set of privacy the strictest counts", () => {
+  const window = { logCode: false, respectGitignore: true, ignore: ["*.gen.py", "!keep.gen.py"] };
+  const with_ = (own: object) => ({ ...window, ...own });
+  assert.equal(strictest(window, []), window);
+  assert.equal(strictest(window, [{ ...window }, { ...window }]), window); // a single folder's are the window's
+  assert.deepEqual(strictest(window, [window, with_({ ignore: ["hush_*.py"] }), with_({ ignore: ["*.gen.py", "!hush_a.py"] })]), {
+    ...window,
+    ignore: ["*.gen.py", "!keep.gen.py", "hush_*.py", "*.gen.py"],
+  });
+  assert.deepEqual(strictest(window, [with_({ logCode: true }), with_({ respectGitignore: false }), with_({ ignore: [] })]), window);
+  const loose = { logCode: true, respectGitignore: false, ignore: [] };
+  assert.deepEqual(strictest(loose, [{ ...loose, logCode: false }]), { ...loose, logCode: false });
+  assert.deepEqual(strictest(loose, [{ ...loose, respectGitignore: true }, null]), { ...loose, logCode: false, respectGitignore: true });
+});
+
 test("a setting of the wrong type is named with what it must be, and null is not set", () => {
   assert.deepEqual([textOf("a", "x"), textOf("a", null), textOf("a", undefined)], ["x", "", ""]);
   assert.deepEqual([textsOf("a", ["x"]), textsOf("a", null), textsOf("a", undefined)], [["x"], [], []]);
   const named = (setting: string, must: RegExp) => (error: unknown) =>
     error instanceof WrongSetting && error.setting === setting && error.message.startsWith(`${setting} is `) && must.test(error.message);
   for (const odd of [5, true, ["x"], {}]) assert.throws(() => textOf("diffill.server.path", odd), named("diffill.server.path", /must be a text/));
-  for (const odd of ["--log-level debug", 5, [5], { 0: "x" }])
+  for (const odd of ["--log-level debug", 5, [5], ["--log-level", 5], { 0: "x" }])
     assert.throws(() => textsOf("diffill.server.args", odd), named("diffill.server.args", /must be a list of texts, such as \["--log-level", "debug"\]/));
 });
 
@@ -74,6 +90,8 @@ test("edits are applied together, wherever they stand", () => {
   const wanted = "def double(x):\n    return 2 * x\n";
   assert.equal(applyEdits(text, edits), wanted);
   assert.equal(applyEdits(text, edits.toReversed()), wanted);
+  const touching = [{ start: 1, end: 2, text: "B" }, { start: 1, end: 1, text: "-" }];
+  for (const order of [touching, touching.toReversed()]) assert.equal(applyEdits("abc", order), "a-Bc");
 });
 
 test("pinned texts are looked for in their order", () => {
@@ -126,6 +144,7 @@ test("the status item says state, model, time and reason", () => {
   const seen = view("running", status, 143.2);
   assert.equal(seen.text, "$(sparkle) Diffill 143 ms");
   for (const part of ["model ready", "nano", "143 ms", "81 ms", "240 ms", "inside a word"]) assert.ok(seen.tooltip.includes(part), part);
+  assert.doesNotMatch(view("running", { ...status, p95: null }, 143.2).tooltip, /half within/);
   assert.equal(view("running", { kind: "Inactive", message: "off" }, 143).text, "$(circle-slash) Diffill");
   assert.equal(view("running", { kind: "Error", message: "no model" }, undefined).level, "error");
   assert.equal(view("running", { kind: "Normal", problems: ["diffill.x: unknown"] }, undefined).level, "warning");
@@ -195,12 +214,22 @@ test("a run is told from whatever is there", () => {
   assert.equal(describeRun({}), "no run");
 });
 
+test("how far a run is needs both numbers, or the share", () => {
+  assert.equal(describeProgress({ event: "train", done: 1, of: 8 }), "tuning 12 %");
+  assert.equal(describeProgress({ event: "train", progress: 0.5 }), "tuning 50 %");
+  for (const half of [{ done: 1 }, { of: 8 }, { done: 1, of: 0 }]) assert.equal(describeProgress({ event: "train", ...half }), "tuning");
+});
+
 test("only the end of a run is announced, with what it gained", () => {
   assert.equal(describeEnd({ event: "train", loss: 3 }), undefined);
   assert.equal(describeEnd({ event: "failed", message: "said by the server" }), undefined);
   assert.equal(describeEnd({ event: "stopped" }), "tuning stopped");
   const figures = { loss_before: 3.5, loss_after: 3.1 };
   assert.equal(describeEnd({ event: "done", adapter: "a1", figures }), "tuning a1 is ready; loss on held-out files 3.50 -> 3.10");
+  const exact = { ...figures, held_out: { exact_match_before: 0.25, exact_match_after: 0.3 } };
+  assert.equal(describeEnd({ event: "done", adapter: "a1", figures: exact }), "tuning a1 is ready; exact on held-out files 25.0 % -> 30.0 %");
+  for (const half of [{ loss_before: 3.5 }, { loss_after: 3.1 }, { held_out: { exact_match_before: 0.25 } }, { held_out: { exact_match_after: 0.3 } }])
+    assert.equal(describeEnd({ event: "done", adapter: "a1", figures: half }), "tuning a1 is ready");
   assert.equal(describeEnd({ event: "done", adapter: null, message: "nothing was gained" }), "nothing was gained");
 });
 
@@ -209,8 +238,11 @@ test("the base model and every adapter can be chosen", () => {
   const models = modelsOf({ base: "bundled", adapters });
   assert.deepEqual(models.map(({ name, selected }) => [name, selected]), [[null, false], ["a1", true]]);
   assert.equal(models[1]?.description, "chosen, but not used; loss on held-out files 3.50 -> 3.10; 2026-11-24");
+  assert.deepEqual([models[0]?.label, modelsOf(null)[0]?.label], ["bundled model, not tuned", "bundled model, not tuned"]);
+  assert.equal(modelsOf({ base: "/m/mine" })[0]?.label, "/m/mine model, not tuned");
   assert.equal(modelsOf(null)[0]?.selected, true);
   assert.deepEqual(modelsOf({ adapters: [{ name: "a1", served: true }] }).map(({ served }) => served), [false, true]);
+  assert.deepEqual(modelsOf({ adapters: [{ name: "a1", served: true }, { name: "a2" }] }).map(({ served }) => served), [false, true, false]);
   const team = modelsOf({ baseServed: false, adapters: [{ name: "a1" }] }); // another folder's is served
   assert.deepEqual(team.map(({ served, description }) => [served, description]), [[false, "chosen, but not used"], [false, ""]]);
 });
@@ -237,11 +269,16 @@ test("an environment that could not be filled names the setting that says with w
   assert.ok(!failures.environmentFailed("making the environment", "no space").text.includes("package"));
 });
 
+test("of a folder that something may run in it is said what to close", () => {
+  assert.match(failures.notPutInPlace("EPERM: operation not permitted", "EPERM").text, /failed: EPERM: operation not permitted\. Close other windows, /);
+  assert.ok(!failures.notPutInPlace("ENOSPC: no space", "ENOSPC").text.includes("windows"));
+});
+
 test("every failure offers at least one way on", () => {
   const all = [
     failures.noServer("No server."), failures.noServer("No file.", "diffill.server.path"), failures.noPython(),
     failures.noFolder("/f", "EACCES"), failures.environmentFailed("pip", "no space"), failures.notStarted("diffill", "exit 1"), failures.notLaunched("no reason"), failures.crashed(4),
-    failures.environmentFailed("pip", "no match.", "diffill"), failures.notUsed("diffill.server.path", "/p"), failures.notRunning(),
+    failures.environmentFailed("pip", "no match.", "diffill"), failures.notUsed("diffill.server.path", "/p"), failures.notPutInPlace("EBUSY", "EBUSY"), failures.notRunning(),
     ...sources.flatMap((source) => [failures.tooOld("0.0.1", found(source)), failures.cannot("fill", "0.0.1", found(source))]),
   ];
   for (const { text, fixes } of all) assert.ok(text.startsWith("Diffill: ") && fixes.length > 0, text);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { end, whileWanted } from "../src/server/patience.ts";
 
 const never = new Promise<string>(() => {});
@@ -27,6 +28,7 @@ test("what fails after that is no failure of anybody's", async () => {
   const work = new Promise<string>((_, reject) => (fail = reject));
   assert.equal(await whileWanted(work, 1, new AbortController().signal), "late");
   fail(new Error("ended"));
+  await turn(); // a failure that is nobody's is told of then
 });
 
 test("a program that ignores what it is told is ended, and what it started keeps no pipe open", { timeout: LONG_MS }, async () => {

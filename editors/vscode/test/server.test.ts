@@ -39,7 +39,7 @@ function python() {
 }
 
 beforeEach(() => {
-  Object.assign(says, { settings: PROGRAM, folders: [], python: undefined });
+  Object.assign(says, { settings: PROGRAM, folders: [], ofFolders: {}, python: undefined });
   seen.messages.length = LanguageClient.made.length = 0;
 });
 
@@ -105,11 +105,11 @@ test("what is asked of a server that is stopped on purpose ends without a word",
   assert.deepEqual(seen.messages, []);
 });
 
-test("of a server that is not started again only that is said", SOON, async () => {
+test("of a server that is not started again only that is said", SOON, async ({ signal }) => {
   const one = server();
   await one.restart();
   for (let times = 1; times <= 4; times++) {
-    while (one.life !== "running") await turn(); // it is started again
+    while (one.life !== "running" && !signal.aborted) await turn(); // it is started again
     const asked = one.ask("diffill/rewrite", {}, "rewrite a selection");
     await turn();
     LanguageClient.made.at(-1)?.ends();
@@ -118,4 +118,18 @@ test("of a server that is not started again only that is said", SOON, async () =
   assert.equal(one.life, "failed");
   assert.equal(seen.messages.filter((text) => text.includes("started again. Ask again")).length, 3);
   assert.match(seen.messages.at(-1) ?? "", /is not started again/);
+});
+
+test("a server is told what folders set of privacy, at its start and when it asks", SOON, async () => {
+  says.folders = ["/open", "/hushed"];
+  says.ofFolders = { "/hushed": { "diffill.privacy": { ignore: ["hush_*.py"] } } };
+  const hushed = { logCode: false, respectGitignore: true, ignore: ["hush_*.py"] };
+  const one = server();
+  await one.restart();
+  const { options } = LanguageClient.made[0] ?? assert.fail("no client was made");
+  assert.deepEqual((options.initializationOptions as any).privacy, hushed);
+  const window = { enable: true, privacy: { logCode: false, respectGitignore: true, ignore: [] } };
+  const items = [{ section: "diffill" }, { section: "editor" }];
+  const answers = await options.middleware.workspace.configuration({ items }, undefined, () => [window, { tabSize: 4 }]);
+  assert.deepEqual(answers, [{ enable: true, privacy: hushed }, { tabSize: 4 }]);
 });

@@ -105,7 +105,7 @@ export async function createEnvironment(context: ExtensionContext, log: LogOutpu
         await stop();
         await putInPlace(made, folder).then(
           () => settle(named, wanted, log),
-          (error: unknown) => show(failures.environmentFailed("putting it in its place", reason(error))),
+          (error: NodeJS.ErrnoException) => show(failures.notPutInPlace(reason(error), error.code)),
         );
         return true; // the old one or the new one
       } finally {

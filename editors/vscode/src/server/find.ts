@@ -6,6 +6,7 @@ import { onPath, programsNamed, toolLocations, type Machine } from "./locations.
 import { isTooOld } from "./version.ts";
 
 const OLDEST_PYTHON = "3.11";
+const OWN = "the environment made by this extension";
 
 export interface Probe {
   /** Whether there is a program, which a folder is not. */
@@ -32,7 +33,7 @@ export type Source =
   | "the active Python environment"
   | "uv tool or pipx"
   | "PATH"
-  | "the environment made by this extension";
+  | typeof OWN;
 
 export interface Found {
   command: string;
@@ -45,8 +46,9 @@ export type Search = { found: Found } | { problem: string; setting?: string };
 /** A path as a shell takes it for one word. */
 export const quoted = (path: string): string => (/^[\w/\\.:~+-]+$/.test(path) ? path : `"${path}"`);
 
-/** All that is run, to tell one server from another. */
-export const commandLine = ({ command, args }: Found, extra: string[]): string => JSON.stringify([command, ...args, ...extra]);
+/** All that is run, to tell one server from another; `made` tells one environment of our own from another. */
+export const commandLine = ({ command, args, source }: Found, extra: string[], made: string): string =>
+  JSON.stringify([command, args, extra, source === OWN && made]);
 
 const program = (command: string, source: Source): Found => ({ command, args: ["serve"], source });
 
@@ -93,7 +95,7 @@ export async function findServer(wanted: Wanted, probe: Probe): Promise<Search> 
     return { problem: await whyNot(python, probe), setting };
   }
   if (wanted.own && (await probe.hasServer(wanted.own)))
-    return { found: module(wanted.own, "the environment made by this extension") };
+    return { found: module(wanted.own, OWN) };
   for (const python of await wanted.active())
     if (await probe.hasServer(python)) return { found: module(python, "the active Python environment") };
   for (const place of toolLocations(wanted.machine))

@@ -9,7 +9,6 @@ import {
   type ExtensionContext,
   type LogOutputChannel,
   commands,
-  workspace,
 } from "vscode";
 import {
   CloseAction,
@@ -27,20 +26,17 @@ import {
   State,
 } from "vscode-languageclient/node";
 import { failures } from "../messages.ts";
-import { WrongSetting, forServer, textOf, textsOf } from "../settings.ts";
+import { WrongSetting } from "../settings.ts";
 import { show } from "../ui/show.ts";
 import { EXPERIMENTAL, STATUS_DID_CHANGE, TRAIN_PROGRESS, type Status } from "../wire.ts";
-import { activeInterpreters } from "./active.ts";
 import { Crashes } from "./crashes.ts";
-import { ownFolder, thisMachine } from "./environment.ts";
-import { type Found, type Search, commandLine, findServer } from "./find.ts";
-import { pythonIn } from "./locations.ts";
+import type { Found } from "./find.ts";
 import { leveller } from "./logLines.ts";
 import { end, whileWanted } from "./patience.ts";
-import { probe } from "./processes.ts";
-import { putBack } from "./replace.ts";
 import { SELECTOR } from "./selector.ts";
+import { told } from "./told.ts";
 import { isTooOld } from "./version.ts";
+import { lookForServer } from "./wanted.ts";
 
 const LAST_WORDS_MS = 1000;
 const SEARCH_MS = 120_000; // each of several interpreters may take its time
@@ -80,7 +76,7 @@ export class Server {
   #crashes = new Crashes();
   #life: Life = "stopped";
   #found: Found | undefined;
-  #commandLine = "";
+  #server: string | undefined;
   #unwanted = new AbortController();
   #asked = 0;
   #lastLine = "";
@@ -139,12 +135,12 @@ export class Server {
 
   /** Restart if another server is to be run than the one that is; what it does and knows is kept else. */
   async reconsider(): Promise<void> {
-    const now = await this.#search().then(
-      ({ search, args }) => "found" in search && commandLine(search.found, args),
-      () => false, // what is wrong is said by the start
+    const now = await lookForServer(this.#context).then(
+      ({ server }) => server,
+      () => undefined, // what is wrong is said by the start
     );
     const alive = this.#life === "running" || this.#life === "starting";
-    if (!alive || now !== this.#commandLine) await this.restart();
+    if (!alive || now === undefined || now !== this.#server) await this.restart();
   }
 
   async #restart(): Promise<void> {
@@ -253,31 +249,13 @@ export class Server {
     }
   }
 
-  /** Which server to start, and the arguments that the settings add. */
-  async #search(): Promise<{ search: Search; args: string[] }> {
-    const set = (name: string) => workspace.getConfiguration("diffill.server").get<unknown>(name);
-    const args = textsOf("diffill.server.args", set("args"));
-    await putBack(ownFolder(this.#context));
-    const search = await findServer(
-      {
-        path: textOf("diffill.server.path", set("path")),
-        interpreter: textOf("diffill.server.interpreter", set("interpreter")),
-        active: activeInterpreters,
-        own: pythonIn(ownFolder(this.#context), thisMachine()),
-        machine: thisMachine(),
-      },
-      probe,
-    );
-    return { search, args };
-  }
-
   async #launch(): Promise<void> {
     const unwanted = (this.#unwanted = new AbortController()).signal;
-    this.#commandLine = "";
-    const looked = await whileWanted(this.#search(), SEARCH_MS, unwanted);
+    this.#server = undefined;
+    const looked = await whileWanted(lookForServer(this.#context), SEARCH_MS, unwanted);
     if (looked === "unwanted" || unwanted.aborted) return this.#lives("stopped");
     if (looked === "late") throw new Error(`looking for it took longer than ${SEARCH_MS / 1000} seconds`);
-    const { search, args } = looked;
+    const { search, args, server } = looked;
     if ("problem" in search) {
       this.#log.error(search.problem);
       this.#lives("failed");
@@ -285,7 +263,7 @@ export class Server {
       return;
     }
     const found = (this.#found = search.found);
-    this.#commandLine = commandLine(found, args);
+    this.#server = server;
     this.#log.info(`starting ${found.command} ${found.args.join(" ")} (from ${found.source})`);
     this.#lastLine = "";
     const client = this.#build(found, args);
@@ -317,17 +295,17 @@ export class Server {
     };
     const options: LanguageClientOptions = {
       documentSelector: SELECTOR,
-      initializationOptions: forServer(workspace.getConfiguration("diffill"), workspace.isTrusted),
+      initializationOptions: told(),
       outputChannel: this.#log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       stdioOptions: {
         stdout: (input) => createInterface({ input }).on("line", (line) => this.#log.info(line)),
         stderr: (input) => {
-          const told = leveller();
+          const levelled = leveller();
           const lines = createInterface({ input });
           this.#saidAll = new Promise((resolve) => lines.on("close", resolve));
           lines.on("line", (line) => {
-            const { level, text } = told(line);
+            const { level, text } = levelled(line);
             this.#lastLine = text.trim() || this.#lastLine;
             this.#log[level](text);
           });
@@ -371,8 +349,7 @@ export class Server {
             const answers = await next(params, token);
             setImmediate(() => this.#told.fire()); // when the answer has been sent
             if (!Array.isArray(answers)) return answers;
-            const { isTrusted } = workspace;
-            return answers.map((answer, index) => (params.items[index]?.section === "diffill" ? forServer(answer, isTrusted) : answer));
+            return answers.map((answer, index) => (params.items[index]?.section === "diffill" ? told(answer) : answer));
           },
           // An empty change: the server asks for what it may see.
           didChangeConfiguration: async () =>

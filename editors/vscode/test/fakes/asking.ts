@@ -12,6 +12,8 @@ export class ThemeIcon {}
 /** What a test chooses. */
 export const says = {
   settings: {} as Record<string, unknown>,
+  /** What folders set for themselves, by their paths. */
+  ofFolders: {} as Record<string, Record<string, unknown>>,
   folders: [] as string[],
   picks: [] as string[],
   file: undefined as string | undefined,
@@ -47,8 +49,11 @@ export const workspace = {
   get workspaceFolders() {
     return says.folders.map((fsPath) => ({ name: fsPath.slice(1), uri: { fsPath, scheme: "file" } }));
   },
-  getConfiguration: (section?: string) => ({
-    get: (name: string) => says.settings[section === undefined ? name : `${section}.${name}`],
+  getConfiguration: (section?: string, folder?: { fsPath: string }) => ({
+    get(name: string): unknown {
+      const whole = section === undefined ? name : `${section}.${name}`;
+      return { ...says.settings, ...says.ofFolders[folder?.fsPath ?? ""] }[whole];
+    },
     update: async (name: string, value: unknown) => void (says.settings[name] = value),
   }),
 };

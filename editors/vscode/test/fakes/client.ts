@@ -20,7 +20,11 @@ export const DidChangeConfigurationNotification = { type: "workspace/didChangeCo
 export class ProgressType {}
 
 interface Options {
+  initializationOptions: unknown;
   errorHandler: { closed(): unknown };
+  middleware: {
+    workspace: { configuration(params: object, token: unknown, next: () => unknown): Promise<unknown> };
+  };
 }
 
 export class LanguageClient {
@@ -28,13 +32,13 @@ export class LanguageClient {
   static readonly made: LanguageClient[] = [];
   state = State.Stopped;
   readonly initializeResult = { capabilities: {} };
-  readonly #options: Options;
+  readonly options: Options;
   readonly #changed = new EventEmitter<{ newState: number }>();
   readonly onDidChangeState = this.#changed.event;
   #reject: ((error: Error) => void) | undefined;
 
   constructor(_id: string, _name: string, _server: object, options: Options) {
-    this.#options = options;
+    this.options = options;
     LanguageClient.made.push(this);
   }
   async start(): Promise<void> {
@@ -51,7 +55,7 @@ export class LanguageClient {
   /** The server ends by itself: as the client does, first what waits for it fails, then that is handled. */
   ends(): void {
     this.#disposed();
-    this.#options.errorHandler.closed();
+    this.options.errorHandler.closed();
     this.state = State.Stopped;
   }
   #disposed(): void {

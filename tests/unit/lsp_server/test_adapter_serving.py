@@ -91,6 +91,7 @@ def test_who_joins_hears_that_an_adapter_is_still_loaded(served: Served, models:
     served.text()
     models.gate.clear()
     served.engine.configure(EngineConfig(adapter="one"))
+    assert models.begun.wait(WAIT_S)  # none is begun after the end
     served.engine.close()
     thread = served.engine._thread
     assert thread is not None

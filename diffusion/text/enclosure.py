@@ -47,7 +47,14 @@ _NOT_A_TYPE = frozenset(
     b"return new else throw await yield case delete goto in co_return co_await sizeof and or "
     b"not typeof raise assert print use mod if while for switch".split()
 )
-_FUNCTION = re.compile(rb"\b(?:def|fn|func|function|class)\b[^{}=]*$")
+_FUNCTION_WORDS = {
+    "python": rb"def", "go": rb"func", "rust": rb"fn", "javascript": rb"function",
+    "typescript": rb"function", languages.TEXT: rb"def|fn|func|function|class",
+}  # fmt: skip
+_FUNCTION = {
+    language: re.compile(rb"(?<![.\w])(?:" + words + rb")\b[^{}=]*$")
+    for language, words in _FUNCTION_WORDS.items()
+}
 _TYPED_NAME = re.compile(
     rb"^\s*(?:template\s*<.*>\s*)?([\w:]+)[\w\s:<>,.*&\[\]?@~]*[\s*&~>][\w:~]+$"
 )
@@ -64,6 +71,8 @@ _BLOCK_HEAD = re.compile(
     rb"match|if|while|for|switch|loop|record|module|static|type\s+\w+\s+(?:struct|interface))\b"
     rb"[^=(]*$|\b(?:fn|func|function)\b[^{}]*$|\bthrows\b[^{}]*$|->[^{}]*$"
 )
+_INCLUDE = re.compile(rb"^\s*#\s*include\b")
+_ELEMENT_OPENED = re.compile(rb"(?<!\w)</?[\w.]*(?:\s[^<>]*)?>$")
 _LITERAL_END = re.compile(rb"(?:[=(\[,?&|]|\breturn|\bin|[\w)\]>]\s*:|\byield|\bdefault)$")
 
 
@@ -110,6 +119,8 @@ def next_code_byte(data: bytes, at: int) -> int:
 def prose_at(tree: SyntaxTree | None, data: bytes, at: int) -> str | None:
     """ "string" or "comment" when `at` lies inside one, else None."""
     language = tree.language if tree is not None else languages.TEXT
+    if language in ("c", "cpp") and _INCLUDE.match(line_before(data, at)):
+        return None  # a name, whatever stands around it
     interpolation = _OPEN_INTERPOLATION.get(language)
     if interpolation is not None and interpolation.search(line_before(data, at)):
         return None
@@ -250,6 +261,9 @@ def _owner(data: bytes, offset: int, language: str) -> str:
     if opener == b"{":
         if data[offset - 1 : offset] == b"$" and language in ("javascript", "typescript"):
             return "group"  # in a template
+        glued = data[offset - 1 : offset] == b">"
+        if glued and language in ("javascript", "typescript") and _ELEMENT_OPENED.search(head):
+            return "group"  # between the tags of an element
         return _brace_owner(head, language)
     if opener == b"[":
         return "index" if re.search(rb"[\w)\]]$", head) else "literal"
@@ -260,7 +274,8 @@ def _owner(data: bytes, offset: int, language: str) -> str:
         return "parameters" if arrow else "group"
     if _VALUE_WORD.search(head):
         return "group"
-    if _FUNCTION.search(head) and not (language == "python" and b"class" in head):
+    function = _FUNCTION.get(language)
+    if function is not None and function.search(head):
         return "parameters"
     if _METHOD.search(head) or re.search(rb"\bcatch$", head):
         return "parameters"

@@ -56,6 +56,14 @@ _VALUE_WORD = re.compile(
     rb"(?:^|[^.\w\x80-\xff])(?:return|in|and|or|not|is|yield|await|throw|raise|case|typeof|assert"
     rb"|del|as|lambda|go|defer|new|else|delete|co_return|co_await|co_yield|extends|implements)\s*$"
 )
+# A name or a key before a colon; a word that opens a block by itself is none. Nor does a lambda.
+_NAMED = re.compile(
+    rb"^\s*(?!(?:else|try|finally|except)\s*:)[\w.\[\]\x80-\xff\"'-]+\s*:$|\blambda\b[^:]*:$"
+)
+_HEADER = re.compile(
+    rb"^\s*(?:if|elif|else|for|while|try|except|finally|with|def|class|match|case|async)\b"
+    rb"(?![\x80-\xff])"
+)
 _STARTS_A_LINE = re.compile(rb"[\w\"'`@#/<*&$!~\-\x80-\xff]")
 _PYTHON_COMMENT = re.compile(rb"\s+#[^\"']*$")
 
@@ -114,7 +122,7 @@ def _within_line(tree: SyntaxTree | None, data: bytes, at: int, typed: bytes, re
         condition = _CONDITION.get(language)
         if condition is not None and condition.search(typed):
             return "condition"
-    if not rest and _opens_indented(language, typed, bracket if same_line else None):
+    if not rest and _opens_indented(language, typed, bracket):
         return "block" if _body_missing(data, at, line_start) else "statement"
     if typed.endswith(b","):
         return "element"
@@ -169,9 +177,14 @@ def _blank_line(tree: SyntaxTree | None, data: bytes, at: int) -> str:
 
 
 def _opens_indented(language: str, typed: bytes, bracket: Bracket | None) -> bool:
-    """Whether a line's text ends by opening an indented block (Python only)."""
+    """Whether a line's text ends by opening an indented block (Python only).
+
+    In a `bracket` it does if it begins as nothing else can: the bracket was left open above.
+    """
     spec = languages.LANGUAGES.get(language)
-    return spec is not None and spec.indented and bracket is None and typed.endswith(b":")
+    if spec is None or not spec.indented or not typed.endswith(b":") or _NAMED.search(typed):
+        return False
+    return bracket is None or _HEADER.match(typed) is not None
 
 
 def _body_missing(data: bytes, at: int, head: int) -> bool:

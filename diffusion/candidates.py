@@ -10,7 +10,8 @@ Adaptive Length, 2025, finds the same).
 A canvas that was left unfinished, since it was not sure enough, stands where it would stand if it
 ended there and parsed: what it holds of a line may be the best that there is to show.
 
-Invariants: a text is offered once, with its best evidence; the order does not depend on the
+Invariants: a text is offered once, with its best evidence, also where two differ in blanks at the
+end of a line; the order does not depend on the
 order of the canvases but for exact ties.
 """
 
@@ -24,6 +25,7 @@ from diffusion.process.canvas_state import CanvasResult
 from diffusion.quoting import PlacedQuote
 from diffusion.ranking import Evidence, QuoteEvidence, Ranking
 from diffusion.site import Site, Syntax, errors_more, syntax_of
+from diffusion.text.enclosure import line_after
 from diffusion.text.hole_length import LengthTable
 from diffusion.text.line_ends import with_line_ends
 from diffusion.text.repeats import Repeats
@@ -100,10 +102,8 @@ def rank(
     quoted = _texts_of(site, quotes)
     repeats = Repeats(site.data, site.start, site.end)
     drafts, reason = _drafts(tokenizer, site, results, pins, constraint)
-    syntax = {
-        text: syntax_of(site, with_line_ends(placed.quote.text, site.data))
-        for text, placed in quoted.items()
-    }
+    inserted = {text: text.removesuffix(site.suffix).encode() for text in quoted}
+    syntax = {text: syntax_of(site, inserted[text]) for text in quoted}
     for draft in drafts:
         if draft.text not in syntax and not draft.unfinished:
             syntax[draft.text] = syntax_of(site, draft.inserted)
@@ -146,7 +146,7 @@ def rank(
         evidence = replace(
             _evidence_of_quote(lengths, site, placed, syntax[text].parses),
             errors_more=more[text],
-            repeats=repeats.log_odds(with_line_ends(placed.quote.text, site.data)),
+            repeats=repeats.log_odds(inserted[text]),
         )
         score = ranking.score(evidence)
         each = (score ** (1.0 / len(placed.slots)),) * len(placed.slots)
@@ -160,7 +160,21 @@ def rank(
         )
         best[text] = ((True, ranking.value(evidence)), candidate)
     ordered = sorted(best.values(), key=lambda pair: pair[0], reverse=True)
-    return [candidate for _, candidate in ordered], reason
+    return _distinct([candidate for _, candidate in ordered], site), reason
+
+
+def _distinct(candidates: Sequence[Candidate], site: Site) -> list[Candidate]:
+    """The candidates without those that differ from a better one in nothing that is seen.
+
+    Blanks and line ends at a text's end are not, where nothing follows on the hole's line. What
+    was not finished is no better than the whole.
+    """
+    if line_after(site.data, site.end).strip():
+        return list(candidates)
+    first: dict[str, Candidate] = {}
+    for candidate in sorted(candidates, key=lambda candidate: candidate.score == 0.0):
+        first.setdefault(candidate.text.rstrip(), candidate)
+    return [c for c in candidates if first[c.text.rstrip()] is c]
 
 
 def _drafts(
@@ -182,7 +196,9 @@ def _drafts(
             why = {"deadline": OUT_OF_TIME, "max_steps": OUT_OF_TIME, "unsure": UNSURE}
             reason = why.get(result.reason, reason)
             continue
-        drafts.append(_Draft(result, said.data, said.text + site.suffix, len(said.slots)))
+        blank = "" if result.reason == "unsure" else _blank_after(site, said.data)
+        inserted, text = said.data + blank.encode(), said.text + blank + site.suffix
+        drafts.append(_Draft(result, inserted, text, len(said.slots)))
     # What a race left behind is cut anywhere: it is offered only if all else came to nothing.
     return [d for d in drafts if d.result.reason != "outrun"] or drafts, reason
 
@@ -192,11 +208,29 @@ def _texts_of(site: Site, quotes: Sequence[PlacedQuote]) -> dict[str, PlacedQuot
     found: dict[str, PlacedQuote] = {}
     for placed in quotes:
         try:
-            text = with_line_ends(placed.quote.text, site.data).decode("utf-8") + site.suffix
+            inserted = with_line_ends(placed.quote.text, site.data)
+            text = inserted.decode("utf-8") + _blank_after(site, inserted) + site.suffix
         except UnicodeDecodeError:
             continue
         found.setdefault(text, placed)
     return found
+
+
+def _blank_after(site: Site, inserted: bytes) -> str:
+    """The blank that a text ends without and that parts it from the word behind the hole.
+
+    Where the hole begins with a word, it may be that word that goes on behind it; so it may where
+    a blank would not parse.
+    """
+    before, after = site.data[: site.start][-1:], site.data[site.end : site.end + 1]
+    if _in_word(before) or not _in_word(after) or not _in_word(inserted[-1:]):
+        return ""
+    apart, joined = syntax_of(site, inserted + b" "), syntax_of(site, inserted)
+    return " " if apart.parses or not joined.parses else ""
+
+
+def _in_word(byte: bytes) -> bool:
+    return byte.isalnum() or byte >= b"\x80"
 
 
 def _quote_evidence(placed: PlacedQuote | None) -> QuoteEvidence | None:

@@ -117,6 +117,11 @@ def fill(
                 f"{file} holds no {mark}", fix="mark the holes, or give --hole L:C-L:C"
             )
         split(data, holes, pins, called=lambda kind, at: f"--{kind} {words[kind, at]} of {file}")
+        if pins and not hole:
+            raise ConfigError(
+                f"--pin {words['pin', pins[0]]} of {file} lies in a marker, which goes as a whole",
+                fix="give the hole around it with --hole L:C-L:C",
+            )
         return holes, pins
 
     asked = _Asked(alternatives, model, adapter, language, repository)
@@ -284,4 +289,5 @@ def _show(data: bytes, holes: list[Span], result: FillResult, name: str) -> None
         show_diff(console, data, made, name, "filled", other=number > 1)
     if result.fills and result.reason:
         console.print(result.reason, markup=False)
-    console.print(f"{len(holes)} holes, {result.steps} steps, {result.ms:.0f} ms", markup=False)
+    count = "1 hole" if len(holes) == 1 else f"{len(holes)} holes"
+    console.print(f"{count}, {result.steps} steps, {result.ms:.0f} ms", markup=False)

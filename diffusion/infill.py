@@ -351,7 +351,8 @@ class Infiller:
         elsewhere = request.elsewhere
         if request.repository is not None:
             elsewhere = (*elsewhere, *request.repository.excerpts(data, start, end))
-        found = find_quotes(data, start, end, self.ranking.quotes, elsewhere)
+        prose = prepared.hole.kind in ("string", "comment")
+        found = find_quotes(data, start, end, self.ranking.quotes, elsewhere, prose=prose)
         return place_quotes(
             found, self.tokenizer, prepared.placement,
             room=prepared.room if request.length == PREDICTED else max(sizes),

@@ -322,7 +322,8 @@ def _read(
             against.append("the model would leave nothing of it")
             continue
         text = _text(infiller.tokenizer, said, canvas.ids[pins:], kept, len(constraint), data)
-        if text.replace(b"\r\n", b"\n") == before:
+        # A blank or a line end more at its end is no other text.
+        if text.replace(b"\r\n", b"\n").rstrip() == before.rstrip():
             against.append("the model would leave it as it is")
             continue
         found = Rewrite(

@@ -21,6 +21,7 @@ welcome. Cost is linear in `REACH`.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ _RENAMED_LIKENESS: Final = 0.95
 _RIVAL_GAP: Final = 0.05
 _OPENERS: Final = (b":", b"{", b"(", b"[", b",", b"\\")
 """What a line ends with below which a deeper one may stand."""
+_WORD_ON: Final = re.compile(rb"[\w\x80-\xff]{2}")
 _CLOSER_OF: Final = {ord("("): ord(")"), ord("["): ord("]"), ord("{"): ord("}")}
 
 
@@ -89,12 +91,19 @@ class _Found:
 
 
 def find_quotes(
-    data: bytes, start: int, end: int, most: int = 4, elsewhere: Sequence[bytes] = ()
+    data: bytes,
+    start: int,
+    end: int,
+    most: int = 4,
+    elsewhere: Sequence[bytes] = (),
+    *,
+    prose: bool = False,
 ) -> list[Quote]:
     """Up to `most` texts for the bytes `[start, end)` of `data`, those of the likest places first.
 
     `elsewhere`: other documents, of which the first `2 * REACH` bytes are searched. Of two places
-    alike the nearer one is taken, and one in `data` before one elsewhere.
+    alike the nearer one is taken, and one in `data` before one elsewhere. `prose`: the hole is in a
+    string or a comment, where the end of a word says nothing of what follows.
     """
     line_start = data.rfind(b"\n", 0, start) + 1
     typed = data[line_start:start]
@@ -104,7 +113,7 @@ def find_quotes(
     others = [_lines(whole_lines(document, 0, 2 * REACH)) for document in elsewhere]
     if typed.strip():
         blocks = _blocks(_lines(above), _lines(below), others)
-        return _best(_continuations(typed, rest.strip(), blocks), most)
+        return _best(_continuations(typed, rest.strip(), blocks, prose=prose), most)
     blocks = _blocks(_lines(above), _lines(rest + b"\n" + below), others)
     return _best(_insertions(typed, blocks), most)
 
@@ -199,6 +208,8 @@ def _insertions(typed: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
                 break
             like = likeness(around, at, n) / scale - _LINE_COST * (n - 1)
             text = _moved(lines, base, before, typed, here, there[id(around)])
+            if text is None:
+                break
             found.append(_Found(text, like, distance))
             changed = renamed(text, base.strip(), before.strip())
             if changed is not None:
@@ -215,10 +226,11 @@ def _insertions(typed: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
 
 def _moved(
     lines: list[bytes], base: bytes, before: bytes, typed: bytes, here: bytes, there: bytes
-) -> bytes:
+) -> bytes | None:
     """`lines`, found under `base`, with the indentation that they would have under `before`.
 
-    Who has indented the hole's line has said how deep it is, unless `before` opens a block.
+    Who has indented the hole's line has said how deep it is, unless `before` opens a block; None
+    where the lines are shallower, as what ends a block is.
     `here`, `there`: what a level is indented with in the document, and where `lines` are from.
     """
     if here == there:
@@ -232,6 +244,8 @@ def _moved(
             for line in lines
         ]
     deeper = _indent(moved[0]) - len(typed)
+    if typed and deeper < 0:
+        return None
     if typed and deeper > 0 and not before.rstrip().endswith(_OPENERS):
         moved = [line[min(deeper, _indent(line)) :] for line in moved]
     text = b"\n".join(moved)
@@ -240,7 +254,9 @@ def _moved(
     return text.lstrip()
 
 
-def _continuations(typed: bytes, rest: bytes, blocks: tuple[_Block, ...]) -> list[_Found]:
+def _continuations(
+    typed: bytes, rest: bytes, blocks: tuple[_Block, ...], *, prose: bool
+) -> list[_Found]:
     """What follows the longest end of `typed` elsewhere, if that could stand before `rest`."""
     typed = typed.lstrip()[-_MOST_TYPED:]
     before = blocks[0].lines[-1] if blocks[0].lines else b""
@@ -250,6 +266,8 @@ def _continuations(typed: bytes, rest: bytes, blocks: tuple[_Block, ...]) -> lis
     for block, index, line in ((b, i, line) for b in blocks for i, line in enumerate(b.lines)):
         at, length = longest_end(typed, line)
         if _is_cut(line) or length < min(_FEWEST_TYPED, len(typed)):
+            continue
+        if prose and (_in_word(typed, len(typed) - length) or _in_word(line, at - length)):
             continue
         text = _up_to(line[at:], rest)
         if text is None:
@@ -268,6 +286,10 @@ def _continuations(typed: bytes, rest: bytes, blocks: tuple[_Block, ...]) -> lis
             likeness = _RENAMED_LIKENESS / scale + sides
             found.append(_Found(changed, likeness, distance, length, sides))
     return found
+
+
+def _in_word(text: bytes, at: int) -> bool:
+    return at > 0 and _WORD_ON.match(text, at - 1) is not None
 
 
 def longest_end(typed: AnyStr, line: AnyStr) -> tuple[int, int]:

@@ -6,7 +6,8 @@ every name, number and string is one symbol. Of these, how many stand again with
 `NEAR` lines?
 
 `Repeats.log_odds` is how much likelier a text is for what it repeats or does not, in nats, given
-that rate, with `PRIOR` as two kin more. Fitted rankings weigh it by about 1.1, so it is what it
+that rate, with `PRIOR` as two kin more; what imports a module hardly ever comes again, whatever is
+known of its kin. Fitted rankings weigh it by about 1.1, so it is what it
 says (docs/decisions/0026).
 
 Invariants: deterministic; bytes of any kind are welcome; the cost is bounded by `REACH` and
@@ -26,6 +27,8 @@ NEAR: Final = 20
 """Visible lines."""
 PRIOR: Final = 0.3
 """How often a line comes again of whose kin nothing is known."""
+IMPORT_PRIOR: Final = 0.02
+"""The same of a line that imports something."""
 _PRIOR_KIN: Final = 2.0
 _SHORTEST, _LONGEST, _MOST_LINES, _MOST_KIN = 4, 159, 3, 200
 _TOKEN: Final = re.compile(
@@ -34,6 +37,7 @@ _TOKEN: Final = re.compile(
     rb"|(?P<string>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`)"
     rb"|\s+|."
 )
+_IMPORT: Final = re.compile(rb"(?:import|from|use|using|package|extern\s+crate|#\s*include)\b")
 _SYMBOL_OF: Final = {"name": b"a", "number": b"0", "string": b'"'}
 
 
@@ -74,7 +78,8 @@ class Repeats:
             kin = [self._places[other] for other in alike if self._shape(other) == shape]
             again = sum(b - a <= NEAR for places in kin for a, b in pairwise(places))
             count = sum(map(len, kin))
-            self._rates[first, shape] = (again + _PRIOR_KIN * PRIOR) / (count + _PRIOR_KIN)
+            prior = IMPORT_PRIOR if _IMPORT.match(line) else PRIOR
+            self._rates[first, shape] = (again + _PRIOR_KIN * prior) / (count + _PRIOR_KIN)
         return self._rates[first, shape]
 
     def _shape(self, line: bytes) -> bytes:

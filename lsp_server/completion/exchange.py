@@ -103,13 +103,13 @@ def _filtered(
         found.append((candidate, *filters.run(suggestion, around)))
     least = settings.inline.min_confidence if request.automatic else 0.0
     sound = settings.syntax.check != "off" and any(
-        candidate.parses and isinstance(outcome, Suggestion) and outcome.score >= least
-        for candidate, outcome, _ in found
+        isinstance(outcome, Suggestion) and outcome.parses and outcome.score >= least
+        for _, outcome, _ in found
     )
     kept: list[tuple[Suggestion, int]] = []
     for candidate, filtered, by in found:
         left = filtered
-        if isinstance(left, Suggestion) and sound and not candidate.parses:
+        if isinstance(left, Suggestion) and sound and not left.parses:
             left = Drop("adds a syntax error, and another one does not")
         if isinstance(left, Suggestion) and any(s.text == left.text for s, _ in kept):
             left = Drop("is the same as an earlier one")

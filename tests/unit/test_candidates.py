@@ -60,6 +60,39 @@ def test_a_text_is_offered_once_with_its_best_evidence() -> None:
     assert evidence is not None and evidence.mean_log_p == pytest.approx(math.log(0.6), abs=1e-6)
 
 
+def test_texts_that_differ_in_blanks_at_a_line_end_are_offered_once() -> None:
+    same = [canvas(b"a()\n", 0.6), canvas(b"b()", 0.4), canvas(b"a()", 0.3)]
+    assert [c.text for c in ranked(b"if b:\n    ", b"", *same)] == ["a()\n", "b()"]
+    assert len(ranked(b"if b:\n    ", b" # why", *same)) == 3, "there, blanks are seen"
+    whole, start = canvas(b"a()\n", 0.1), left(b"a()", 0.6)
+    assert [c.text for c in ranked(b"if b:\n    ", b"", start, whole)] == ["a()\n"]
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "after", "offered"),
+    [
+        (b"x = ", b"not", b"group\n", "not "),
+        (b"x = ", b"not ", b"group\n", "not "),
+        (b"x = ", b"not", b"(group)\n", "not"),
+        (b"x = n", b"ot", b"group\n", "ot"),
+        (b"x = ", b"self_", b"group\n", "self_"),
+        (b"f(", b"a", b"group)\n", "a"),
+        (b"# of ", b"the", b"group\n", "the "),
+    ],
+)
+def test_a_text_does_not_run_into_the_word_behind_it(
+    before: bytes, text: bytes, after: bytes, offered: str
+) -> None:
+    assert [c.text for c in ranked(before, after, canvas(text))] == [offered]
+    quote = PlacedQuote(Quote(text, 1.0, 1.0, 2), 0, tuple(TOKENIZER.encode(text)))
+    assert [c.text for c in ranked(before, after, quotes=[quote])] == [offered]
+
+
+def test_the_same_text_with_the_blank_and_without_is_one() -> None:
+    found = ranked(b"x = ", b"group\n", canvas(b"not", 0.4), canvas(b"not ", 0.3))
+    assert [(c.text, round(c.score, 1)) for c in found] == [("not ", 0.4)]
+
+
 @pytest.mark.parametrize(
     ("known", "said"),
     [

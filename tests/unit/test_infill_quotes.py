@@ -53,3 +53,11 @@ def test_other_documents_are_quoted_too(infiller: Infiller) -> None:
     elsewhere = (b"self.height = self.parent.height\n",)
     result = infiller.infill(asked(elsewhere=elsewhere))
     assert "self.parent.height" in {c.text for c in result.candidates}
+
+
+def test_a_comment_is_not_gone_on_with_from_the_end_of_a_word(infiller: Infiller) -> None:
+    infiller.ranking = TRUSTS_QUOTES
+    text = "keys = {}\n# ErrNotFounds "
+    result = infiller.infill(asked(text=text, cursor=len(text)))
+    assert result.hole.kind == "comment"
+    assert not any(c.evidence and c.evidence.quote for c in result.candidates)

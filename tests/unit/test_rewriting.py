@@ -180,6 +180,7 @@ def test_no_canvas_begins_with_half_of_a_character(scripted: Scripted, strength:
     [
         ("é".encode()[:1], "the model wrote half of a character"),
         (b"name", "the model would leave it as it is"),
+        (b"name\n", "the model would leave it as it is"),
     ],
 )
 def test_it_says_why_there_is_no_rewrite(scripted: Scripted, said: bytes, reason: str) -> None:

@@ -1,6 +1,7 @@
-"""Stop a suggestion that has begun to repeat itself.
+"""Stop a suggestion that repeats itself.
 
-A line said twice in a row ends the suggestion after the first; a short unit repeated within a
+Of a line said several times in a row, one is left, so that what is opened before is still closed
+behind; a short unit repeated within a
 line condemns it, unless the neighbourhood repeats the same unit (a table of zeros).
 """
 
@@ -26,13 +27,15 @@ def stop_repetition(suggestion: Suggestion, around: Surroundings) -> Suggestion 
         if not any(2 * unit in text for text in near):
             return Drop("repeats itself within a line")
     lines = suggestion.text.split(around.line_end)
-    for index in range(1, len(lines)):
-        line = lines[index].strip()
-        before = around.before + lines[0] if index == 1 else lines[index - 1]
+    kept = lines[:1]
+    for index, said in enumerate(lines[1:], 1):
+        line = said.strip()
+        before = around.before + kept[0] if len(kept) == 1 else kept[-1]
         last = index == len(lines) - 1
         whole = line + around.after.rstrip() if last else line
         if len(line) >= _MIN_LINE and whole == before.strip() and any(map(str.isalnum, line)):
             if last and around.after.strip():
                 return Drop("repeats a line, and cannot be cut before the suffix")
-            return replace(suggestion, text=around.line_end.join(lines[:index]))
-    return suggestion
+            continue
+        kept.append(said)
+    return replace(suggestion, text=around.line_end.join(kept))

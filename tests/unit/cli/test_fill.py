@@ -157,8 +157,13 @@ def test_ranges_pins_and_a_diff_for_people(program: Path, tiny_model_dir: Path) 
     words = ("--hole", "3:4-3:16", "--pin", "3:11-3:14", "--model", str(tiny_model_dir))
     code, out, _ = run("fill", program, *words)
     assert code == 0
-    assert "-    return ___ + é" in out and "1 holes" in out
+    assert "-    return ___ + é" in out and "\n1 hole, " in out
     assert any(line.startswith("+") and "___" in line for line in out.splitlines()), "the pin stays"
+
+
+def test_a_pin_in_a_marker_is_refused(program: Path) -> None:
+    code, _, err = run("fill", program, "--pin", "3:11-3:14")
+    assert code == 2 and "lies in a marker" in err
 
 
 @pytest.mark.parametrize("words", [("bridge", "--at", "4:0"), ("fill", "--comment", "5:3")])

@@ -81,6 +81,7 @@ def test_most_lines_decide_in_a_mixed_document(drawn: str) -> None:
         ("# ¦", "--------------------", "--------------------"),
         ("¦", "x = 1\ny = 2\ny = 2\ny = 2", "x = 1\ny = 2"),
         ("x = ¦", "1\nx = 1\nx = 1", "1"),
+        ("¦", "x = [\n    one,\n    one,\n    one,\n]", "x = [\n    one,\n]"),
         ("def f():\n    ¦", "return 1", "return 1"),
     ],
 )
@@ -200,6 +201,13 @@ def test_blanks(drawn: str, text: str, left: str) -> None:
 def test_syntax(drawn: str, text: str, options: dict[str, object], left: str) -> None:
     """The engine judges its own text; what a filter has cut is parsed."""
     assert run(drawn, text, **options) == left
+
+
+def test_what_a_changed_text_does_is_found_out_by_key_too() -> None:
+    for text, parses in (("f(1,\n  2)", False), ("f(1)\n  ", True)):
+        surroundings = around("y = 1\n¦", automatic=False, one_line=True)
+        outcome, _ = filters.run(Suggestion(text, 6, 6, 0.9, parses=True), surroundings)
+        assert isinstance(outcome, Suggestion) and outcome.parses is parses
 
 
 def test_syntax_is_not_looked_at_where_the_setting_is_off() -> None:

@@ -137,6 +137,29 @@ def test_below_what_opens_a_block_a_line_may_be_deeper_than_typed() -> None:
     assert first.text == b"    out.append(item)"
 
 
+def test_lines_that_would_be_shallower_than_typed_are_no_quote() -> None:
+    hole = b"void f() {\n    a();\n}\nint b;\n\nvoid g() {\n    a();\n    "
+    texts = [quote.text for quote in find_quotes(hole, len(hole), len(hole))]
+    assert b"a();" in texts and not any(text.startswith(b"}") for text in texts)
+    at_column_0 = hole.rstrip(b" ")
+    assert find_quotes(at_column_0, len(at_column_0), len(at_column_0))[0].text == b"}"
+
+
+@pytest.mark.parametrize(
+    ("line", "in_prose"),
+    [
+        (b"keys := make(map[string]int)", False),
+        (b"// a name is never empty", True),
+        (b"// the axis has no end", False),
+    ],
+)
+def test_in_prose_the_end_of_a_word_says_nothing(line: bytes, in_prose: bool) -> None:
+    typed = b"// ErrNotFounds " if line.startswith(b"k") else b"// ErrNotFound is "
+    data = line + b"\n\n" + typed
+    assert find_quotes(data, len(data), len(data))
+    assert bool(find_quotes(data, len(data), len(data), prose=True)) == in_prose
+
+
 def test_what_is_far_away_is_not_searched() -> None:
     far = b"value = found()\n" + b"#\n" * REACH
     data = far + b"value = "

@@ -35,6 +35,16 @@ def test_a_label_that_is_there_already_is_unlikely() -> None:
     assert judge(SWITCH, "case TWO: return 2;") == pytest.approx(math.log(rate / PRIOR))
 
 
+@pytest.mark.parametrize(
+    ("line", "other"),
+    [("import json", "import os"), ("#include <string.h>", "#include <stdio.h>")],
+)
+def test_what_is_imported_is_not_imported_again(line: str, other: str) -> None:
+    drawn = f"{line}\n⟦⟧\nrun()\n"
+    assert judge(drawn, line) < -3.0 < 0.0 < judge(drawn, other)
+    assert judge("run()\n⟦⟧\nimport json\n", "run()") > -1.0, "who knows"
+
+
 def test_what_comes_again_and_again_may_come_once_more() -> None:
     drawn = f"switch (kind) {{\n{BREAKS}  case G:\n    ⟦break;⟧\n}}\n"
     assert judge(drawn) > 0.5

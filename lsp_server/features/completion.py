@@ -10,9 +10,7 @@ asks again at every key; and `Invoked` may be a key of the user's, or a word tha
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -20,13 +18,13 @@ from lsprotocol import types
 from lsp_server import convert
 from lsp_server.document import to_text
 from lsp_server.features import requests
+from lsp_server.features.announcing import Told
 from lsp_server.reasons import Reason
 from lsp_server.session import Session
 
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
 
-logger = logging.getLogger(__name__)
 METHOD = types.TEXT_DOCUMENT_COMPLETION
 TRIGGERS = (".", "(", "[", "{", ",", "=", ":", " ")
 TYPING_S = 0.4
@@ -98,40 +96,14 @@ def watch(server: DiffillServer) -> None:
     client = server.client_capabilities.text_document
     if client is None or client.completion is None or not client.completion.dynamic_registration:
         return
-    server.session.settings_listeners.append(_Told(server).settings_changed)
+    options = types.CompletionRegistrationOptions(trigger_characters=list(TRIGGERS))
+    told = Told(server, "completion", METHOD, options, lambda: _is_wanted(server))
+    server.session.settings_listeners.append(told.settings_changed)
 
 
 def _serve(server: DiffillServer) -> None:
     options = types.CompletionOptions(trigger_characters=list(TRIGGERS))
     server.feature(METHOD, options)(completion)
-
-
-class _Told:
-    """What a client that was told nothing at its start has been told since."""
-
-    def __init__(self, server: DiffillServer) -> None:
-        self._server = server
-        self._registered = False
-
-    def settings_changed(self) -> None:
-        """Nothing waits for the client, which gets these messages in the order of the settings."""
-        server, wanted = self._server, _is_wanted(self._server)
-        if wanted == self._registered or server.protocol.is_shut_down:
-            return
-        self._registered = wanted
-        if wanted:
-            options = types.CompletionRegistrationOptions(trigger_characters=list(TRIGGERS))
-            one = types.Registration("diffill-completion", METHOD, options)
-            sent = server.client_register_capability(types.RegistrationParams([one]))
-        else:
-            gone = types.Unregistration("diffill-completion", METHOD)
-            sent = server.client_unregister_capability(types.UnregistrationParams([gone]))
-        sent.add_done_callback(_log_refusal)
-
-
-def _log_refusal(sent: Future[Any]) -> None:
-    if not sent.cancelled() and (error := sent.exception()) is not None:
-        logger.warning("the client did not register completion: %s", type(error).__name__)
 
 
 def register(server: DiffillServer) -> None:

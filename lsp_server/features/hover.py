@@ -2,6 +2,9 @@
 
 Only where suspicious words are marked, too (`suspicious.wanted`). The line alone is scored; a
 request of a person's takes the engine away, and then there is nothing to show.
+
+A client that can be told later is told of it while words are marked: some give a key to hover as
+soon as a server announces it. Others hear of it at the start, since the settings may come after.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from lsp_server import convert
 from lsp_server.document import Document
 from lsp_server.engine.engine import EngineScoreRequest
 from lsp_server.features import score, suspicious
+from lsp_server.features.announcing import Told
 from lsp_server.reasons import Reason
 from lsp_server.session import BACKGROUND
 
@@ -69,5 +73,37 @@ def _said(word: ScoredWord) -> str:
     return f"Diffill: {word.text} {word.p:.1%}{also}"
 
 
-def register(server: DiffillServer) -> None:
+# Who is told of it
+
+
+def announce_unless_later(server: DiffillServer) -> None:
+    """Announce hover, during `initialize`, to a client that cannot be told later."""
+    if not _can_be_told_later(server):
+        _serve(server)
+
+
+def watch(server: DiffillServer) -> None:
+    """Tell a client that was told nothing, now and whenever the settings have changed."""
+    if not _can_be_told_later(server):
+        return
+    _serve(server)
+    told = Told(
+        server, "hover", METHOD, types.HoverRegistrationOptions(),
+        lambda: server.session.settings.enable and server.session.settings.diagnostics.enable,
+    )  # fmt: skip
+    server.session.settings_listeners.append(told.settings_changed)
+    told.settings_changed()
+
+
+def _can_be_told_later(server: DiffillServer) -> bool:
+    client = server.client_capabilities.text_document
+    can = client.hover if client is not None else None
+    return can is not None and bool(can.dynamic_registration)
+
+
+def _serve(server: DiffillServer) -> None:
     server.feature(METHOD, types.HoverOptions())(hover)
+
+
+def register(server: DiffillServer) -> None:
+    """Nothing yet: see `announce_unless_later` and `watch`."""

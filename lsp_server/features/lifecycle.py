@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from lsp_server.features import completion, configuration, folders, status, train
+from lsp_server.features import completion, configuration, folders, hover, status, train
 
 if TYPE_CHECKING:
     from lsp_server.server import DiffillServer
@@ -23,6 +23,7 @@ def initialize(ls: DiffillServer, params: types.InitializeParams) -> None:
     folders.take(ls, params)
     session.configure(params.initialization_options, initial=True)
     completion.announce_if_wanted(ls)
+    hover.announce_unless_later(ls)
 
 
 def initialized(ls: DiffillServer, params: types.InitializedParams) -> Generator[Any, Any, None]:
@@ -30,6 +31,7 @@ def initialized(ls: DiffillServer, params: types.InitializedParams) -> Generator
     status.watch(ls)
     train.watch(ls)
     completion.watch(ls)
+    hover.watch(ls)
     configuration.tell_problems(ls, ls.session.problems)
     yield _ask, (ls,), {}
 

@@ -2,7 +2,9 @@
 --- `require("diffill").setup()`.
 
 local client = require("diffill.client")
+local life = require("diffill.life")
 local options = require("diffill.options")
+local roots = require("diffill.roots")
 
 ---@type vim.lsp.Config
 return {
@@ -20,10 +22,11 @@ return {
     "cpp",
   },
   root_markers = { ".git" },
+  reuse_client = roots.reuse,
   before_init = client.before_init,
   settings = { diffill = vim.empty_dict() },
-  on_init = client.on_init,
-  on_exit = client.on_exit,
+  on_init = life.on_init,
+  on_exit = life.on_exit,
   handlers = {
     ["$/progress"] = function(err, progress, context)
       local client = vim.lsp.get_client_by_id(context.client_id)

@@ -334,7 +334,18 @@ def test_sub_commands_are_completed(neovim: Neovim) -> None:
     assert complete("Diffill train p") == ["plan", "pause"]
     assert complete("Diffill model ") == ["list", "select", "base", "delete"]
     assert complete("Diffill rewrite 0.5 ") == []
+    neovim.open("a.py", "x = 1\n")
+    neovim.lua(
+        "client().request_sync = function(_, method) assert(method == 'diffill/model/list')"
+        " return {result = {adapters = {{name = 'tuning-1'}, {name = 'other'}}}} end"
+    )
+    for verb in ("select", "delete"):
+        assert complete(f"Diffill model {verb} ") == ["tuning-1", "other"]
+        assert complete(f"Diffill model {verb} tu") == ["tuning-1"]
+        assert complete(f"Diffill model {verb} other ") == []
+    assert complete("Diffill model list ") == []
+    neovim.lua("client().request_sync = nil")
     assert complete("Diffi sn") == ["snooze"]
     assert complete("'<,'>Dif model ") == ["list", "select", "base", "delete"]
     neovim.command("Diffill nosuch")
-    neovim.hears("nosuch is no command; there are bridge, comment, explain, fill, log")
+    neovim.hears("nosuch is no command; there are bridge, cancel, comment, explain, fill, log")

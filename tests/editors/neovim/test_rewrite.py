@@ -168,3 +168,29 @@ def test_an_answer_to_read_waits_too(neovim: Neovim) -> None:
     neovim.keys("q")
     neovim.wait("window() == nil")
     assert neovim.lines() == ["x = 1y"]
+
+
+def test_a_rewrite_waits_also_while_other_answers_are_read(neovim: Neovim) -> None:
+    asked_for(neovim)
+    rewritten = neovim.lua("return vim.api.nvim_get_current_buf()")
+    neovim.command("set hidden")
+    neovim.open("b.py", "y = 1\n")
+    neovim.lua("release()")
+    neovim.hears(READY)
+    neovim.command("Diffill status")
+    neovim.wait("(window() or ''):find('Normal:', 1, true)")
+    neovim.keys("q")
+    neovim.wait("window() == nil")
+    neovim.command(f"buffer {rewritten}")
+    neovim.keys("A")
+    neovim.wait("vim.api.nvim_get_mode().mode == 'i'")
+    neovim.command("Diffill status")
+    neovim.hears("the answer (status) is ready")
+    neovim.keys("<Esc>")
+    neovim.wait("window() ~= nil")
+    first = neovim.lua("return vim.api.nvim_buf_get_name(0)")
+    neovim.keys("q")  # then the other one
+    neovim.wait(f"window() ~= nil and vim.api.nvim_buf_get_name(0) ~= '{first}'")
+    neovim.keys("q")
+    neovim.wait("window() == nil")
+    assert neovim.lua("return #said") == 2

@@ -251,16 +251,15 @@ def test_a_status_line_tells_of_the_server_of_its_buffer(version: str, tmp_path:
     line = "require('diffill').statusline()"
     with running(version, tmp_path, cmd=scripted(tmp_path)) as neovim:
         neovim.open("one/a.py", TEXT)
-        neovim.command("Diffill snooze 5")
-        neovim.wait(f"{line} == 'diffill snoozed'")
+        neovim.lua(
+            "client().handlers['diffill/train/progress'](nil, {event = 'train', progress = 0.4},"
+            " {client_id = client().id})"
+        )
         neovim.open("two/b.py", TEXT)
         assert neovim.lua("return #vim.lsp.get_clients({name = 'diffill'})") == 2
-        neovim.keys("jAreturn ")
-        neovim.shows("left + right")
         assert neovim.lua(f"return {line}") == "diffill on"
-        neovim.keys("<Esc>")
         neovim.command(f"edit! {tmp_path / 'one' / 'a.py'}")
-        neovim.wait(f"{line} == 'diffill snoozed'")
+        neovim.wait(f"{line} == 'diffill tuning 40%'")
 
 
 def test_a_neovim_that_cannot_say_what_is_enabled(version: str, tmp_path: Path) -> None:

@@ -366,3 +366,33 @@ async def test_hover_says_how_probable_a_word_is(wire: Wire) -> None:
     assert shown["contents"]["value"] == "Diffill: lenght 5.0%; others: length 90.0%"
     blank = {"textDocument": {"uri": URI}, "position": {"line": 1, "character": 2}}
     assert await wire.ask("textDocument/hover", blank) is None
+
+
+LATER = {"textDocument": {"diagnostic": {}, "hover": {"dynamicRegistration": True}}}
+
+
+@pytest.mark.parametrize(("client", "announced"), [(PULLS, True), (LATER, False)])
+async def test_hover_is_announced_at_the_start_to_who_cannot_be_told_later(
+    wire: Wire, client: dict[str, Any], announced: bool
+) -> None:
+    result = await wire.initialize(client)
+    assert ("hoverProvider" in result["capabilities"]) is announced
+    assert [m for m in wire.sent if m.get("method", "").startswith("client/")] == []
+
+
+async def test_a_client_hears_of_hover_while_words_are_marked(wire: Wire) -> None:
+    """An editor that is told of it may give a key to it, which does nothing while none are."""
+    await wire.initialize(LATER, **ON)
+    wire.open(TEXT)
+    hover = {"textDocument": {"uri": URI}, "position": WORD["start"]}
+    assert (await wire.ask("textDocument/hover", hover))["range"] == WORD
+    for settings in ({"diagnostics": {"enable": True}}, {"enable": False}, {"enable": True}):
+        wire.notify("workspace/didChangeConfiguration", {"settings": settings})
+    told = [m for m in wire.sent if m.get("method", "").startswith("client/")]
+    assert [m["method"] for m in told] == [
+        "client/registerCapability", "client/unregisterCapability", "client/registerCapability",
+    ]  # fmt: skip
+    (registration,) = told[0]["params"]["registrations"]
+    (gone,) = told[1]["params"]["unregisterations"]
+    assert registration["method"] == gone["method"] == "textDocument/hover"
+    assert registration["id"] == gone["id"]

@@ -1,4 +1,4 @@
---- The connection to the server: find it, ask it, change its settings, start it again.
+--- The connection to the server: find it, ask it, change its settings.
 ---
 --- Invariants: every answer reaches its callback as (result) or is told to the user as one
 --- sentence with what to do; nothing waits. A server that is too old for a method is said to be.
@@ -11,15 +11,8 @@ local M = {}
 M.name = "diffill"
 M.oldest_server = "0.1.0"
 local METHOD_NOT_FOUND = -32601
-local EARLY_MS = 10000 -- ended sooner than this: it cannot run here, so starting it again is no use
-local SIGTERM = 15 -- how Neovim stops a server by force; no crash looks like it
 
-local started = {} ---@type table<integer, integer> client id -> milliseconds
-local asked_to_stop = {} ---@type table<integer, boolean>
 local said_missing = {} ---@type table<string, boolean>
-
---- How a server ended last that nobody had asked to, until one is started again.
-M.ended = nil ---@type {how: string, answered: boolean}?
 local published ---@type {cmd: string[]?, settings: table}? what `vim.lsp.config` was given last
 
 ---@param text string
@@ -44,8 +37,8 @@ function M.get(buf)
   return clients[1]
 end
 
---- The client for a buffer, or a sentence why there is none. 0 is for what concerns no document:
---- the current buffer's client, or any.
+--- The client for a buffer, or a sentence why there is none. 0 is for what concerns no document: the
+--- current buffer's client, or any (`roots` asks which one).
 ---@param buf integer
 ---@return vim.lsp.Client?
 function M.need(buf)
@@ -71,14 +64,15 @@ function M.may_edit(buf)
   return true
 end
 
+--- Ask one server; as `M.ask` otherwise.
 ---@param client vim.lsp.Client
----@param buf integer
+---@param buf integer 0: the request concerns no document
 ---@param method string
 ---@param params any
 ---@param callback fun(result: any, client: vim.lsp.Client)
 ---@return integer? client
 ---@return integer? request
-local function request_of(client, buf, method, params, callback)
+function M.request(client, buf, method, params, callback)
   local sent, request = client:request(method, params, function(err, result)
     if not err then
       callback(result, client)
@@ -101,7 +95,7 @@ end
 
 --- Ask the server; the callback gets the result, errors are told. Returns who was asked, and the
 --- number of the request.
----@param buf integer 0: the request concerns no document
+---@param buf integer
 ---@param method string
 ---@param params any
 ---@param callback fun(result: any, client: vim.lsp.Client)
@@ -110,7 +104,7 @@ end
 function M.ask(buf, method, params, callback)
   local client = M.need(buf)
   if client then
-    return request_of(client, buf, method, params, callback)
+    return M.request(client, buf, method, params, callback)
   end
 end
 
@@ -124,7 +118,7 @@ function M.command(clients, command, arguments, callback)
     local known = vim.tbl_get(client.server_capabilities, "executeCommandProvider", "commands") or {}
     if vim.list_contains(known, command) then
       local params = { command = command, arguments = arguments }
-      request_of(client, 0, "workspace/executeCommand", params, callback)
+      M.request(client, 0, "workspace/executeCommand", params, callback)
     else
       local text = "the server is too old for %s; update Diffill, then :Diffill restart"
       M.say(text:format(command), vim.log.levels.WARN)
@@ -139,22 +133,39 @@ function M.reason(text)
   return M.is_on() and text or text .. "; :Diffill toggle turns it on"
 end
 
---- Change settings of the running server, as a table below `diffill`.
+--- Have a running server take other settings.
+---@param client vim.lsp.Client
+---@param settings table
+local function push(client, settings)
+  client.settings = settings
+  client.config.settings = settings
+  client:notify("workspace/didChangeConfiguration", { settings = settings })
+  client:request("diffill/status", nil, function(err, status)
+    if not err then
+      require("diffill.status").changed(status, client.id)
+    end
+  end)
+end
+
+--- Change settings of the running servers, as a table below `diffill`.
 ---@param changes table
 function M.configure(changes)
   options.current.settings = vim.tbl_deep_extend("force", options.current.settings, changes)
   M.publish()
   require("diffill.ghost").forget()
   for _, client in ipairs(vim.lsp.get_clients({ name = M.name })) do
-    local settings = vim.tbl_deep_extend("force", client.settings or {}, { diffill = changes })
-    client.settings = settings
-    client.config.settings = settings
-    client:notify("workspace/didChangeConfiguration", { settings = settings })
-    client:request("diffill/status", nil, function(err, status)
-      if not err then
-        require("diffill.status").changed(status, client.id)
-      end
-    end)
+    push(client, vim.tbl_deep_extend("force", client.settings or {}, { diffill = changes }))
+  end
+end
+
+--- Hand the options on, also to the servers that run.
+function M.take_options()
+  M.publish()
+  local settings = vim.lsp.config[M.name].settings
+  for _, client in ipairs(vim.lsp.get_clients({ name = M.name })) do
+    if not vim.deep_equal(client.settings, settings) then
+      push(client, vim.deepcopy(settings))
+    end
   end
 end
 
@@ -181,15 +192,15 @@ function M.publish()
   vim.lsp.config(M.name, now)
 end
 
---- The file that the server's command names for its log; nil: what the server says is in Neovim's.
+--- The file that the server's command names for its log, `~` being the home folder, as the server
+--- takes it; nil: what the server says is in Neovim's.
 ---@return string?
 function M.log_file()
   local cmd = vim.lsp.config[M.name].cmd
   for index, word in ipairs(type(cmd) == "table" and cmd or {}) do
-    if word == "--log-file" then
-      return cmd[index + 1]
-    elseif vim.startswith(word, "--log-file=") then
-      return word:sub(#"--log-file=" + 1)
+    local file = word == "--log-file" and cmd[index + 1] or word:match("^%-%-log%-file=(.*)")
+    if file then
+      return vim.fs.normalize(file, { expand_env = false })
     end
   end
 end
@@ -227,6 +238,11 @@ function M.check_command(buf)
   end
 end
 
+--- Tell again of a command that cannot be run.
+function M.forget_missing()
+  said_missing = {}
+end
+
 --- A buffer is about to get another name, by which the server will know it: close it under the one it
 --- has, and open it under the new one, or, where that came to nothing, again.
 ---@param buf integer
@@ -245,87 +261,6 @@ function M.renaming(buf)
       vim.lsp.buf_attach_client(buf, client.id)
     end
   end)
-end
-
----@param client vim.lsp.Client
-function M.on_init(client)
-  started[client.id], M.ended = vim.uv.now(), nil
-  local version = (client.server_info or {}).version
-  local parsed = type(version) == "string" and vim.version.parse(version)
-  if parsed and vim.version.lt(parsed, M.oldest_server) then
-    M.say(
-      ("the server is version %s, this plugin needs %s or newer; update Diffill, then :Diffill restart"):format(
-        version,
-        M.oldest_server
-      ),
-      vim.log.levels.WARN
-    )
-  end
-end
-
---- The server's process has ended.
----@param code integer
----@param signal integer
----@param id integer
-function M.on_exit(code, signal, id)
-  local lived_ms = vim.uv.now() - (started[id] or vim.uv.now())
-  local answered = started[id] ~= nil
-  local wanted = asked_to_stop[id] or vim.v.exiting ~= vim.NIL or signal == SIGTERM
-  started[id], asked_to_stop[id] = nil, nil
-  require("diffill.status").gone(id)
-  if wanted or (code == 0 and signal == 0) then
-    return
-  end
-  local how = signal ~= 0 and ("by signal %d"):format(signal) or ("with code %d"):format(code)
-  M.ended = { how = how, answered = answered }
-  -- Twice, since Neovim itself forgets the client one turn of the loop later.
-  vim.schedule(vim.schedule_wrap(function()
-    if lived_ms < EARLY_MS or not options.current.restart or not M.is_enabled() then
-      M.say(
-        ("the server ended %s; :checkhealth diffill and :Diffill log say why, :Diffill restart tries again"):format(how),
-        vim.log.levels.ERROR
-      )
-    else
-      M.say(("the server ended %s and is started again"):format(how), vim.log.levels.WARN)
-      vim.lsp.enable(M.name)
-    end
-  end))
-end
-
---- Stop the server, if one runs, and start it.
-function M.restart()
-  said_missing, M.ended = {}, nil
-  local clients = vim.lsp.get_clients({ name = M.name, _uninitialized = true })
-  for _, client in ipairs(clients) do
-    asked_to_stop[client.id] = true
-    client:stop()
-  end
-  local function gone()
-    return vim.iter(clients):all(function(client)
-      return client:is_stopped()
-    end)
-  end
-  local patience, timer = 50, assert(vim.uv.new_timer()) -- five seconds, then by force
-  timer:start(
-    0,
-    100,
-    vim.schedule_wrap(function()
-      if timer:is_closing() then
-        return
-      end
-      if gone() then
-        timer:close()
-        vim.lsp.enable(M.name)
-        return
-      end
-      patience = patience - 1
-      if patience == 0 then
-        for _, client in ipairs(clients) do
-          client:stop(true)
-        end
-      end
-    end)
-  )
 end
 
 return M

@@ -1,15 +1,18 @@
 --- `:Diffill` and its sub-commands, with completion.
 
 local client_of = require("diffill.client")
+local life = require("diffill.life")
 
 local M = {}
 
 local DAY_MINUTES = 1440 -- the longest snooze of the server
 
-local function words(...)
-  local list = { ... }
-  return function()
-    return list
+--- The only word behind the command's name.
+---@param list string[]
+---@return fun(before: string[]): string[]
+local function one_of(list)
+  return function(before)
+    return #before == 0 and list or {}
   end
 end
 
@@ -19,6 +22,7 @@ end
 local function snooze(clients, minutes, done)
   client_of.command(clients, "diffill.snooze", { minutes }, function(status, client)
     require("diffill.status").changed(status, client.id)
+    life.snoozed(minutes)
     if done and client == clients[1] then
       done()
     end
@@ -26,8 +30,9 @@ local function snooze(clients, minutes, done)
 end
 
 ---@class diffill.Command
+---@field of_selection? boolean
 ---@field run fun(arguments: string[], command: table)
----@field complete? fun(): string[]
+---@field complete? fun(before: string[]): string[] what can follow the words behind the command's name
 
 ---@type table<string, diffill.Command>
 M.all = {
@@ -40,6 +45,7 @@ M.all = {
         local snoozed = vim.tbl_filter(function(client)
           return status.is_snoozed(client.id)
         end, vim.lsp.get_clients({ name = client_of.name }))
+        life.snoozed(0)
         snooze(snoozed, 0)
       end
       client_of.say(on and "suggestions are on" or "suggestions are off")
@@ -58,7 +64,7 @@ M.all = {
   log = {
     run = function()
       local file, noted = client_of.log_file(), vim.lsp.log.get_filename()
-      local ended = client_of.ended -- before its first answer: what it said then is not in its own log
+      local ended = life.ended -- before its first answer: what it said then is not in its own log
       if not file or (ended and not (ended.answered and vim.uv.fs_stat(file))) then
         file = noted
       end
@@ -71,12 +77,14 @@ M.all = {
     end,
   },
   rewrite = {
+    of_selection = true,
     run = function(arguments, command)
       require("diffill.rewrite").run(command, arguments[1])
     end,
-    complete = words("0.1", "0.3", "0.5", "0.8", "1.0"),
+    complete = one_of({ "0.1", "0.3", "0.5", "0.8", "1.0" }),
   },
   fill = {
+    of_selection = true,
     run = function(arguments, command)
       require("diffill.fill").run(command, arguments[1])
     end,
@@ -91,7 +99,13 @@ M.all = {
       require("diffill.fill").from_comment()
     end,
   },
+  cancel = {
+    run = function()
+      client_of.say(require("diffill.drafts").cancel_all() and "cancelled" or "nothing is under way")
+    end,
+  },
   pin = {
+    of_selection = true,
     run = function(arguments, command)
       local pins = require("diffill.pins")
       local buf = vim.api.nvim_get_current_buf()
@@ -100,14 +114,16 @@ M.all = {
         return
       end
       local range = require("diffill.place").selected(command)
-      if range[1] == range[3] and range[2] == range[4] then
+      if not range then
+        return
+      elseif range[1] == range[3] and range[2] == range[4] then
         client_of.say("there is no text to pin", vim.log.levels.WARN)
         return
       end
       local pinned = pins.toggle(buf, range)
       client_of.say(pinned and "pinned" or "not pinned any more")
     end,
-    complete = words("clear"),
+    complete = one_of({ "clear" }),
   },
   snooze = {
     run = function(arguments)
@@ -123,25 +139,29 @@ M.all = {
         end)
       end
     end,
-    complete = words("5", "30", "60", "0"),
+    complete = one_of({ "5", "30", "60", "0" }),
   },
   train = {
     run = function(arguments)
       require("diffill.train").run(arguments[1])
     end,
-    complete = function()
-      return require("diffill.train").verbs
+    complete = function(before)
+      return #before == 0 and require("diffill.train").verbs or {}
     end,
   },
   model = {
     run = function(arguments)
       require("diffill.models").run(arguments[1], arguments[2])
     end,
-    complete = function()
-      return require("diffill.models").verbs
+    complete = function(before)
+      local models = require("diffill.models")
+      if #before == 0 then
+        return models.verbs
+      end
+      return #before == 1 and vim.list_contains({ "select", "delete" }, before[1]) and models.names() or {}
     end,
   },
-  restart = { run = client_of.restart },
+  restart = { run = life.restart },
 }
 
 ---@return string[]
@@ -160,7 +180,7 @@ function M.run(command)
     client_of.say(("%s is no command; there are %s"):format(name, table.concat(M.names(), ", ")), vim.log.levels.ERROR)
     return
   end
-  found.run(arguments, command)
+  found.run(arguments, found.of_selection and require("diffill.place").with_selection(command) or command)
 end
 
 ---@param lead string
@@ -168,11 +188,10 @@ end
 ---@return string[]
 function M.complete(lead, line)
   local before = vim.split(line:sub(1, #line - #lead):gsub("^.-Dif%a*%s+", ""), "%s+", { trimempty = true })
-  local known = {}
-  if #before == 0 then
-    known = M.names()
-  elseif #before == 1 and M.all[before[1]] and M.all[before[1]].complete then
-    known = M.all[before[1]].complete()
+  local known, name = M.names(), table.remove(before, 1)
+  if name then
+    local command = M.all[name]
+    known = command and command.complete and command.complete(before) or {}
   end
   return vim.tbl_filter(function(word)
     return vim.startswith(word, lead)

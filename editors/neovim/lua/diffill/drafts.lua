@@ -1,9 +1,11 @@
---- Drafts: what the model has unmasked of a request so far, as virtual text until the answer.
+--- Requests for rewrites and fills, and their drafts: what the model has unmasked so far, as virtual
+--- text until the answer.
 ---
 --- A draft is the value of `$/progress` under the request's token (docs/lsp-extensions.md) and
 --- takes the place of the one before. Invariants: a draft never edits the text nor its undo
 --- history; no mark is left after the result, an error, a cancel, a change of the text or the end
---- of the server; a buffer shows the drafts of its newest request only.
+--- of the server; a buffer shows the drafts of its newest request only; of a request that was
+--- cancelled, by a person or by a newer one of its kind, nothing more is heard.
 
 local client_of = require("diffill.client")
 local edit = require("diffill.edit")
@@ -22,13 +24,18 @@ local OPEN, NOT_YET = "▒", "…" -- as in VS Code
 ---@field texts (string|integer)[][] of each range: text, and numbers of open slots
 ---@field done number
 
----@class diffill.Drafting
+---@class diffill.Asked
+---@field buf integer
+---@field method string
+---@field under_way boolean
+---@field dropped boolean whether nobody wants its answer any more
 ---@field token string
 ---@field client integer?
 ---@field request integer?
 ---@field elsewhere? fun(draft: diffill.Draft?): boolean
 
-local drafting = {} ---@type table<integer, diffill.Drafting> by buffer
+local under_way = {} ---@type table<diffill.Asked, boolean>
+local drafting = {} ---@type table<integer, diffill.Asked> whose drafts are shown, by buffer
 local asked = 0
 
 --- What a range would hold, with a sign for every open slot, or for a hole whose turn has not come.
@@ -78,17 +85,59 @@ local function clear(buf)
 end
 
 --- No draft of this request is shown from now on.
----@param buf integer
----@param one diffill.Drafting
-local function finish(buf, one)
-  if drafting[buf] ~= one then
+---@param one diffill.Asked
+local function hide(one)
+  if drafting[one.buf] ~= one then
     return
   end
-  drafting[buf] = nil
-  clear(buf)
+  drafting[one.buf] = nil
+  clear(one.buf)
   if one.elsewhere then
     one.elsewhere(nil)
   end
+end
+
+--- The request has ended.
+---@param one diffill.Asked
+local function finish(one)
+  one.under_way, under_way[one] = false, nil
+  hide(one)
+end
+
+--- End a request that may be under way.
+---@param one diffill.Asked?
+function M.cancel(one)
+  if not one or not one.under_way then
+    return
+  end
+  one.dropped = true
+  finish(one)
+  local client = one.client and vim.lsp.get_client_by_id(one.client)
+  if client and one.request then
+    client:cancel_request(one.request)
+  end
+end
+
+--- End all that is under way, in whatever buffer.
+---@return boolean whether there was something
+function M.cancel_all()
+  local all = vim.tbl_keys(under_way)
+  vim.iter(all):each(M.cancel)
+  return #all > 0
+end
+
+--- Show the drafts of a request in its buffer.
+---@param one diffill.Asked
+local function watch(one)
+  if drafting[one.buf] then
+    hide(drafting[one.buf])
+  end
+  drafting[one.buf] = one
+  local function over()
+    hide(one)
+    return true -- listens no longer
+  end
+  api.nvim_buf_attach(one.buf, false, { on_lines = over, on_reload = over, on_detach = over })
 end
 
 --- Ask as `client.ask` does, and show the drafts until the answer. `elsewhere` may show a draft in
@@ -99,30 +148,37 @@ end
 ---@param params table
 ---@param callback fun(result: any, client: vim.lsp.Client)
 ---@param elsewhere? fun(draft: diffill.Draft?): boolean
+---@return diffill.Asked
 function M.ask(buf, method, params, callback, elsewhere)
-  if not options.current.drafts then
-    client_of.ask(buf, method, params, callback)
-    return
+  for _, older in ipairs(vim.tbl_keys(under_way)) do
+    if older.buf == buf and older.method == method then
+      M.cancel(older)
+    end
   end
   asked = asked + 1
-  local one = { token = TOKEN .. asked, elsewhere = elsewhere }
-  if drafting[buf] then
-    finish(buf, drafting[buf])
+  local one = {
+    buf = buf,
+    method = method,
+    under_way = true,
+    dropped = false,
+    token = TOKEN .. asked,
+    elsewhere = elsewhere,
+  }
+  under_way[one] = true
+  if options.current.drafts then
+    watch(one)
+    params.partialResultToken = one.token
   end
-  drafting[buf] = one
-  local function over()
-    finish(buf, one)
-    return true -- listens no longer
-  end
-  api.nvim_buf_attach(buf, false, { on_lines = over, on_reload = over, on_detach = over })
-  params.partialResultToken = one.token
   one.client, one.request = client_of.ask(buf, method, params, function(result, client)
-    over()
-    callback(result, client)
+    if not one.dropped then
+      finish(one)
+      callback(result, client)
+    end
   end)
   if not one.request then
-    over()
+    finish(one)
   end
+  return one
 end
 
 --- Take a `$/progress`; false if it is none of ours.
@@ -148,16 +204,15 @@ function M.take(params, client)
 end
 
 -- A cancel and an error have no callback, and neither has a server that ends.
-local group = api.nvim_create_augroup("diffill.drafts", {})
 api.nvim_create_autocmd({ "LspRequest", "LspDetach" }, {
-  group = group,
+  group = api.nvim_create_augroup("diffill.drafts", {}),
   callback = function(event)
-    local one, data = drafting[event.buf], event.data
-    if not one or one.client ~= data.client_id then
-      return
-    end
-    if event.event == "LspDetach" or (one.request == data.request_id and data.request.type ~= "pending") then
-      finish(event.buf, one)
+    local data, left = event.data, event.event == "LspDetach"
+    for _, one in ipairs(vim.tbl_keys(under_way)) do
+      local ended = left and one.buf == event.buf or not left and one.request == data.request_id
+      if one.client == data.client_id and ended and (left or data.request.type ~= "pending") then
+        finish(one)
+      end
     end
   end,
 })

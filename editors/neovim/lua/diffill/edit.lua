@@ -21,14 +21,8 @@ local M = {}
 ---@field replaced string the bytes after the cursor that it takes the place of
 ---@field after string what stays to the right of both
 
----@class diffill.Pending
----@field plan diffill.Plan
----@field buf integer
----@field line string
----@field done? fun()
-
---- What waits for its keys, taken by `apply_pending`.
-local pending ---@type diffill.Pending?
+--- What waits for its keys, taken by `run_pending`.
+local pending ---@type fun()?
 
 ---@param text string
 ---@param index integer 0-based byte offset
@@ -144,41 +138,66 @@ function M.rest(item, plan)
   return vim.tbl_extend("force", item, { row = item.row + lines, text = text, dropped = dropped })
 end
 
---- Put the pending plan into the buffer; called between two undo breaks. CTRL-G has ended a completion
---- by then, and what listens to that may have changed the text: the cursor has moved along with its
---- line, and where the line is another one, nothing is done.
-function M.apply_pending()
-  local one = pending
+--- Do what waits; called between two undo breaks.
+function M.run_pending()
+  local change = pending
   pending = nil
-  if not one or vim.api.nvim_get_current_buf() ~= one.buf or not vim.bo[one.buf].modifiable then
-    return
+  if change then
+    change()
   end
-  local plan, row = one.plan, vim.api.nvim_win_get_cursor(0)[1] - 1
-  if vim.api.nvim_win_get_cursor(0)[2] ~= plan.col or vim.api.nvim_get_current_line() ~= one.line then
-    return
+end
+
+---@param change fun()
+local function between_breaks(change)
+  pending = change
+  -- CTRL-G u ends the step of what was typed before, and begins another for what follows.
+  local keys = vim.keycode("<C-g>u<Cmd>lua require('diffill.edit').run_pending()<CR><C-g>u")
+  vim.api.nvim_feedkeys(keys, "ni", false)
+end
+
+--- Change a buffer in an undo step of its own, also while a person types in it. CTRL-G has ended a
+--- completion by then, and what listens to that may have changed the text.
+---@param buf integer
+---@param change fun()
+function M.as_step(buf, change)
+  if vim.api.nvim_get_current_buf() == buf and vim.api.nvim_get_mode().mode:match("^[iR]") then
+    between_breaks(change)
+  else
+    change()
   end
-  local lines = vim.split(M.text(plan.insert, one.line), "\n", { plain = true })
-  vim.api.nvim_buf_set_text(0, row, plan.col, row, plan.col + #plan.replaced, lines)
-  local last = #lines[#lines] + (#lines == 1 and plan.col or 0)
-  vim.api.nvim_win_set_cursor(0, { row + #lines, last })
-  if one.done then
-    one.done()
+end
+
+--- Put a plan into the buffer and the line that it was made for: the cursor may have moved along with
+--- that; where it is in another one, nothing is done.
+---@param plan diffill.Plan
+---@param buf integer
+---@param line string
+---@return boolean
+local function put(plan, buf, line)
+  if vim.api.nvim_get_current_buf() ~= buf or not vim.bo[buf].modifiable then
+    return false
   end
+  local row, col = unpack(vim.api.nvim_win_get_cursor(0))
+  if col ~= plan.col or vim.api.nvim_get_current_line() ~= line then
+    return false
+  end
+  local lines = vim.split(M.text(plan.insert, line), "\n", { plain = true })
+  vim.api.nvim_buf_set_text(0, row - 1, col, row - 1, col + #plan.replaced, lines)
+  local last = #lines[#lines] + (#lines == 1 and col or 0)
+  vim.api.nvim_win_set_cursor(0, { row - 1 + #lines, last })
+  return true
 end
 
 --- Carry a plan out as one undo step of its own, however it is called: also from an `<expr>` map.
 ---@param plan diffill.Plan
 ---@param done? fun() called once the text is there
 function M.apply(plan, done)
-  pending = {
-    plan = plan,
-    buf = vim.api.nvim_get_current_buf(),
-    line = vim.api.nvim_get_current_line(),
-    done = done,
-  }
-  -- CTRL-G u ends the step of what was typed before, and begins another for what follows.
-  local keys = vim.keycode("<C-g>u<Cmd>lua require('diffill.edit').apply_pending()<CR><C-g>u")
-  vim.api.nvim_feedkeys(keys, "ni", false)
+  local buf, line = vim.api.nvim_get_current_buf(), vim.api.nvim_get_current_line()
+  between_breaks(function()
+    if put(plan, buf, line) and done then
+      done()
+    end
+  end)
 end
 
 return M

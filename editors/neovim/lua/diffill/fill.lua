@@ -3,6 +3,7 @@
 --- Holes are what the marker says, or, with a range, the selection; lines are written at the cursor.
 --- Invariant: the edits are applied to the text they were made for, all of them or none.
 
+local between = require("diffill.between")
 local client_of = require("diffill.client")
 local drafts = require("diffill.drafts")
 local edit = require("diffill.edit")
@@ -24,7 +25,7 @@ local function edits_of(result)
 end
 
 --- Apply edits. Neovim takes every CR out of what is inserted; where the lines of the buffer show theirs,
---- new ones get one.
+--- new ones get one. What is pinned inside an edit keeps its pin.
 ---@param buf integer
 ---@param edits lsp.TextEdit[]
 ---@param encoding string
@@ -33,10 +34,13 @@ local function apply(buf, edits, encoding)
     local row = one.range.start.line
     return api.nvim_buf_get_lines(buf, row, row + 1, false)[1] or ""
   end
-  local shows_cr = vim.iter(edits):any(function(one)
-    return vim.endswith(line_of(one), "\r")
+  local function pinned(one)
+    return pins.inside(buf, place.from_lsp(buf, one.range, encoding))
+  end
+  local plain = vim.iter(edits):all(function(one)
+    return not vim.endswith(line_of(one), "\r") and #pinned(one) == 0
   end)
-  if not shows_cr then
+  if plain then
     vim.lsp.util.apply_text_edits(edits, buf, encoding)
     return
   end
@@ -46,8 +50,7 @@ local function apply(buf, edits, encoding)
   end)
   for _, one in ipairs(edits) do
     local range = place.from_lsp(buf, one.range, encoding)
-    local lines = vim.split(edit.text(one.newText, line_of(one)), "\n", { plain = true })
-    api.nvim_buf_set_text(buf, range[1], range[2], range[3], range[4], lines)
+    between.replace(buf, range, pinned(one), edit.text(one.newText, line_of(one)))
   end
 end
 
@@ -68,13 +71,17 @@ local function ask(buf, client, method, params, nothing, done)
     if #edits == 0 then
       local why = type(result) == "table" and type(result.reason) == "string" and result.reason
       client_of.say("nothing was filled: " .. client_of.reason(why or nothing))
-    elseif not snapshot.holds(before) then
-      client_of.say("the text has changed since the fill was asked for; ask again", vim.log.levels.WARN)
-    elseif client_of.may_edit(buf) then
-      apply(buf, edits, client.offset_encoding)
-      local why = type(result.reason) == "string" and "; " .. result.reason or ""
-      client_of.say(done(edits) .. why)
+      return
     end
+    edit.as_step(buf, function()
+      if not snapshot.holds(before) then
+        client_of.say("the text has changed since the fill was asked for; ask again", vim.log.levels.WARN)
+      elseif client_of.may_edit(buf) then
+        apply(buf, edits, client.offset_encoding)
+        local why = type(result.reason) == "string" and "; " .. result.reason or ""
+        client_of.say(done(edits) .. why)
+      end
+    end)
   end)
 end
 
@@ -90,6 +97,9 @@ function M.run(command, marker)
   local params = { textDocument = { uri = vim.uri_from_bufnr(buf) } }
   if command.range > 0 then
     local range, encoding = place.selected(command), client.offset_encoding
+    if not range then
+      return
+    end
     params.holes = { place.to_lsp(buf, range, encoding) }
     local kept = vim.tbl_map(function(pin)
       return place.to_lsp(buf, pin, encoding)

@@ -25,6 +25,7 @@ local INVOKED, AUTOMATIC = 1, 2
 ---@field index integer the item that is shown
 ---@field counting boolean show "2/3" at its end
 ---@field chosen boolean a person turned to the shown item, or asked for it
+---@field rest boolean the shown item is what is left of one that was accepted in part
 ---@field asked string? the place that was asked for last
 ---@field request integer? id of the request under way
 ---@field client integer? its client
@@ -84,7 +85,7 @@ end
 
 local function clear(state)
   cancel(state)
-  state.items, state.counting, state.chosen = {}, false, false
+  state.items, state.counting, state.chosen, state.rest = {}, false, false, false
   paint.clear(state.buf)
 end
 
@@ -101,11 +102,15 @@ local function read(result)
 end
 
 --- Take an answer that nobody asked for: what was chosen stays while it fits, among what is
---- offered now if it is offered again.
+--- offered now if it is offered again; so does the rest of what was accepted in part, if nothing is.
 ---@param state diffill.Ghost
 ---@param items diffill.Item[]
 local function take(state, items)
   local shown = state.items[state.index]
+  if state.rest and #items == 0 and plan_of(state) then
+    return
+  end
+  state.rest = false
   state.counting, state.chosen = false, state.chosen and plan_of(state) ~= nil
   if not state.chosen then
     state.items, state.index = items, 1
@@ -117,6 +122,17 @@ local function take(state, items)
       return
     end
   end
+end
+
+--- Say why there is nothing for a person who asked.
+---@param state diffill.Ghost
+---@param client vim.lsp.Client
+local function say_why(state, client)
+  local params = { textDocument = { uri = vim.uri_from_bufnr(state.buf) } }
+  client:request("diffill/explainLast", params, function(err, trail)
+    local why = not err and type(trail) == "table" and type(trail.message) == "string" and trail.message
+    client_of.say("nothing is suggested here: " .. client_of.reason(why or ":Diffill explain may say why"))
+  end, state.buf)
 end
 
 ---@param state diffill.Ghost
@@ -143,7 +159,10 @@ local function ask(state, kind)
     local items = read(result)
     if kind == INVOKED then
       state.items, state.index = items, 1
-      state.counting, state.chosen = true, true
+      state.counting, state.chosen, state.rest = true, true, false
+      if #items == 0 then
+        say_why(state, client)
+      end
     else
       take(state, items)
     end
@@ -162,7 +181,7 @@ end
 
 ---@param state diffill.Ghost
 local function moved(state)
-  if options.ghost(state.buf) ~= "own" then
+  if options.ghost(state.buf) ~= "own" or vim.b[state.buf].diffill_enabled == false then
     if state.asked ~= key(state.buf) then -- else it is told late of what was typed before
       clear(state)
     end
@@ -178,7 +197,7 @@ end
 ---@param buf integer
 function M.attach(buf)
   M.detach(buf)
-  local state = { buf = buf, items = {}, index = 1, counting = false, chosen = false }
+  local state = { buf = buf, items = {}, index = 1, counting = false, chosen = false, rest = false }
   states[buf] = state
   local group = api.nvim_create_augroup("diffill.ghost." .. buf, {})
   api.nvim_create_autocmd({ "InsertEnter", "CursorMovedI", "TextChangedI", "TextChangedP" }, {
@@ -284,7 +303,7 @@ function M.accept(unit)
   local item, part, chosen = state.items[state.index], edit.part(plan, unit), state.chosen
   clear(state)
   if part ~= plan then
-    state.items, state.index, state.chosen = { edit.rest(item, part) }, 1, chosen
+    state.items, state.index, state.chosen, state.rest = { edit.rest(item, part) }, 1, chosen, true
   end
   edit.apply(part)
   return true

@@ -2,6 +2,7 @@
 
 local client_of = require("diffill.client")
 local diffill = require("diffill")
+local life = require("diffill.life")
 local options = require("diffill.options")
 
 local M = {}
@@ -83,8 +84,8 @@ local function check_client(client)
 end
 
 local function check_clients()
-  if client_of.ended then
-    health.error(("the server ended %s"):format(client_of.ended.how), {
+  if life.ended then
+    health.error(("the server ended %s"):format(life.ended.how), {
       ":Diffill log has its last words.",
       ":Diffill restart tries again.",
     })
@@ -92,7 +93,7 @@ local function check_clients()
   local clients = vim.lsp.get_clients({ name = client_of.name })
   if #clients == 0 and not client_of.is_enabled() then
     health.warn("the server is not enabled", 'Call vim.lsp.enable("diffill").')
-  elseif #clients == 0 and not client_of.ended then
+  elseif #clients == 0 and not life.ended then
     health.info("no server runs yet; it starts with the first file in a language it knows")
   end
   vim.iter(clients):each(check_client)

@@ -11,14 +11,15 @@ local M = {}
 
 M.version = "0.1.0"
 
---- Options over the defaults. Not needed where the defaults are right.
+--- Options over the defaults. Not needed where the defaults are right. Servers that run take the new
+--- settings; `cmd` is for the next one.
 ---@param given table?
 function M.setup(given)
   local problems = options.take(given)
   if #problems > 0 then
     client.say("setup: " .. table.concat(problems, "; "), vim.log.levels.WARN)
   end
-  client.publish()
+  client.take_options()
   ghost.forget()
 end
 
@@ -29,7 +30,7 @@ function M.attach(buf)
   if mode == "off" then
     return
   end
-  if mode == "native" then
+  if mode == "native" and vim.b[buf].diffill_enabled ~= false then
     native.attach(buf)
   end
   ghost.attach(buf)

@@ -1,9 +1,12 @@
 --- `:Diffill model`: the base model and what tuning has made of it, and which one is used.
 
 local client_of = require("diffill.client")
+local roots = require("diffill.roots")
 local show = require("diffill.show")
 
 local M = {}
+
+local COMPLETION_MS = 1000 -- how long a key may wait for names
 
 M.verbs = { "list", "select", "base", "delete" }
 
@@ -27,10 +30,11 @@ function M.entries(result)
   return entries
 end
 
+---@param client vim.lsp.Client
 ---@param name string?
-local function select(name)
-  client_of.ask(0, "diffill/model/select", { name = name or vim.NIL }, function(result)
-    local what = name or "the base model"
+local function select(client, name)
+  client_of.request(client, 0, "diffill/model/select", { name = name or vim.NIL }, function(result)
+    local what = (name or "the base model") .. roots.where(client)
     if type(result.notServed) == "string" then
       client_of.say(("%s is chosen, but not used: %s"):format(what, result.notServed), vim.log.levels.WARN)
     else
@@ -39,11 +43,51 @@ local function select(name)
   end)
 end
 
+---@param client vim.lsp.Client
 ---@param name string
-local function delete(name)
-  client_of.ask(0, "diffill/model/delete", { name = name }, function()
-    client_of.say(("%s is deleted"):format(name))
+local function delete(client, name)
+  client_of.request(client, 0, "diffill/model/delete", { name = name }, function()
+    client_of.say(("%s%s is deleted"):format(name, roots.where(client)))
   end)
+end
+
+--- Show what there is, to read or to choose from.
+---@param client vim.lsp.Client
+---@param to_choose boolean
+local function offer(client, to_choose)
+  local buf = vim.api.nvim_get_current_buf()
+  client_of.request(client, 0, "diffill/model/list", vim.empty_dict(), function(result)
+    local entries = M.entries(result)
+    local function text(entry)
+      return entry.text
+    end
+    if not to_choose then
+      local lines = vim.tbl_map(text, entries)
+      if type(result.problem) == "string" then
+        lines[#lines + 1] = "not served: " .. result.problem
+      end
+      show.lines(buf, "models" .. roots.where(client), lines)
+      return
+    end
+    show.when_free(buf, "the choice of a model", function()
+      vim.ui.select(entries, { prompt = "Model", format_item = text }, function(chosen)
+        if chosen then
+          select(client, chosen.name)
+        end
+      end)
+    end)
+  end)
+end
+
+--- The names that a command for one can be given; none where it is not clear whose.
+---@return string[]
+function M.names()
+  local all = vim.lsp.get_clients({ name = client_of.name })
+  local client = client_of.get(0) or (#all == 1 and all[1] or nil)
+  local answer = client and client:request_sync("diffill/model/list", vim.empty_dict(), COMPLETION_MS, 0)
+  return vim.tbl_map(function(adapter)
+    return adapter.name
+  end, vim.tbl_get(answer or {}, "result", "adapters") or {})
 end
 
 ---@param verb string?
@@ -51,38 +95,20 @@ end
 function M.run(verb, name)
   if not vim.list_contains(M.verbs, verb) then
     client_of.say("model: one of " .. table.concat(M.verbs, ", "), vim.log.levels.ERROR)
-  elseif verb == "base" then
-    select(nil)
-  elseif verb == "select" and name then
-    select(name)
+    return
   elseif verb == "delete" and not name then
     client_of.say("model delete: name the tuning; :Diffill model list has them", vim.log.levels.ERROR)
-  elseif verb == "delete" then
-    delete(name --[[@as string]])
-  else
-    local buf = vim.api.nvim_get_current_buf()
-    client_of.ask(0, "diffill/model/list", vim.empty_dict(), function(result)
-      local entries = M.entries(result)
-      local function text(entry)
-        return entry.text
-      end
-      if verb == "list" then
-        local lines = vim.tbl_map(text, entries)
-        if type(result.problem) == "string" then
-          lines[#lines + 1] = "not served: " .. result.problem
-        end
-        show.lines(buf, "models", lines)
-        return
-      end
-      show.when_free(buf, "the choice of a model", function()
-        vim.ui.select(entries, { prompt = "Model", format_item = text }, function(chosen)
-          if chosen then
-            select(chosen.name)
-          end
-        end)
-      end)
-    end)
+    return
   end
+  roots.choose(function(client)
+    if verb == "delete" then
+      delete(client, name --[[@as string]])
+    elseif verb == "base" or verb == "select" and name then
+      select(client, verb == "select" and name or nil)
+    else
+      offer(client, verb == "select")
+    end
+  end)
 end
 
 return M

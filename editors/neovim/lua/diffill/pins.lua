@@ -1,7 +1,8 @@
 --- Pinned text: what a rewrite or a fill should leave as it is.
 ---
---- Pins are marks in the buffer, so they move with the text. They are sent with each request;
---- whether a rewrite kept them is checked in the preview, since a server may not know them.
+--- Pins are marks in the buffer, so they move with the text; one that is read again from its file is
+--- another text, and has none. They are sent with each request; whether a rewrite kept them is
+--- checked in the preview, since a server may not know them.
 
 local M = {}
 local api = vim.api
@@ -52,6 +53,14 @@ end
 function M.clear(buf)
   api.nvim_buf_clear_namespace(buf, namespace, 0, -1)
 end
+
+-- A buffer that is read again: Neovim leaves the marks where they stood.
+api.nvim_create_autocmd("BufReadPost", {
+  group = api.nvim_create_augroup("diffill.pins", {}),
+  callback = function(event)
+    M.clear(event.buf)
+  end,
+})
 
 --- The pins inside a range; only these mean something to a request for it.
 ---@param buf integer

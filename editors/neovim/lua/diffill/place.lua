@@ -1,11 +1,27 @@
 --- The range a command is meant for, and ranges as the protocol counts them.
 
+local client_of = require("diffill.client")
+
 local M = {}
 local api = vim.api
+local BLOCK = vim.keycode("<C-v>")
 
---- The selection, the lines of a command's range, or the text of the cursor's line.
+--- A command with the selection for its range, where a `<Cmd>` map runs it in visual mode, which ends.
 ---@param command table what `nvim_create_user_command` passes
----@return diffill.Range
+---@return table
+function M.with_selection(command)
+  if command.range > 0 or not vim.list_contains({ "v", "V", BLOCK }, vim.fn.mode()) then
+    return command
+  end
+  vim.cmd.normal({ vim.keycode("<Esc>"), bang = true })
+  local from, to = api.nvim_buf_get_mark(0, "<"), api.nvim_buf_get_mark(0, ">")
+  return vim.tbl_extend("force", command, { range = 2, line1 = from[1], line2 = to[1] })
+end
+
+--- The selection, the lines of a command's range, or the text of the cursor's line. nil: what is
+--- selected is no such range, which is said.
+---@param command table what `with_selection` gives
+---@return diffill.Range?
 function M.selected(command)
   local buf = api.nvim_get_current_buf()
   local first, last = command.line1 - 1, command.line2 - 1
@@ -14,7 +30,10 @@ function M.selected(command)
   if command.range == 2 then
     local from, to = api.nvim_buf_get_mark(buf, "<"), api.nvim_buf_get_mark(buf, ">")
     local visual = from[1] == command.line1 and to[1] == command.line2
-    if visual and vim.fn.visualmode() == "v" then
+    if visual and vim.fn.visualmode() == BLOCK then
+      client_of.say("a block is selected; select the text by v or by V", vim.log.levels.WARN)
+      return nil
+    elseif visual and vim.fn.visualmode() == "v" then
       -- The mark stands on the first byte of the last character, or right of it.
       local right_of_it = vim.o.selection == "exclusive" and not vim.deep_equal(from, to)
       local stop = math.min(to[2] + (right_of_it and 0 or 1), #line)

@@ -4,6 +4,7 @@
 --- or nothing, when that is a draft or the text has changed since; it is one undo step; a range is
 --- only used with the text it was made for.
 
+local between = require("diffill.between")
 local client_of = require("diffill.client")
 local drafts = require("diffill.drafts")
 local edit = require("diffill.edit")
@@ -24,6 +25,8 @@ local CHANGED = "the text has changed since the rewrite was made; ask again"
 ---@field before diffill.Snapshot its text when the rewrites were made
 ---@field range diffill.Range
 ---@field strength number
+---@field wanted number the strength that was asked for last
+---@field request diffill.Asked?
 ---@field rewrites table[]
 ---@field index integer
 ---@field draft diffill.Draft? what the window shows instead of a rewrite
@@ -102,9 +105,8 @@ local function apply(preview)
   if not client_of.may_edit(preview.buf) then
     return
   end
-  local range = preview.range
-  local lines = vim.split(preview.rewrites[preview.index].text, "\n", { plain = true })
-  api.nvim_buf_set_text(preview.buf, range[1], range[2], range[3], range[4], lines)
+  local buf, range = preview.buf, preview.range
+  between.replace(buf, range, pins.inside(buf, range), preview.rewrites[preview.index].text)
 end
 
 local open ---@type fun(preview: diffill.Preview)
@@ -131,7 +133,9 @@ local function open_window(preview)
         client_of.say(CHANGED, vim.log.levels.WARN)
         return
       end
-      M.ask(preview, math.min(math.max(preview.strength + step, 0.1), 1))
+      local last = preview.request
+      local from = last and last.under_way and preview.wanted or preview.strength
+      M.ask(preview, math.min(math.max(from + step, 0.1), 1))
     end
   end
   map({ "<CR>", "a" }, function()
@@ -141,6 +145,10 @@ local function open_window(preview)
   map({ "p", "<S-Tab>" }, turn(-1), "Previous rewrite")
   map({ "+" }, stronger(STRENGTH_STEP), "A stronger rewrite")
   map({ "-" }, stronger(-STRENGTH_STEP), "A weaker rewrite")
+  map({ "q", "<Esc>" }, function()
+    drafts.cancel(preview.request)
+    show.close(shown)
+  end, "Abort")
 end
 
 open = function(preview)
@@ -193,7 +201,8 @@ function M.ask(preview, strength)
     end
     return true
   end
-  drafts.ask(buf, METHOD, params, function(result)
+  preview.wanted = strength
+  preview.request = drafts.ask(buf, METHOD, params, function(result)
     if not result or #(result.rewrites or {}) == 0 then
       client_of.say("no rewrite: " .. client_of.reason(tostring(result and result.reason or "the server gave none")))
     elseif not snapshot.holds(before) then
@@ -221,7 +230,10 @@ function M.run(command, word)
     return
   end
   local buf = api.nvim_get_current_buf()
-  M.ask({ buf = buf, range = place.selected(command), rewrites = {}, index = 1 }, strength)
+  local range = place.selected(command)
+  if range then
+    M.ask({ buf = buf, range = range, rewrites = {}, index = 1 }, strength)
+  end
 end
 
 return M

@@ -8,6 +8,7 @@ local client_of = require("diffill.client")
 local M = {}
 local api = vim.api
 local group = api.nvim_create_augroup("diffill.show", {})
+local waiting = {} ---@type table<string, integer> autocommands, by buffer and what waits there
 
 ---@class diffill.Window
 ---@field buf integer
@@ -72,35 +73,45 @@ local function is_free(buf)
 end
 
 --- Open a window now, or, once that is said, when the person is back in normal mode in the buffer
---- that it was asked for in. Of several that wait, the last one comes.
+--- that it was asked for in. What waits gives way only to a newer one of its kind, in its buffer.
 ---@param buf integer
 ---@param what string
 ---@param open fun()
 function M.when_free(buf, what, open)
-  api.nvim_clear_autocmds({ group = group })
   if in_command_line_window() and api.nvim_get_current_buf() == buf then
     buf = vim.fn.winbufnr(vim.fn.winnr("#")) -- asked for there; it is gone soon
   end
+  local key = buf .. what
+  local function forget()
+    if waiting[key] then
+      api.nvim_del_autocmd(waiting[key])
+      waiting[key] = nil
+    end
+  end
+  forget()
   if is_free(buf) then
     open()
     return
   end
   client_of.say(("%s is ready; it opens in normal mode, in the buffer it was asked for in"):format(what))
-  local waits = true
-  api.nvim_create_autocmd("SafeState", {
+  local this
+  this = api.nvim_create_autocmd("SafeState", {
     group = group,
     callback = function()
       -- No window is opened while an event of Neovim's runs.
       vim.schedule(function()
-        if waits and is_free(buf) then
-          waits = false
-          api.nvim_clear_autocmds({ group = group })
+        if waiting[key] ~= this then
+          return
+        elseif not api.nvim_buf_is_valid(buf) then
+          forget()
+        elseif is_free(buf) then
+          forget()
           open()
         end
       end)
-      return not waits or not api.nvim_buf_is_valid(buf)
     end,
   })
+  waiting[key] = this
 end
 
 ---@param title string

@@ -4,6 +4,7 @@
 --- `:Diffill status` and after a setting was changed, the rest follows its notifications.
 
 local client_of = require("diffill.client")
+local roots = require("diffill.roots")
 local show = require("diffill.show")
 
 local M = {}
@@ -11,14 +12,13 @@ local M = {}
 ---@class diffill.Told
 ---@field status? table what the server said last
 ---@field training? string
----@field snoozed_until integer
 
 local all = {} ---@type table<integer, diffill.Told> by client
 
 ---@param client integer
 ---@return diffill.Told
 local function of(client)
-  all[client] = all[client] or { snoozed_until = 0 }
+  all[client] = all[client] or {}
   return all[client]
 end
 
@@ -33,20 +33,19 @@ end
 ---@param status table
 ---@param client integer
 function M.changed(status, client)
-  local told = of(client)
-  told.status = status
-  told.snoozed_until = vim.uv.now() + (status.snoozedForS or 0) * 1000
+  of(client).status = status
   if status.kind == "Inactive" then
     require("diffill.ghost").forget(client)
   end
   redraw()
 end
 
---- Whether a server is snoozed, as far as it has said.
+--- Whether a server is snoozed. It tells when that is over.
 ---@param client integer
 ---@return boolean
 function M.is_snoozed(client)
-  return vim.uv.now() < of(client).snoozed_until
+  local status = of(client).status
+  return status ~= nil and (status.snoozedForS or 0) > 0
 end
 
 --- A server has ended.
@@ -76,11 +75,10 @@ function M.line()
   local word = words[last and last.kind or ""] or "on"
   if told.training then
     word = told.training
-  elseif not client_of.is_on() then
+  elseif not client_of.is_on() or vim.b.diffill_enabled == false then
     word = "off"
-  elseif last and (last.snoozedForS or 0) > 0 then
-    -- Nobody tells when the time is over.
-    word = M.is_snoozed(client.id) and "snoozed" or "on"
+  elseif M.is_snoozed(client.id) then
+    word = "snoozed"
   end
   return "diffill " .. word
 end
@@ -117,9 +115,9 @@ end
 
 function M.show()
   local buf = vim.api.nvim_get_current_buf()
-  client_of.ask(0, "diffill/status", nil, function(status, client)
+  roots.ask("diffill/status", nil, function(status, client)
     M.changed(status, client.id)
-    show.lines(buf, "status", M.lines(status))
+    show.lines(buf, "status" .. roots.where(client), M.lines(status))
   end)
 end
 

@@ -4,6 +4,7 @@
 --- are left alone.
 
 local client_of = require("diffill.client")
+local roots = require("diffill.roots")
 local show = require("diffill.show")
 local status = require("diffill.status")
 
@@ -47,14 +48,14 @@ function M.progress(event, client)
   if type(event) ~= "table" or type(event.event) ~= "string" then
     return
   end
-  local kind = event.event
+  local kind, where = event.event, roots.where(vim.lsp.get_client_by_id(client))
   if kind == "warning" then
-    client_of.say("tuning: " .. tostring(event.message), vim.log.levels.WARN)
+    client_of.say("tuning: " .. tostring(event.message) .. where, vim.log.levels.WARN)
   elseif kind == "done" or kind == "stopped" or kind == "failed" then
     status.training(nil, client)
     -- Of a run that nobody asked for only what it made is news.
     if event.byItself ~= true or type(event.adapter) == "string" then
-      client_of.say(ending(event), kind == "failed" and vim.log.levels.ERROR or nil)
+      client_of.say(ending(event) .. where, kind == "failed" and vim.log.levels.ERROR or nil)
     end
   else
     local share = event.progress
@@ -106,13 +107,13 @@ function M.run(verb)
     return
   end
   local buf = vim.api.nvim_get_current_buf()
-  client_of.ask(0, "diffill/train/" .. verb, vim.empty_dict(), function(result)
+  roots.ask("diffill/train/" .. verb, vim.empty_dict(), function(result, client)
     if verb == "plan" then
-      show.lines(buf, "train plan", M.plan_lines(result))
+      show.lines(buf, "train plan" .. roots.where(client), M.plan_lines(result))
     elseif verb == "start" then
       client_of.say(("tuning on %s has begun; :Diffill train status tells how far it is"):format(result.repository))
     else
-      client_of.say("tuning: " .. M.run_line(result))
+      client_of.say("tuning: " .. M.run_line(result) .. roots.where(client))
     end
   end)
 end

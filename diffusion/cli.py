@@ -52,10 +52,15 @@ def add_commands(app: typer.Typer) -> None:
         ("bridge", fill_cli.BRIDGE_HELP, fill_cli.bridge),
         ("score", score_cli.HELP, score_cli.score),
     ):
-        app.command(name, cls=AnsweringCommand, help=text)(command)
-    app.command("demo", help=demo.HELP)(demo.demo)
+        app.command(name, cls=AnsweringCommand, help=_paragraphs(text))(command)
+    app.command("demo", help=_paragraphs(demo.HELP))(demo.demo)
     for name, (module, summary) in GROUPS.items():
         add_group(app, name, module, summary)
+
+
+def _paragraphs(text: str) -> str:
+    """A help text with each paragraph on one line, as typer breaks only what is too long."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
 def add_group(app: typer.Typer, name: str, module: str, summary: str) -> None:

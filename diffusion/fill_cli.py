@@ -7,6 +7,7 @@ the input has been checked.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -182,10 +183,17 @@ def _run(
         holes = [(work.start, work.end)] if isinstance(work, LineTask) else work[0]
         if write and result.fills:
             _write(file, data, filled(data, holes, result.fills[0].texts))
-    if as_json:
-        print(json_line(as_document(result, holes)))
-    else:
-        _show(data, holes, result, file.name)
+    try:
+        if as_json:
+            print(json_line(as_document(result, holes)))
+        else:
+            _show(data, holes, result, file.name)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        if write and result.fills:
+            print(f"{file} has been filled all the same", file=sys.stderr)
+        raise
 
 
 def filled(data: bytes, holes: list[Span], texts: tuple[str, ...]) -> bytes:

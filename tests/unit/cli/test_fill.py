@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,23 @@ def test_without_stdout_a_file_is_filled_and_nothing_else(
     assert ended.value.exit_code == 2
     fill_cli.fill(program, write=True)
     assert program.read_text("utf-8") == answered
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_no_room_for_the_output_leaves_no_doubt_about_the_file(
+    program: Path,
+    answered: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(OSError, match="No space left"):
+            fill_cli.fill(program, write=True)
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()
+    assert capsys.readouterr().err == f"{program} has been filled all the same\n"
 
 
 def test_a_fill_of_some_holes_says_why_not_of_the_others(

@@ -22,3 +22,11 @@ from lsp_server.commands import app
 def test_nothing_of_a_help_text_is_taken_for_markup(command: str, text: str) -> None:
     shown = "".join(CliRunner().invoke(app, [command, "--help"]).stdout.split())
     assert "".join(text.replace("\\[", "[").split()) in shown
+
+
+def test_a_paragraph_is_broken_where_the_terminal_ends() -> None:
+    shown = CliRunner().invoke(app, ["fill", "--help"], env={"COLUMNS": "80"}).stdout
+    lines = [line.strip() for line in shown.splitlines()]
+    start = next(n for n, line in enumerate(lines) if line.startswith("The holes are"))
+    paragraph = lines[start : lines.index("", start)]
+    assert len(paragraph) > 3 and all(len(line) > 60 for line in paragraph[:-1])

@@ -31,14 +31,14 @@ class Versions:
         """As `SyntaxTree.parse`."""
         if len(data) < LARGE_BYTES:
             return SyntaxTree.parse(data, language, budget_ms=budget_ms)
-        old = self._old(data, languages.grammar_name(language))
+        old = self._old(data, languages.canonical(language))
         tree = SyntaxTree.parse(data, language, budget_ms=budget_ms, old=old)
         self._last = tree if tree.parsed else None
         return tree
 
-    def _old(self, data: bytes, grammar: str) -> OldTree | None:
+    def _old(self, data: bytes, language: str) -> OldTree | None:
         last = self._last
-        old = None if last is None or last.grammar != grammar else last.old()
+        old = None if last is None or last.language != language else last.old()
         if last is None or old is None:
             return None
         start, tail = unchanged(last.data, data)

@@ -44,10 +44,11 @@ def _point(data: bytes, offset: int) -> tuple[int, int]:
 class OldTree:
     """The tree of an earlier version, moved along with the edits since, but not parsed again.
 
-    From it the next version is parsed in the time that the changed part takes.
+    From it the next version is parsed in the time that the changed part takes, by the same grammar.
     """
 
     tree: tree_sitter.Tree
+    grammar: str
 
     def edit(
         self, data: bytes, start: int, old_end: int, new_end: int, new_data: bytes
@@ -62,7 +63,7 @@ class OldTree:
             _point(data, old_end),
             _point(new_data, new_end),
         )
-        return OldTree(tree)
+        return OldTree(tree, self.grammar)
 
 
 class SyntaxTree:
@@ -93,10 +94,18 @@ class SyntaxTree:
         Source code parses at megabytes per second, but bytes that are no code at all may take
         seconds: whoever must answer in time gives a budget. `old`: what is known of an earlier
         version, told of every edit since.
+
+        "typescript" may be what somebody calls a tsx file: one that has elements and errors is
+        parsed as tsx, too, and the tree with fewer errors taken.
         """
-        grammar = languages.grammar_name(language)
+        grammar = languages.grammar_name(language) if old is None else old.grammar
         tree = _parse(data, grammar, None if old is None else old.tree, budget_ms)
-        return cls(data, languages.canonical(language), grammar, tree)
+        found = cls(data, languages.canonical(language), grammar, tree)
+        if old is None and grammar == "typescript" and _has_elements(data) and found.has_error():
+            other = cls(data, found.language, "tsx", _parse(data, "tsx", None, budget_ms))
+            if other.parsed and other.error_count() < found.error_count():
+                return other
+        return found
 
     @classmethod
     def unparsed(cls, data: bytes, language: str) -> SyntaxTree:
@@ -133,7 +142,7 @@ class SyntaxTree:
 
     def old(self) -> OldTree | None:
         """What a later version may be parsed from; None where there is no tree."""
-        return None if self._tree is None else OldTree(self._tree)
+        return None if self._tree is None else OldTree(self._tree, self.grammar)
 
     @property
     def root(self) -> tree_sitter.Node | None:
@@ -202,6 +211,10 @@ class SyntaxTree:
     def has_error(self, start: int = 0, end: int | None = None) -> bool:
         """Whether an ERROR or MISSING node touches bytes [start, end]."""
         return next(self.errors(start, end), None) is not None
+
+
+def _has_elements(data: bytes) -> bool:
+    return b"</" in data or b"/>" in data
 
 
 def _enter(cursor: tree_sitter.TreeCursor, offset: int) -> bool:

@@ -78,3 +78,14 @@ def test_a_key_in_a_large_document_costs_a_part_of_a_whole_parse(
     versions.parse(LARGE, "python", budget_ms=0.0)
     versions.parse(LARGE, "python")
     assert given[4:] == [True, False], "after a parse that was given up there is nothing to go by"
+
+
+def test_a_large_document_with_elements_stays_with_its_grammar(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reparse, "LARGE_BYTES", 10)
+    text, versions = b"const a = <div id={b}>\n  <p>{c}</p>\n</div>;\n", Versions()
+    for _ in range(3):
+        tree = versions.parse(text, "typescript")
+        assert (tree.grammar, tree.error_count()) == ("tsx", 0)
+        text += b"f(1);\n"

@@ -216,3 +216,33 @@ def test_threads_parse_at_once() -> None:
     for thread in threads:
         thread.join()
     assert results == {"python": 0, "c": 0, "cpp": 0}
+
+
+ELEMENTS = b"const a = <div id={b}>\n  <p>{c}</p>\n</div>;\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "grammar"),
+    [
+        (ELEMENTS, "tsx"),
+        (ELEMENTS + b"const d = f(\n", "tsx"),
+        (b"const a = <A>b; // </p>\n", "typescript"),
+        (b"const a = <A>b; // </p>\nconst c = f(\n", "typescript"),
+        (b"const a = f(\n", "typescript"),
+    ],
+)
+def test_typescript_with_elements_is_read_as_tsx(data: bytes, grammar: str) -> None:
+    tree = SyntaxTree.parse(data, "typescript")
+    assert (tree.grammar, tree.language) == (grammar, "typescript")
+    longer = tree.edit(0, 0, 2, b";\n" + data)
+    assert longer.grammar == grammar
+    assert longer.error_count() == SyntaxTree.parse(b";\n" + data, "typescript").error_count()
+
+
+def test_a_later_version_is_read_by_the_grammar_of_the_one_before() -> None:
+    tree = SyntaxTree.parse(ELEMENTS, "typescript")
+    old = tree.old()
+    assert old is not None
+    moved = old.edit(ELEMENTS, 0, 0, 2, b";\n" + ELEMENTS)
+    later = SyntaxTree.parse(b";\n" + ELEMENTS, "typescript", old=moved)
+    assert (later.grammar, later.error_count()) == ("tsx", 0)

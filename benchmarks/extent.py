@@ -2,10 +2,11 @@
 
 Fills holes as while typing (of a corpus's validation text, or cases of a file), and asks of each
 first candidate what would have been on the screen by several policies: whole suggestions from a
-limit of the score on, and `lsp_server.completion.extent` as it is served. Told of each policy: on
-how many holes it shows something, how often that is right to its last character, and the
-characters a hole that were right and wrong. `reliability`: how often starts are right whose tokens'
-probabilities multiply to so much. The last line on stdout is one JSON document.
+limit of the score on, and `lsp_server.completion.extent` as it is served. A candidate that adds a
+syntax error is none, as the server drops it. Told of each policy: on how many holes it shows
+something, how often that is right to its last character, and the characters a hole that were right
+and wrong. `reliability`: how often starts are right whose tokens' probabilities multiply to so
+much. The last line on stdout is one JSON document.
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ def fill(infiller: Infiller, case: Case) -> Filled:
         )
     )
     replaced = document[result.hole.start : result.hole.end]
-    return Filled.of(case, result.candidates, replaced.decode())
+    sound = [candidate for candidate in result.candidates if candidate.parses]
+    return Filled.of(case, sound, replaced.decode())
 
 
 @as_script

@@ -1,4 +1,5 @@
-"""A server over an in-memory wire, its engine reading the `SCRIPT` of the test's module."""
+"""A server over an in-memory wire, its engine reading the `SCRIPT` of the test's module, and an
+engine whose models say which adapter they have."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.loaders import Models, Served
 from tests.support.lsp_wire import WAIT_S, Wire, scripted
 
 
@@ -25,3 +27,17 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "repository"
     (root / ".git").mkdir(parents=True)
     return root
+
+
+@pytest.fixture
+def models() -> Models:
+    return Models()
+
+
+@pytest.fixture
+def served(models: Models) -> Iterator[Served]:
+    served = Served(models)
+    yield served
+    models.gate.set()
+    served.engine.close()
+    assert served.engine.join(WAIT_S)

@@ -21,20 +21,6 @@ from tests.support.loaders import Models, Places, Served
 from tests.support.lsp_wire import URI, WAIT_S, Wire, answer
 
 
-@pytest.fixture
-def models() -> Models:
-    return Models()
-
-
-@pytest.fixture
-def served(models: Models) -> Iterator[Served]:
-    served = Served(models)
-    yield served
-    models.gate.set()
-    served.engine.close()
-    assert served.engine.join(WAIT_S)
-
-
 def test_an_adapter_is_loaded_beside_what_is_served(served: Served, models: Models) -> None:
     assert served.text() == "base"
     models.gate.clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,20 +12,6 @@ from lsp_server.engine.worker import WorkerEngine
 from lsp_server.errors import EngineUnavailable
 from tests.support.loaders import Models, Places, Served
 from tests.support.lsp_wire import WAIT_S, Wire
-
-
-@pytest.fixture
-def models() -> Models:
-    return Models()
-
-
-@pytest.fixture
-def served(models: Models) -> Iterator[Served]:
-    served = Served(models)
-    yield served
-    models.gate.set()
-    served.engine.close()
-    assert served.engine.join(WAIT_S)
 
 
 def choose(served: Served, models: Models, *adapters: str) -> None:

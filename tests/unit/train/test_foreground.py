@@ -11,9 +11,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMAND = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from diffusion.train.foreground import run
+for name in "SIGINT", "SIGTERM", "SIGHUP":  # whoever runs the tests may ignore some of them
+    signal.signal(getattr(signal, name), signal.SIG_DFL)
 sys.exit(run([sys.executable, "-c", *sys.argv[2:]], Path(sys.argv[1]), os.environ))
 """
 STOPS_ITS_STARTER = """

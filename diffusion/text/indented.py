@@ -4,8 +4,8 @@ Tree-sitter's grammar of Python takes a head without a body, and a line that is 
 one above for no reason. Python takes neither.
 
 Invariants: only what is in the range that is asked for counts, and the code right around it; a
-tree without nodes and other languages have no such faults. The cost is linear in the siblings of
-what lies in the range.
+tree without nodes and other languages have no such faults. What lies before the range costs
+nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import tree_sitter
 
 from diffusion.text.enclosure import last_code_byte, next_code_byte
-from diffusion.text.syntax import SyntaxTree
+from diffusion.text.syntax import SyntaxTree, enter
 
 
 def faults(tree: SyntaxTree, start: int, end: int) -> int:
@@ -40,17 +40,16 @@ class _Asked:
     def count(self, cursor: tree_sitter.TreeCursor, column: int | None) -> int:
         """The faults in the node at the cursor, whose children begin at `column`, if any does."""
         found = 0
-        if not cursor.goto_first_child():
+        if not enter(cursor, self.above - 1):
             return 0
         more = True
         while more and (node := cursor.node) is not None:
             if node.start_byte > max(self.end, self.below):
                 break
-            if node.end_byte >= self.above:
-                found += self._off(node, column) + self._empty(node)
-                if node.type != "string":
-                    inner = node.start_point.column if node.type == "block" else None
-                    found += self.count(cursor, inner)
+            found += self._off(node, column) + self._empty(node)
+            if node.type != "string":
+                inner = node.start_point.column if node.type == "block" else None
+                found += self.count(cursor, inner)
             more = cursor.goto_next_sibling()
         cursor.goto_parent()
         return found

@@ -167,7 +167,7 @@ class SyntaxTree:
         path = []
         while node is not None and node.start_byte <= offset < node.end_byte:
             path.append(node)
-            if not _enter(cursor, offset):
+            if not enter(cursor, offset):
                 break
             node = cursor.node
         return path
@@ -191,7 +191,7 @@ class SyntaxTree:
             if wanted and node.end_byte >= start and (node.is_error or node.is_missing):
                 yield node
             # A token of no length at `start` counts, hence the byte before.
-            if wanted and _enter(cursor, start - 1):
+            if wanted and enter(cursor, start - 1):
                 depth += 1
                 continue
             if node.start_byte <= stop and cursor.goto_next_sibling():
@@ -217,8 +217,8 @@ def _has_elements(data: bytes) -> bool:
     return b"</" in data or b"/>" in data
 
 
-def _enter(cursor: tree_sitter.TreeCursor, offset: int) -> bool:
-    """Move to the first child that ends after `offset`; False if there is none.
+def enter(cursor: tree_sitter.TreeCursor, offset: int) -> bool:
+    """Move a cursor to the first child that ends after `offset`; False if there is none.
 
     `goto_first_child_for_byte` alone misses children that follow a hidden node's blank tail.
     """

@@ -1,8 +1,8 @@
 """Stop a suggestion that repeats itself.
 
 Of a line said several times in a row, one is left, so that what is opened before is still closed
-behind; a short unit repeated within a
-line condemns it, unless the neighbourhood repeats the same unit (a table of zeros).
+behind; a short unit repeated within a line condemns it, unless the neighbourhood repeats the same
+unit (a table of zeros).
 """
 
 from __future__ import annotations

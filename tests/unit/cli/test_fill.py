@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -105,20 +106,23 @@ def test_without_stdout_a_file_is_filled_and_nothing_else(
     assert program.read_text("utf-8") == answered
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+class Full(io.StringIO):
+    """A file without room."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_no_room_for_the_output_leaves_no_doubt_about_the_file(
     program: Path,
     answered: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with Path("/dev/full").open("w") as full:
-        monkeypatch.setattr(sys, "stdout", full)
-        with pytest.raises(OSError, match="No space left"):
-            fill_cli.fill(program, write=True)
-        monkeypatch.undo()
-        with suppress(OSError):
-            full.close()
+    monkeypatch.setattr(sys, "stdout", Full())
+    with pytest.raises(OSError, match="No space left"):
+        fill_cli.fill(program, write=True)
+    assert program.read_text("utf-8") == answered
     assert capsys.readouterr().err == f"{program} has been filled all the same\n"
 
 
